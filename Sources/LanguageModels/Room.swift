@@ -1,0 +1,1 @@
+// Placeholder of the first build; the room's files replace it.
