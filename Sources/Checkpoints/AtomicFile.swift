@@ -1,0 +1,128 @@
+public import Foundation
+import Glibc
+
+/// A file that appears whole or not at all. What is appended goes to a hidden file in the same folder; `commit` flushes
+/// it to disk and renames it into place. Until then, and after any failure, whatever stood at the destination is
+/// untouched, and nothing else is left behind.
+///
+/// ```swift
+/// let file = try AtomicFile(replacing: url)
+/// for chunk in chunks { try file.append(chunk) }
+/// try file.commit()
+/// ```
+public final class AtomicFile {
+  /// Where the file appears.
+  public let destination: URL
+  /// The number of bytes appended so far.
+  public private(set) var count = 0
+  let temporary: String
+  /// -1 once committed or cancelled.
+  private(set) var descriptor: Int32
+  private var buffer: [UInt8] = []
+  private static let bufferSize = 1 << 20
+
+  /// Opens a temporary file beside `destination`, whose folder must exist. Throws `unwritable`.
+  public init(replacing destination: URL) throws(CheckpointError) {
+    let temporary = temporaryPath(for: destination)
+    self.destination = destination
+    self.temporary = temporary
+    descriptor = retryingInterrupts { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+    guard descriptor >= 0 else { throw .unwritable(file: destination.path, reason: systemErrorText()) }
+  }
+
+  deinit { cancel() }
+
+  /// Writes `data` to `destination`, replacing what stands there, in one atomic step. Throws `unwritable`.
+  public static func write(_ data: Data, to destination: URL) throws(CheckpointError) {
+    let file = try AtomicFile(replacing: destination)
+    try file.append(data)
+    try file.commit()
+  }
+
+  /// Appends bytes; small pieces are gathered. Throws `unwritable`, after which the file is cancelled.
+  public func append(_ bytes: RawSpan) throws(CheckpointError) {
+    requireOpen()
+    try cancellingOnFailure { () throws(CheckpointError) in
+      if buffer.count + bytes.byteCount > Self.bufferSize { try flush() }
+      if bytes.byteCount >= Self.bufferSize {
+        try writeAll(bytes, to: descriptor, file: destination.path)
+      } else {
+        bytes.withUnsafeBytes { buffer.append(contentsOf: $0) }
+      }
+    }
+    count += bytes.byteCount
+  }
+
+  /// Appends `data`. Throws `unwritable`, after which the file is cancelled.
+  public func append(_ data: Data) throws(CheckpointError) { try append(data.bytes) }
+
+  /// Overwrites bytes that were appended before, such as a header whose counts were not known yet. The region
+  /// `offset ..< offset + bytes.byteCount` must lie in `0..<count`. Throws `unwritable`, after which the file is
+  /// cancelled.
+  public func overwrite(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+    requireOpen()
+    precondition(
+      offset >= 0 && offset <= count && bytes.byteCount <= count - offset,
+      "\(bytes.byteCount) bytes at \(offset) of \(count) appended to \(destination.path)")
+    try cancellingOnFailure { () throws(CheckpointError) in
+      try flush()
+      try writeAll(bytes, to: descriptor, at: offset, file: destination.path)
+    }
+  }
+
+  /// Makes the content durable and moves it to `destination`, replacing what stands there. Throws `unwritable`; what
+  /// stood there before is then still there. Nothing can be appended afterwards.
+  public func commit() throws(CheckpointError) {
+    requireOpen()
+    try cancellingOnFailure { () throws(CheckpointError) in
+      try flush()
+      guard retryingInterrupts({ fsync(descriptor) }) == 0 else {
+        throw .unwritable(file: destination.path, reason: systemErrorText())
+      }
+      // A network file system may report a lost write only here.
+      let closed = close(descriptor)
+      descriptor = -1
+      guard closed == 0 else {
+        let reason = systemErrorText()
+        unlink(temporary)
+        throw .unwritable(file: destination.path, reason: reason)
+      }
+      do throws(CheckpointError) {
+        try renameDurably(temporary, to: destination)
+      } catch {
+        unlink(temporary)
+        throw error
+      }
+    }
+  }
+
+  /// Removes the temporary file; the destination stays as it was. Does nothing after `commit` or another `cancel`.
+  public func cancel() {
+    guard descriptor >= 0 else { return }
+    close(descriptor)
+    descriptor = -1
+    unlink(temporary)
+    buffer = []
+  }
+
+  private func flush() throws(CheckpointError) {
+    var gathered: [UInt8] = []
+    swap(&gathered, &buffer)
+    try writeAll(gathered.span.bytes, to: descriptor, file: destination.path)
+    gathered.removeAll(keepingCapacity: true)
+    swap(&gathered, &buffer)
+  }
+
+  private func cancellingOnFailure(_ body: () throws(CheckpointError) -> Void) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try body()
+    } catch {
+      cancel()
+      throw error
+    }
+  }
+
+  private func requireOpen() {
+    precondition(descriptor >= 0, "\(destination.path) was already committed or cancelled")
+  }
+}
