@@ -1,1 +1,108 @@
+// Row kernels: plain C over pointers and lengths. They allocate nothing, start no threads and call no BLAS.
+// On x86-64 each is compiled once per CPU level and dispatched at load time (see KernelSupport.h).
+//
+// Letters: n elements of a row; C channels; D head size; V vocabulary.
+// Sums run in float32 lanes over pieces of a row and in double over the pieces.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Elementwise (Elementwise.c)
+
+/// out[i] = a[i] + b[i]
+void limbeck_add(float *out, const float *a, const float *b, size_t n);
+/// y[i] += alpha · x[i]
+void limbeck_accumulate(float *y, const float *x, float alpha, size_t n);
+/// x[i] *= alpha
+void limbeck_scale(float *x, float alpha, size_t n);
+/// out[i] = exp(x[i]), at most 1.1 ulp from the true value; exp(−∞) = 0, NaN stays NaN
+void limbeck_exp(float *out, const float *x, size_t n);
+/// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
+void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
+/// The gradient of limbeck_swiglu, added to d_gate and d_up.
+void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
+                             size_t n);
+/// Rotates (x[i], x[i + D/2]) by the angle whose cosine and sine are cosine[i], sine[i], i < D/2 (rotate-half order).
+/// direction +1 rotates forward, −1 back. out may be x; beta 1 adds to out, 0 overwrites it.
+void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t half,
+                         float direction, float beta);
+
+// ---- Reductions (Reductions.c)
+
+/// The largest element; −∞ for n = 0; NaN if any element is NaN.
+float limbeck_max(const float *x, size_t n);
+/// The index of the first largest element.
+size_t limbeck_argmax(const float *x, size_t n);
+/// Σ x
+double limbeck_sum(const float *x, size_t n);
+/// Σ x²
+double limbeck_sum_of_squares(const float *x, size_t n);
+/// Σ a·b
+double limbeck_dot(const float *a, const float *b, size_t n);
+/// The index of the first element that is NaN or infinite, or n.
+size_t limbeck_first_not_finite(const float *x, size_t n);
+
+// ---- Normalisation (Normalisation.c)
+
+/// out = weight · x / √(mean x² + epsilon); returns the reciprocal root, which the backward reads.
+float limbeck_rms_norm(float *out, const float *x, const float *weight, float epsilon, size_t n);
+/// Adds the gradients of limbeck_rms_norm: d_x += …, d_weight += d_out · x · reciprocal_root (NULL skips it).
+void limbeck_rms_norm_backward(float *d_x, float *d_weight, const float *d_out, const float *x, const float *weight,
+                               float reciprocal_root, float beta, size_t n);
+
+// ---- Softmax and its relatives (Softmax.c)
+
+/// Σ exp((x − maximum)·inverse_temperature)
+double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature, size_t n);
+/// x ← (x − maximum)·inverse_temperature − log_sum
+void limbeck_log_softmax(float *x, float maximum, float inverse_temperature, float log_sum, size_t n);
+/// x ← softmax(scale · x); returns log Σ exp(scale · x).
+float limbeck_softmax(float *x, float scale, size_t n);
+/// x ← exp(scale · x − log_sum_exp)
+void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
+/// d_score = p · (d_p − delta) · scale, written over d_p
+void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n);
+/// One query against `keys` cached keys and values with row stride `stride` (floats): out[D] = softmax(q·Kᵀ·scale)·V.
+/// scores is scratch of `keys` floats.
+void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
+                        size_t stride, size_t head_size, float scale, float *scores);
+
+// ---- Divergences of one token over the vocabulary (Divergences.c)
+// log_p, log_q: log-probabilities of teacher and student [V]; −∞ is legal on either side. Each returns the value in
+// nats and writes ∂value/∂log q[i] into gradient [V].
+
+/// Σ p (log p − log q)
+double limbeck_forward_kl(float *gradient, const float *log_p, const float *log_q, size_t n);
+/// Σ q (log q − log p)
+double limbeck_reverse_kl(float *gradient, const float *log_p, const float *log_q, size_t n);
+/// β KL(p‖M) + (1 − β) KL(q‖M), M = βp + (1 − β)q, 0 < β < 1
+double limbeck_jensen_shannon(float *gradient, const float *log_p, const float *log_q, float beta, size_t n);
+/// KL(p ‖ λp + (1 − λ)q)
+double limbeck_skew_forward_kl(float *gradient, const float *log_p, const float *log_q, float lambda, size_t n);
+/// KL(q ‖ (1 − λ)p + λq)
+double limbeck_skew_reverse_kl(float *gradient, const float *log_p, const float *log_q, float lambda, size_t n);
+/// ½ Σ |p − q|
+double limbeck_total_variation(float *gradient, const float *log_p, const float *log_q, size_t n);
+/// Turns log q [V] (student, at temperature τ) and ∂value/∂log q into the gradient on the student's logits, over log_q:
+/// soft_scale·(g − q·Σg) + hard_scale·exp(τ·log q + hard_shift). hard_scale 0 leaves the second term out.
+void limbeck_logits_gradient(float *log_q, const float *gradient, float gradient_sum, float soft_scale,
+                             float hard_scale, float temperature, float hard_shift, size_t n);
+
+// ---- Optimiser (Optimiser.c)
+
+/// One AdamW step (Loshchilov & Hutter 2019) with decoupled decay on n weights; gradient is multiplied by
+/// gradient_scale first. correction1 = 1 − β1^t, correction2 = 1 − β2^t.
+void limbeck_adamw(float *weight, float *first_moment, float *second_moment, const float *gradient,
+                   float gradient_scale, float learning_rate, float beta1, float beta2, float epsilon,
+                   float weight_decay, float correction1, float correction2, size_t n);
+
+/// The pause instruction of a spin loop.
+void limbeck_pause(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,54 @@
+#include "KernelSupport.h"
+
+KERNEL void limbeck_add(float *out, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+}
+
+KERNEL void limbeck_accumulate(float *y, const float *x, float alpha, size_t n) {
+  CONTRACT
+  for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
+}
+
+KERNEL void limbeck_scale(float *x, float alpha, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] *= alpha;
+}
+
+KERNEL void limbeck_exp(float *out, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = exp_inline(x[i]);
+}
+
+KERNEL void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + exp_inline(-gate[i])) * up[i];
+}
+
+KERNEL void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
+                                    size_t n) {
+  CONTRACT
+  for (size_t i = 0; i < n; i++) {
+    // in the forward pass: out = silu(gate) · up, silu(g) = g·σ(g), silu'(g) = σ(g)·(1 + g·(1 − σ(g)))
+    float sigmoid = 1.0f / (1.0f + exp_inline(-gate[i]));
+    float silu = gate[i] * sigmoid;
+    d_up[i] += d_out[i] * silu;
+    d_gate[i] += d_out[i] * up[i] * sigmoid * (1.0f + gate[i] * (1.0f - sigmoid));
+  }
+}
+
+KERNEL void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t half,
+                                float direction, float beta) {
+  CONTRACT
+  for (size_t i = 0; i < half; i++) {
+    float s = direction * sine[i];
+    float first = x[i] * cosine[i] - x[i + half] * s;
+    float second = x[i + half] * cosine[i] + x[i] * s;
+    out[i] = (beta == 0.0f ? 0.0f : out[i]) + first;
+    out[i + half] = (beta == 0.0f ? 0.0f : out[i + half]) + second;
+  }
+}
+
+void limbeck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}

@@ -1,0 +1,86 @@
+#include "KernelSupport.h"
+
+// fp reassociation does not cover a maximum: the lanes are explicit.
+enum { LANES = 64 };
+
+KERNEL float limbeck_max(const float *x, size_t n) {
+  float lane[LANES];
+  int32_t not_a_number[LANES];
+  for (size_t l = 0; l < LANES; l++) {
+    lane[l] = -INFINITY;
+    not_a_number[l] = 0;
+  }
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t l = 0; l < LANES; l++) {
+      float value = x[i + l];
+      lane[l] = value > lane[l] ? value : lane[l];
+      not_a_number[l] |= value != value;
+    }
+  float maximum = -INFINITY;
+  int32_t any = 0;
+  for (; i < n; i++) {
+    maximum = x[i] > maximum ? x[i] : maximum;
+    any |= x[i] != x[i];
+  }
+  for (size_t l = 0; l < LANES; l++) {
+    maximum = lane[l] > maximum ? lane[l] : maximum;
+    any |= not_a_number[l];
+  }
+  return any ? NAN : maximum;
+}
+
+KERNEL size_t limbeck_argmax(const float *x, size_t n) {
+  float maximum = limbeck_max(x, n);
+  for (size_t i = 0; i < n; i++)
+    if (x[i] == maximum) return i;
+  return 0;
+}
+
+KERNEL double limbeck_sum(const float *x, size_t n) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) sum += x[i];
+    total += (double)sum;
+  }
+  return total;
+}
+
+KERNEL double limbeck_sum_of_squares(const float *x, size_t n) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) sum += x[i] * x[i];
+    total += (double)sum;
+  }
+  return total;
+}
+
+KERNEL double limbeck_dot(const float *a, const float *b, size_t n) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) sum += a[i] * b[i];
+    total += (double)sum;
+  }
+  return total;
+}
+
+KERNEL size_t limbeck_first_not_finite(const float *x, size_t n) {
+  for (size_t start = 0; start < n; start += PIECE) {
+    size_t end = start + piece_length(start, n);
+    int32_t any = 0;
+    for (size_t i = start; i < end; i++) any |= (bits_from_float(x[i]) & 0x7f800000) == 0x7f800000;
+    if (any)
+      for (size_t i = start; i < end; i++)
+        if (!isfinite(x[i])) return i;
+  }
+  return n;
+}

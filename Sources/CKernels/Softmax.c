@@ -1,0 +1,62 @@
+#include "KernelSupport.h"
+
+KERNEL double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature, size_t n) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) sum += exp_inline((x[i] - maximum) * inverse_temperature);
+    total += (double)sum;
+  }
+  return total;
+}
+
+KERNEL void limbeck_log_softmax(float *x, float maximum, float inverse_temperature, float log_sum, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = (x[i] - maximum) * inverse_temperature - log_sum;
+}
+
+KERNEL float limbeck_softmax(float *x, float scale, size_t n) {
+  float maximum = limbeck_max(x, n);
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) {
+      float e = exp_inline((x[i] - maximum) * scale);
+      x[i] = e;
+      sum += e;
+    }
+    total += (double)sum;
+  }
+  float reciprocal = (float)(1.0 / total);
+  for (size_t i = 0; i < n; i++) x[i] *= reciprocal;
+  return maximum * scale + (float)log(total);
+}
+
+KERNEL void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = exp_inline(x[i] * scale - log_sum_exp);
+}
+
+KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n) {
+  for (size_t i = 0; i < n; i++) d_p[i] = p[i] * (d_p[i] - delta) * scale;
+}
+
+KERNEL void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base,
+                               size_t keys, size_t stride, size_t head_size, float scale, float *scores) {
+  for (size_t t = 0; t < keys; t++) {
+    REASSOCIATE
+    const float *key = keys_base + t * stride;
+    float sum = 0;
+    for (size_t d = 0; d < head_size; d++) sum += query[d] * key[d];
+    scores[t] = sum;
+  }
+  limbeck_softmax(scores, scale, keys);
+  memset(out, 0, head_size * sizeof(float));
+  for (size_t t = 0; t < keys; t++) {
+    CONTRACT
+    const float *value = values_base + t * stride;
+    for (size_t d = 0; d < head_size; d++) out[d] += scores[t] * value[d];
+  }
+}

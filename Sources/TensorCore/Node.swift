@@ -1,0 +1,119 @@
+import CKernels
+
+/// One step of the recorded computation: which steps it read, and how its gradient becomes theirs.
+///
+/// A node holds no gradient until something below it adds one. Leaves (parameters) keep theirs in the store's arena.
+final class Node {
+  /// The steps whose tensors this one read and which want a gradient.
+  let inputs: [Node]
+  private let shape: [Int]
+  private let device: Device
+  private var gradient: Storage?
+  private let isLeaf: Bool
+  private var backward: ((_ gradient: Tensor) -> Void)?
+
+  /// A computed tensor. `backward` receives the complete gradient of its output and adds to that of its inputs.
+  init(shape: [Int], on device: Device, inputs: [Node?], backward: @escaping (_ gradient: Tensor) -> Void) {
+    self.shape = shape
+    self.device = device
+    self.inputs = inputs.compactMap { $0 }
+    self.backward = backward
+    isLeaf = false
+  }
+
+  /// A parameter, whose gradient is added to `gradient`.
+  init(leaf gradient: Tensor) {
+    shape = gradient.shape
+    device = gradient.device
+    inputs = []
+    isLeaf = true
+    self.gradient = gradient.storage
+  }
+
+  private var count: Int { shape.reduce(1, *) }
+
+  /// Where to write a contribution, and whether to overwrite (β = 0) or to add (β = 1).
+  func destination() -> (pointer: UnsafeMutablePointer<Float>, beta: Float) {
+    guard gradient != nil else {
+      let fresh = Storage(count: count, pool: device.storagePool)
+      gradient = fresh
+      return (fresh.pointer, 0)
+    }
+    return (writableGradient(), 1)
+  }
+
+  /// Where to add a contribution: zeros, if nothing came before.
+  func accumulator() -> UnsafeMutablePointer<Float> {
+    let (pointer, beta) = destination()
+    if beta == 0 { pointer.update(repeating: 0, count: count) }
+    return pointer
+  }
+
+  /// Adds a whole tensor as a contribution; shares it without copying if it is the first.
+  func add(_ contribution: Tensor) {
+    guard gradient != nil else {
+      gradient = contribution.storage
+      return
+    }
+    let sum = writableGradient()
+    device.parallelRanges(contribution.count, grain: 1 << 16) { range in
+      limbeck_accumulate(sum + range.lowerBound, contribution.pointer + range.lowerBound, 1, range.count)
+    }
+  }
+
+  /// The gradient's memory, copied first if another tensor still shares it.
+  private func writableGradient() -> UnsafeMutablePointer<Float> {
+    if !isLeaf, !isKnownUniquelyReferenced(&gradient), let shared = gradient {
+      let copy = Storage(count: count, pool: device.storagePool)
+      copy.pointer.update(from: shared.pointer, count: count)
+      gradient = copy
+    }
+    guard let gradient else { preconditionFailure("a gradient is written before it exists") }
+    return gradient.pointer
+  }
+
+  /// Memory for gradients that a kernel computes beside the wanted ones; empty if every node wants its own.
+  static func discarding(_ count: Int, for nodes: ArraySlice<Node?>, on device: Device) -> Tensor {
+    Tensor.zeros([nodes.contains { $0 == nil } ? count : 0], on: device)
+  }
+
+  /// Runs the backward step once, then lets go of everything it held.
+  func propagate() {
+    guard !isLeaf, let gradient, let backward else { return }
+    backward(Tensor(shape: shape, storage: gradient, device: device))
+    self.gradient = nil
+    self.backward = nil
+  }
+}
+
+extension Tensor {
+  /// Carries `gradient`, the derivative of some scalar by this tensor, back to every trainable parameter that this
+  /// tensor was computed from, adding to their gradients. What was recorded is released on the way: once per tensor.
+  public func backward(from gradient: Tensor) {
+    precondition(gradient.shape == shape, "a gradient of shape \(gradient.shape) for a tensor of shape \(shape)")
+    guard let node else { return }
+    let order = node.inTopologicalOrder()
+    node.add(gradient.detached)
+    for node in order.reversed() { node.propagate() }
+  }
+}
+
+extension Node {
+  /// All nodes below this one, inputs before the nodes that read them.
+  fileprivate func inTopologicalOrder() -> [Node] {
+    var order: [Node] = []
+    var visited: Set<ObjectIdentifier> = [ObjectIdentifier(self)]
+    var stack: [(node: Node, next: Int)] = [(self, 0)]
+    while let (node, next) = stack.last {
+      if next == node.inputs.count {
+        order.append(node)
+        stack.removeLast()
+      } else {
+        stack[stack.count - 1].next += 1
+        let input = node.inputs[next]
+        if visited.insert(ObjectIdentifier(input)).inserted { stack.append((input, 0)) }
+      }
+    }
+    return order
+  }
+}

@@ -1,0 +1,97 @@
+/// The keys and values of the tokens a sequence has seen so far, for every layer of a decoder.
+///
+/// Memory grows by doubling as tokens arrive, up to `contextLength`. One sequence each: a batch has one cache per
+/// sequence, each with its own length.
+public final class KeyValueCache {
+  /// The most tokens it may hold.
+  public let contextLength: Int
+  /// The number of tokens every layer holds; grown by `advance(by:)` after all layers have appended theirs.
+  public private(set) var length = 0
+  private var keys: [Tensor]
+  private var values: [Tensor]
+  private let columns: Int
+  private let device: Device
+
+  /// - Parameters:
+  ///   - layerCount: the number of layers.
+  ///   - columns: K·D, the width of a key row.
+  ///   - contextLength: the most tokens it may hold.
+  ///   - device: where the decoder computes.
+  public init(layerCount: Int, columns: Int, contextLength: Int, on device: Device) {
+    self.contextLength = contextLength
+    self.columns = columns
+    self.device = device
+    let capacity = min(contextLength, 64)
+    keys = (0..<layerCount).map { _ in Tensor(uninitialized: [capacity, columns], on: device) }
+    values = (0..<layerCount).map { _ in Tensor(uninitialized: [capacity, columns], on: device) }
+  }
+
+  /// Marks the tokens that were last appended to every layer as seen.
+  public func advance(by count: Int) {
+    precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
+    length += count
+  }
+
+  /// Forgets all but the first `count` tokens.
+  public func truncate(to count: Int) {
+    precondition(count <= length, "a cache of \(length) tokens cannot be cut to \(count)")
+    length = count
+  }
+
+  /// Copies new rows behind the seen ones of a layer and returns that layer's keys and values.
+  fileprivate func append(
+    layer: Int, newKeys: UnsafePointer<Float>, newValues: UnsafePointer<Float>, count: Int
+  ) -> (keys: Tensor, values: Tensor) {
+    precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
+    reserve(length + count, layer: layer)
+    (keys[layer].pointer + length * columns).update(from: newKeys, count: count * columns)
+    (values[layer].pointer + length * columns).update(from: newValues, count: count * columns)
+    return (keys[layer], values[layer])
+  }
+
+  private func reserve(_ tokens: Int, layer: Int) {
+    if tokens <= keys[layer].rows { return }
+    let capacity = min(contextLength, max(tokens, 2 * keys[layer].rows))
+    func grown(_ old: Tensor) -> Tensor {
+      let new = Tensor(uninitialized: [capacity, columns], on: device)
+      new.pointer.update(from: old.pointer, count: length * columns)
+      return new
+    }
+    keys[layer] = grown(keys[layer])
+    values[layer] = grown(values[layer])
+  }
+}
+
+extension Tensor {
+  /// Attention of new tokens to everything their sequence has seen: self = queries [N, H·D], keys and values [N, K·D],
+  /// the rows of sequence s being `counts[s]` consecutive ones. The new keys and values are appended to `caches[s]`;
+  /// call `advance(by:)` on each after the last layer. Records no gradient.
+  public func cachedAttention(
+    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, headSize: Int
+  ) -> Tensor {
+    precondition(caches.count == counts.count && counts.reduce(0, +) == rows, "\(rows) rows for counts \(counts)")
+    let attention = CausalAttention(
+      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize)
+    var start = 0
+    let sequences = zip(caches, counts).map { cache, count in
+      defer { start += count }
+      let (allKeys, allValues) = cache.append(
+        layer: layer, newKeys: keys.pointer + start * keys.columns, newValues: values.pointer + start * keys.columns,
+        count: count)
+      return (start: start, count: count, offset: cache.length, keys: allKeys, values: allValues)
+    }
+    let out = Tensor(uninitialized: shape, on: device)
+    let longest = sequences.map { $0.offset + $0.count }.max() ?? 0
+    let scratchCount = attention.scratchCount(keys: longest)
+    let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
+    device.parallel(sequences.count * attention.keyValueHeadCount) { piece, worker in
+      let (index, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+      let sequence = sequences[index]
+      attention.forward(
+        keyValueHead: head, rows: sequence.count, offset: sequence.offset,
+        query: pointer + sequence.start * columns, key: sequence.keys.pointer, value: sequence.values.pointer,
+        out: out.pointer + sequence.start * columns, logSums: nil, scratch: scratch.pointer + worker * scratchCount)
+    }
+    return out
+  }
+}

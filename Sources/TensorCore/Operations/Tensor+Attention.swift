@@ -1,0 +1,158 @@
+import CKernels
+import COpenBLAS
+
+/// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists.
+private let queryBlock = 64
+
+/// Causal grouped-query attention of one sequence (Vaswani et al. 2017, Ainslie et al. 2023) on raw memory.
+///
+/// queries [rows, H·D], keys and values [keys, K·D]; query row i sees keys 0...(offset + i).
+struct CausalAttention {
+  let headCount: Int
+  let keyValueHeadCount: Int
+  let headSize: Int
+
+  var queryStride: Int { headCount * headSize }
+  var keyStride: Int { keyValueHeadCount * headSize }
+  var group: Int { headCount / keyValueHeadCount }
+  var scale: Float { 1 / Float(headSize).squareRoot() }
+
+  /// Scratch floats that one worker needs for a sequence of `keys` keys.
+  func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys }
+
+  /// One key-value head and the query heads that share it. `logSums` [H, rows] receives each row's log-sum-exp.
+  func forward(
+    keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, key: UnsafePointer<Float>,
+    value: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let keyHead = key + keyValueHead * headSize
+    let valueHead = value + keyValueHead * headSize
+    for head in keyValueHead * group..<(keyValueHead + 1) * group {
+      if rows == 1 {
+        limbeck_attend_one(
+          out + head * headSize, query + head * headSize, keyHead, valueHead, offset + 1, keyStride, headSize, scale,
+          scratch)
+        continue
+      }
+      for start in stride(from: 0, to: rows, by: queryBlock) {
+        let block = min(queryBlock, rows - start)
+        let width = offset + start + block
+        scores(scratch, query + start * queryStride + head * headSize, keyHead, block, width)
+        for row in 0..<block {
+          let visible = offset + start + row + 1
+          let line = scratch + row * width
+          let logSum = limbeck_softmax(line, scale, visible)
+          (line + visible).update(repeating: 0, count: width - visible)
+          logSums?[head * rows + start + row] = logSum
+        }
+        cblas_sgemm(
+          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(block), blasint(headSize), blasint(width), 1, scratch,
+          blasint(width), valueHead, blasint(keyStride), 0, out + start * queryStride + head * headSize,
+          blasint(queryStride))
+      }
+    }
+  }
+
+  /// The gradients of `forward` with offset 0: adds to dQuery, dKey and dValue of one key-value head.
+  func backward(
+    keyValueHead: Int, rows: Int, query: UnsafePointer<Float>, key: UnsafePointer<Float>, value: UnsafePointer<Float>,
+    out: UnsafePointer<Float>, dOut: UnsafePointer<Float>, logSums: UnsafePointer<Float>,
+    dQuery: UnsafeMutablePointer<Float>, dKey: UnsafeMutablePointer<Float>, dValue: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let shared = keyValueHead * headSize
+    let dScores = scratch + queryBlock * rows
+    for head in keyValueHead * group..<(keyValueHead + 1) * group {
+      for start in stride(from: 0, to: rows, by: queryBlock) {
+        let block = min(queryBlock, rows - start)
+        let width = start + block
+        let offset = start * queryStride + head * headSize
+        // in the forward pass: P = softmax(scale · Q·Kᵀ); the scores are computed again rather than kept
+        scores(scratch, query + offset, key + shared, block, width)
+        // in the forward pass: O = P·V, so d P = d O · Vᵀ and d V += Pᵀ · d O
+        scores(dScores, dOut + offset, value + shared, block, width)
+        for row in 0..<block {
+          let visible = start + row + 1
+          let (line, dLine) = (scratch + row * width, dScores + row * width)
+          limbeck_softmax_again(line, scale, logSums[head * rows + start + row], visible)
+          let position = offset + row * queryStride
+          let delta = Float(limbeck_dot(dOut + position, out + position, headSize))
+          limbeck_softmax_backward(dLine, line, delta, scale, visible)
+          (line + visible).update(repeating: 0, count: width - visible)
+          (dLine + visible).update(repeating: 0, count: width - visible)
+        }
+        addTransposed(dValue + shared, scratch, dOut + offset, block, width)
+        // in the forward pass: S = Q·Kᵀ, so d Q = d S · K and d K += d Sᵀ · Q
+        cblas_sgemm(
+          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(block), blasint(headSize), blasint(width), 1, dScores,
+          blasint(width), key + shared, blasint(keyStride), 1, dQuery + offset, blasint(queryStride))
+        addTransposed(dKey + shared, dScores, query + offset, block, width)
+      }
+    }
+  }
+
+  /// s[block, width] = a[block, D] · b[width, D]ᵀ, a strided as queries, b as keys.
+  private func scores(
+    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ block: Int, _ width: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(block), blasint(width), blasint(headSize), 1, a,
+      blasint(queryStride), b, blasint(keyStride), 0, s, blasint(width))
+  }
+
+  /// c[width, D] += s[block, width]ᵀ · a[block, D], c strided as keys, a as queries.
+  private func addTransposed(
+    _ c: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int, _ width: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, CblasTrans, CblasNoTrans, blasint(width), blasint(headSize), blasint(block), 1, s, blasint(width),
+      a, blasint(queryStride), 1, c, blasint(keyStride))
+  }
+}
+
+extension Tensor {
+  /// Causal grouped-query attention over B sequences of T tokens: self = queries [B·T, H·D], keys and values
+  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D.
+  public func causalAttention(keys: Tensor, values: Tensor, batchSize: Int, headSize: Int) -> Tensor {
+    precondition(
+      keys.shape == values.shape && keys.rows == rows && rows % batchSize == 0 && columns % keys.columns == 0
+        && keys.columns % headSize == 0,
+      "attention: queries \(shape), keys \(keys.shape), values \(values.shape), batch of \(batchSize)")
+    let attention = CausalAttention(
+      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize)
+    let length = rows / batchSize
+    let (queryStep, keyStep, headStep) = (length * columns, length * keys.columns, length * attention.headCount)
+    let pieces = batchSize * attention.keyValueHeadCount
+    let scratchCount = attention.scratchCount(keys: length)
+    let out = Tensor(uninitialized: shape, on: device)
+    let logSums = Tensor(uninitialized: [batchSize, attention.headCount, length], on: device)
+    let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
+    device.parallel(pieces) { piece, worker in
+      let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+      attention.forward(
+        keyValueHead: head, rows: length, offset: 0, query: pointer + sequence * queryStep,
+        key: keys.pointer + sequence * keyStep, value: values.pointer + sequence * keyStep,
+        out: out.pointer + sequence * queryStep, logSums: logSums.pointer + sequence * headStep,
+        scratch: scratch.pointer + worker * scratchCount)
+    }
+    let result = out
+    return out.recorded(from: [self, keys, values]) { [device, detached] gradient, nodes in
+      let unwanted = Node.discarding(detached.count, for: nodes[...], on: device)
+      let dQuery = nodes[0]?.accumulator() ?? unwanted.pointer
+      let dKey = nodes[1]?.accumulator() ?? unwanted.pointer
+      let dValue = nodes[2]?.accumulator() ?? unwanted.pointer
+      let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
+      device.parallel(pieces) { piece, worker in
+        let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+        let (queryOffset, keyOffset) = (sequence * queryStep, sequence * keyStep)
+        attention.backward(
+          keyValueHead: head, rows: length, query: detached.pointer + queryOffset, key: keys.pointer + keyOffset,
+          value: values.pointer + keyOffset, out: result.pointer + queryOffset, dOut: gradient.pointer + queryOffset,
+          logSums: logSums.pointer + sequence * headStep, dQuery: dQuery + queryOffset, dKey: dKey + keyOffset,
+          dValue: dValue + keyOffset, scratch: scratch.pointer + worker * scratchCount)
+      }
+      withExtendedLifetime(unwanted) {}
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import CKernels
+
+extension Tensor {
+  /// self [N, I] · weightᵀ + bias → [N, O], weight [O, I], bias [O].
+  public func linear(_ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    precondition(
+      weight.shape.count == 2 && weight.shape[1] == columns, "linear: \(shape) does not fit weight \(weight.shape)")
+    let (rows, inputs, outputs) = (rows, columns, weight.shape[0])
+    precondition(bias.map { $0.shape == [outputs] } ?? true, "linear: bias \(bias?.shape ?? []) for \(outputs) outputs")
+    let out = Tensor(uninitialized: [rows, outputs], on: device)
+    if let bias {
+      for row in 0..<rows { (out.pointer + row * outputs).update(from: bias.pointer, count: outputs) }
+    }
+    MatrixProduct.timesTransposed(
+      out.pointer, pointer, weight.pointer, rows: rows, inputs: inputs, outputs: outputs, beta: bias == nil ? 0 : 1,
+      on: device)
+    return out.recorded(from: [self, weight, bias]) { [device, detached, weight] gradient, nodes in
+      if let node = nodes[0] {
+        // in the forward pass: out = x · Wᵀ, so d x = d out · W
+        let (dx, beta) = node.destination()
+        MatrixProduct.times(
+          dx, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs, beta: beta, on: device)
+      }
+      if let node = nodes[1] {
+        // and d W = d outᵀ · x
+        MatrixProduct.addTransposedTimes(
+          node.accumulator(), gradient.pointer, detached.pointer, rows: rows, outputs: outputs, inputs: inputs,
+          on: device)
+      }
+      if let node = nodes[2] {
+        let dBias = node.accumulator()
+        for row in 0..<rows { limbeck_accumulate(dBias, gradient.pointer + row * outputs, 1, outputs) }
+      }
+    }
+  }
+
+  /// This tensor with a node, if any of `inputs` records gradients. `backward` receives the gradient of the output and
+  /// the node of each input, nil where none is wanted.
+  func recorded(
+    from inputs: [Tensor?], backward: @escaping (_ gradient: Tensor, _ nodes: [Node?]) -> Void
+  ) -> Tensor {
+    let nodes = inputs.map { $0?.node }
+    guard nodes.contains(where: { $0 != nil }) else { return self }
+    let node = Node(shape: shape, on: device, inputs: nodes) { backward($0, nodes) }
+    return Tensor(shape: shape, storage: storage, device: device, node: node)
+  }
+}

@@ -1,0 +1,68 @@
+import CKernels
+import Foundation
+
+/// The cosines and sines of rotary position embeddings (Su et al. 2021), for every position of a context.
+///
+/// Angle of pair i at position t: t · θ^(−2i/D). Tables [T, D/2], computed in Double and rounded once.
+public struct RotaryEmbedding {
+  let cosines: Tensor
+  let sines: Tensor
+  let headSize: Int
+
+  /// - Parameters:
+  ///   - headSize: D, even.
+  ///   - contextLength: T, the number of positions.
+  ///   - theta: the base θ; 10,000 in Llama 2.
+  ///   - device: where it is used.
+  public init(headSize: Int, contextLength: Int, theta: Double, on device: Device) {
+    precondition(headSize % 2 == 0, "rotary embeddings need an even head size, not \(headSize)")
+    let half = headSize / 2
+    self.headSize = headSize
+    cosines = Tensor(uninitialized: [contextLength, half], on: device)
+    sines = Tensor(uninitialized: [contextLength, half], on: device)
+    let frequencies = (0..<half).map { pow(theta, -2 * Double($0) / Double(headSize)) }
+    device.parallelRanges(contextLength, grain: 64) { [cosines, sines] positions in
+      for position in positions {
+        for (i, frequency) in frequencies.enumerated() {
+          let angle = Double(position) * frequency
+          cosines.pointer[position * half + i] = Float(cos(angle))
+          sines.pointer[position * half + i] = Float(sin(angle))
+        }
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// Each head of each row rotated by the angles of its position, rotate-half order: self [N, H·D], positions [N].
+  public func rotated(by rotary: RotaryEmbedding, positions: [Int32]) -> Tensor {
+    precondition(
+      columns % rotary.headSize == 0 && positions.count == rows,
+      "rotated: shape \(shape) for heads of \(rotary.headSize) and \(positions.count) positions")
+    let out = Tensor(uninitialized: shape, on: device)
+    rotate(into: out.pointer, beta: 0, direction: 1, rotary, positions)
+    return out.recorded(from: [self]) { gradient, nodes in
+      guard let (destination, beta) = nodes[0]?.destination() else { return }
+      // in the forward pass: out = R·x with R orthogonal, so d x = Rᵀ·d out, the rotation back
+      gradient.rotate(into: destination, beta: beta, direction: -1, rotary, positions)
+    }
+  }
+
+  private func rotate(
+    into out: UnsafeMutablePointer<Float>, beta: Float, direction: Float, _ rotary: RotaryEmbedding,
+    _ positions: [Int32]
+  ) {
+    let (columns, half) = (columns, rotary.headSize / 2)
+    device.parallelRanges(rows, grain: 64) { range in
+      for row in range {
+        let angle = Int(positions[row]) * half
+        precondition(angle >= 0 && angle < rotary.cosines.count, "position \(positions[row]) is outside the context")
+        for head in stride(from: row * columns, to: (row + 1) * columns, by: rotary.headSize) {
+          limbeck_rotate_half(
+            out + head, pointer + head, rotary.cosines.pointer + angle, rotary.sines.pointer + angle, half, direction,
+            beta)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,178 @@
+/// How the values of a new parameter are drawn.
+public enum Initialization: Sendable, Equatable {
+  /// Every element is zero.
+  case zeros
+  /// Every element is one.
+  case ones
+  /// Normal with mean zero.
+  case normal(standardDeviation: Float)
+}
+
+/// A named weight of a model and, if it is trained, its gradient.
+///
+/// A layer declares its parameters once, through a `ParameterScope`; the `ParameterStore` then gives all of them memory.
+public final class Parameter {
+  /// The full name, as in the checkpoint: `model.layers.0.self_attn.q_proj.weight`.
+  public let name: String
+  /// The size of each dimension; a matrix is `[outputs, inputs]`.
+  public let shape: [Int]
+  /// How its values are drawn when nothing is loaded.
+  public let initialization: Initialization
+  /// Whether weight decay applies.
+  public let decays: Bool
+  /// The sum of gradients since the last `zeroGradients()`; nil while the parameter is frozen.
+  public internal(set) var gradient: Tensor?
+
+  var stored: Tensor?
+
+  init(name: String, shape: [Int], initialization: Initialization, decays: Bool) {
+    self.name = name
+    self.shape = shape
+    self.initialization = initialization
+    self.decays = decays
+  }
+
+  /// The number of weights.
+  public var count: Int { shape.reduce(1, *) }
+
+  /// The weight itself. What is computed from it records gradients if the parameter is trainable.
+  public var value: Tensor {
+    guard let stored else { preconditionFailure("parameter \(name) is used before its store was filled") }
+    return stored
+  }
+}
+
+/// The parameters of a model, in the order in which its layers declare them.
+///
+/// Trainable values and their gradients are one contiguous arena each, in that order, so that clipping, the optimiser
+/// and checkpoints are single passes. Frozen values may lie anywhere, such as in a mapped checkpoint.
+public final class ParameterStore {
+  /// Where the parameters live.
+  public let device: Device
+  /// All parameters, in creation order.
+  public private(set) var parameters: [Parameter] = []
+  /// All values, one after another; nil while frozen or not yet filled.
+  public private(set) var values: Tensor?
+  /// All gradients, in the same layout as `values`; nil while frozen.
+  public private(set) var gradients: Tensor?
+
+  /// An empty store; layers then declare parameters through `root`.
+  public init(on device: Device) {
+    self.device = device
+  }
+
+  /// The scope whose names have no prefix.
+  public var root: ParameterScope { ParameterScope(store: self, prefix: "") }
+  /// The number of weights in all parameters.
+  public var count: Int { parameters.reduce(0) { $0 + $1.count } }
+  /// Whether the parameters have gradients.
+  public var isTrainable: Bool { gradients != nil }
+
+  fileprivate func declare(_ parameter: Parameter) {
+    precondition(!parameters.contains { $0.name == parameter.name }, "parameter \(parameter.name) is declared twice")
+    parameters.append(parameter)
+  }
+
+  /// Gives every parameter memory with a gradient beside it, and draws its values from its own distribution.
+  public func initialize(using generator: inout some RandomNumberGenerator) {
+    allocateArenas()
+    for parameter in parameters {
+      parameter.value.withMutableSpan { parameter.initialization.fill(&$0, using: &generator) }
+    }
+  }
+
+  /// Gives every parameter memory with a gradient beside it, and the values that `source` returns for it.
+  public func load<Failure: Error>(_ source: (Parameter) throws(Failure) -> Tensor) throws(Failure) {
+    allocateArenas()
+    for parameter in parameters {
+      let loaded = try source(parameter)
+      precondition(loaded.shape == parameter.shape, "\(parameter.name): \(loaded.shape) is not \(parameter.shape)")
+      parameter.value.pointer.update(from: loaded.pointer, count: parameter.count)
+    }
+  }
+
+  /// Uses the tensors that `source` returns as they are, without copying and without gradients.
+  public func loadFrozen<Failure: Error>(_ source: (Parameter) throws(Failure) -> Tensor) throws(Failure) {
+    values = nil
+    gradients = nil
+    for parameter in parameters {
+      let loaded = try source(parameter)
+      precondition(loaded.shape == parameter.shape, "\(parameter.name): \(loaded.shape) is not \(parameter.shape)")
+      parameter.stored = loaded.detached
+      parameter.gradient = nil
+    }
+  }
+
+  /// Sets all gradients to zero.
+  public func zeroGradients() {
+    guard let gradients else { return }
+    device.parallelRanges(gradients.count, grain: 1 << 18) { range in
+      (gradients.pointer + range.lowerBound).update(repeating: 0, count: range.count)
+    }
+  }
+
+  private func allocateArenas() {
+    let values = Tensor.zeros([count], on: device)
+    let gradients = Tensor.zeros([count], on: device)
+    self.values = values
+    self.gradients = gradients
+    var offset = 0
+    for parameter in parameters {
+      func view(_ arena: Tensor) -> Tensor {
+        let storage = Storage(viewing: arena.pointer + offset, count: parameter.count, owner: arena.storage)
+        return Tensor(shape: parameter.shape, storage: storage, device: device)
+      }
+      let gradient = view(gradients)
+      let value = view(values)
+      parameter.gradient = gradient
+      parameter.stored = Tensor(
+        shape: parameter.shape, storage: value.storage, device: device, node: Node(leaf: gradient))
+      offset += parameter.count
+    }
+  }
+}
+
+/// A place in a model's tree of names, through which a layer declares its parameters.
+public struct ParameterScope {
+  private let store: ParameterStore
+  private let prefix: String
+
+  fileprivate init(store: ParameterStore, prefix: String) {
+    self.store = store
+    self.prefix = prefix
+  }
+
+  /// The scope one level down: `scope("self_attn")`.
+  public func callAsFunction(_ name: String) -> ParameterScope {
+    ParameterScope(store: store, prefix: prefix + name + ".")
+  }
+
+  /// Declares a parameter of the given shape.
+  /// - Parameters:
+  ///   - name: the last part of its name, such as `weight`.
+  ///   - shape: the size of each dimension.
+  ///   - initialization: how its values are drawn when nothing is loaded.
+  ///   - decays: whether weight decay applies.
+  /// - Returns: the parameter, without memory until the store is filled.
+  public func parameter(
+    _ name: String, _ shape: [Int], _ initialization: Initialization, decays: Bool
+  ) -> Parameter {
+    let parameter = Parameter(name: prefix + name, shape: shape, initialization: initialization, decays: decays)
+    store.declare(parameter)
+    return parameter
+  }
+}
+
+extension Initialization {
+  /// Fills a row of values; a normal draw uses the Box–Muller transform on 2 × 53 random bits.
+  func fill(_ values: inout MutableSpan<Float>, using generator: inout some RandomNumberGenerator) {
+    switch self {
+    case .zeros: for index in values.indices { values[index] = 0 }
+    case .ones: for index in values.indices { values[index] = 1 }
+    case .normal(let standardDeviation):
+      for index in values.indices {
+        values[index] = standardDeviation * Float(generator.nextNormal())
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Synchronization
+
+/// Buffers of floats that come back when the last tensor on them goes, so that the steady state allocates nothing.
+///
+/// `@unchecked Sendable`: the free lists are touched only inside `lock`; a buffer is owned by one `Storage` at a time.
+final class StoragePool: @unchecked Sendable {
+  private let lock = NSLock()
+  private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
+  private var freeBytes = 0
+  /// Free buffers beyond this many bytes go back to the system.
+  private let keptBytes: Int
+
+  init(keptBytes: Int = 256 << 20) {
+    self.keptBytes = keptBytes
+  }
+
+  deinit {
+    for buffers in free.values { for buffer in buffers { Foundation.free(buffer) } }
+  }
+
+  /// Sizes are rounded up to one eighth of their power of two, so that nearly equal sizes share buffers.
+  static func capacity(for count: Int) -> Int {
+    let least = max(count, 64)
+    let step = max(16, (1 << (Int.bitWidth - 1 - least.leadingZeroBitCount)) / 8)
+    return (least + step - 1) / step * step
+  }
+
+  func take(_ capacity: Int) -> UnsafeMutablePointer<Float> {
+    lock.lock()
+    if let buffer = free[capacity]?.popLast() {
+      freeBytes -= capacity * 4
+      lock.unlock()
+      return buffer
+    }
+    lock.unlock()
+    var raw: UnsafeMutableRawPointer?
+    let status = posix_memalign(&raw, 64, capacity * MemoryLayout<Float>.stride)
+    guard status == 0, let raw else {
+      preconditionFailure("out of memory: \(capacity * 4) bytes for a tensor")
+    }
+    return raw.bindMemory(to: Float.self, capacity: capacity)
+  }
+
+  func give(_ buffer: UnsafeMutablePointer<Float>, _ capacity: Int) {
+    lock.lock()
+    defer { lock.unlock() }
+    if freeBytes + capacity * 4 > keptBytes {
+      Foundation.free(buffer)
+    } else {
+      free[capacity, default: []].append(buffer)
+      freeBytes += capacity * 4
+    }
+  }
+}
+
+/// The memory of a tensor: pooled, a view into an arena, or read-only mapped memory.
+///
+/// Invariant: `pointer` is valid for `count` floats as long as this object lives: a pooled buffer is returned in
+/// `deinit`, a view retains its `owner`. Mapped memory is never written: only frozen parameters are built on it.
+final class Storage {
+  let pointer: UnsafeMutablePointer<Float>
+  let count: Int
+  private let pool: StoragePool?
+  private let owner: AnyObject?
+
+  init(count: Int, pool: StoragePool) {
+    self.count = count
+    self.pool = pool
+    owner = nil
+    pointer = pool.take(StoragePool.capacity(for: count))
+  }
+
+  init(viewing pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject) {
+    self.pointer = pointer
+    self.count = count
+    self.owner = owner
+    pool = nil
+  }
+
+  deinit {
+    pool?.give(pointer, StoragePool.capacity(for: count))
+  }
+}

@@ -1,0 +1,162 @@
+import COpenBLAS
+
+/// Hidden states [N, C] and the head [V, C] that projects them onto the vocabulary.
+public struct VocabularyProjection {
+  /// The final hidden states [N, C].
+  public let hidden: Tensor
+  /// The output matrix [V, C].
+  public let head: Tensor
+
+  /// - Parameters:
+  ///   - hidden: final hidden states [N, C].
+  ///   - head: output matrix [V, C].
+  public init(hidden: Tensor, head: Tensor) {
+    precondition(
+      head.shape.count == 2 && head.shape[1] == hidden.columns, "hidden \(hidden.shape) does not fit head \(head.shape)"
+    )
+    self.hidden = hidden
+    self.head = head
+  }
+
+  /// V
+  public var vocabularySize: Int { head.shape[0] }
+}
+
+/// The work of one token on its rows of logits: the student's [V], the teacher's [V] (empty without a teacher), and
+/// a scratch row [V] with unspecified contents. All three may be overwritten.
+public typealias LogitsRowBody<Result> = (
+  _ index: Int, _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>,
+  _ scratch: inout MutableSpan<Float>
+) -> Result
+
+extension VocabularyProjection {
+  /// Computes the logits of the chosen rows, a block of tokens at a time, and hands each row to `body`.
+  ///
+  /// No buffer grows with N × V: at most `blockRows` rows of logits exist at once. Several workers call `body` at the
+  /// same time, each for other rows; what it returns is collected in the order of `rows`.
+  ///
+  /// - Parameters:
+  ///   - rows: the rows of `hidden` to work on, each at most once.
+  ///   - teacher: a second projection of the same rows over the same vocabulary.
+  ///   - body: the work on one row.
+  /// - Returns: the result of each row.
+  public func mapLogits<Result>(
+    rows: [Int32], teacher: VocabularyProjection? = nil, _ body: LogitsRowBody<Result>
+  ) -> [Result] {
+    process(rows, teacher, dHidden: nil, body)
+  }
+
+  /// As `mapLogits`, where `body` leaves the gradient of its objective on the student's logits in place of the logits.
+  ///
+  /// The gradient of the head is added to its parameter at once; that of the hidden states [N, C] is returned for
+  /// `hidden.backward(from:)`, zero in the rows that were not chosen.
+  public func mapLogitsWithGradient<Result>(
+    rows: [Int32], teacher: VocabularyProjection? = nil, _ body: LogitsRowBody<Result>
+  ) -> (results: [Result], hiddenGradient: Tensor) {
+    let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
+    let results = process(rows, teacher, dHidden: compact, body)
+    if rows.count == hidden.rows { return (results, compact.reshaped(hidden.shape)) }
+    let columns = hidden.columns
+    let full = Tensor.zeros(hidden.shape, on: hidden.device)
+    for (index, row) in rows.enumerated() {
+      (full.pointer + Int(row) * columns).update(from: compact.pointer + index * columns, count: columns)
+    }
+    return (results, full)
+  }
+
+  /// Tokens per block for a vocabulary of V: about 32 MiB of logits for each side.
+  public static func blockRows(vocabularySize: Int) -> Int {
+    max(16, min(256, (32 << 20) / (4 * vocabularySize) / 16 * 16))
+  }
+
+  /// Columns of logits per piece of work: a piece of a block stays in a core's cache.
+  private static var vocabularyGrain: Int { 2048 }
+  /// Rows per piece of the hidden gradient.
+  private static var rowGrain: Int { 64 }
+
+  private func process<Result>(
+    _ rows: [Int32], _ teacher: VocabularyProjection?, dHidden: Tensor?, _ body: LogitsRowBody<Result>
+  ) -> [Result] {
+    precondition(
+      teacher.map { $0.vocabularySize == vocabularySize && $0.hidden.rows == hidden.rows } ?? true,
+      "teacher and student differ in vocabulary or tokens")
+    precondition(
+      rows.count == hidden.rows || Set(rows).count == rows.count, "a row of the hidden states is chosen twice")
+    let device = hidden.device
+    let vocabulary = vocabularySize
+    let studentInput = Self.chosen(rows, of: hidden)
+    let teacherInput = teacher.map { Self.chosen(rows, of: $0.hidden) }
+    let block = min(rows.count, Self.blockRows(vocabularySize: vocabulary))
+    let logits = Tensor(uninitialized: [block, vocabulary], on: device)
+    let teacherLogits = Tensor(uninitialized: [teacher == nil ? 0 : block, vocabulary], on: device)
+    let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
+    let dHead = dHidden == nil ? nil : head.node?.accumulator()
+
+    return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
+      // every worker initialises the elements of its own rows; after the last block all are initialised
+      nonisolated(unsafe) let results = results
+      for start in stride(from: 0, to: rows.count, by: max(1, block)) {
+        let count = min(block, rows.count - start)
+        Self.project(studentInput, head, start, count, into: logits)
+        if let teacherInput, let teacher { Self.project(teacherInput, teacher.head, start, count, into: teacherLogits) }
+        device.parallel(count) { row, worker in
+          func line(_ tensor: Tensor, _ index: Int) -> UnsafeMutableBufferPointer<Float> {
+            UnsafeMutableBufferPointer(start: tensor.pointer + index * vocabulary, count: vocabulary)
+          }
+          var student = line(logits, row).mutableSpan
+          let teacherLine =
+            teacher == nil ? UnsafeMutableBufferPointer(start: nil, count: 0) : line(teacherLogits, row)
+          var teacherRow = teacherLine.mutableSpan
+          var scratchRow = line(scratch, worker).mutableSpan
+          results.initializeElement(
+            at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
+        }
+        if let dHidden {
+          propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead)
+        }
+      }
+      initializedCount = rows.count
+    }
+  }
+
+  private static func chosen(_ rows: [Int32], of hidden: Tensor) -> Tensor {
+    let isEverything = rows.count == hidden.rows && rows.enumerated().allSatisfy { Int($1) == $0 }
+    return isEverything ? hidden.detached : hidden.detached.gatheringRows(rows)
+  }
+
+  /// logits[count, V] = x[start..., C] · headᵀ
+  private static func project(_ x: Tensor, _ head: Tensor, _ start: Int, _ count: Int, into logits: Tensor) {
+    let (channels, vocabulary) = (x.columns, head.shape[0])
+    x.device.parallelRanges(vocabulary, grain: vocabularyGrain) { range in
+      cblas_sgemm(
+        CblasRowMajor, CblasNoTrans, CblasTrans, blasint(count), blasint(range.count), blasint(channels), 1,
+        x.pointer + start * channels, blasint(channels), head.pointer + range.lowerBound * channels,
+        blasint(channels), 0, logits.pointer + range.lowerBound, blasint(vocabulary))
+    }
+  }
+
+  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x.
+  private func propagate(
+    _ dLogits: Tensor, _ start: Int, _ count: Int, input: Tensor, dHidden: Tensor,
+    dHead: UnsafeMutablePointer<Float>?
+  ) {
+    let (channels, vocabulary) = (input.columns, vocabularySize)
+    let rowPieces = (count + Self.rowGrain - 1) / Self.rowGrain
+    let headPieces = dHead == nil ? 0 : (vocabulary + Self.vocabularyGrain - 1) / Self.vocabularyGrain
+    hidden.device.parallel(rowPieces + headPieces) { piece, _ in
+      if piece < rowPieces {
+        let first = piece * Self.rowGrain
+        cblas_sgemm(
+          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(min(Self.rowGrain, count - first)), blasint(channels),
+          blasint(vocabulary), 1, dLogits.pointer + first * vocabulary, blasint(vocabulary), head.pointer,
+          blasint(channels), 0, dHidden.pointer + (start + first) * channels, blasint(channels))
+      } else if let dHead {
+        let first = (piece - rowPieces) * Self.vocabularyGrain
+        cblas_sgemm(
+          CblasRowMajor, CblasTrans, CblasNoTrans, blasint(min(Self.vocabularyGrain, vocabulary - first)),
+          blasint(channels), blasint(count), 1, dLogits.pointer + first, blasint(vocabulary),
+          input.pointer + start * channels, blasint(channels), 1, dHead + first * channels, blasint(channels))
+      }
+    }
+  }
+}
