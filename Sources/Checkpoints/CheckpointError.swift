@@ -15,6 +15,33 @@ public enum CheckpointError: Error, Equatable, Sendable {
   case pastEnd(file: String, byteOffset: Int, byteCount: Int, fileSize: Int)
   /// A region of a file does not start on a multiple of its elements' alignment.
   case misaligned(file: String, byteOffset: Int, alignment: Int)
+
+  /// Text that is not JSON.
+  case invalidJSON(file: String, byteOffset: Int, reason: String)
+  /// Two members of one JSON object (two tensors of a safetensors file) have the same name.
+  case duplicateKey(file: String, key: String)
+  /// A JSON file's value is missing, of the wrong kind, out of range, or at odds with another.
+  case invalidConfiguration(file: String, key: String, expected: String, found: String)
+
+  /// A safetensors file claims a header longer than the format allows.
+  case headerTooLong(file: String, byteCount: UInt64, limit: Int)
+  /// A safetensors header describes a tensor in a way that makes no sense.
+  case invalidTensor(file: String, tensor: String, key: String, expected: String, found: String)
+  /// Two tensors of a safetensors file share bytes.
+  case overlappingTensors(file: String, first: String, second: String)
+  /// Bytes `from..<to` of a safetensors file belong to no tensor.
+  case unusedBytes(file: String, from: Int, to: Int)
+  /// A tensor's type cannot be read as weights.
+  case notWeights(file: String, tensor: String, found: String)
+
+  /// A tensor that the configuration or the shard index calls for is not there.
+  case missingTensor(file: String, tensor: String)
+  /// A tensor is there that the configuration or the shard index does not know.
+  case unexpectedTensor(file: String, tensor: String)
+  /// A tensor's shape is not what the configuration calls for.
+  case wrongShape(file: String, tensor: String, expected: [Int], found: [Int])
+  /// The configuration says that two tensors are one, and the file holds both with different values.
+  case untiedTensors(file: String, first: String, second: String)
 }
 
 extension CheckpointError: CustomStringConvertible, LocalizedError {
@@ -34,6 +61,32 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         + "it is truncated or damaged"
     case .misaligned(let file, let byteOffset, let alignment):
       "\(file): data expected at a multiple of \(alignment) bytes, found at byte \(byteOffset)"
+    case .invalidJSON(let file, let byteOffset, let reason):
+      "\(file): not valid JSON at byte \(byteOffset): \(reason)"
+    case .duplicateKey(let file, let key):
+      "\(file): the name \(key) occurs twice"
+    case .invalidConfiguration(let file, let key, let expected, let found):
+      "\(file): \(key): expected \(expected), found \(found)"
+    case .headerTooLong(let file, let byteCount, let limit):
+      "\(file): a header of \(byteCount) bytes, at most \(limit) expected; "
+        + "it is damaged or no safetensors file"
+    case .invalidTensor(let file, let tensor, let key, let expected, let found):
+      "\(file): tensor \(tensor): \(key): expected \(expected), found \(found)"
+    case .overlappingTensors(let file, let first, let second):
+      "\(file): tensors \(first) and \(second) overlap"
+    case .unusedBytes(let file, let from, let to):
+      "\(file): bytes \(from) to \(to) belong to no tensor; the file is damaged"
+    case .notWeights(let file, let tensor, let found):
+      "\(file): tensor \(tensor): expected F32, F16 or BF16, found \(found)"
+    case .missingTensor(let file, let tensor):
+      "\(file): tensor \(tensor) is missing"
+    case .unexpectedTensor(let file, let tensor):
+      "\(file): tensor \(tensor) is not part of the model that the configuration describes"
+    case .wrongShape(let file, let tensor, let expected, let found):
+      "\(file): tensor \(tensor): expected shape \(expected), found \(found)"
+    case .untiedTensors(let file, let first, let second):
+      "\(file): config.json ties \(first) to \(second), but their values differ; "
+        + "set tie_word_embeddings to false"
     }
   }
 
