@@ -1,1 +1,45 @@
+// A C interface over libsentencepiece's C++ one. Every function catches every C++ exception.
+//
+// A function that can fail returns 0 on success; otherwise it returns 1, sets *message to a text (or to NULL where memory
+// for one was lacking) and leaves its other results untouched. Results and messages are freed with sentencepiece_free.
+// A processor is immutable: any number of threads may use one at a time.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sentencepiece_processor sentencepiece_processor;
+
+// Loads a serialized ModelProto.
+int sentencepiece_load(const void *model, size_t size, sentencepiece_processor **processor, char **message);
+void sentencepiece_release(sentencepiece_processor *processor);
+
+// Encodes `texts` texts that lie one after another in `bytes`; text i ends before byte ends[i]. A text whose
+// is_start[i] is not 0 is encoded by `start`, the others by `inner`. With literal_space (three ids, or NULL) each U+2581,
+// which SentencePiece takes for a space, becomes those ids instead. The ids of all texts come one after another in *ids;
+// those of text i end before id_ends[i] (room for `texts` numbers, given by the caller). Up to `threads` threads work.
+int sentencepiece_encode(const sentencepiece_processor *start, const sentencepiece_processor *inner,
+                         const uint8_t *bytes, const size_t *ends, const uint8_t *is_start, size_t texts,
+                         const int32_t *literal_space, size_t threads, int32_t **ids, size_t *id_ends,
+                         char **message);
+
+// Decodes ids, each of which must be in the vocabulary, to UTF-8.
+int sentencepiece_decode(const sentencepiece_processor *processor, const int32_t *ids, size_t count, char **text,
+                         size_t *size, char **message);
+
+// Sets the next sentence to train on and returns 1, or returns 0 at the end. The bytes must stay valid until the next call.
+typedef int (*sentencepiece_next_sentence)(void *context, const char **bytes, size_t *size);
+
+// Trains a model with libsentencepiece's options `keys[i] = values[i]`, and returns it as a serialized ModelProto.
+int sentencepiece_train(const char *const *keys, const char *const *values, size_t options,
+                        sentencepiece_next_sentence next, void *context, uint32_t seed, char **model, size_t *size,
+                        char **message);
+
+void sentencepiece_free(void *memory);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,142 @@
+/// What a serialized SentencePiece model says of itself: the parts of sentencepiece_model.proto that libsentencepiece's
+/// interface does not show. Reading it also refuses models that libsentencepiece would crash on later.
+struct ModelProto {
+  /// Why a model cannot be used.
+  enum Refusal: Error {
+    case corrupt(String)
+    case unsupported(String)
+  }
+
+  struct Normalizer: Equatable {
+    var charactersMap: [UInt8] = []
+    var addsDummyPrefix = true
+    var removesExtraWhitespace = true
+    var escapesWhitespace = true
+  }
+
+  private(set) var pieces: [String] = []
+  private(set) var scores: [Float] = []
+  private(set) var kinds: [SentencePieceTokenizer.Kind] = []
+  private(set) var normalizer = Normalizer()
+  /// 1 unigram, 2 BPE, 3 words, 4 characters.
+  private(set) var modelType: UInt64 = 1
+  private(set) var byteFallback = false
+  private(set) var whitespaceIsSuffix = false
+  private(set) var unknownPiece = "<unk>"
+  private(set) var bosPiece = "<s>"
+  private(set) var eosPiece = "</s>"
+  private(set) var padPiece = "<pad>"
+  /// What the unknown piece decodes to.
+  private(set) var unknownSurface = " \u{2047} "
+  /// The id of the piece that stands for everything the vocabulary lacks, which libsentencepiece demands.
+  private(set) var unknownIndex: Int32 = 0
+  private var withoutSelfTest: [UInt8] = []
+
+  /// The same model without the dummy prefix, serialized: what encodes a text that goes on from another one. (A message
+  /// that occurs twice is merged, so the appended normalizer_spec { add_dummy_prefix: false } overrides that one key. The
+  /// self test is left out, because its samples have the prefix.)
+  var serializedWithoutDummyPrefix: [UInt8] { withoutSelfTest + [0x1A, 0x02, 0x18, 0x00] }
+
+  init(serialized: [UInt8]) throws(Refusal) {
+    guard !serialized.isEmpty else { throw .corrupt("it is empty") }
+    var hasTrainer = false
+    var hasNormalizer = false
+    var denormalizer = Normalizer()
+    var reader = ProtobufReader(serialized[...])
+    while let field = try reader.next() {
+      if field.number != 4 { withoutSelfTest += field.encoded }
+      switch (field.number, field.value) {
+      case (1, .bytes(let bytes)):
+        try readPiece(bytes)
+      case (2, .bytes(let bytes)):
+        try readTrainer(bytes)
+        hasTrainer = true
+      case (3, .bytes(let bytes)):
+        try normalizer.read(bytes)
+        hasNormalizer = true
+      case (5, .bytes(let bytes)):
+        try denormalizer.read(bytes)
+      default:
+        guard field.number > 5 else { throw .corrupt("field \(field.number) is of the wrong type") }
+      }
+    }
+    guard !pieces.isEmpty else { throw .corrupt("it has no pieces") }
+    guard let unknown = kinds.firstIndex(of: .unknown) else { throw .corrupt("it has no unknown piece") }
+    unknownIndex = Int32(unknown)
+    guard hasTrainer, hasNormalizer else {
+      throw .corrupt("trainer_spec or normalizer_spec is missing: is the file truncated?")
+    }
+    guard (1...4).contains(modelType) else { throw .corrupt("unknown model type \(modelType)") }
+    guard denormalizer.charactersMap.isEmpty else {
+      throw .unsupported("it changes text while decoding (denormalizer_spec)")
+    }
+    if let defect = CharactersMap.defect(of: normalizer.charactersMap) {
+      throw .corrupt("precompiled_charsmap: \(defect)")
+    }
+  }
+
+  private mutating func readPiece(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
+    let id = pieces.count
+    var piece = ""
+    var score: Float = 0
+    var kind = SentencePieceTokenizer.Kind.normal
+    var reader = ProtobufReader(bytes)
+    while let field = try reader.next() {
+      switch (field.number, field.value) {
+      case (1, .bytes(let text)): piece = try string(text, "piece \(id)")
+      case (2, .fixed32(let bits)): score = Float(bitPattern: bits)
+      case (3, .varint(let code)):
+        guard let known = SentencePieceTokenizer.Kind(rawValue: UInt8(clamping: code)) else {
+          throw .corrupt("piece \(id) is of unknown type \(code)")
+        }
+        kind = known
+      default:
+        guard field.number > 3 else { throw .corrupt("piece \(id): field \(field.number) is of the wrong type") }
+      }
+    }
+    guard !piece.isEmpty else { throw .corrupt("piece \(id) is empty") }
+    // libsentencepiece keeps pieces as C strings in its search tree, and sums scores.
+    guard !piece.utf8.contains(0) else { throw .corrupt("piece \(id) contains a NUL character") }
+    guard score.isFinite else { throw .corrupt("piece \(id) has the score \(score)") }
+    pieces.append(piece)
+    scores.append(score)
+    kinds.append(kind)
+  }
+
+  private mutating func readTrainer(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
+    var reader = ProtobufReader(bytes)
+    while let field = try reader.next() {
+      switch (field.number, field.value) {
+      case (3, .varint(let value)): modelType = value
+      case (24, .varint(let value)): whitespaceIsSuffix = value != 0
+      case (35, .varint(let value)): byteFallback = value != 0
+      case (44, .bytes(let text)): unknownSurface = try string(text, "unk_surface")
+      case (45, .bytes(let text)): unknownPiece = try string(text, "unk_piece")
+      case (46, .bytes(let text)): bosPiece = try string(text, "bos_piece")
+      case (47, .bytes(let text)): eosPiece = try string(text, "eos_piece")
+      case (48, .bytes(let text)): padPiece = try string(text, "pad_piece")
+      default: break
+      }
+    }
+  }
+
+  private func string(_ bytes: ArraySlice<UInt8>, _ name: String) throws(Refusal) -> String {
+    guard let string = String(validating: bytes, as: UTF8.self) else { throw .corrupt("\(name) is not UTF-8") }
+    return string
+  }
+}
+
+extension ModelProto.Normalizer {
+  fileprivate mutating func read(_ bytes: ArraySlice<UInt8>) throws(ModelProto.Refusal) {
+    var reader = ProtobufReader(bytes)
+    while let field = try reader.next() {
+      switch (field.number, field.value) {
+      case (2, .bytes(let map)): charactersMap = Array(map)
+      case (3, .varint(let value)): addsDummyPrefix = value != 0
+      case (4, .varint(let value)): removesExtraWhitespace = value != 0
+      case (5, .varint(let value)): escapesWhitespace = value != 0
+      default: break
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Checkpoints
+public import Foundation
+
+/// A SentencePiece tokenizer: a `tokenizer.model` as Llama's, or one of ours, made by `TokenizerTrainer`.
+///
+/// Text becomes what libsentencepiece makes of it. A *lossless* tokenizer (see `isLossless`) goes one step further: it
+/// gives back every text unchanged, `decode(encode(text)) == text`.
+///
+/// One tokenizer may be used from many threads.
+public final class SentencePieceTokenizer: Sendable {
+  /// What a piece stands for. The raw values are SentencePiece's.
+  public enum Kind: UInt8, Sendable {
+    /// A piece of text, learnt.
+    case normal = 1
+    /// The piece that stands for everything the vocabulary lacks.
+    case unknown = 2
+    /// A sign such as the beginning of a text: never found in text, decoded to nothing.
+    case control = 3
+    /// A piece of text given by the user, always kept whole.
+    case userDefined = 4
+    /// A piece that is known but never produced.
+    case unused = 5
+    /// One byte of a character that the vocabulary lacks, `<0x00>` to `<0xFF>`.
+    case byte = 6
+  }
+
+  /// The content of a `tokenizer.model` file, to be written beside checkpoints.
+  public let serialized: [UInt8]
+  /// What distinguishes this tokenizer from every other: SHA-256 of pieces, scores, kinds, special ids and normaliser.
+  public let digest: TokenizerDigest
+  /// The id that begins a text, or `nil` if there is none.
+  public let bosID: Int32?
+  /// The id that ends a text, or `nil` if there is none.
+  public let eosID: Int32?
+  /// The id that fills up batches, or `nil` if there is none.
+  public let padID: Int32?
+  /// The id of everything the vocabulary lacks, or `nil` if there is none.
+  public let unknownID: Int32?
+  /// Whether decoding gives back every text unchanged: bytes stand in for what the vocabulary lacks, and nothing is
+  /// normalised or put in front. (In such a tokenizer U+2581, which SentencePiece cannot tell from a space, is
+  /// encoded as its three bytes. That is the one difference from libsentencepiece.)
+  public let isLossless: Bool
+
+  let proto: ModelProto
+  let segmenter: Segmenter
+  let processor: Processor
+  /// Encodes text that goes on from other text: without a dummy prefix.
+  let innerProcessor: Processor
+  /// The ids of the bytes of U+2581, where the tokenizer is lossless.
+  let literalSpace: [Int32]?
+  private let ids: [String: Int32]
+
+  /// Loads a `tokenizer.model` file. Throws `unreadable`, `corruptTokenizer` or `unsupportedTokenizer`.
+  public convenience init(contentsOf file: URL) throws(TokenizationError) {
+    let content: Data
+    do {
+      content = try MappedFile(contentsOf: file).withBytes { $0.withUnsafeBytes { Data($0) } }
+    } catch {
+      throw TokenizationError(error, file: file.path)
+    }
+    try self.init(serialized: Array(content), name: file.path)
+  }
+
+  /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
+  /// `unsupportedTokenizer`.
+  public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
+    do {
+      let proto = try ModelProto(serialized: serialized)
+      processor = try Processor(serialized: serialized)
+      innerProcessor =
+        proto.normalizer.addsDummyPrefix
+        ? try Processor(serialized: proto.serializedWithoutDummyPrefix) : processor
+      self.proto = proto
+    } catch .corrupt(let reason) {
+      throw .corruptTokenizer(file: name, reason: reason)
+    } catch .unsupported(let reason) {
+      throw .unsupportedTokenizer(file: name, reason: reason)
+    }
+    self.serialized = serialized
+    ids = Dictionary(zip(proto.pieces, 0...), uniquingKeysWith: { first, _ in first })
+    guard ids.count == proto.pieces.count else {
+      throw .corruptTokenizer(file: name, reason: "two of its pieces are the same")
+    }
+    func special(_ piece: String, _ kind: Kind) -> Int32? { ids[piece].flatMap { proto.kinds[Int($0)] == kind ? $0 : nil } }
+    bosID = special(proto.bosPiece, .control)
+    eosID = special(proto.eosPiece, .control)
+    padID = special(proto.padPiece, .control)
+    unknownID = special(proto.unknownPiece, .unknown)
+    let normalizer = proto.normalizer
+    isLossless =
+      proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
+      && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
+    literalSpace = isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { [ids] in ids[$0] } : nil
+    segmenter = Segmenter(proto)
+    digest = TokenizerDigest(proto, specialIDs: [unknownID, bosID, eosID, padID])
+  }
+
+  /// The number of pieces, V; ids are `0..<V`.
+  public var vocabularySize: Int { proto.pieces.count }
+
+  /// The piece with `id`, in which U+2581 stands for a space. `id` must be in the vocabulary.
+  public func piece(_ id: Int32) -> String { proto.pieces[checked(id)] }
+
+  /// The score of the piece with `id`: log-probability in a unigram model, minus the rank in BPE. `id` must be in the
+  /// vocabulary.
+  public func score(_ id: Int32) -> Float { proto.scores[checked(id)] }
+
+  /// What the piece with `id` stands for. `id` must be in the vocabulary.
+  public func kind(_ id: Int32) -> Kind { proto.kinds[checked(id)] }
+
+  /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
+  public func id(ofPiece piece: String) -> Int32? { ids[piece] }
+
+  private func checked(_ id: Int32) -> Int {
+    precondition(id >= 0 && id < vocabularySize, "id \(id) outside the vocabulary of \(vocabularySize) pieces")
+    return Int(id)
+  }
+}
+
+extension TokenizationError {
+  init(_ error: CheckpointError, file: String) {
+    switch error {
+    case .missingFile: self = .unreadable(file: file, reason: "no such file; check the path")
+    case .unreadable(let file, let reason): self = .unreadable(file: file, reason: reason)
+    case .unwritable(let file, let reason): self = .unwritable(file: file, reason: reason)
+    default: self = .unreadable(file: file, reason: error.description)
+    }
+  }
+}

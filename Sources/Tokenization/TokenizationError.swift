@@ -1,0 +1,71 @@
+public import Foundation
+
+/// What can be wrong with tokenizers, text and token files. Every case carries the data it speaks of; every text names
+/// the file, what was expected, what was found, and where it helps what to do.
+public enum TokenizationError: Error, Equatable, Sendable {
+  /// The operating system refused to open or read a file or folder.
+  case unreadable(file: String, reason: String)
+  /// The operating system refused to write a file: a full disk, a read-only folder.
+  case unwritable(file: String, reason: String)
+  /// A `tokenizer.model` is damaged, or is no SentencePiece model.
+  case corruptTokenizer(file: String, reason: String)
+  /// A `tokenizer.model` is sound but needs what Limbeck does not do.
+  case unsupportedTokenizer(file: String, reason: String)
+  /// Two tokenizers that had to be the same are not.
+  case tokenizersDiffer(TokenizerDifference)
+  /// An option of tokenizer training has a value that cannot be.
+  case invalidTrainingOption(name: String, reason: String)
+  /// libsentencepiece refused to train; `reason` is its own message.
+  case trainingFailed(reason: String)
+  /// Text that is not UTF-8. `byteOffset` counts from 0, `line` from 1.
+  case notUTF8(file: String, byteOffset: Int, line: Int)
+  /// A file, or all files together, without any text.
+  case emptyText(file: String)
+  /// A folder without text files, or no path at all.
+  case noTextFiles(folder: String)
+  /// A line of a JSON Lines file that is not what it should be. `line` counts from 1.
+  case malformedJSONLine(file: String, line: Int, reason: String)
+  /// A token file that is damaged: truncated, another format, or with ids that its tokenizer does not have.
+  case corruptTokenFile(file: String, reason: String)
+  /// A token file that was made with another tokenizer.
+  case tokenFileOfAnotherTokenizer(file: String, expected: TokenizerDigest, found: TokenizerDigest)
+}
+
+extension TokenizationError: CustomStringConvertible, LocalizedError {
+  /// One line for the user: the file, the cause, and where it helps the remedy.
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      "\(file): cannot be read: \(reason)"
+    case .unwritable(let file, let reason):
+      "\(file): cannot be written: \(reason)"
+    case .corruptTokenizer(let file, let reason):
+      "\(file): not a sound SentencePiece model: \(reason); fetch or train it again"
+    case .unsupportedTokenizer(let file, let reason):
+      "\(file): this SentencePiece model cannot be used: \(reason)"
+    case .tokenizersDiffer(let difference):
+      difference.description
+    case .invalidTrainingOption(let name, let reason):
+      "tokenizer training: \(name) \(reason)"
+    case .trainingFailed(let reason):
+      "tokenizer training failed: \(reason)"
+    case .notUTF8(let file, let byteOffset, let line):
+      "\(file): text must be UTF-8, but byte \(byteOffset) (line \(line)) is not; convert it, for example with iconv"
+    case .emptyText(let file):
+      "\(file): some text was expected, but it is empty"
+    case .noTextFiles(let folder):
+      "\(folder): no text found; expected files that end in "
+        + TextSource.folderExtensions.map { ".\($0)" }.joined(separator: ", ")
+    case .malformedJSONLine(let file, let line, let reason):
+      "\(file), line \(line): \(reason)"
+    case .corruptTokenFile(let file, let reason):
+      "\(file): damaged token file: \(reason); delete it, and it is made again from the text"
+    case .tokenFileOfAnotherTokenizer(let file, let expected, let found):
+      "\(file): made with another tokenizer: digest \(expected) expected, \(found) found; "
+        + "delete it, and it is made again from the text"
+    }
+  }
+
+  /// The same text as `description`.
+  public var errorDescription: String? { description }
+}
