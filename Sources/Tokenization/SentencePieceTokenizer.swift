@@ -48,7 +48,8 @@ public final class SentencePieceTokenizer: Sendable {
   let innerProcessor: Processor
   /// The ids of the bytes of U+2581, where the tokenizer is lossless.
   let literalSpace: [Int32]?
-  private let ids: [String: Int32]
+  /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
+  private let ids: [[UInt8]: Int32]
 
   /// Loads a `tokenizer.model` file. Throws `unreadable`, `corruptTokenizer` or `unsupportedTokenizer`.
   public convenience init(contentsOf file: URL) throws(TokenizationError) {
@@ -65,23 +66,24 @@ public final class SentencePieceTokenizer: Sendable {
   /// `unsupportedTokenizer`.
   public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
     do {
-      let proto = try ModelProto(serialized: serialized)
+      proto = try ModelProto(serialized: serialized)
       processor = try Processor(serialized: serialized)
       innerProcessor =
         proto.normalizer.addsDummyPrefix
         ? try Processor(serialized: proto.serializedWithoutDummyPrefix) : processor
-      self.proto = proto
-    } catch .corrupt(let reason) {
-      throw .corruptTokenizer(file: name, reason: reason)
-    } catch .unsupported(let reason) {
-      throw .unsupportedTokenizer(file: name, reason: reason)
+    } catch {
+      throw TokenizationError(error, file: name)
     }
     self.serialized = serialized
-    ids = Dictionary(zip(proto.pieces, 0...), uniquingKeysWith: { first, _ in first })
+    let ids = Dictionary(zip(proto.pieces.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
+    self.ids = ids
     guard ids.count == proto.pieces.count else {
       throw .corruptTokenizer(file: name, reason: "two of its pieces are the same")
     }
-    func special(_ piece: String, _ kind: Kind) -> Int32? { ids[piece].flatMap { proto.kinds[Int($0)] == kind ? $0 : nil } }
+    let kinds = proto.kinds
+    func special(_ piece: String, _ kind: Kind) -> Int32? {
+      ids[Array(piece.utf8)].flatMap { kinds[Int($0)] == kind ? $0 : nil }
+    }
     bosID = special(proto.bosPiece, .control)
     eosID = special(proto.eosPiece, .control)
     padID = special(proto.padPiece, .control)
@@ -90,7 +92,7 @@ public final class SentencePieceTokenizer: Sendable {
     isLossless =
       proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
       && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
-    literalSpace = isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { [ids] in ids[$0] } : nil
+    literalSpace = isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] } : nil
     segmenter = Segmenter(proto)
     digest = TokenizerDigest(proto, specialIDs: [unknownID, bosID, eosID, padID])
   }
@@ -109,7 +111,7 @@ public final class SentencePieceTokenizer: Sendable {
   public func kind(_ id: Int32) -> Kind { proto.kinds[checked(id)] }
 
   /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
-  public func id(ofPiece piece: String) -> Int32? { ids[piece] }
+  public func id(ofPiece piece: String) -> Int32? { ids[Array(piece.utf8)] }
 
   private func checked(_ id: Int32) -> Int {
     precondition(id >= 0 && id < vocabularySize, "id \(id) outside the vocabulary of \(vocabularySize) pieces")
@@ -118,6 +120,13 @@ public final class SentencePieceTokenizer: Sendable {
 }
 
 extension TokenizationError {
+  init(_ refusal: ModelProto.Refusal, file: String) {
+    switch refusal {
+    case .corrupt(let reason): self = .corruptTokenizer(file: file, reason: reason)
+    case .unsupported(let reason): self = .unsupportedTokenizer(file: file, reason: reason)
+    }
+  }
+
   init(_ error: CheckpointError, file: String) {
     switch error {
     case .missingFile: self = .unreadable(file: file, reason: "no such file; check the path")

@@ -16,6 +16,7 @@ struct TokenEncoder {
     pending += part
     var batch = TextBatch()
     var start = 0
+    var scanned = scanned
     while let end = tokenizer.segmenter.end(ofSegmentAt: start, in: pending.span, scanned: &scanned) {
       add(to: &batch, end: end)
       start = end
@@ -23,7 +24,7 @@ struct TokenEncoder {
     }
     batch.bytes = Array(pending[..<start])
     pending.removeFirst(start)
-    scanned = max(0, scanned - start)
+    self.scanned = max(0, scanned - start)
     return tokenizer.encode(batch, threads: threads).ids
   }
 

@@ -93,7 +93,7 @@ public func requireSameTokenizer(
     "\"\(tokenizer.piece(id).escaped)\" (\(tokenizer.kind(id)), score \(tokenizer.score(id)))"
   }
   for id in 0..<Int32(min(teacher.vocabularySize, student.vocabularySize))
-  where teacher.piece(id) != student.piece(id) || teacher.kind(id) != student.kind(id)
+  where !teacher.piece(id).utf8.elementsEqual(student.piece(id).utf8) || teacher.kind(id) != student.kind(id)
     || teacher.score(id).bitPattern != student.score(id).bitPattern
   {
     throw .tokenizersDiffer(.piece(id: id, teacher: description(teacher, id), student: description(student, id)))

@@ -1,0 +1,76 @@
+import Checkpoints
+public import Foundation
+
+extension TokenFile {
+  /// The token file of `corpus` in `folder`, which is created if need be: the one that is there, if it was made from
+  /// the same files (paths, sizes, times of change) with the same tokenizer, or a new one, which appears only when it is
+  /// complete. `wasReused` says which. The name is derived from text and tokenizer, so that files of several corpora can
+  /// share a folder.
+  ///
+  /// Throws what is wrong with the text (`unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder
+  /// (`unwritable`), or with a token file that is there (`corruptTokenFile`).
+  public static func open(
+    for corpus: Corpus, tokenizer: SentencePieceTokenizer, in folder: URL,
+    threads: Int = ProcessInfo.processInfo.activeProcessorCount, progress: (TokenizationProgress) -> Void = { _ in }
+  ) throws(TokenizationError) -> TokenFile {
+    let fingerprint = corpus.fingerprint
+    let key = Digest.sha256(of: Data((fingerprint + tokenizer.digest.hexadecimal).utf8)).prefix(16)
+    let url = folder.appendingPathComponent("\(key).tokens")
+    if FileManager.default.fileExists(atPath: url.path) {
+      let file = try TokenFile(contentsOf: url, tokenizer: tokenizer, wasReused: true)
+      if file.fingerprint == fingerprint { return file }
+    }
+    do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+      throw .unwritable(file: folder.path, reason: error.localizedDescription)
+    }
+    try build(
+      at: url, from: corpus, tokenizer: tokenizer, fingerprint: fingerprint, threads: threads, progress: progress)
+    return try TokenFile(contentsOf: url, tokenizer: tokenizer, wasReused: false)
+  }
+
+  private static func build(
+    at url: URL, from corpus: Corpus, tokenizer: SentencePieceTokenizer, fingerprint: String, threads: Int,
+    progress: (TokenizationProgress) -> Void
+  ) throws(TokenizationError) {
+    let file: AtomicFile
+    do { file = try AtomicFile(replacing: url) } catch { throw TokenizationError(error, file: url.path) }
+    defer { file.cancel() }
+    func append(_ bytes: RawSpan) throws(TokenizationError) {
+      do { try file.append(bytes) } catch { throw TokenizationError(error, file: url.path) }
+    }
+    var header = TokenFileHeader(tokenizer: tokenizer.digest, fingerprint: fingerprint)
+    try append(header.encoded.span.bytes)
+    func append(_ ids: [Int32], counted: Bool) throws(TokenizationError) {
+      let words = ids.map { (UInt32($0) | (counted ? 0 : uncounted)).littleEndian }
+      try append(words.span.bytes)
+      header.tokens += ids.count
+      if counted { header.countedTokens += ids.count }
+    }
+    header.counts = try tokenizer.read(corpus, threads: threads, progress: progress) {
+      (part) throws(TokenizationError) in
+      switch part {
+      case .startOfDocument: try append([tokenizer.bosID].compactMap(\.self), counted: false)
+      case .ids(let ids, let counted): try append(ids, counted: counted)
+      case .endOfDocument: try append([tokenizer.eosID].compactMap(\.self), counted: true)
+      }
+    }.counted
+    do {
+      try file.overwrite(header.encoded.span.bytes, at: 0)
+      try file.commit()
+    } catch {
+      throw TokenizationError(error, file: url.path)
+    }
+  }
+}
+
+extension Corpus {
+  /// Stands for the files' paths, sizes and times of change, and how they are read.
+  fileprivate var fingerprint: String {
+    var content = "Limbeck corpus 1\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n"
+    for source in sources {
+      content += "\(source.format.rawValue) \(source.byteCount) \(source.modified.bitPattern) "
+      content += "\(source.file.standardizedFileURL.path)\0"
+    }
+    return Digest.sha256(of: Data(content.utf8))
+  }
+}

@@ -1,0 +1,128 @@
+/// What kind of tokenizer to train, and how.
+public struct TokenizerTrainingOptions: Hashable, Sendable {
+  /// How pieces are chosen, and text cut into them.
+  public enum Algorithm: String, Sendable, CaseIterable {
+    /// The most probable pieces by a unigram language model (Kudo 2018).
+    case unigram
+    /// Byte-pair encoding: the most frequent pairs, merged (Sennrich et al. 2016).
+    case bpe
+  }
+
+  /// How pieces are chosen.
+  public var algorithm: Algorithm
+  /// The number of pieces, special ones and bytes included.
+  public var vocabularySize: Int
+  /// Whether 256 pieces stand for the bytes of characters that the vocabulary lacks. Without, such a character becomes
+  /// the unknown piece, and the text is lost.
+  public var byteFallback: Bool
+  /// The share of the text's characters that become pieces, 0.98 to 1; the rarest are left out.
+  public var characterCoverage: Double
+  /// Texts that are always one piece, and part of no other.
+  public var userDefinedSymbols: [String]
+  /// Whether a space is put in front of every text, as in Llama's tokenizer. It makes a word at the start of a text look
+  /// like one in the middle, at the price of a tokenizer that is not lossless.
+  public var addsDummyPrefix: Bool
+  /// Whether every digit is a piece of its own.
+  public var splitsDigits: Bool
+  /// The id of the unknown piece, which must exist.
+  public var unknownID: Int32
+  /// The id that begins a text, or `nil` for none.
+  public var bosID: Int32?
+  /// The id that ends a text, or `nil` for none.
+  public var eosID: Int32?
+  /// The id that fills up batches, or `nil` for none.
+  public var padID: Int32?
+  /// How many lines to learn from, drawn at random from all of the text; `nil` for all lines.
+  public var sampledLines: Int?
+  /// Determines which lines are drawn.
+  public var seed: UInt32
+  /// The number of threads, 1 to 128. A unigram model's scores depend on it in their last digits, which is why the default
+  /// is not the machine's number of cores.
+  public var threads: Int
+
+  /// The defaults: a lossless unigram tokenizer, newline a piece of its own, `<unk>` 0, `<s>` 1, `</s>` 2.
+  public init(
+    algorithm: Algorithm = .unigram, vocabularySize: Int = 8192, byteFallback: Bool = true,
+    characterCoverage: Double = 0.9995, userDefinedSymbols: [String] = ["\n"], addsDummyPrefix: Bool = false,
+    splitsDigits: Bool = false, unknownID: Int32 = 0, bosID: Int32? = 1, eosID: Int32? = 2, padID: Int32? = nil,
+    sampledLines: Int? = nil, seed: UInt32 = 1, threads: Int = 4
+  ) {
+    self.algorithm = algorithm
+    self.vocabularySize = vocabularySize
+    self.byteFallback = byteFallback
+    self.characterCoverage = characterCoverage
+    self.userDefinedSymbols = userDefinedSymbols
+    self.addsDummyPrefix = addsDummyPrefix
+    self.splitsDigits = splitsDigits
+    self.unknownID = unknownID
+    self.bosID = bosID
+    self.eosID = eosID
+    self.padID = padID
+    self.sampledLines = sampledLines
+    self.seed = seed
+    self.threads = threads
+  }
+
+  /// libsentencepiece's names and values for these options.
+  func arguments() throws(TokenizationError) -> [(key: String, value: String)] {
+    try check()
+    return [
+      ("model_type", algorithm.rawValue),
+      ("vocab_size", "\(vocabularySize)"),
+      ("byte_fallback", "\(byteFallback)"),
+      ("character_coverage", "\(characterCoverage)"),
+      ("user_defined_symbols", userDefinedSymbols.map(Self.quoted).joined(separator: ",")),
+      ("add_dummy_prefix", "\(addsDummyPrefix)"),
+      ("split_digits", "\(splitsDigits)"),
+      ("unk_id", "\(unknownID)"),
+      ("bos_id", "\(bosID ?? -1)"),
+      ("eos_id", "\(eosID ?? -1)"),
+      ("pad_id", "\(padID ?? -1)"),
+      ("input_sentence_size", "\(sampledLines ?? 0)"),
+      ("shuffle_input_sentence", "true"),
+      ("num_threads", "\(threads)"),
+      ("normalization_rule_name", "identity"),
+      ("remove_extra_whitespaces", "false"),
+      ("allow_whitespace_only_pieces", "true"),
+      ("max_sentence_length", "\(TrainingSentences.longestSentence)"),
+      ("train_extremely_large_corpus", "true"),
+    ]
+  }
+
+  private func check() throws(TokenizationError) {
+    func require(_ condition: Bool, _ name: String, _ reason: String) throws(TokenizationError) {
+      if !condition { throw .invalidTrainingOption(name: name, reason: reason) }
+    }
+    let specialIDs = [unknownID] + [bosID, eosID, padID].compactMap(\.self)
+    let fixed = specialIDs.count + (byteFallback ? 256 : 0) + userDefinedSymbols.count
+    try require(
+      vocabularySize > fixed && vocabularySize <= 1 << 24, "vocabulary size",
+      "is \(vocabularySize), but must be more than \(fixed) (special pieces, bytes and user-defined symbols) "
+        + "and at most \(1 << 24)")
+    try require(
+      (0.98...1).contains(characterCoverage), "character coverage", "is \(characterCoverage), but must be 0.98 to 1")
+    try require((1...128).contains(threads), "threads", "is \(threads), but must be 1 to 128")
+    try require(
+      sampledLines.map { $0 > 100 && $0 <= Int(Int32.max) } ?? true, "sampled lines",
+      "is \(sampledLines ?? 0), but must be more than 100")
+    try require(
+      Set(specialIDs).count == specialIDs.count && specialIDs.allSatisfy { $0 >= 0 && $0 < vocabularySize },
+      "special ids",
+      "are \(specialIDs.map(String.init).joined(separator: ", ")), but must differ and lie in the vocabulary")
+    for symbol in userDefinedSymbols {
+      try require(
+        !symbol.isEmpty && !symbol.unicodeScalars.contains { ["\0", "\t", " ", "\u{2581}", "\u{2585}"].contains($0) },
+        "user-defined symbol",
+        "\"\(symbol)\" must have no space, tab, NUL, U+2581 or U+2585 in it, and not be empty")
+    }
+    try require(
+      Set(userDefinedSymbols.map { Array($0.utf8) }).count == userDefinedSymbols.count, "user-defined symbols",
+      "must all be different")
+  }
+
+  /// A symbol as a field of comma-separated values.
+  private static func quoted(_ symbol: String) -> String {
+    guard symbol.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return symbol }
+    return "\"" + symbol.unicodeScalars.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Tokenization
+
+/// A small, repeatable generator of random numbers (splitmix64).
+struct RepeatableGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// Sentences of invented words, some of them frequent, with newlines and double spaces here and there.
+func inventedText(sentences: Int, seed: UInt64) -> String {
+  var generator = RepeatableGenerator(seed: seed)
+  let syllables = ["ba", "lo", "mi", "ter", "son", "qua", "ly", "ré", "ing", "th", "o", "an"]
+  let words = (0..<300).map { _ in
+    (0..<Int.random(in: 1...4, using: &generator)).map { _ in syllables.randomElement(using: &generator)! }.joined()
+  }
+  return (0..<sentences).map { number in
+    let sentence = (0..<Int.random(in: 3...12, using: &generator)).map { _ in
+      // The square makes the first words frequent.
+      let draw = Double.random(in: 0..<1, using: &generator)
+      return words[Int(draw * draw * 300)]
+    }
+    return sentence.joined(separator: number.isMultiple(of: 17) ? "  " : " ")
+      + (number.isMultiple(of: 5) ? ".\n\n" : ".\n")
+  }.joined()
+}
+
+/// Any valid Unicode, with what is hard for SentencePiece more often than chance would have it.
+func randomUnicode(length: Int, using generator: inout RepeatableGenerator) -> String {
+  let hard: [Unicode.Scalar] = [
+    " ", " ", " ", "\n", "\t", "\r", "\0", "\u{1}", "\u{7F}", "\u{85}", "\u{A0}", "\u{301}", "\u{2047}", "\u{2581}",
+    "\u{2581}", "\u{2585}", "\u{FEFF}", "\u{FFFD}", "\u{FFFF}", "\u{1F469}", "\u{200D}", "\u{1F4BB}", "\u{10FFFF}",
+    "<", "s", ">", "0", "x", "é", "a", "b", "o", "l", "ß", "中", "א",
+  ]
+  var text = String.UnicodeScalarView()
+  while text.count < length {
+    if Bool.random(using: &generator) {
+      text.append(hard.randomElement(using: &generator)!)
+    } else if let scalar = Unicode.Scalar(UInt32.random(in: 0...0x10FFFF, using: &generator)) {
+      text.append(scalar)
+    }
+  }
+  return String(text)
+}
+
+/// Tokenizers of several kinds, trained once.
+enum Trained {
+  static let text = inventedText(sentences: 3000, seed: 1)
+  static let unigram = trained(TokenizerTrainingOptions(vocabularySize: 400))
+  static let bpe = trained(TokenizerTrainingOptions(algorithm: .bpe, vocabularySize: 400))
+  static let withPrefix = trained(TokenizerTrainingOptions(algorithm: .bpe, vocabularySize: 400, addsDummyPrefix: true))
+  static let withoutBytes = trained(
+    TokenizerTrainingOptions(vocabularySize: 150, byteFallback: false, userDefinedSymbols: [], addsDummyPrefix: true))
+  static let withManySymbols = trained(
+    TokenizerTrainingOptions(
+      vocabularySize: 420, userDefinedSymbols: ["\n", "\n\n", "<user>", "a,b", "\"", "é"], padID: 3))
+
+  static let lossless = [("unigram", unigram), ("BPE", bpe), ("symbols", withManySymbols)]
+  static let all = lossless + [("prefix", withPrefix), ("no bytes", withoutBytes)]
+
+  private static func trained(_ options: TokenizerTrainingOptions) -> SentencePieceTokenizer {
+    do { return try TokenizerTrainer(options).train(on: [text]) } catch {
+      preconditionFailure("cannot train a tokenizer for tests: \(error)")
+    }
+  }
+}
+
+/// A folder that is removed when the last reference to it goes.
+final class TemporaryFolder {
+  let url = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-\(UUID().uuidString)")
+
+  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  /// Writes a file and returns its URL.
+  @discardableResult
+  func write(_ bytes: some Sequence<UInt8>, to name: String) throws -> URL {
+    let file = url.appendingPathComponent(name)
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(bytes).write(to: file)
+    return file
+  }
+}
