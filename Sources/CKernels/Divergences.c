@@ -35,6 +35,27 @@ KERNEL double limbeck_reverse_kl(float *gradient, const float *log_p, const floa
   return total;
 }
 
+KERNEL double limbeck_symmetric_kl(float *gradient, const float *log_p, const float *log_q, float forward_weight,
+                                   size_t n) {
+  double total = 0;
+  float reverse_weight = 1.0f - forward_weight;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) {
+      float p = exp_inline(log_p[i]);
+      float q = exp_inline(log_q[i]);
+      float forward = p > 0 ? p * (log_p[i] - log_q[i]) : 0;
+      float reverse = q > 0 ? q * (log_q[i] - log_p[i]) : 0;
+      sum += forward_weight * forward + reverse_weight * reverse;
+      gradient[i] = reverse_weight * (reverse + q) - forward_weight * p;
+    }
+    total += (double)sum;
+  }
+  return total;
+}
+
 // weight_p·p·(log p − log M) + weight_q·q·(log q − log M) summed, M = a·p + (1 − a)·q, and its derivative by log q:
 // d M / d log q = (1 − a)·q, so the M terms give −(weight_p·p + weight_q·q)/M · (1 − a)·q.
 INLINE double mixture_divergence(float *gradient, const float *log_p, const float *log_q, float weight_p,

@@ -55,6 +55,13 @@ public enum RowKernels {
     apply(teacher, student, &gradient) { limbeck_reverse_kl($0, $1, $2, $3) }
   }
 
+  /// a·Σ p (log p − log q) + (1 − a)·Σ q (log q − log p); writes ∂/∂log q.
+  public static func symmetricKL(
+    forwardWeight: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
+  ) -> Double {
+    apply(teacher, student, &gradient) { limbeck_symmetric_kl($0, $1, $2, forwardWeight, $3) }
+  }
+
   /// β·KL(p‖M) + (1 − β)·KL(q‖M), M = βp + (1 − β)q, 0 < β < 1; writes ∂/∂log q.
   public static func jensenShannon(
     beta: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>

@@ -79,6 +79,8 @@ void limbeck_attend_one(float *out, const float *query, const float *keys_base, 
 double limbeck_forward_kl(float *gradient, const float *log_p, const float *log_q, size_t n);
 /// Σ q (log q − log p)
 double limbeck_reverse_kl(float *gradient, const float *log_p, const float *log_q, size_t n);
+/// a·forward KL + (1 − a)·reverse KL
+double limbeck_symmetric_kl(float *gradient, const float *log_p, const float *log_q, float forward_weight, size_t n);
 /// β KL(p‖M) + (1 − β) KL(q‖M), M = βp + (1 − β)q, 0 < β < 1
 double limbeck_jensen_shannon(float *gradient, const float *log_p, const float *log_q, float beta, size_t n);
 /// KL(p ‖ λp + (1 − λ)q)

@@ -20,7 +20,8 @@ struct CausalAttention {
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
   func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys }
 
-  /// One key-value head and the query heads that share it. `logSums` [H, rows] receives each row's log-sum-exp.
+  /// One key-value head and the query heads that share it. `logSums` [H, rows] receives each row's log-sum-exp for the
+  /// backward; without it a single query takes a kernel of its own.
   func forward(
     keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, key: UnsafePointer<Float>,
     value: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?,
@@ -29,7 +30,7 @@ struct CausalAttention {
     let keyHead = key + keyValueHead * headSize
     let valueHead = value + keyValueHead * headSize
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
-      if rows == 1 {
+      if rows == 1, logSums == nil {
         limbeck_attend_one(
           out + head * headSize, query + head * headSize, keyHead, valueHead, offset + 1, keyStride, headSize, scale,
           scratch)

@@ -1,0 +1,77 @@
+public import Checkpoints
+public import Foundation
+public import TensorCore
+
+extension Decoder {
+  /// The decoder of a Hugging Face folder.
+  ///
+  /// A frozen one uses float32 weights where they are mapped, without a copy; a trainable one copies them into its
+  /// arena. Throws whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by
+  /// name.
+  /// - Parameters:
+  ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
+  ///   - trainable: whether the weights get gradients.
+  ///   - device: where it computes.
+  public convenience init(
+    contentsOf folder: URL, trainable: Bool = false, device: Device = .shared
+  ) throws(CheckpointError) {
+    try self.init(CheckpointFolder(contentsOf: folder), trainable: trainable, device: device)
+  }
+
+  /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:device:)` does.
+  public convenience init(
+    _ checkpoint: CheckpointFolder, trainable: Bool = false, device: Device = .shared
+  ) throws(CheckpointError) {
+    self.init(declaring: checkpoint.configuration, on: device)
+    let shapes = parameters.parameters.map { ($0.name, $0.shape) }
+    try checkpoint.requireExactly(Dictionary(uniqueKeysWithValues: shapes))
+    func stored(_ parameter: Parameter) throws(CheckpointError) -> Tensor {
+      try checkpoint.weights.tensor(parameter.name, expecting: parameter.shape, on: device)
+    }
+    if trainable {
+      try parameters.load(stored)
+    } else {
+      try parameters.loadFrozen(stored)
+    }
+  }
+
+  /// Writes the weights as safetensors, in creation order; the file appears whole or not at all. Throws what the disk
+  /// refuses.
+  public func writeWeights(to file: URL, as type: WeightType = .float32) throws(CheckpointError) {
+    let writer = try SafetensorsWriter(
+      replacing: file, tensors: parameters.parameters.map { ($0.name, $0.shape) }, type: type)
+    for parameter in parameters.parameters {
+      try parameter.value.withSpan { (values) throws(CheckpointError) in
+        try writer.append(values, to: parameter.name)
+      }
+    }
+    try writer.commit()
+  }
+
+  /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
+  /// `generation_config.json` and, if given, `tokenizer.model`. The folder is made if it is missing; each file appears
+  /// whole or not at all, the weights last. Throws what the disk refuses.
+  /// - Parameters:
+  ///   - folder: where the files go.
+  ///   - tokenizer: the bytes of the tokenizer's model.
+  ///   - type: how the weights are stored.
+  public func write(
+    to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32
+  ) throws(CheckpointError) {
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(file: folder.path, reason: error.localizedDescription)
+    }
+    try AtomicFile.write(
+      configuration.huggingFaceJSON(weightType: type), to: folder.appendingPathComponent("config.json"))
+    let generation = HuggingFaceGenerationConfiguration(
+      bosTokenID: configuration.bosTokenID, eosTokenIDs: configuration.eosTokenIDs,
+      padTokenID: configuration.padTokenID)
+    try AtomicFile.write(generation.huggingFaceJSON(), to: folder.appendingPathComponent("generation_config.json"))
+    if let tokenizer {
+      try AtomicFile.write(Data(tokenizer), to: folder.appendingPathComponent("tokenizer.model"))
+    }
+    try writeWeights(to: folder.appendingPathComponent("model.safetensors"), as: type)
+  }
+}

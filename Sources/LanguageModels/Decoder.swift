@@ -1,0 +1,109 @@
+public import Checkpoints
+public import TensorCore
+
+/// A decoder-only transformer of the Llama architecture (Touvron et al. 2023).
+///
+/// Parameter names, shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
+public final class Decoder {
+  /// Sizes and constants.
+  public let configuration: LlamaConfiguration
+  /// All weights, in creation order.
+  public let parameters: ParameterStore
+  private let embedding: Parameter
+  private let blocks: [DecoderBlock]
+  private let norm: RMSNorm
+  private let separateHead: Parameter?
+  private let rotary: RotaryEmbedding
+
+  /// A decoder whose parameters are declared but have no values yet.
+  init(declaring configuration: LlamaConfiguration, on device: Device) {
+    self.configuration = configuration
+    parameters = ParameterStore(on: device)
+    let deviation = Initialization.normal(standardDeviation: configuration.initializerRange)
+    let (vocabulary, channels) = (configuration.vocabularySize, configuration.hiddenSize)
+    let root = parameters.root
+    let model = root("model")
+    embedding = model("embed_tokens").parameter("weight", [vocabulary, channels], deviation, decays: false)
+    blocks = (0..<configuration.layerCount).map { DecoderBlock(configuration, in: model("layers")("\($0)")) }
+    norm = RMSNorm(channels, epsilon: configuration.normEpsilon, in: model("norm"))
+    separateHead =
+      configuration.tiesEmbeddings
+      ? nil : root("lm_head").parameter("weight", [vocabulary, channels], deviation, decays: true)
+    rotary = RotaryEmbedding(
+      headSize: configuration.headSize, contextLength: configuration.contextLength, theta: configuration.ropeTheta,
+      on: device)
+  }
+
+  /// A trainable decoder with random weights.
+  /// - Parameters:
+  ///   - configuration: sizes and constants.
+  ///   - seed: the same seed gives the same weights.
+  ///   - device: where it computes.
+  public convenience init(configuration: LlamaConfiguration, seed: UInt64, device: Device = .shared) {
+    self.init(declaring: configuration, on: device)
+    var generator = SeededGenerator(seed: seed)
+    parameters.initialize(using: &generator)
+  }
+
+  /// Where it computes.
+  public var device: Device { parameters.device }
+
+  /// The output matrix [V, C]: the embedding where the two are tied.
+  public var head: Tensor { (separateHead ?? embedding).value }
+
+  /// The number of weights outside the embedding and the head.
+  public var nonEmbeddingParameterCount: Int {
+    parameters.count - embedding.count - (separateHead?.count ?? 0)
+  }
+
+  /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
+  public func frozen() -> Decoder {
+    let copy = Decoder(declaring: configuration, on: device)
+    var values = parameters.parameters.makeIterator()
+    copy.parameters.loadFrozen { parameter in
+      guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
+      return value.value
+    }
+    return copy
+  }
+
+  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each.
+  ///
+  /// Every id must lie in 0..<V, and T must not exceed the context length.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
+    precondition(batchSize > 0 && ids.count % batchSize == 0, "\(ids.count) ids for a batch of \(batchSize)")
+    let length = ids.count / batchSize
+    precondition(length <= configuration.contextLength, "\(length) tokens for \(configuration.contextLength)")
+    let positions = (0..<ids.count).map { Int32($0 % max(1, length)) }
+    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize))
+  }
+
+  /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
+  /// sequence of `caches[0]`, and so on. The caches take in the new tokens. Use it on a frozen decoder.
+  public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
+    let positions = zip(counts, caches).flatMap { count, cache in
+      (cache.length..<cache.length + count).map { Int32($0) }
+    }
+    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts))
+    for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
+    return hidden
+  }
+
+  /// Logits [N, V] of hidden states [N, C].
+  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(head) }
+
+  /// An empty key-value cache for one sequence.
+  public func makeCache() -> KeyValueCache {
+    KeyValueCache(
+      layerCount: configuration.layerCount, columns: configuration.keyValueHeadCount * configuration.headSize,
+      contextLength: configuration.contextLength, on: device)
+  }
+
+  private func run(_ ids: [Int32], positions: [Int32], layout: TokenLayout) -> Tensor {
+    var hidden = embedding.value.embedding(ids)
+    for (layer, block) in blocks.enumerated() {
+      hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer)
+    }
+    return norm(hidden)
+  }
+}

@@ -1,0 +1,132 @@
+import Checkpoints
+import TensorCore
+
+/// A linear map x · Wᵀ + b: `weight` [outputs, inputs], optional `bias` [outputs].
+struct Linear {
+  let weight: Parameter
+  let bias: Parameter?
+
+  init(
+    _ inputs: Int, _ outputs: Int, bias: Bool = false, standardDeviation: Float, in scope: ParameterScope
+  ) {
+    weight = scope.parameter(
+      "weight", [outputs, inputs], .normal(standardDeviation: standardDeviation), decays: true)
+    self.bias = bias ? scope.parameter("bias", [outputs], .zeros, decays: false) : nil
+  }
+
+  /// x [N, inputs] → [N, outputs]
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value) }
+}
+
+/// Root-mean-square normalisation with a learned gain (Zhang & Sennrich 2019).
+struct RMSNorm {
+  let weight: Parameter
+  let epsilon: Float
+
+  init(_ channels: Int, epsilon: Float, in scope: ParameterScope) {
+    weight = scope.parameter("weight", [channels], .ones, decays: false)
+    self.epsilon = epsilon
+  }
+
+  /// x [N, C] → [N, C]
+  func callAsFunction(_ x: Tensor) -> Tensor { x.rmsNorm(weight.value, epsilon: epsilon) }
+}
+
+/// Which tokens the rows of a forward pass are, and what they may attend to.
+enum TokenLayout {
+  /// B sequences of T tokens each, from position 0.
+  case sequences(batchSize: Int)
+  /// New tokens of sequences with a past: `counts[s]` rows for `caches[s]`.
+  case cached([KeyValueCache], counts: [Int])
+}
+
+/// Causal self-attention whose K key-value heads are each shared by H/K query heads (Ainslie et al. 2023), with rotary
+/// positions (Su et al. 2021).
+struct GroupedQueryAttention {
+  let query: Linear
+  let key: Linear
+  let value: Linear
+  let output: Linear
+  let headSize: Int
+
+  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
+    let (channels, bias) = (configuration.hiddenSize, configuration.attentionBias)
+    let deviation = configuration.initializerRange
+    headSize = configuration.headSize
+    let queries = configuration.headCount * headSize
+    let keys = configuration.keyValueHeadCount * headSize
+    query = Linear(channels, queries, bias: bias, standardDeviation: deviation, in: scope("q_proj"))
+    key = Linear(channels, keys, bias: bias, standardDeviation: deviation, in: scope("k_proj"))
+    value = Linear(channels, keys, bias: bias, standardDeviation: deviation, in: scope("v_proj"))
+    output = Linear(
+      queries, channels, bias: bias, standardDeviation: configuration.residualDeviation, in: scope("o_proj"))
+  }
+
+  /// x [N, C] → [N, C]; `positions` [N].
+  func callAsFunction(
+    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int
+  ) -> Tensor {
+    let queries = query(x).rotated(by: rotary, positions: positions)
+    let keys = key(x).rotated(by: rotary, positions: positions)
+    let values = value(x)
+    let mixed =
+      switch layout {
+      case .sequences(let batchSize):
+        queries.causalAttention(keys: keys, values: values, batchSize: batchSize, headSize: headSize)
+      case .cached(let caches, let counts):
+        queries.cachedAttention(
+          keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize)
+      }
+    return output(mixed)
+  }
+}
+
+/// The gated feed-forward network down(silu(gate(x)) · up(x)) (Shazeer 2020).
+struct FeedForward {
+  let gate: Linear
+  let up: Linear
+  let down: Linear
+
+  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
+    let (channels, width) = (configuration.hiddenSize, configuration.feedForwardSize)
+    let (bias, deviation) = (configuration.feedForwardBias, configuration.initializerRange)
+    gate = Linear(channels, width, bias: bias, standardDeviation: deviation, in: scope("gate_proj"))
+    up = Linear(channels, width, bias: bias, standardDeviation: deviation, in: scope("up_proj"))
+    down = Linear(
+      width, channels, bias: bias, standardDeviation: configuration.residualDeviation, in: scope("down_proj"))
+  }
+
+  /// x [N, C] → [N, C]
+  func callAsFunction(_ x: Tensor) -> Tensor { down(gate(x).swiGLU(up(x))) }
+}
+
+/// One layer of the decoder: attention and feed-forward, each normalised before and added to what came in.
+struct DecoderBlock {
+  let attentionNorm: RMSNorm
+  let attention: GroupedQueryAttention
+  let feedForwardNorm: RMSNorm
+  let feedForward: FeedForward
+
+  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
+    let (channels, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
+    attention = GroupedQueryAttention(configuration, in: scope("self_attn"))
+    feedForward = FeedForward(configuration, in: scope("mlp"))
+    attentionNorm = RMSNorm(channels, epsilon: epsilon, in: scope("input_layernorm"))
+    feedForwardNorm = RMSNorm(channels, epsilon: epsilon, in: scope("post_attention_layernorm"))
+  }
+
+  /// x [N, C] → [N, C]
+  func callAsFunction(
+    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int
+  ) -> Tensor {
+    let attended =
+      x + attention(attentionNorm(x), rotary: rotary, positions: positions, layout: layout, layer: layer)
+    return attended + feedForward(feedForwardNorm(attended))
+  }
+}
+
+extension LlamaConfiguration {
+  /// The deviation of the matrices that write into the residual stream: divided by √(2L), as in GPT-2 (Radford et al.
+  /// 2019), so that the stream's variance does not grow with depth.
+  var residualDeviation: Float { initializerRange / Float(2 * layerCount).squareRoot() }
+}

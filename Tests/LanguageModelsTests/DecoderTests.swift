@@ -1,0 +1,120 @@
+import Checkpoints
+import Foundation
+import LanguageModels
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct DecoderTests {
+  static let configuration = LlamaConfiguration(
+    vocabularySize: 67, hiddenSize: 24, feedForwardSize: 40, layerCount: 3, headCount: 4, keyValueHeadCount: 2,
+    contextLength: 150, tiesEmbeddings: true, initializerRange: 0.2)
+
+  private func temporaryFolder() -> URL {
+    FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-\(UUID().uuidString)")
+  }
+
+  private func ids(_ count: Int, seed: UInt64) -> [Int32] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in Int32.random(in: 0..<67, using: &generator) }
+  }
+
+  @Test func cachedHiddenStatesEqualThoseOfTheWholeSequence() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let (first, second) = (ids(140, seed: 2), ids(9, seed: 3))
+    let caches = [decoder.makeCache(), decoder.makeCache()]
+    // prompts of different lengths, then single tokens of both, then a piece of one alone
+    var rows = decoder.hiddenStates(Array(first[..<70]), counts: [70], caches: [caches[0]]).array()
+    var others = decoder.hiddenStates(Array(second[..<3]), counts: [3], caches: [caches[1]]).array()
+    for step in 0..<6 {
+      let both = decoder.hiddenStates([first[70 + step], second[3 + step]], counts: [1, 1], caches: caches).array()
+      rows += both[..<24]
+      others += both[24...]
+    }
+    rows += decoder.hiddenStates(Array(first[76...]), counts: [64], caches: [caches[0]]).array()
+    #expect(caches.map(\.length) == [140, 9])
+    #expect(
+      relativeError(rows, decoder.hiddenStates(first, batchSize: 1).array().map(Double.init)) < 1e-5)
+    #expect(
+      relativeError(others, decoder.hiddenStates(second, batchSize: 1).array().map(Double.init)) < 1e-5)
+  }
+
+  @Test func aTruncatedCacheContinuesFromThere() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
+    let cache = decoder.makeCache()
+    let ids = ids(12, seed: 4)
+    let straight = decoder.hiddenStates(ids, counts: [12], caches: [cache]).array()
+    cache.truncate(to: 5)
+    let again = decoder.hiddenStates(Array(ids[5...]), counts: [7], caches: [cache]).array()
+    #expect(relativeError(again, straight[(5 * 24)...].map(Double.init)) < 1e-5)
+  }
+
+  @Test func aSequenceDoesNotDependOnItsNeighbours() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let (first, second) = (ids(20, seed: 5), ids(20, seed: 6))
+    let both = decoder.hiddenStates(first + second, batchSize: 2).array()
+    #expect(
+      relativeError(Array(both[480...]), decoder.hiddenStates(second, batchSize: 1).array().map(Double.init)) < 1e-5)
+  }
+
+  @Test func frozenSharesWeightsAndRecordsNothing() throws {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
+    let frozen = decoder.frozen()
+    #expect(decoder.hiddenStates([1, 2], batchSize: 1).recordsGradient)
+    #expect(!frozen.hiddenStates([1, 2], batchSize: 1).recordsGradient)
+    #expect(!frozen.parameters.isTrainable)
+    try #require(decoder.parameters.values).withMutableSpan { $0[0] = 42 }
+    #expect(frozen.parameters.parameters[0].value.array()[0] == 42)
+  }
+
+  @Test(arguments: [(WeightType.float32, 0.0), (.bfloat16, 0.005), (.float16, 0.001)])
+  func whatIsWrittenIsReadBack(_ type: WeightType, _ tolerance: Double) throws {
+    let folder = temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var configuration = Self.configuration
+    configuration.tiesEmbeddings = false
+    configuration.attentionBias = true
+    let decoder = Decoder(configuration: configuration, seed: 7, device: Device(threads: 1))
+    try decoder.write(to: folder, tokenizer: [1, 2, 3], as: type)
+    for trainable in [false, true] {
+      let read = try Decoder(contentsOf: folder, trainable: trainable, device: Device(threads: 1))
+      #expect(read.configuration == configuration)
+      #expect(read.parameters.isTrainable == trainable)
+      for (one, other) in zip(decoder.parameters.parameters, read.parameters.parameters) {
+        #expect(one.name == other.name)
+        #expect(relativeError(other.value.array(), one.value.array().map(Double.init)) <= tolerance)
+      }
+    }
+    #expect(try Data(contentsOf: folder.appendingPathComponent("tokenizer.model")) == Data([1, 2, 3]))
+  }
+
+  @Test func parameterCounts() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
+    // per layer: q and o 24·24, k and v 12·24, three of 24·40, two norms
+    let layer = 2 * 24 * 24 + 2 * 12 * 24 + 3 * 24 * 40 + 2 * 24
+    #expect(decoder.nonEmbeddingParameterCount == 3 * layer + 24)
+    #expect(decoder.parameters.count == 3 * layer + 24 + 67 * 24)
+  }
+
+  @Test func aTensorTooManyIsNamed() throws {
+    let folder = temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Decoder(configuration: Self.configuration, seed: 8, device: Device(threads: 1)).write(
+      to: folder, tokenizer: nil)
+    var smaller = Self.configuration
+    smaller.layerCount = 2
+    let file = folder.appendingPathComponent("config.json")
+    try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
+    let error = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    #expect("\(try #require(error))".contains("model.layers.2."))
+    smaller.layerCount = 4
+    try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
+    let missing = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    #expect("\(try #require(missing))".contains("model.layers.3."))
+    smaller.layerCount = 3
+    smaller.feedForwardSize = 41
+    try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
+    let shape = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    #expect("\(try #require(shape))".contains("[24, 41]"))
+  }
+}

@@ -1,0 +1,43 @@
+import Foundation
+import LanguageModels
+import TensorCore
+import TestSupport
+import Testing
+
+/// Against Hugging Face's Llama in float64: see Tests/Fixtures/README.md.
+@Suite struct PyTorchParityTests {
+  @Test(arguments: LlamaFixture.all) func logits(_ name: String) throws {
+    let fixture = try LlamaFixture(name)
+    let decoder = try Decoder(contentsOf: fixture.folder, device: Device(threads: 2))
+    let hidden = decoder.hiddenStates(fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
+    #expect(!hidden.recordsGradient)
+    #expect(relativeError(decoder.logits(hidden).array(), try fixture.doubles("logits")) < 1e-5)
+  }
+
+  @Test(arguments: LlamaFixture.trained) func gradientOfEveryTensor(_ name: String) throws {
+    let fixture = try LlamaFixture(name)
+    let expected = fixture.expected
+    let decoder = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 2))
+    let hidden = decoder.hiddenStates(expected.flatIDs, batchSize: expected.batchSize)
+    let targets = expected.targets
+    let rows = targets.indices.filter { targets[$0] >= 0 }.map { Int32($0) }
+    #expect(rows.count == expected.countedTokens)
+    let scale = 1 / Float(rows.count)
+    let (losses, gradient) = VocabularyProjection(hidden: hidden, head: decoder.head)
+      .mapLogitsWithGradient(rows: rows) { index, student, _, _ in
+        let label = Int(targets[Int(rows[index])])
+        let logProbabilities = DoubleTwin.logSoftmax((0..<student.count).map { Double(student[$0]) })
+        for v in logProbabilities.indices { student[v] = scale * Float(exp(logProbabilities[v])) }
+        student[label] -= scale
+        return -logProbabilities[label]
+      }
+    hidden.backward(from: gradient)
+    let loss = try #require(expected.loss)
+    #expect(abs(losses.reduce(0, +) / Double(rows.count) / loss - 1) < 1e-6)
+    for parameter in decoder.parameters.parameters {
+      let error = relativeError(
+        try #require(parameter.gradient).array(), try fixture.doubles("grad." + parameter.name))
+      #expect(error < 2e-5, "\(parameter.name): \(error)")
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct VocabularyProjectionTests {
+  private func tensor(_ shape: [Int], seed: UInt64, on device: Device) -> Tensor {
+    var generator = SeededGenerator(seed: seed)
+    return Tensor((0..<shape.reduce(1, *)).map { _ in Float(generator.nextNormal()) }, shape: shape, on: device)
+  }
+
+  @Test func logitsAreHiddenTimesHead() {
+    let device = Device(threads: 2)
+    let projection = VocabularyProjection(
+      hidden: tensor([301, 7], seed: 1, on: device), head: tensor([2_100, 7], seed: 2, on: device))
+    let teacher = VocabularyProjection(
+      hidden: tensor([301, 5], seed: 3, on: device), head: tensor([2_100, 5], seed: 4, on: device))
+    let rows = (0..<301).reversed().filter { $0 % 3 != 1 }.map { Int32($0) }
+    let results = projection.mapLogits(rows: rows, teacher: teacher) { _, student, teacher, _ in
+      (RowKernels.sum(student.span), RowKernels.maximum(teacher.span))
+    }
+    let student = projection.hidden.linear(projection.head).array()
+    let other = teacher.hidden.linear(teacher.head).array()
+    for (row, result) in zip(rows, results) {
+      let slice = Int(row) * 2_100..<(Int(row) + 1) * 2_100
+      let expected = student[slice].reduce(0) { $0 + Double($1) }
+      #expect(abs(result.0 - expected) < 1e-3)
+      #expect(result.1 == other[slice].max())
+    }
+  }
+
+  @Test func gradientReachesHeadAndHiddenOfChosenRowsOnly() throws {
+    let device = Device(threads: 2)
+    let store = ParameterStore(on: device)
+    let head = store.root.parameter("head", [523, 6], .normal(standardDeviation: 1), decays: true)
+    let input = store.root.parameter("input", [300, 6], .normal(standardDeviation: 1), decays: true)
+    var generator = SeededGenerator(seed: 5)
+    store.initialize(using: &generator)
+    let hidden = input.value + input.value
+    let rows = (0..<300).filter { $0 % 7 != 0 }.map { Int32($0) }
+    // the objective ½ Σ logits² of the chosen rows, whose gradient by the logits is the logits
+    let (values, gradient) = VocabularyProjection(hidden: hidden, head: head.value)
+      .mapLogitsWithGradient(rows: rows) { _, student, _, _ in
+        (0..<student.count).reduce(0.0) { $0 + Double(student[$1]) * Double(student[$1]) / 2 }
+      }
+    hidden.backward(from: gradient)
+
+    let h = hidden.array().map(Double.init)
+    let w = head.value.array().map(Double.init)
+    var value = 0.0
+    var dHead = [Double](repeating: 0, count: w.count)
+    var dInput = [Double](repeating: 0, count: h.count)
+    for row in rows.map(Int.init) {
+      for v in 0..<523 {
+        let logit = (0..<6).reduce(0.0) { $0 + h[row * 6 + $1] * w[v * 6 + $1] }
+        value += logit * logit / 2
+        for c in 0..<6 {
+          dHead[v * 6 + c] += logit * h[row * 6 + c]
+          dInput[row * 6 + c] += 2 * logit * w[v * 6 + c]
+        }
+      }
+    }
+    #expect(abs(values.reduce(0, +) / value - 1) < 1e-6)
+    #expect(relativeError(try #require(head.gradient).array(), dHead) < 1e-6)
+    #expect(relativeError(try #require(input.gradient).array(), dInput) < 1e-6)
+  }
+
+  @Test func noRowsGiveNoResultsAndZeroGradient() {
+    let device = Device(threads: 2)
+    let hidden = tensor([4, 3], seed: 6, on: device)
+    let (results, gradient) = VocabularyProjection(hidden: hidden, head: tensor([9, 3], seed: 7, on: device))
+      .mapLogitsWithGradient(rows: []) { _, _, _, _ in 1 }
+    #expect(results.isEmpty)
+    #expect(gradient.array() == [Float](repeating: 0, count: 12))
+  }
+
+  /// 16 times the tokens of a large vocabulary may cost their hidden states, but no further logits.
+  @Test func memoryDoesNotGrowWithTokensTimesVocabulary() throws {
+    func peakBytes(tokens: Int) throws -> Int {
+      let device = Device(threads: 2)
+      let hidden = tensor([tokens, 8], seed: 8, on: device)
+      let projection = VocabularyProjection(hidden: hidden, head: tensor([16_384, 8], seed: 9, on: device))
+      let rows = (0..<Int32(tokens)).map { $0 }
+      try Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
+      let before = try residentBytes("VmRSS")
+      _ = projection.mapLogitsWithGradient(rows: rows, teacher: projection) { _, student, _, _ in student[0] }
+      return try residentBytes("VmHWM") - before
+    }
+    let few = try peakBytes(tokens: 512)
+    let many = try peakBytes(tokens: 8_192)
+    // the logits of the further 7,680 tokens alone would be 503 MB for each side
+    #expect(many - few < 64 << 20, "\(few) bytes for 512 tokens, \(many) for 8,192")
+  }
+
+  private func residentBytes(_ key: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(key) })
+    return try #require(line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }) * 1024
+  }
+}

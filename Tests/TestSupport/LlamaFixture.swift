@@ -1,0 +1,65 @@
+public import Checkpoints
+public import Foundation
+
+/// A folder of Tests/Fixtures: a model as Hugging Face saved it, and what PyTorch computes for it.
+public struct LlamaFixture {
+  /// What `expected.json` holds; the conventions are in Tests/Fixtures/README.md.
+  public struct Expected: Decodable, Sendable {
+    /// [B][T]
+    public let ids: [[Int32]]
+    /// [B][T]; the label at t belongs to the logits at t − 1, −100 is not counted.
+    public let labels: [[Int32]]
+    /// The number of labels that count.
+    public let countedTokens: Int
+    /// The mean cross-entropy over them.
+    public let loss: Double?
+    /// The loss before each of ten AdamW steps, and after the last.
+    public let adamwLosses: [Double]?
+    /// The gradient's norm before clipping, at each step.
+    public let adamwGradientNorms: [Double]?
+    /// The learning rate of all steps.
+    public let adamwLearningRate: Double?
+    /// The weight decay.
+    public let adamwWeightDecay: Double?
+    /// The names of the parameters that decay.
+    public let adamwDecayedParameters: [String]?
+
+    /// B
+    public var batchSize: Int { ids.count }
+    /// All ids, sequence by sequence: [B·T].
+    public var flatIDs: [Int32] { ids.flatMap { $0 } }
+    /// The label of the logits at the same index, −1 where none counts: [B·T].
+    public var targets: [Int32] {
+      labels.flatMap { row in row.dropFirst().map { $0 < 0 ? -1 : $0 } + [-1] }
+    }
+  }
+
+  /// The folder.
+  public let folder: URL
+  /// What `expected.json` holds.
+  public let expected: Expected
+  /// What `expected.safetensors` holds.
+  public let tensors: SafetensorsFile
+
+  /// The folder Tests/Fixtures.
+  public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Fixtures")
+
+  /// - Parameter name: the folder's path below Tests/Fixtures.
+  public init(_ name: String) throws {
+    folder = Self.root.appendingPathComponent(name)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    expected = try decoder.decode(
+      Expected.self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
+    tensors = try SafetensorsFile(contentsOf: folder.appendingPathComponent("expected.safetensors"))
+  }
+
+  /// A tensor of `expected.safetensors`, in Double.
+  public func doubles(_ name: String) throws -> [Double] { try tensors.floats(name).map(Double.init) }
+
+  /// Configurations with gradients and AdamW losses.
+  public static let trained = ["llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd"]
+  /// All Llama folders.
+  public static let all = trained + ["llama/sharded", "llama/float16", "llama/bfloat16"]
+}
