@@ -70,8 +70,9 @@ public final class AtomicFile {
     }
   }
 
-  /// Makes the content durable and moves it to `destination`, replacing what stands there. Throws `unwritable`; what
-  /// stood there before is then still there. Nothing can be appended afterwards.
+  /// Makes the content durable and moves it to `destination`, replacing what stands there; nothing can be appended
+  /// afterwards. Throws `unwritable`; what stood there before is then still there, unless only the very last step failed,
+  /// which makes the move itself durable.
   public func commit() throws(CheckpointError) {
     requireOpen()
     try cancellingOnFailure { () throws(CheckpointError) in
@@ -103,6 +104,31 @@ public final class AtomicFile {
     descriptor = -1
     unlink(temporary)
     buffer = []
+  }
+
+  /// Removes what processes that no longer run (killed, or cut off from power) left half-written in `folder`: hidden files
+  /// and folders of this room's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
+  @discardableResult
+  public static func removeLeftovers(in folder: URL) throws(CheckpointError) -> [String] {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    } catch {
+      throw .unreadable(file: folder.path, reason: error.localizedDescription)
+    }
+    let leftovers = names.filter { name in
+      guard let owner = temporaryOwner(ofName: name) else { return false }
+      return kill(owner, 0) == -1 && errno == ESRCH
+    }
+    for name in leftovers {
+      let leftover = folder.appendingPathComponent(name)
+      do {
+        try FileManager.default.removeItem(at: leftover)
+      } catch {
+        throw .unwritable(file: leftover.path, reason: error.localizedDescription)
+      }
+    }
+    return leftovers.sorted()
   }
 
   private func flush() throws(CheckpointError) {

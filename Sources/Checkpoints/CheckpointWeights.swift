@@ -27,7 +27,9 @@ public struct CheckpointWeights: Sendable {
     var fileNames: [String: String] = [:]
     for (tensor, value) in map.sorted(by: { $0.key < $1.key }) {
       // A path would let an index reach outside its folder.
-      guard case .string(let name) = value, !name.isEmpty, !name.contains("/"), name != "..", name != "." else {
+      guard case .string(let name) = value, !name.isEmpty, !name.contains("/"), !name.contains("\0"), name != "..",
+        name != "."
+      else {
         throw .invalidConfiguration(
           file: url.path, key: "weight_map.\(tensor)", expected: "the name of a file in the same folder",
           found: value.description)

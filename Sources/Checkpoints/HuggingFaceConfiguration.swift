@@ -11,12 +11,14 @@ public struct HuggingFaceConfiguration: Sendable {
   /// `invalidConfiguration` where the file is no JSON object.
   public init(contentsOf url: URL) throws(CheckpointError) {
     let file = try MappedFile(contentsOf: url)
-    try self.init(Data(file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }), file: url.path)
+    try self.init(file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }, file: url.path)
   }
 
   /// Reads JSON text; `file` is the name that errors use. Throws like `init(contentsOf:)`.
-  public init(_ json: Data, file: String) throws(CheckpointError) {
-    let value = try JSONParser.parse(Array(json), file: file)
+  public init(_ json: Data, file: String) throws(CheckpointError) { try self.init(Array(json), file: file) }
+
+  private init(_ json: [UInt8], file: String) throws(CheckpointError) {
+    let value = try JSONParser.parse(json, file: file)
     guard case .object(let members) = value else {
       throw .invalidConfiguration(
         file: file, key: "the whole file", expected: "a JSON object", found: value.description)

@@ -126,6 +126,16 @@ extension LlamaConfiguration {
       weightCount.map { "\($0) weights" } ?? "more weights than can be counted")
   }
 
+  /// Checks that every one of a tokenizer's `pieceCount` ids has its row in the embedding. (More rows are fine: many
+  /// models pad their vocabulary.) `file` is the name that errors use. Throws `invalidConfiguration` for `vocab_size`.
+  public func requireVocabulary(for pieceCount: Int, file: String) throws(CheckpointError) {
+    guard vocabularySize >= pieceCount else {
+      throw .invalidConfiguration(
+        file: file, key: "vocab_size", expected: "at least \(pieceCount), the tokenizer's number of pieces",
+        found: "\(vocabularySize)")
+    }
+  }
+
   /// The number of weights, tied ones once; `nil` where it overflows.
   private var weightCount: Int? {
     var total = 0

@@ -57,10 +57,20 @@ func somethingExists(at path: String) -> Bool {
   return lstat(path, &status) == 0
 }
 
-/// A hidden name beside `destination`, so that a rename never crosses file systems. It carries the process id for a
-/// person who finds it after a crash.
+/// A hidden name beside `destination`, so that a rename never crosses file systems. It carries the process id, by which
+/// `AtomicFile.removeLeftovers(in:)` knows the files of processes that are gone.
 func temporaryPath(for destination: URL) -> String {
   let token = String(UInt64.random(in: .min ... .max), radix: 36)
-  let name = ".\(destination.lastPathComponent).\(getpid())-\(token).partial"
+  let name = ".\(destination.lastPathComponent).\(getpid())-\(token)\(temporarySuffix)"
   return destination.deletingLastPathComponent().appendingPathComponent(name).path
+}
+
+private let temporarySuffix = ".partial"
+
+/// The process whose temporary file or folder has this name; `nil` for other names.
+func temporaryOwner(ofName name: String) -> pid_t? {
+  guard name.hasPrefix("."), name.hasSuffix(temporarySuffix),
+    let owner = name.dropLast(temporarySuffix.count).split(separator: ".").last?.split(separator: "-").first
+  else { return nil }
+  return pid_t(owner).flatMap { $0 > 0 ? $0 : nil }
 }

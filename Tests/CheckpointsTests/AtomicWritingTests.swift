@@ -127,13 +127,20 @@ import Testing
     #expect(try folder.names == [])
   }
 
-  @Test func errorsNameFileAndCause() {
-    let error = CheckpointError.unwritable(file: "/run/model", reason: "No space left on device")
-    #expect(error.description == "/run/model: cannot be written: No space left on device")
-    #expect(error.localizedDescription == error.description)
-    #expect(CheckpointError.destinationExists(file: "out").description.contains("will not be overwritten"))
-    #expect(
-      CheckpointError.pastEnd(file: "f", byteOffset: 8, byteCount: 16, fileSize: 12).description
-        == "f: 16 bytes expected at byte 8, but the file has only 12 bytes; it is truncated or damaged")
+  @Test func whatKilledProcessesLeftIsRemoved() throws {
+    let folder = try TemporaryFolder()
+    // A process id beyond Linux's greatest (2^22), so that it cannot be running.
+    let dead = ".model.safetensors.99999999-abc.partial"
+    try folder.write([1], to: dead)
+    let deadFolder = ".step-10.99999999-abc.partial"
+    try FileManager.default.createDirectory(at: folder.file(deadFolder), withIntermediateDirectories: false)
+    try folder.write([1], to: deadFolder + "/config.json")
+    let others = [".hidden", ".partial", ".x.partial", "a.99999999-abc.partial", ".x.0-a.partial", ".x.-1-a.partial"]
+    for name in others { try folder.write([1], to: name) }
+    let running = try AtomicFile(replacing: folder.file("running"))
+    #expect(try AtomicFile.removeLeftovers(in: folder.url) == [dead, deadFolder].sorted())
+    try running.commit()
+    #expect(try folder.names == (others + ["running"]).sorted())
+    #expect(throws: CheckpointError.self) { try AtomicFile.removeLeftovers(in: folder.file("absent")) }
   }
 }

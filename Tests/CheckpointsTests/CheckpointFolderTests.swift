@@ -78,6 +78,21 @@ import Testing
     #expect(advice.contains("save_pretrained"))
   }
 
+  @Test func damagedConfigurationsAreTypedErrors() throws {
+    try writeWeights([embedding, norm])
+    let file = path("config.json")
+    try folder.write("[1, 2]", to: "config.json")
+    #expect(
+      error()
+        == .invalidConfiguration(file: file, key: "the whole file", expected: "a JSON object", found: "[1,2]"))
+    try folder.write("{\"model_type\": llama}", to: "config.json")
+    #expect(error() == .invalidJSON(file: file, byteOffset: 15, reason: "a value expected, 'l' found"))
+    try folder.write([0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D], to: "config.json")
+    #expect(error() == .invalidJSON(file: file, byteOffset: 4, reason: "a string is not UTF-8"))
+    try folder.write("", to: "config.json")
+    #expect(error() == .invalidJSON(file: file, byteOffset: 0, reason: "a value expected, the end found"))
+  }
+
   @Test func tensorsMustBeExactlyThose() throws {
     try writeConfiguration(tied: false)
     let file = path("model.safetensors")
@@ -168,7 +183,7 @@ import Testing
   @Test func anIndexMustBeOne() throws {
     try writeConfiguration()
     let index = path("model.safetensors.index.json")
-    for name in ["../config.json", "/etc/passwd", "", ".", ".."] {
+    for name in ["../config.json", "/etc/passwd", "", ".", "..", "a\\u0000b"] {
       try writeIndex([embedding.0: name])
       guard case .invalidConfiguration(index, "weight_map.\(embedding.0)", _, "\"\(name)\"") = error() else {
         Issue.record("\(name) was accepted as a shard")

@@ -178,6 +178,17 @@ import Testing
     ) { try configuration.validate(file: "recipe") }
   }
 
+  @Test func everyPieceNeedsItsRow() throws {
+    let configuration = try Self.read([:])
+    try configuration.requireVocabulary(for: 512, file: "config.json")
+    try configuration.requireVocabulary(for: 500, file: "config.json")
+    #expect(
+      throws: CheckpointError.invalidConfiguration(
+        file: "config.json", key: "vocab_size", expected: "at least 513, the tokenizer's number of pieces", found: "512"
+      )
+    ) { try configuration.requireVocabulary(for: 513, file: "config.json") }
+  }
+
   @Test func whatIsWrittenIsReadBack() throws {
     var configuration = try Self.read(["num_key_value_heads": "2", "rms_norm_eps": "1e-05", "head_dim": "32"])
     configuration.padTokenID = 0
