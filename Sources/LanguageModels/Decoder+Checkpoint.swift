@@ -6,12 +6,12 @@ extension Decoder {
   /// The decoder of a Hugging Face folder.
   ///
   /// A frozen one uses float32 weights where they are mapped, without a copy; a trainable one copies them into its
-  /// arena. Throws whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by
-  /// name.
+  /// arena.
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - trainable: whether the weights get gradients.
   ///   - device: where it computes.
+  /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
   public convenience init(
     contentsOf folder: URL, trainable: Bool = false, device: Device = .shared
   ) throws(CheckpointError) {
@@ -50,11 +50,12 @@ extension Decoder {
 
   /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
   /// `generation_config.json` and, if given, `tokenizer.model`. The folder is made if it is missing; each file appears
-  /// whole or not at all, the weights last. Throws what the disk refuses.
+  /// whole or not at all, the weights last.
   /// - Parameters:
   ///   - folder: where the files go.
   ///   - tokenizer: the bytes of the tokenizer's model.
   ///   - type: how the weights are stored.
+  /// - Throws: what the disk refuses.
   public func write(
     to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32
   ) throws(CheckpointError) {

@@ -45,7 +45,7 @@ public struct LlamaFixture {
   public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Fixtures")
 
-  /// - Parameter name: the folder's path below Tests/Fixtures.
+  /// Opens the folder at a path below Tests/Fixtures.
   public init(_ name: String) throws {
     folder = Self.root.appendingPathComponent(name)
     let decoder = JSONDecoder()
