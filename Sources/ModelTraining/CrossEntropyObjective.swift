@@ -1,0 +1,61 @@
+import Foundation
+public import LanguageModels
+import TensorCore
+
+/// Plain language modelling: the cross-entropy −log q(target), in nats, of the model's distribution q.
+public struct CrossEntropyObjective: TrainingObjective, Sendable {
+  /// The objective; it has no settings.
+  public init() {}
+
+  /// Adds `scale` × the gradient of the summed cross-entropy to the model's gradients; nothing is computed for a batch
+  /// without counted tokens.
+  public func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums {
+    precondition(scale > 0 && scale.isFinite, "gradients scaled by \(scale)")
+    let rows = batch.countedRows
+    guard !rows.isEmpty else { return .zero }
+    let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
+    let (values, hiddenGradient) = VocabularyProjection(hidden: hidden, head: model.head)
+      .mapLogitsWithGradient(rows: rows) { index, logits, _, _ in
+        Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
+      }
+    hidden.backward(from: hiddenGradient)
+    return Self.sums(values)
+  }
+
+  /// The summed cross-entropy on a batch.
+  public func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums {
+    let rows = batch.countedRows
+    guard !rows.isEmpty else { return .zero }
+    let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
+    let values = VocabularyProjection(hidden: hidden, head: model.head).mapLogits(rows: rows) { index, logits, _, _ in
+      Self.value(logits.span, target: Int(batch.targets[Int(rows[index])])).crossEntropy
+    }
+    return Self.sums(values)
+  }
+
+  private static func sums(_ values: [Double]) -> LossSums {
+    let total = values.reduce(0, +)
+    return LossSums(tokens: values.count, loss: total, crossEntropy: total)
+  }
+
+  /// −log softmax(logits)[target] of a row [V], with the two parts of its log-sum-exp.
+  private static func value(
+    _ logits: Span<Float>, target: Int
+  ) -> (crossEntropy: Double, maximum: Float, logSum: Float) {
+    let maximum = RowKernels.maximum(logits)
+    let logSum = RowKernels.logSum(logits, maximum: maximum, temperature: 1)
+    // The large terms cancel first, so that a confident prediction keeps its digits.
+    return (Double(logSum) - (Double(logits[target]) - Double(maximum)), maximum, logSum)
+  }
+
+  /// Overwrites a row of logits [V] with scale · (softmax − onehot(target)); returns the cross-entropy.
+  static func replaceByGradient(_ logits: inout MutableSpan<Float>, target: Int, scale: Double) -> Double {
+    let (crossEntropy, maximum, logSum) = value(logits.span, target: target)
+    // scale · softmax(x) = exp(x − maximum − (logSum − log scale)), in the pass that softmax needs anyway
+    RowKernels.logSoftmax(&logits, maximum: maximum, temperature: 1, logSum: logSum - Float(log(scale)))
+    RowKernels.exponentiate(&logits)
+    // q − 1 without cancellation where q is close to 1
+    logits[target] = Float(scale * expm1(-crossEntropy))
+    return crossEntropy
+  }
+}

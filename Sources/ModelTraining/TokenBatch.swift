@@ -1,0 +1,30 @@
+/// B sequences of T tokens each, with the token that follows each of them where it is to be learnt.
+public struct TokenBatch: Sendable, Equatable {
+  /// The inputs [B·T], sequence by sequence.
+  public let ids: [Int32]
+  /// The targets [B·T]: the token that the logits at the same index should predict; −1 where it is not counted.
+  public let targets: [Int32]
+  /// B
+  public let batchSize: Int
+
+  /// A batch of inputs [B·T] and targets [B·T]; a negative target is not counted.
+  public init(ids: [Int32], targets: [Int32], batchSize: Int) {
+    precondition(ids.count == targets.count, "\(ids.count) ids with \(targets.count) targets")
+    precondition(
+      batchSize > 0 && ids.count.isMultiple(of: batchSize), "\(ids.count) ids for \(batchSize) sequences")
+    self.ids = ids
+    self.targets = targets
+    self.batchSize = batchSize
+  }
+
+  /// T
+  public var length: Int { ids.count / batchSize }
+
+  /// The indices of the counted targets, ascending: the only rows of which logits are needed.
+  public var countedRows: [Int32] {
+    targets.indices.compactMap { targets[$0] >= 0 ? Int32($0) : nil }
+  }
+
+  /// The number of counted targets.
+  public var countedTokens: Int { targets.count { $0 >= 0 } }
+}

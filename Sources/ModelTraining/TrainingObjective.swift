@@ -1,0 +1,14 @@
+public import LanguageModels
+
+/// What a model is trained to minimise: a sum over the counted tokens of batches.
+///
+/// An objective never divides by a number of tokens. The trainer does, once, by the counted tokens of a whole optimiser
+/// step, and passes the quotient as `scale`; so it does not matter how a step is cut into micro-batches.
+public protocol TrainingObjective {
+  /// Adds `scale` × the gradient of the summed loss on `batch` to the gradients of `model`, and returns the sums
+  /// themselves, not scaled. `scale` is positive.
+  func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums
+
+  /// The same sums without gradients. `model` may be frozen.
+  func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums
+}

@@ -1,0 +1,74 @@
+/// Everything about a training run that is neither model, objective nor data.
+public struct TrainingRecipe: Codable, Sendable, Equatable {
+  /// The number of optimiser steps; give this or `epochs`.
+  public var steps: Int?
+  /// How often the text is gone through, rounded up to whole steps; give this or `steps`.
+  public var epochs: Double?
+  /// Sequences per optimiser step.
+  public var batchSize: Int
+  /// Sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory and
+  /// gives the same gradients but for rounding.
+  public var microBatchSize: Int?
+  /// T: tokens per sequence.
+  public var sequenceLength: Int
+  /// The highest learning rate.
+  public var learningRate: Double
+  /// The last step's learning rate as a part of the highest.
+  public var minimumLearningRateRatio: Double
+  /// Steps over which the learning rate rises.
+  public var warmupSteps: Int
+  /// How the learning rate falls afterwards.
+  public var schedule: LearningRateDecay
+  /// AdamW's decay of the gradients' mean.
+  public var beta1: Double
+  /// AdamW's decay of the squared gradients' mean.
+  public var beta2: Double
+  /// Added to the root of the squared gradients' mean.
+  public var epsilon: Double
+  /// Decoupled weight decay of the matrices; the embedding, norms and biases have none.
+  public var weightDecay: Double
+  /// The largest norm of all gradients together; 0 for any.
+  public var gradientClip: Double
+  /// Decides the order of the sequences.
+  public var seed: UInt64
+  /// Steps between evaluations on the validation text; nil for only one, at the end.
+  public var evaluateEvery: Int?
+  /// Sequences of the validation text that are measured, from its start; nil for all.
+  public var evaluationSequences: Int?
+  /// Steps between checkpoints; nil for only one, at the end or at a stop.
+  public var checkpointEvery: Int?
+  /// How many of the newest checkpoints are kept.
+  public var keptCheckpoints: Int
+
+  /// A recipe; give `steps` or `epochs`. Nothing is checked before `validate()`.
+  public init(
+    steps: Int? = nil, epochs: Double? = nil, batchSize: Int = 16, microBatchSize: Int? = nil,
+    sequenceLength: Int = 256, learningRate: Double = 1e-3, minimumLearningRateRatio: Double = 0.1,
+    warmupSteps: Int = 0, schedule: LearningRateDecay = .cosine, beta1: Double = 0.9, beta2: Double = 0.95,
+    epsilon: Double = 1e-8, weightDecay: Double = 0.1, gradientClip: Double = 1, seed: UInt64 = 0,
+    evaluateEvery: Int? = nil, evaluationSequences: Int? = nil, checkpointEvery: Int? = nil, keptCheckpoints: Int = 2
+  ) {
+    self.steps = steps
+    self.epochs = epochs
+    self.batchSize = batchSize
+    self.microBatchSize = microBatchSize
+    self.sequenceLength = sequenceLength
+    self.learningRate = learningRate
+    self.minimumLearningRateRatio = minimumLearningRateRatio
+    self.warmupSteps = warmupSteps
+    self.schedule = schedule
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    self.gradientClip = gradientClip
+    self.seed = seed
+    self.evaluateEvery = evaluateEvery
+    self.evaluationSequences = evaluationSequences
+    self.checkpointEvery = checkpointEvery
+    self.keptCheckpoints = keptCheckpoints
+  }
+
+  /// The micro-batch size in effect.
+  public var resolvedMicroBatchSize: Int { microBatchSize ?? batchSize }
+}
