@@ -1,6 +1,5 @@
 #include <sentencepiece_trainer.h>
 
-#include <mutex>
 #include <unordered_map>
 
 #include "CSentencePiece.h"
@@ -33,13 +32,9 @@ class Sentences : public sentencepiece::SentenceIterator {
 }  // namespace
 
 int sentencepiece_train(const char *const *keys, const char *const *values, size_t options,
-                        sentencepiece_next_sentence next, void *context, uint32_t seed, char **model, size_t *size,
+                        sentencepiece_next_sentence next, void *context, char **model, size_t *size,
                         char **message) {
   return limbeck::guarded(message, [&] {
-    // The library's seed is global: two trainings at a time would share it.
-    static std::mutex one_training;
-    const std::lock_guard<std::mutex> lock(one_training);
-    sentencepiece::SetRandomGeneratorSeed(seed);
     sentencepiece::logging::SetMinLogLevel(3);
     std::unordered_map<std::string, std::string> arguments{{"minloglevel", "3"}};
     for (size_t i = 0; i < options; ++i) arguments[keys[i]] = values[i];

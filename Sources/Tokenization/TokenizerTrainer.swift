@@ -59,7 +59,7 @@ public struct TokenizerTrainer: Sendable {
           guard let context, let bytes, let size else { return 0 }
           let sentences = Unmanaged<TrainingSentences>.fromOpaque(context).takeUnretainedValue()
           return sentences.next(&bytes.pointee, &size.pointee) ? 1 : 0
-        }, Unmanaged.passUnretained(sentences).toOpaque(), options.seed, &model, &size, &message)
+        }, Unmanaged.passUnretained(sentences).toOpaque(), &model, &size, &message)
       if let failure = sentences.failure { throw failure }
       guard status == 0, let model else { throw .trainingFailed(reason: takenText(message)) }
       defer { sentencepiece_free(model) }

@@ -32,10 +32,8 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   public var eosID: Int32?
   /// The id that fills up batches, or `nil` for none.
   public var padID: Int32?
-  /// How many lines to learn from, drawn at random from all of the text; `nil` for all lines.
+  /// How many lines to learn from, drawn evenly from all of the text, the same ones every time; `nil` for all lines.
   public var sampledLines: Int?
-  /// Determines which lines are drawn.
-  public var seed: UInt32
   /// The number of threads, 1 to 128. A unigram model's scores depend on it in their last digits, which is why the default
   /// is not the machine's number of cores.
   public var threads: Int
@@ -45,7 +43,7 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
     algorithm: Algorithm = .unigram, vocabularySize: Int = 8192, byteFallback: Bool = true,
     characterCoverage: Double = 0.9995, userDefinedSymbols: [String] = ["\n"], addsDummyPrefix: Bool = false,
     splitsDigits: Bool = false, unknownID: Int32 = 0, bosID: Int32? = 1, eosID: Int32? = 2, padID: Int32? = nil,
-    sampledLines: Int? = nil, seed: UInt32 = 1, threads: Int = 4
+    sampledLines: Int? = nil, threads: Int = 4
   ) {
     self.algorithm = algorithm
     self.vocabularySize = vocabularySize
@@ -59,7 +57,6 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
     self.eosID = eosID
     self.padID = padID
     self.sampledLines = sampledLines
-    self.seed = seed
     self.threads = threads
   }
 

@@ -35,7 +35,7 @@ typedef int (*sentencepiece_next_sentence)(void *context, const char **bytes, si
 
 // Trains a model with libsentencepiece's options `keys[i] = values[i]`, and returns it as a serialized ModelProto.
 int sentencepiece_train(const char *const *keys, const char *const *values, size_t options,
-                        sentencepiece_next_sentence next, void *context, uint32_t seed, char **model, size_t *size,
+                        sentencepiece_next_sentence next, void *context, char **model, size_t *size,
                         char **message);
 
 void sentencepiece_free(void *memory);

@@ -1,0 +1,145 @@
+import Foundation
+import Testing
+
+@testable import Tokenization
+
+@Suite("Training a tokenizer") struct TrainerTests {
+  private func error(_ options: TokenizerTrainingOptions, on texts: [String] = [Trained.text]) -> TokenizationError? {
+    do throws(TokenizationError) {
+      _ = try TokenizerTrainer(options).train(on: texts)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("The vocabulary has the size asked for, and pieces that cover words", arguments: [300, 400])
+  func size(_ size: Int) throws {
+    for algorithm in TokenizerTrainingOptions.Algorithm.allCases {
+      let options = TokenizerTrainingOptions(algorithm: algorithm, vocabularySize: size)
+      let tokenizer = try TokenizerTrainer(options).train(on: [Trained.text])
+      #expect(tokenizer.vocabularySize == size)
+      let counts = Trained.text.utf8.count
+      #expect(Double(tokenizer.encode(Trained.text).count) < 0.9 * Double(counts))
+    }
+  }
+
+  @Test("The same text and options give the same tokenizer, from memory or from files")
+  func repeatable() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(Array(Trained.text.utf8), to: "text.txt")
+    let options = TokenizerTrainingOptions(vocabularySize: 400)
+    let fromFile = try TokenizerTrainer(options).train(on: Corpus(paths: [folder.url.path]))
+    let again = try TokenizerTrainer(options).train(on: Corpus(paths: [folder.url.path]))
+    #expect(fromFile.serialized == again.serialized)
+    #expect(fromFile.digest == Trained.unigram.digest)
+  }
+
+  @Test("A drawn sample of lines is the same every time, and not all of the text")
+  func sampled() throws {
+    func digest(_ sampledLines: Int?) throws -> TokenizerDigest {
+      let options = TokenizerTrainingOptions(vocabularySize: 330, sampledLines: sampledLines)
+      return try TokenizerTrainer(options).train(on: [Trained.text]).digest
+    }
+    #expect(try digest(200) == digest(200))
+    #expect(try digest(200) != digest(nil))
+  }
+
+  @Test("Newlines are pieces of their own")
+  func newlines() throws {
+    let newline = try #require(Trained.unigram.id(ofPiece: "\n"))
+    #expect(Trained.unigram.encode("\n\n") == [newline, newline])
+    for id in 0..<Int32(Trained.unigram.vocabularySize) where id != newline {
+      #expect(!Trained.unigram.piece(id).contains("\n"))
+    }
+  }
+
+  @Test("A vocabulary too large for the text is refused in libsentencepiece's words")
+  func tooLarge() throws {
+    for algorithm in TokenizerTrainingOptions.Algorithm.allCases {
+      let error = error(TokenizerTrainingOptions(algorithm: algorithm, vocabularySize: 20_000), on: ["one two three"])
+      guard case .trainingFailed(let reason) = error else {
+        Issue.record("\(algorithm): \(String(describing: error))")
+        continue
+      }
+      #expect(reason.contains("ocabulary size"), "\(reason)")
+    }
+  }
+
+  @Test("A vocabulary too small for the characters is refused in libsentencepiece's words")
+  func tooSmall() throws {
+    let characters = String(String.UnicodeScalarView((0x4E00..<0x4F00).compactMap { Unicode.Scalar($0) }))
+    let error = error(TokenizerTrainingOptions(vocabularySize: 300, characterCoverage: 1), on: [characters])
+    guard case .trainingFailed(let reason) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(reason.contains("smaller than required_chars"), "\(reason)")
+  }
+
+  @Test("Options that cannot be are named")
+  func options() {
+    let cases: [(String, TokenizerTrainingOptions)] = [
+      ("vocabulary size", TokenizerTrainingOptions(vocabularySize: 260)),
+      ("vocabulary size", TokenizerTrainingOptions(vocabularySize: -1)),
+      ("vocabulary size", TokenizerTrainingOptions(vocabularySize: .max)),
+      ("character coverage", TokenizerTrainingOptions(characterCoverage: 0.5)),
+      ("character coverage", TokenizerTrainingOptions(characterCoverage: .nan)),
+      ("threads", TokenizerTrainingOptions(threads: 0)),
+      ("sampled lines", TokenizerTrainingOptions(sampledLines: 5)),
+      ("special ids", TokenizerTrainingOptions(bosID: 1, eosID: 1)),
+      ("special ids", TokenizerTrainingOptions(vocabularySize: 400, padID: 400)),
+      ("user-defined symbol", TokenizerTrainingOptions(userDefinedSymbols: [""])),
+      ("user-defined symbol", TokenizerTrainingOptions(userDefinedSymbols: ["a b"])),
+      ("user-defined symbol", TokenizerTrainingOptions(userDefinedSymbols: ["\0"])),
+      ("user-defined symbols", TokenizerTrainingOptions(userDefinedSymbols: ["x", "x"])),
+    ]
+    for (name, options) in cases {
+      guard case .invalidTrainingOption(name, _) = error(options) else {
+        Issue.record("accepted: \(name)")
+        continue
+      }
+    }
+    // Ids with gaps, and a symbol that is a special piece, are left to libsentencepiece.
+    #expect(error(TokenizerTrainingOptions(vocabularySize: 400, userDefinedSymbols: ["<unk>"])) != nil)
+  }
+
+  @Test("Text with nothing to learn from is refused, and never ends the process")
+  func nothingToLearn() {
+    let options = TokenizerTrainingOptions(vocabularySize: 300)
+    for text in ["", "\n\n\n", "\t", "\0\0", "\u{2585} x"] {
+      #expect(error(options, on: [text]) == .emptyText(file: "the text"))
+    }
+    #expect(error(options, on: []) == .emptyText(file: "the text"))
+    for text in [
+      "a", " ", "   ", "aaaa", "a\tb", "a\0b", "\u{2581}", "é", "\r\n", "\u{10FFFF}", "a b", "ab\n\u{2585}", "\t\ta",
+    ] {
+      for algorithm in TokenizerTrainingOptions.Algorithm.allCases {
+        // Too little for any vocabulary: the error is libsentencepiece's.
+        let error = error(TokenizerTrainingOptions(algorithm: algorithm, vocabularySize: 300), on: [text])
+        #expect(error != nil, "\(text.debugDescription)")
+      }
+    }
+  }
+
+  @Test("Lines of any length are learnt from")
+  func longLines() throws {
+    let line = Trained.text.split(separator: "\n").joined(separator: " ")
+    #expect(line.utf8.count > TrainingSentences.longestSentence)
+    let tokenizer = try TokenizerTrainer(TokenizerTrainingOptions(vocabularySize: 400)).train(on: [line])
+    #expect(tokenizer.decode(tokenizer.encode(line)) == line)
+    let sentences = TrainingSentences(userDefined: []) { nil }
+    #expect(try !sentences.findsLearnableCharacter())
+  }
+
+  @Test("Text that is not UTF-8 stops the training")
+  func notUTF8() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write(Array(Trained.text.utf8) + [0xFF], to: "text.txt")
+    let corpus = try Corpus(paths: [file.path])
+    let lines = Trained.text.count { $0 == "\n" }
+    #expect(throws: TokenizationError.notUTF8(file: file.path, byteOffset: Trained.text.utf8.count, line: lines + 1)) {
+      try TokenizerTrainer(TokenizerTrainingOptions(vocabularySize: 400)).train(on: corpus)
+    }
+  }
+}
