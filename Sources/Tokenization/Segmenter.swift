@@ -8,9 +8,11 @@ struct Segmenter: Sendable {
   /// A part ends at the first safe place from here on: long enough to be worth a call, short enough for exact sums.
   static let shortestSegment = 1024
 
-  /// Whether safe places can be told at all. A map of characters and the removal of spaces look across them, and the
-  /// word and character models have rules of their own; such tokenizers take a text as a whole.
+  /// Whether safe places can be told at all. A map of characters looks across them, and the word and character models
+  /// have rules of their own; such tokenizers take a text as a whole.
   private let cuts: Bool
+  /// Whether a place beside a space is unsafe, because spaces at the ends of a text are removed.
+  private let avoidsSpaces: Bool
   private let neighbours: Set<UInt64>
   /// Characters that are pieces. Where no bytes stand in for unknown characters, a run of those becomes one id, so that
   /// a cut needs a known character before it.
@@ -19,8 +21,8 @@ struct Segmenter: Sendable {
   init(_ proto: ModelProto) {
     let normalizer = proto.normalizer
     cuts =
-      proto.modelType <= 2 && normalizer.charactersMap.isEmpty && !normalizer.removesExtraWhitespace
-      && !proto.whitespaceIsSuffix
+      proto.modelType <= 2 && normalizer.charactersMap.isEmpty && !proto.whitespaceIsSuffix
+    avoidsSpaces = normalizer.removesExtraWhitespace
     var neighbours: Set<UInt64> = []
     var known: Set<UInt32> = []
     if cuts {
@@ -58,12 +60,15 @@ struct Segmenter: Sendable {
   }
 
   private func isSafe(_ left: UInt32, _ right: UInt32) -> Bool {
-    let left = Self.folded(left)
-    return !neighbours.contains(Self.pair(left, Self.folded(right))) && known?.contains(left) != false
+    let (left, right) = (Self.folded(left), Self.folded(right))
+    if avoidsSpaces, left == Self.space || right == Self.space { return false }
+    return !neighbours.contains(Self.pair(left, right)) && known?.contains(left) != false
   }
 
+  private static let space: UInt32 = 0x2581
+
   /// A space and the sign that pieces have for it are one.
-  private static func folded(_ character: UInt32) -> UInt32 { character == 0x20 ? 0x2581 : character }
+  private static func folded(_ character: UInt32) -> UInt32 { character == 0x20 ? space : character }
 
   private static func pair(_ left: UInt32, _ right: UInt32) -> UInt64 { UInt64(left) << 32 | UInt64(right) }
 

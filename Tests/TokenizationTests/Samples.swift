@@ -65,7 +65,17 @@ enum Trained {
       vocabularySize: 420, userDefinedSymbols: ["\n", "\n\n", "<user>", "a,b", "\"", "é"], padID: 3))
 
   static let lossless = [("unigram", unigram), ("BPE", bpe), ("symbols", withManySymbols)]
-  static let all = lossless + [("prefix", withPrefix), ("no bytes", withoutBytes)]
+  static let removingSpaces = extended(withPrefix, normalizer: [4 << 3, 1])
+  static let all =
+    lossless + [("prefix", withPrefix), ("no bytes", withoutBytes), ("spaces removed", removingSpaces)]
+
+  /// `tokenizer` with fields of its normalizer_spec overridden: a message that occurs twice is merged.
+  private static func extended(_ tokenizer: SentencePieceTokenizer, normalizer: [UInt8]) -> SentencePieceTokenizer {
+    let model = tokenizer.serialized + [3 << 3 | 2, UInt8(normalizer.count)] + normalizer
+    do { return try SentencePieceTokenizer(serialized: model) } catch {
+      preconditionFailure("cannot change a tokenizer for tests: \(error)")
+    }
+  }
 
   private static func trained(_ options: TokenizerTrainingOptions) -> SentencePieceTokenizer {
     do { return try TokenizerTrainer(options).train(on: [text]) } catch {
