@@ -1,4 +1,5 @@
-// d/d log q of each divergence. A probability of exactly 0 contributes nothing, whatever the other side's log is:
+// d/d log q of each divergence, less a multiple of q where one would only cancel digits: the chain rule through the
+// softmax, g − q·Σg, gives the same for g and g + c·q. A probability of exactly 0 contributes nothing, whatever the other side's log is:
 // 0 · ∞ would be NaN, so each product with a log-ratio is selected away where its probability is 0.
 #include "KernelSupport.h"
 
@@ -28,7 +29,7 @@ KERNEL double limbeck_reverse_kl(float *gradient, const float *log_p, const floa
       float q = exp_inline(log_q[i]);
       float term = q > 0 ? q * (log_q[i] - log_p[i]) : 0;
       sum += term;
-      gradient[i] = term + q;
+      gradient[i] = term;
     }
     total += (double)sum;
   }
@@ -49,7 +50,7 @@ KERNEL double limbeck_symmetric_kl(float *gradient, const float *log_p, const fl
       float forward = p > 0 ? p * (log_p[i] - log_q[i]) : 0;
       float reverse = q > 0 ? q * (log_q[i] - log_p[i]) : 0;
       sum += forward_weight * forward + reverse_weight * reverse;
-      gradient[i] = reverse_weight * (reverse + q) - forward_weight * p;
+      gradient[i] = reverse_weight * reverse - forward_weight * p;
     }
     total += (double)sum;
   }
@@ -74,7 +75,7 @@ INLINE double mixture_divergence(float *gradient, const float *log_p, const floa
       float term_p = p > 0 ? weight_p * p * (log_p[i] - log_mixture) : 0;
       float term_q = q > 0 ? weight_q * q * (log_q[i] - log_mixture) : 0;
       sum += term_p + term_q;
-      gradient[i] = term_q + weight_q * q - (weight_p * p + weight_q * q) * ((1.0f - a) * q / mixture);
+      gradient[i] = term_q - (weight_p * p + weight_q * q) * ((1.0f - a) * q / mixture);
     }
     total += (double)sum;
   }

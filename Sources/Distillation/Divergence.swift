@@ -21,7 +21,8 @@
 /// Both rows are log-probabilities at the objective's temperature: they sum to one, and −∞ is legal on either side.
 /// The objective applies the chain rule through the softmax, the temperature and the weights.
 public protocol Divergence: Sendable {
-  /// The value in nats, with ∂value/∂log q written into `gradient`, each log q[i] taken as a variable of its own.
+  /// The value in nats, with ∂value/∂log q written into `gradient`, each log q[i] taken as a variable of its own. A
+  /// multiple of q may be added to it: the chain rule through the softmax takes it out again.
   ///
   /// Several threads call it at once, each for another token.
   func value(

@@ -2,6 +2,9 @@ import CKernels
 import Foundation
 
 /// The kernels of one row of the vocabulary [V], on spans: what objectives, statistics and samplers are written with.
+///
+/// The divergences write their derivative by log q up to a multiple of q, which the chain rule through the softmax,
+/// g − q·Σg, takes out again.
 public enum RowKernels {
   /// The largest element; NaN if any is NaN, −∞ for an empty row.
   public static func maximum(_ row: Span<Float>) -> Float {
@@ -41,49 +44,49 @@ public enum RowKernels {
     }
   }
 
-  /// Σ p (log p − log q) of log-probabilities [V]; writes ∂/∂log q.
+  /// Σ p (log p − log q) of log-probabilities [V]; writes ∂/∂log q + c·q.
   public static func forwardKL(
     teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_forward_kl($0, $1, $2, $3) }
   }
 
-  /// Σ q (log q − log p) of log-probabilities [V]; writes ∂/∂log q.
+  /// Σ q (log q − log p) of log-probabilities [V]; writes ∂/∂log q + c·q.
   public static func reverseKL(
     teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_reverse_kl($0, $1, $2, $3) }
   }
 
-  /// a·Σ p (log p − log q) + (1 − a)·Σ q (log q − log p); writes ∂/∂log q.
+  /// a·Σ p (log p − log q) + (1 − a)·Σ q (log q − log p); writes ∂/∂log q + c·q.
   public static func symmetricKL(
     forwardWeight: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_symmetric_kl($0, $1, $2, forwardWeight, $3) }
   }
 
-  /// β·KL(p‖M) + (1 − β)·KL(q‖M), M = βp + (1 − β)q, 0 < β < 1; writes ∂/∂log q.
+  /// β·KL(p‖M) + (1 − β)·KL(q‖M), M = βp + (1 − β)q, 0 < β < 1; writes ∂/∂log q + c·q.
   public static func jensenShannon(
     beta: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_jensen_shannon($0, $1, $2, beta, $3) }
   }
 
-  /// KL(p ‖ λp + (1 − λ)q); writes ∂/∂log q.
+  /// KL(p ‖ λp + (1 − λ)q); writes ∂/∂log q + c·q.
   public static func skewForwardKL(
     lambda: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_skew_forward_kl($0, $1, $2, lambda, $3) }
   }
 
-  /// KL(q ‖ (1 − λ)p + λq); writes ∂/∂log q.
+  /// KL(q ‖ (1 − λ)p + λq); writes ∂/∂log q + c·q.
   public static func skewReverseKL(
     lambda: Float, teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     apply(teacher, student, &gradient) { limbeck_skew_reverse_kl($0, $1, $2, lambda, $3) }
   }
 
-  /// ½ Σ |p − q|; writes ∂/∂log q.
+  /// ½ Σ |p − q|; writes ∂/∂log q + c·q.
   public static func totalVariation(
     teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {

@@ -73,7 +73,8 @@ void limbeck_attend_one(float *out, const float *query, const float *keys_base, 
 
 // ---- Divergences of one token over the vocabulary (Divergences.c)
 // log_p, log_q: log-probabilities of teacher and student [V]; −∞ is legal on either side. Each returns the value in
-// nats and writes ∂value/∂log q[i] into gradient [V].
+// nats and writes ∂value/∂log q[i] + c·q[i] into gradient [V], c a constant of its own that the softmax's chain rule
+// takes out again.
 
 /// Σ p (log p − log q)
 double limbeck_forward_kl(float *gradient, const float *log_p, const float *log_q, size_t n);
