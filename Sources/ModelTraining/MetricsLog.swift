@@ -1,0 +1,81 @@
+import Foundation
+
+/// `metrics.jsonl`: one JSON object per line, each handed to the system at once, so that a killed process loses none.
+final class MetricsLog {
+  private let file: URL
+  private let handle: FileHandle
+  /// The file's size: what a checkpoint remembers, to cut off what came after it.
+  private(set) var byteCount: Int
+
+  /// Opens the log to be continued after its first `byteCount` bytes; what comes after them is cut off.
+  init(_ file: URL, keeping byteCount: Int) throws(TrainingError) {
+    self.file = file
+    (handle, self.byteCount) = try writing(file) {
+      if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
+      let handle = try FileHandle(forWritingTo: file)
+      let kept = min(byteCount, Int(try handle.seekToEnd()))
+      try handle.truncate(atOffset: UInt64(kept))
+      try handle.seekToEnd()
+      return (handle, kept)
+    }
+  }
+
+  deinit {
+    // All bytes are written already; closing can lose nothing.
+    try? handle.close()
+  }
+
+  func append(_ step: TrainingStep, seconds: Double) throws(TrainingError) {
+    try append(
+      MetricsLine(
+        kind: .step, step: step.number, tokens: step.countedTokens, loss: step.loss, crossEntropy: step.crossEntropy,
+        divergence: step.divergence, gradientNorm: step.gradientNorm, learningRate: step.learningRate,
+        tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond, seconds: seconds))
+  }
+
+  func append(_ result: ValidationResult, seconds: Double) throws(TrainingError) {
+    try append(
+      MetricsLine(
+        kind: .evaluation, step: result.step, tokens: result.tokens, loss: result.loss,
+        crossEntropy: result.crossEntropy, divergence: result.divergence, perplexity: result.perplexity,
+        seconds: seconds))
+  }
+
+  /// Makes all lines durable.
+  func synchronize() throws(TrainingError) {
+    try writing(file) { try handle.synchronize() }
+  }
+
+  private func append(_ line: MetricsLine) throws(TrainingError) {
+    try writing(file) {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      let data = try encoder.encode(line) + Data("\n".utf8)
+      try handle.write(contentsOf: data)
+      byteCount += data.count
+    }
+  }
+}
+
+/// A line of `metrics.jsonl`. Means are per counted token; `seconds` are those of the run so far, resumptions included.
+private struct MetricsLine: Encodable {
+  enum Kind: String, Encodable {
+    case step
+    case evaluation
+  }
+
+  var kind: Kind
+  var step: Int
+  /// Counted tokens.
+  var tokens: Int
+  var loss: Double
+  var crossEntropy: Double
+  var divergence: Double?
+  var perplexity: Double?
+  var gradientNorm: Double?
+  var learningRate: Double?
+  var tokensSeen: Int?
+  var tokensPerSecond: Double?
+  var seconds: Double
+}

@@ -1,0 +1,140 @@
+import Checkpoints
+public import Foundation
+
+/// The folder of one training run:
+///
+/// | file | what it is |
+/// | --- | --- |
+/// | `run.json` | the manifest: what the run was made from and how it went |
+/// | `recipe.yaml` | the complete recipe, as the caller wrote it |
+/// | `tokenizer.model` | the tokenizer, if the caller gave one |
+/// | `metrics.jsonl` | one JSON object per step and per evaluation |
+/// | `checkpoints/step-00000100/` | what is needed to go on after step 100; a model folder of its own |
+/// | `config.json`, `generation_config.json`, `model.safetensors` | the trained model, once the run is finished |
+///
+/// Folder and checkpoints appear whole or not at all, and a finished run is never written to again.
+public final class RunFolder {
+  /// Where it is.
+  public let url: URL
+  /// What the run was made from.
+  public private(set) var manifest: RunManifest
+  let tokenizer: [UInt8]?
+
+  /// Makes the folder of a new run, and the folders around it.
+  /// - Parameters:
+  ///   - url: where; nothing may stand there yet.
+  ///   - manifest: what the run is made from.
+  ///   - recipe: the complete recipe in YAML, to be read by people and by later runs.
+  ///   - tokenizer: the bytes of the tokenizer's model, to be put beside the weights.
+  /// - Throws: `outputExists` where anything stands at `url`; what the disk refuses.
+  public init(
+    creating url: URL, manifest: RunManifest, recipe: String, tokenizer: [UInt8]? = nil
+  ) throws(TrainingError) {
+    try writing(url) {
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    }
+    do throws(CheckpointError) {
+      let folder = try AtomicFolder(creating: url)
+      try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
+      if let tokenizer {
+        try AtomicFile.write(Data(tokenizer), to: folder.contents.appendingPathComponent("tokenizer.model"))
+      }
+      try Self.write(manifest, to: folder.contents)
+      try folder.commit()
+    } catch .destinationExists {
+      throw .outputExists(folder: url.path)
+    } catch {
+      throw .checkpoint(error)
+    }
+    self.url = url
+    self.manifest = manifest
+    self.tokenizer = tokenizer
+  }
+
+  /// Opens the folder of a run that was begun and not finished, to continue it from its newest checkpoint, or from its
+  /// beginning if it has none. Removes what interrupted writes left.
+  /// - Parameters:
+  ///   - url: where it is.
+  ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
+  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `checkpoint` where
+  ///   there is no such folder or its files make no sense.
+  public init(resuming url: URL, inputs: [String: String]) throws(TrainingError) {
+    self.url = url
+    let file = url.appendingPathComponent("run.json")
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw .checkpoint(
+        .missingFile(file: file.path, advice: "this is no run that could be continued; start it without --resume"))
+    }
+    manifest = try RunJSON.read(RunManifest.self, from: file)
+    guard manifest.result == nil else { throw .alreadyFinished(folder: url.path) }
+    for key in Set(manifest.inputs.keys).union(inputs.keys).sorted() where manifest.inputs[key] != inputs[key] {
+      throw .cannotResume(
+        folder: url.path, key: key, begun: manifest.inputs[key] ?? "none", now: inputs[key] ?? "none")
+    }
+    tokenizer = try Self.bytes(of: url.appendingPathComponent("tokenizer.model"))
+    let folders = [url, checkpointsURL].filter { FileManager.default.fileExists(atPath: $0.path) }
+    try wrapping { () throws(CheckpointError) in
+      for folder in folders { try AtomicFile.removeLeftovers(in: folder) }
+    }
+  }
+
+  /// Where the checkpoints are.
+  public var checkpointsURL: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
+  /// Where the metrics are.
+  public var metricsURL: URL { url.appendingPathComponent("metrics.jsonl") }
+
+  /// The steps of the complete checkpoints, ascending.
+  public func checkpointSteps() -> [Int] {
+    // A folder that is not there has no checkpoints.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpointsURL.path)) ?? []
+    return names.compactMap { name in
+      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), name == Self.checkpointName(step) else {
+        return nil
+      }
+      return TrainingCheckpoint.isComplete(checkpointsURL.appendingPathComponent(name)) ? step : nil
+    }.sorted()
+  }
+
+  /// Where the checkpoint of a step is or will be: `checkpoints/step-00000100`.
+  public func checkpointURL(step: Int) -> URL { checkpointsURL.appendingPathComponent(Self.checkpointName(step)) }
+
+  private static func checkpointName(_ step: Int) -> String {
+    let digits = String(step)
+    return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+  }
+
+  /// Removes the oldest checkpoints but for `count`.
+  func removeOldCheckpoints(keeping count: Int) throws(TrainingError) {
+    for step in checkpointSteps().dropLast(count) {
+      let folder = checkpointURL(step: step)
+      try writing(folder) { try FileManager.default.removeItem(at: folder) }
+    }
+  }
+
+  /// Marks the run as finished. Everything else must be in place.
+  func finish(_ result: RunResult) throws(TrainingError) {
+    var finished = manifest
+    finished.result = result
+    let folder = url
+    try wrapping { () throws(CheckpointError) in try Self.write(finished, to: folder) }
+    manifest = finished
+  }
+
+  private static func write(_ manifest: RunManifest, to folder: URL) throws(CheckpointError) {
+    let file = folder.appendingPathComponent("run.json")
+    let data: Data
+    do { data = try RunJSON.data(manifest) } catch {
+      throw .unwritable(file: file.path, reason: error.localizedDescription)
+    }
+    try AtomicFile.write(data, to: file)
+  }
+
+  /// The content of a file, nil if there is none.
+  private static func bytes(of file: URL) throws(TrainingError) -> [UInt8]? {
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    do { return [UInt8](try Data(contentsOf: file)) } catch {
+      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+    }
+  }
+}

@@ -1,0 +1,36 @@
+public import Tokenization
+
+/// A long row of token ids, each of which knows whether it counts in the loss where it is the target.
+public protocol TokenSource: Sendable {
+  /// The number of ids.
+  var count: Int { get }
+  /// The ids at `range`, which lies in 0..<count.
+  func ids(_ range: Range<Int>) -> [Int32]
+  /// Whether the id at `position`, which lies in 0..<count, counts in the loss as the token to be predicted.
+  func countsInLoss(_ position: Int) -> Bool
+}
+
+extension TokenFile: TokenSource {}
+
+/// Token ids in memory.
+public struct TokenArray: TokenSource {
+  /// The ids.
+  public let ids: [Int32]
+  private let counted: [Bool]?
+
+  /// Ids, with the mark whether each counts in the loss; all do without marks.
+  public init(_ ids: [Int32], counted: [Bool]? = nil) {
+    precondition(counted == nil || counted?.count == ids.count, "not one mark for each of \(ids.count) ids")
+    self.ids = ids
+    self.counted = counted
+  }
+
+  /// The number of ids.
+  public var count: Int { ids.count }
+
+  /// The ids at `range`, which lies in 0..<count.
+  public func ids(_ range: Range<Int>) -> [Int32] { Array(ids[range]) }
+
+  /// Whether the id at `position` counts in the loss.
+  public func countsInLoss(_ position: Int) -> Bool { counted?[position] ?? true }
+}

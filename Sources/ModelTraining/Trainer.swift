@@ -1,0 +1,272 @@
+import Checkpoints
+import Foundation
+public import LanguageModels
+import TensorCore
+
+/// The training loop: batches in a shuffled order, gradients accumulated over micro-batches, clipped, AdamW; evaluations,
+/// metrics and checkpoints on the way.
+///
+/// The result depends on model, objective, recipe and texts alone: not on the number of threads, and not on whether the
+/// run was interrupted and continued.
+///
+/// ```swift
+/// let trainer = try Trainer(model: model, objective: CrossEntropyObjective(), data: text, recipe: recipe)
+/// try trainer.run { event in
+///   if case .step(let step) = event { print(step.number, step.loss) }
+///   return .continue
+/// }
+/// ```
+public final class Trainer {
+  /// What is trained.
+  public let model: LanguageModels.Decoder
+  /// How.
+  public let recipe: TrainingRecipe
+  /// The number of the last step.
+  public let totalSteps: Int
+  /// Steps done so far.
+  public var stepsDone: Int { state.step }
+
+  private let objective: any TrainingObjective
+  private let data: PackedSequences
+  private let validation: PackedSequences?
+  private let folder: RunFolder?
+  private let schedule: LearningRateSchedule
+  private let optimizer: AdamW
+  private let frozenModel: LanguageModels.Decoder
+  private var order: SequenceOrder
+  private var state: TrainingState
+  private var metrics: MetricsLog?
+
+  /// Prepares a run; nothing is computed or read from checkpoints yet.
+  /// - Parameters:
+  ///   - model: a trainable model. Its weights are those to begin with.
+  ///   - objective: what is minimised.
+  ///   - data: the text to learn.
+  ///   - validation: a text to be measured on the way.
+  ///   - recipe: how.
+  ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
+  /// - Throws: `invalidRecipe`; `contextTooShort` where the sequences do not fit into the model.
+  public init(
+    model: LanguageModels.Decoder, objective: any TrainingObjective, data: PackedSequences,
+    validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
+  ) throws(TrainingError) {
+    totalSteps = try recipe.totalSteps(sequences: data.count)
+    for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
+      throw .invalidRecipe(
+        key: "sequence-length", expected: "\(text.sequenceLength), in which \(text.name) was packed,",
+        found: "\(recipe.sequenceLength)")
+    }
+    guard recipe.sequenceLength <= model.configuration.contextLength else {
+      throw .contextTooShort(
+        sequenceLength: recipe.sequenceLength, contextLength: model.configuration.contextLength)
+    }
+    self.model = model
+    self.objective = objective
+    self.data = data
+    self.validation = validation
+    self.recipe = recipe
+    self.folder = folder
+    schedule = LearningRateSchedule(
+      peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio, warmupSteps: recipe.warmupSteps,
+      totalSteps: totalSteps, decay: recipe.schedule)
+    optimizer = AdamW(
+      model.parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon,
+      weightDecay: recipe.weightDecay)
+    frozenModel = model.frozen()
+    order = SequenceOrder(count: data.count, seed: recipe.seed)
+    state = TrainingState(recipe: recipe, texts: [:])
+  }
+
+  /// Trains to the end, or until the handler says stop, after which another call goes on.
+  ///
+  /// In a folder with checkpoints the first call continues after the newest one. At the end, the folder gets the model.
+  /// - Parameter handler: receives each event when it has happened; on `.stop` the step is finished, with its evaluation
+  ///   if one is due, a checkpoint is written, and the call returns.
+  /// - Returns: how far the run has come.
+  /// - Throws: `notFinite` where a loss or gradient becomes NaN or infinite, before the weights are touched;
+  ///   `cannotResume` where a checkpoint is of another recipe, text or model; `idOutsideVocabulary`, `nothingCounted`;
+  ///   what the disk refuses. Checkpoints already written stay as they are.
+  @discardableResult
+  public func run(
+    _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
+  ) throws(TrainingError) -> TrainingSummary {
+    var isStopping = false
+    func report(_ event: TrainingEvent) {
+      if handler(event) == .stop { isStopping = true }
+    }
+    if let folder, metrics == nil, let step = try open(folder) { report(.resumed(step: step)) }
+    let clock = RunClock(secondsBefore: state.seconds, stepsBefore: state.step)
+    while state.step < totalSteps, !isStopping {
+      let step = try takeStep(clock)
+      try metrics?.append(step, seconds: state.seconds)
+      report(.step(step))
+      let isLast = state.step == totalSteps
+      if let validation, isLast || isDue(every: recipe.evaluateEvery) {
+        let result = try evaluate(validation)
+        state.seconds = clock.seconds
+        try metrics?.append(result, seconds: state.seconds)
+        report(.evaluated(result))
+      }
+      if let folder, isLast || isStopping || isDue(every: recipe.checkpointEvery) {
+        state.seconds = clock.seconds
+        report(.checkpointed(step: state.step, try writeCheckpoint(to: folder)))
+      }
+    }
+    if let folder, state.step == totalSteps { try finish(folder, clock) }
+    return TrainingSummary(
+      steps: state.step, totalSteps: totalSteps, tokensSeen: state.tokensSeen, lastValidation: state.lastValidation,
+      bestValidation: state.bestValidation, seconds: state.seconds)
+  }
+
+  private func isDue(every steps: Int?) -> Bool {
+    steps.map { state.step.isMultiple(of: $0) } ?? false
+  }
+}
+
+// MARK: - One step
+
+extension Trainer {
+  /// Reads the next batch, moves the weights along its gradient, and counts the step.
+  private func takeStep(_ clock: RunClock) throws(TrainingError) -> TrainingStep {
+    let start = clock.seconds
+    let number = state.step + 1
+    let batches = try nextBatches()
+    // Sums are divided once, by the counted tokens of the whole step.
+    let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
+    let learningRate = schedule.rate(atStep: number)
+    var sums = LossSums.zero
+    var norm = 0.0
+    if countedTokens > 0 {
+      model.parameters.zeroGradients()
+      for batch in batches {
+        sums += objective.accumulateGradients(of: model, on: batch, scale: 1 / Double(countedTokens))
+      }
+      norm = model.parameters.gradientSquareSum().squareRoot()
+      try requireFinite(sums, norm, step: number)
+      optimizer.update(
+        learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip))
+    }
+    let tokens = recipe.batchSize * recipe.sequenceLength
+    state.step = number
+    state.sequencesRead += recipe.batchSize
+    state.updates = optimizer.updates
+    state.tokensSeen += tokens
+    state.seconds = clock.seconds
+    let means = sums.perToken
+    return TrainingStep(
+      number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
+      crossEntropy: means.crossEntropy, divergence: means.divergence, gradientNorm: norm, learningRate: learningRate,
+      tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
+      secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
+  }
+
+  /// The micro-batches of the step that comes next.
+  private func nextBatches() throws(TrainingError) -> [TokenBatch] {
+    let micro = recipe.resolvedMicroBatchSize
+    var batches: [TokenBatch] = []
+    for start in stride(from: state.sequencesRead, to: state.sequencesRead + recipe.batchSize, by: micro) {
+      batches.append(try batch((start..<start + micro).map { order.index(at: $0) }, of: data))
+    }
+    return batches
+  }
+
+  private func batch(_ indices: [Int], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
+    let batch = text.batch(indices)
+    let vocabularySize = model.configuration.vocabularySize
+    for ids in [batch.ids, batch.targets] {
+      if let id = ids.first(where: { $0 >= vocabularySize }) {
+        throw .idOutsideVocabulary(text: text.name, id: id, vocabularySize: vocabularySize)
+      }
+    }
+    return batch
+  }
+
+  private func requireFinite(_ sums: LossSums, _ norm: Double, step: Int) throws(TrainingError) {
+    guard !sums.loss.isFinite || !norm.isFinite else { return }
+    let tensor = model.parameters.firstParameterWithNonFiniteGradient()
+    if sums.loss.isFinite {
+      throw .notFinite(step: step, quantity: "gradient norm", value: "\(norm)", tensor: tensor)
+    }
+    throw .notFinite(step: step, quantity: "loss", value: "\(sums.perToken.loss)", tensor: tensor)
+  }
+}
+
+// MARK: - Evaluation
+
+extension Trainer {
+  /// Measures the validation text, or as much of its start as the recipe says, in its own order.
+  private func evaluate(_ text: PackedSequences) throws(TrainingError) -> ValidationResult {
+    let count = min(text.count, recipe.evaluationSequences ?? text.count)
+    var sums = LossSums.zero
+    for start in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize) {
+      let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
+      sums += objective.measure(frozenModel, on: try batch(indices, of: text))
+    }
+    guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
+    let means = sums.perToken
+    guard means.loss.isFinite else {
+      throw .notFinite(step: state.step, quantity: "validation loss", value: "\(means.loss)", tensor: nil)
+    }
+    let result = ValidationResult(
+      step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
+      divergence: means.divergence)
+    state.lastValidation = result
+    if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
+    return result
+  }
+}
+
+// MARK: - The run folder
+
+extension Trainer {
+  /// Opens the folder's metrics and, if it has a checkpoint, continues from the newest: returns its step.
+  private func open(_ folder: RunFolder) throws(TrainingError) -> Int? {
+    var texts = ["training text": data.digest()]
+    texts["validation text"] = validation?.digest()
+    let newest = folder.checkpointSteps().last
+    if let newest {
+      let url = folder.checkpointURL(step: newest)
+      var saved = try TrainingCheckpoint.state(in: url)
+      if let (key, begun, now) = recipe.firstObstacle(toResuming: saved.recipe) {
+        throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
+      }
+      for key in ["training text", "validation text"] where saved.texts[key] != texts[key] {
+        throw .cannotResume(
+          folder: folder.url.path, key: key, begun: saved.texts[key] ?? "none", now: texts[key] ?? "none")
+      }
+      guard saved.step <= totalSteps else {
+        throw .cannotResume(folder: folder.url.path, key: "steps", begun: "\(saved.step)", now: "\(totalSteps)")
+      }
+      try TrainingCheckpoint.restore(model, optimizer, from: url, run: folder.url.path)
+      optimizer.updates = saved.updates
+      saved.recipe = recipe
+      state = saved
+    }
+    state.texts = texts
+    metrics = try MetricsLog(folder.metricsURL, keeping: newest == nil ? 0 : state.metricsByteCount)
+    return newest
+  }
+
+  private func writeCheckpoint(to folder: RunFolder) throws(TrainingError) -> URL {
+    if let metrics {
+      try metrics.synchronize()
+      state.metricsByteCount = metrics.byteCount
+    }
+    let url = folder.checkpointURL(step: state.step)
+    try TrainingCheckpoint.write(
+      state, model: model, optimizer: optimizer, tokenizer: folder.tokenizer, to: url)
+    try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
+    return url
+  }
+
+  /// Puts the trained model into the folder, then closes the run.
+  private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
+    guard folder.manifest.result == nil else { return }
+    try wrapping { () throws(CheckpointError) in try model.write(to: folder.url, tokenizer: folder.tokenizer) }
+    state.seconds = clock.seconds
+    try folder.finish(
+      RunResult(
+        finished: Date(), steps: state.step, tokensSeen: state.tokensSeen, seconds: state.seconds,
+        peakMemoryBytes: peakMemoryBytes(), lastValidation: state.lastValidation, bestValidation: state.bestValidation))
+  }
+}

@@ -1,0 +1,80 @@
+public import Checkpoints
+public import Foundation
+
+/// What can go wrong in a training run through no fault of the program. Every text names what was expected, what was
+/// found, and where it helps what to do.
+public enum TrainingError: Error, Equatable, Sendable {
+  /// A recipe's value makes no sense. `key` is spelt as on the command line, `batch-size`.
+  case invalidRecipe(key: String, expected: String, found: String)
+  /// A text has fewer tokens than one sequence and the token after it.
+  case textTooShort(text: String, tokens: Int, sequenceLength: Int)
+  /// No token of a text counts in the loss.
+  case nothingCounted(text: String)
+  /// A text has a token that the model does not know.
+  case idOutsideVocabulary(text: String, id: Int32, vocabularySize: Int)
+  /// Sequences are longer than the model's context.
+  case contextTooShort(sequenceLength: Int, contextLength: Int)
+  /// A loss or a gradient became NaN or infinite. `tensor` is the first parameter with such a gradient, nil if none has.
+  case notFinite(step: Int, quantity: String, value: String, tensor: String?)
+  /// A new run was to be written where something stands already.
+  case outputExists(folder: String)
+  /// A run was to be continued that has come to its end.
+  case alreadyFinished(folder: String)
+  /// A run was to be continued with something other than what it was begun with.
+  case cannotResume(folder: String, key: String, begun: String, now: String)
+  /// A file of a run folder cannot be understood.
+  case damagedRun(file: String, reason: String)
+  /// Reading or writing a file failed.
+  case checkpoint(CheckpointError)
+}
+
+extension TrainingError: CustomStringConvertible, LocalizedError {
+  /// One line for the user: what is wrong, and where it helps the remedy.
+  public var description: String {
+    switch self {
+    case .invalidRecipe(let key, let expected, let found):
+      "\(key): \(expected) expected, found \(found)"
+    case .textTooShort(let text, let tokens, let sequenceLength):
+      "\(text): text shorter than one window: a sequence length of \(sequenceLength) needs \(sequenceLength + 1) tokens, "
+        + "found \(tokens); give more text or a smaller sequence length"
+    case .nothingCounted(let text):
+      "\(text): no token counts in the loss; every target is masked, so there is nothing to learn or measure"
+    case .idOutsideVocabulary(let text, let id, let vocabularySize):
+      "\(text): token id \(id), but the model's vocabulary has \(vocabularySize) ids; it was tokenised for another model"
+    case .contextTooShort(let sequenceLength, let contextLength):
+      "sequence-length: at most the model's context of \(contextLength) tokens expected, found \(sequenceLength)"
+    case .notFinite(let step, let quantity, let value, let tensor):
+      "step \(step): the \(quantity) is \(value)"
+        + (tensor.map { ", the gradient of \($0) is not finite" } ?? "")
+        + "; the weights were left as they were before this step; try a lower learning rate or a longer warm-up"
+    case .outputExists(let folder):
+      "\(folder): exists already and will not be overwritten; choose another output, or continue that run with --resume"
+    case .alreadyFinished(let folder):
+      "\(folder): this run is finished and will not be overwritten; to train its model further, start a new run from it"
+    case .cannotResume(let folder, let key, let begun, let now):
+      "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now); "
+        + "use what it was begun with, or start a new run"
+    case .damagedRun(let file, let reason):
+      "\(file): \(reason)"
+    case .checkpoint(let error):
+      error.description
+    }
+  }
+
+  /// The same text as `description`.
+  public var errorDescription: String? { description }
+}
+
+/// Turns an error about a file into one about a run.
+func wrapping<Result>(
+  _ body: () throws(CheckpointError) -> Result
+) throws(TrainingError) -> Result {
+  do throws(CheckpointError) { return try body() } catch { throw .checkpoint(error) }
+}
+
+/// Turns Foundation's error in writing `file` into a typed one.
+func writing<Result>(_ file: URL, _ body: () throws -> Result) throws(TrainingError) -> Result {
+  do { return try body() } catch {
+    throw .checkpoint(.unwritable(file: file.path, reason: error.localizedDescription))
+  }
+}
