@@ -1,0 +1,112 @@
+import Checkpoints
+import Distillation
+import Foundation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import TestSupport
+import Testing
+import Tokenization
+
+@Suite struct DistillerTests {
+  private static func tokenizer(_ vocabularySize: Int) throws -> SentencePieceTokenizer {
+    var options = TokenizerTrainingOptions()
+    options.vocabularySize = vocabularySize
+    let words = ["alembic", "spirit", "distil", "token", "teacher", "student", "vapour", "copper"]
+    var generator = SeededGenerator(seed: 1)
+    let texts = (0..<300).map { _ in
+      (0..<12).map { _ in words[Int.random(in: 0..<words.count, using: &generator)] }.joined(separator: " ")
+    }
+    return try TokenizerTrainer(options).train(on: texts)
+  }
+
+  private func decoder(_ vocabularySize: Int, width: Int, context: Int = 32, seed: UInt64) -> Decoder {
+    Decoder(
+      configuration: LlamaConfiguration(
+        vocabularySize: vocabularySize, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
+        contextLength: context, tiesEmbeddings: true, initializerRange: 0.3),
+      seed: seed, device: Device(threads: 2))
+  }
+
+  private func text(_ vocabulary: Int32) throws -> PackedSequences {
+    var generator = SeededGenerator(seed: 4)
+    let ids = (0..<400).map { _ in Int32.random(in: 0..<vocabulary, using: &generator) }
+    return try PackedSequences(TokenArray(ids), sequenceLength: 16, name: "text")
+  }
+
+  @Test func theStudentApproachesTheTeacher() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let teacher = decoder(285, width: 16, seed: 1).frozen()
+    let student = decoder(285, width: 8, seed: 2)
+    let distiller = try Distiller(
+      teacher: teacher, student: student, tokenizers: (tokenizer, tokenizer),
+      DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0))
+    let recipe = TrainingRecipe(steps: 60, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0)
+    var divergences: [Double] = []
+    let summary = try distiller.run(over: try text(285), recipe) { event in
+      if case .step(let step) = event, let divergence = step.divergence { divergences.append(divergence) }
+      return .continue
+    }
+    #expect(summary.isComplete && divergences.count == 60)
+    #expect(divergences[50...].reduce(0, +) / 10 < 0.7 * divergences[0])
+  }
+
+  /// Ten AdamW steps of PyTorch in float64; the losses before each, and after the last.
+  @Test func tenStepsEqualPyTorch() throws {
+    let fixture = try LlamaFixture("distillation")
+    let expected = fixture.expected
+    let device = Device(threads: 2)
+    let student = try Decoder(
+      contentsOf: fixture.folder.appendingPathComponent("student"), trainable: true, device: device)
+    let teacher = try Decoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
+    let objective = LiveTeacherObjective(
+      teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
+    let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)
+    let optimizer = AdamW(
+      student.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: try #require(expected.adamwWeightDecay))
+    let rate = try #require(expected.adamwLearningRate)
+    var losses: [Double] = []
+    for _ in 0..<10 {
+      student.parameters.zeroGradients()
+      let sums = objective.accumulateGradients(of: student, on: batch, scale: 1 / Double(batch.countedTokens))
+      losses.append(sums.perToken.loss)
+      let norm = student.parameters.gradientSquareSum().squareRoot()
+      optimizer.update(learningRate: rate, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
+    }
+    losses.append(objective.measure(student, on: batch).perToken.loss)
+    for (found, exact) in zip(losses, try #require(expected.adamwLosses)) {
+      #expect(abs(found / exact - 1) < 1e-4, "\(found) is not \(exact)")
+    }
+  }
+
+  @Test func differentTokenizersAreNamed() throws {
+    let (one, other) = (try Self.tokenizer(285), try Self.tokenizer(290))
+    let error = #expect(throws: DistillationError.self) {
+      try Distiller(
+        teacher: decoder(285, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1), tokenizers: (one, other),
+        DistillationObjective(.forwardKL))
+    }
+    #expect("\(try #require(error))".contains("tokenizer"))
+  }
+
+  @Test func differentVocabularySizesAreNamed() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let error = #expect(throws: DistillationError.self) {
+      try Distiller(
+        teacher: decoder(305, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
+        tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL))
+    }
+    #expect(
+      "\(try #require(error))" == "vocab_size: the teacher's is 305, the student's 285; give the student the teacher's")
+  }
+
+  @Test func aTeacherWithAShortContextIsRefused() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let distiller = try Distiller(
+      teacher: decoder(285, width: 8, context: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
+      tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL))
+    #expect(throws: TrainingError.self) {
+      try distiller.run(over: try text(285), TrainingRecipe(steps: 1, batchSize: 1, sequenceLength: 16))
+    }
+  }
+}
