@@ -1,0 +1,126 @@
+import ArgumentParser
+import Foundation
+import TensorCore
+
+/// `limbeck doctor`
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Shows what this machine computes with, and warns of what makes it slow.",
+    discussion: """
+      Example:
+        limbeck doctor
+      """)
+
+  func run() throws {
+    let machine = Machine()
+    var facts = FactList()
+    facts.add("processor", machine.processor ?? "unknown")
+    facts.add("vector units", machine.vectorUnits.map(\.rawValue).joined(separator: ", "))
+    facts.add("threads", "\(Device.shared.threads)")
+    facts.add("matrix kernel", Device.matrixKernelName)
+    facts.add("matrix library", Device.matrixLibraryDescription)
+    facts.add("SentencePiece", Machine.sentencePieceLibrary ?? "unknown")
+    facts.add(
+      "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
+    let here = FileManager.default.currentDirectoryPath
+    facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
+    try StandardOutput.write(facts.text)
+
+    let warnings = MatrixKernelAdvice.warnings(
+      kernel: Device.matrixKernelName, vectorUnits: machine.vectorUnits,
+      environment: ProcessInfo.processInfo.environment)
+    for warning in warnings { try StandardOutput.write("warning: \(warning)\n") }
+    if warnings.isEmpty { try StandardOutput.write("No problems found.\n") }
+  }
+}
+
+/// What the system says of itself.
+struct Machine {
+  let processor: String?
+  let vectorUnits: [VectorUnit]
+  let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+
+  init(processorInformation: String? = Self.text("/proc/cpuinfo")) {
+    func field(_ name: String) -> String? {
+      let line = processorInformation?.split(separator: "\n").first { $0.hasPrefix(name) }
+      return line?.split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    processor = field("model name")
+    let flags = Set((field("flags") ?? "").split(separator: " ").map(String.init))
+    vectorUnits = VectorUnit.allCases.filter { flags.contains($0.flag) }
+  }
+
+  /// Bytes that a new process can have without swapping.
+  var availableMemory: Int? {
+    let line = Self.text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+  }
+
+  /// Free bytes of the file system that holds `path`.
+  func freeDisk(at path: String) -> Int? {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
+    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
+  }
+
+  /// The file of the SentencePiece library in use, and its version where Debian's package manager knows it; the library
+  /// itself does not tell.
+  static var sentencePieceLibrary: String? {
+    let mapping = text("/proc/self/maps")?.split(separator: "\n").first { $0.contains("/libsentencepiece.so") }
+    guard let path = mapping?.split(separator: " ").last else { return nil }
+    let packages = text("/var/lib/dpkg/status")?.components(separatedBy: "\n\n") ?? []
+    let package = packages.first { $0.hasPrefix("Package: libsentencepiece0\n") }
+    let version = package?.split(separator: "\n").first { $0.hasPrefix("Version: ") }?.dropFirst("Version: ".count)
+    return [version, path].compactMap { $0.map(String.init) }.joined(separator: ", ")
+  }
+
+  private static func text(_ path: String) -> String? {
+    (try? Data(contentsOf: URL(fileURLWithPath: path))).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+/// The vector instructions that OpenBLAS has kernels for, oldest first.
+enum VectorUnit: String, CaseIterable {
+  case avx = "AVX"
+  case avx2 = "AVX2"
+  case avx512 = "AVX-512"
+
+  /// As the kernel names it in /proc/cpuinfo. AVX-512's kernels need byte and word instructions (Skylake-X and later).
+  var flag: String {
+    switch self {
+    case .avx: "avx"
+    case .avx2: "avx2"
+    case .avx512: "avx512bw"
+    }
+  }
+}
+
+/// Finds out why matrix products are slower than they could be.
+enum MatrixKernelAdvice {
+  static func warnings(kernel: String, vectorUnits: [VectorUnit], environment: [String: String]) -> [String] {
+    var warnings = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].compactMap { name in
+      environment[name].map { "\(name)=\($0) overrides what OpenBLAS finds out about this processor; unset \(name)" }
+    }
+    let best = vectorUnits.last
+    if let best, let used = vectorUnit(ofKernel: kernel), used.rank < best.rank {
+      warnings.append(
+        "OpenBLAS chose the kernel \(kernel) (\(used.rawValue)), but this processor has \(best.rawValue): matrix products "
+          + "are slower than they could be; unset OPENBLAS_CORETYPE, or install a newer libopenblas0-pthread")
+    }
+    return warnings
+  }
+
+  /// What OpenBLAS' kernels for x86 use; nil for names that say nothing of it.
+  private static func vectorUnit(ofKernel name: String) -> VectorUnit? {
+    switch name.lowercased() {
+    case "skylakex", "cooperlake", "sapphirerapids": .avx512
+    case "haswell", "zen", "excavator": .avx2
+    case "sandybridge", "bulldozer", "piledriver", "steamroller": .avx
+    default: nil
+    }
+  }
+}
+
+extension VectorUnit {
+  fileprivate var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}

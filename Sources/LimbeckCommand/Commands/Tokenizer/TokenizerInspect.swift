@@ -1,0 +1,57 @@
+import ArgumentParser
+import Tokenization
+
+/// `limbeck tokenizer inspect`
+struct TokenizerInspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Shows what a tokenizer is made of.",
+    discussion: """
+      Example:
+        limbeck tokenizer inspect tokenizer.model
+        limbeck tokenizer inspect tokenizer.model --pieces | head
+      """)
+
+  @Argument(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
+  var tokenizer: String
+  @Flag(help: "List all pieces instead: id, kind, score and piece, separated by tabs.")
+  var pieces = false
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+    if pieces {
+      let lines = (0..<Int32(tokenizer.vocabularySize)).map { id in
+        "\(id)\t\(tokenizer.kind(id))\t\(tokenizer.score(id))\t\(tokenizer.piece(id).debugDescription)\n"
+      }
+      return try StandardOutput.write(lines.joined())
+    }
+    let report = Report(tokenizer)
+    if json { return try StandardOutput.write(json: report) }
+    func described(_ id: Int32?) -> String { id.map { "\($0) \(tokenizer.piece($0))" } ?? "none" }
+    var facts = FactList()
+    facts.add("pieces", Format.count(report.pieces))
+    facts.add("beginning of text", described(report.bosId))
+    facts.add("end of text", described(report.eosId))
+    facts.add("padding", described(report.padId))
+    facts.add("unknown", described(report.unkId))
+    facts.add("lossless", report.lossless ? "yes: decoding gives back every text unchanged" : "no")
+    facts.add("digest", report.digest)
+    try StandardOutput.write(facts.text)
+  }
+
+  private struct Report: Encodable {
+    let pieces: Int
+    let bosId, eosId, padId, unkId: Int32?
+    let lossless: Bool
+    let digest: String
+
+    init(_ tokenizer: SentencePieceTokenizer) {
+      pieces = tokenizer.vocabularySize
+      (bosId, eosId, padId, unkId) = (tokenizer.bosID, tokenizer.eosID, tokenizer.padID, tokenizer.unknownID)
+      lossless = tokenizer.isLossless
+      digest = tokenizer.digest.hexadecimal
+    }
+  }
+}

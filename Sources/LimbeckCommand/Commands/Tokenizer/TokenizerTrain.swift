@@ -1,0 +1,76 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Logging
+import Tokenization
+
+/// `limbeck tokenizer train`
+struct TokenizerTrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a tokenizer on text.",
+    discussion: """
+      Text is not normalised and newlines are kept: with byte fallback, decoding
+      gives back every text unchanged.
+
+      Example:
+        limbeck tokenizer train --text books/ more.txt \\
+          --output tokenizer.model --vocabulary-size 4096 --algorithm bpe
+      """)
+
+  private static let standard = TokenizerTrainingOptions()
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text files, folders of them, or .jsonl files to learn from.", valueName: "path"))
+  var text: [String]
+  @Option(help: ArgumentHelp("The tokenizer.model to write; it must not exist.", valueName: "file"))
+  var output: String
+  @Option(help: ArgumentHelp("The number of pieces, special ones and bytes included.", valueName: "n"))
+  var vocabularySize = standard.vocabularySize
+  @Option(help: ArgumentHelp("How pieces are chosen.", valueName: "name"))
+  var algorithm = standard.algorithm
+  @Flag(inversion: .prefixedNo, help: "Whether pieces for all bytes stand in for rare characters.")
+  var byteFallback = standard.byteFallback
+  @Option(help: ArgumentHelp("The share of characters that become pieces, 0.98 to 1.", valueName: "share"))
+  var characterCoverage = standard.characterCoverage
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Texts that always are one piece, besides the newline.", valueName: "symbol"))
+  var userDefinedSymbols: [String] = []
+  @Option(help: ArgumentHelp("The id of the unknown piece.", valueName: "id"))
+  var unkId = standard.unknownID
+  @Option(parsing: .unconditional, help: ArgumentHelp("The id that begins a text; -1 for none.", valueName: "id"))
+  var bosId = standard.bosID ?? -1
+  @Option(parsing: .unconditional, help: ArgumentHelp("The id that ends a text; -1 for none.", valueName: "id"))
+  var eosId = standard.eosID ?? -1
+  @Option(parsing: .unconditional, help: ArgumentHelp("The id that fills up batches; -1 for none.", valueName: "id"))
+  var padId = standard.padID ?? -1
+  @Option(help: ArgumentHelp("Lines to learn from, drawn at random (default: all).", valueName: "n"))
+  var sampledLines: Int?
+  @Option(
+    help: ArgumentHelp("Threads; a unigram model's scores depend on them in the last digits.", valueName: "n"))
+  var threads = standard.threads
+
+  func run() throws {
+    let log = Logger(Console())
+    let destination = URL(fileURLWithPath: output)
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
+    }
+    let corpus = try Corpus(paths: text)
+    log.info("training on \(Format.bytes(corpus.byteCount)) of text")
+    let tokenizer = try TokenizerTrainer(options).train(on: corpus)
+    try AtomicFile.write(Data(tokenizer.serialized), to: destination)
+    log.info("wrote \(output): \(Format.count(tokenizer.vocabularySize)) pieces, digest \(tokenizer.digest)")
+  }
+
+  private var options: TokenizerTrainingOptions {
+    func id(_ number: Int32) -> Int32? { number < 0 ? nil : number }
+    return TokenizerTrainingOptions(
+      algorithm: algorithm, vocabularySize: vocabularySize, byteFallback: byteFallback,
+      characterCoverage: characterCoverage,
+      userDefinedSymbols: Self.standard.userDefinedSymbols + userDefinedSymbols, unknownID: unkId, bosID: id(bosId),
+      eosID: id(eosId), padID: id(padId), sampledLines: sampledLines, threads: threads)
+  }
+}

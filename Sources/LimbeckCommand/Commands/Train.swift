@@ -1,0 +1,43 @@
+import ArgumentParser
+import LanguageModels
+import ModelTraining
+import Tokenization
+
+/// `limbeck train`
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a language model on text.",
+    discussion: """
+      --model is a config.json for a fresh model, or a model folder to start from.
+      The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
+      and recipe.yaml, from which --recipe makes the run again. Paths in a recipe
+      are relative to the current folder. Ctrl-C finishes the step and writes a
+      checkpoint; --output DIR --resume goes on from there.
+
+      Example:
+        limbeck train --model config.json --tokenizer tokenizer.model \\
+          --text books/ --validation-text held-out.txt --output runs/teacher \\
+          --epochs 2 --learning-rate 2e-3 --warmup-steps 50
+      """)
+
+  @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
+  var model: String?
+  @Option(help: ArgumentHelp("A tokenizer.model (default: the model folder's).", valueName: "file"))
+  var tokenizer: String?
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    var recipe = try Recipe(contentsOf: options.recipeFile)
+    let modelPath = try recipe.required("model", model)
+    let tokenizerPath = try recipe.value("tokenizer", tokenizer)
+    let settings = try TrainingSettings(options, &recipe)
+    try recipe.finish()
+    let session = try TrainingSession("train", settings, recipe: recipe.yaml)
+
+    let source = try ModelSource(path: modelPath)
+    let tokenizer = try source.tokenizer(orAt: tokenizerPath)
+    let decoder = try source.decoder(for: tokenizer, seed: settings.recipe.seed, on: session.device)
+    try session.run(decoder, tokenizer, objective: CrossEntropyObjective(), inputs: ["model": source.digest])
+  }
+}

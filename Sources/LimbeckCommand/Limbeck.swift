@@ -1,0 +1,57 @@
+import ArgumentParser
+import Glibc
+
+/// The root of the command: names the subcommands, and turns every error into one line and an exit code.
+@main
+struct Limbeck: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "limbeck",
+    abstract: "Distils a large language model into a small one, on CPUs.",
+    discussion: """
+      Results go to standard output; logs, progress and errors to standard error.
+      The exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130
+      after Ctrl-C.
+
+      Example: text in, a small model out.
+        limbeck tokenizer train --text books/ --output tokenizer.model
+        limbeck train --model large.json --tokenizer tokenizer.model \\
+          --text books/ --output runs/teacher --epochs 2
+        limbeck distill --teacher runs/teacher --student small.json \\
+          --text books/ --output runs/student --epochs 2
+      """,
+    version: "limbeck 0.1.0",
+    subcommands: [
+      TokenizerCommand.self, Train.self, Distill.self,
+      Inspect.self, Doctor.self,
+    ])
+
+  static func main() {
+    // A write beyond a size limit then fails with an error that names the file, instead of ending the process.
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let code as ExitCode {
+      Glibc.exit(code.rawValue)
+    } catch let error as RecipeError where error.isUsage {
+      finish(with: ValidationError("\(error)"))
+    } catch {
+      finish(with: error)
+    }
+  }
+
+  /// Help and version go to standard output, everything else to standard error.
+  private static func finish(with error: any Error) -> Never {
+    let code = exitCode(for: error)
+    switch code {
+    case .success:
+      print(fullMessage(for: error))
+    case .validationFailure:
+      let message = fullMessage(for: error)
+      Console().write(message.hasPrefix("Error:") ? "error:" + message.dropFirst("Error:".count) : message)
+    default:
+      Console().write("error: \(error)")
+    }
+    Glibc.exit(code.rawValue)
+  }
+}

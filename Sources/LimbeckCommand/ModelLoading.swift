@@ -1,0 +1,102 @@
+import Checkpoints
+import Foundation
+import LanguageModels
+import TensorCore
+import Tokenization
+
+/// A model and its tokenizer, which fit together.
+struct LoadedModel {
+  let decoder: Decoder
+  let tokenizer: SentencePieceTokenizer
+  private let checkpoint: CheckpointFolder
+
+  /// Stands for the weights.
+  var digest: String { checkpoint.digest }
+
+  /// The model of a Hugging Face folder with a tokenizer.model, frozen.
+  init(folder path: String, on device: Device) throws {
+    checkpoint = try CheckpointFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
+    tokenizer = try checkpoint.tokenizer()
+    try checkpoint.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
+    decoder = try Decoder(checkpoint, device: device)
+  }
+}
+
+/// A model to be trained, before there is room for its weights: a CONFIG.json, or a folder to start from.
+enum ModelSource {
+  case configuration(LlamaConfiguration, file: URL)
+  case folder(CheckpointFolder)
+
+  init(path: String) throws {
+    let url = URL(fileURLWithPath: path)
+    self =
+      url.isFolder
+      ? .folder(try CheckpointFolder(contentsOf: url))
+      : .configuration(try LlamaConfiguration(HuggingFaceConfiguration(contentsOf: url)), file: url)
+  }
+
+  /// The tokenizer of a folder; a CONFIG.json has none.
+  var tokenizer: SentencePieceTokenizer? {
+    get throws {
+      if case .folder(let checkpoint) = self { try checkpoint.tokenizer() } else { nil }
+    }
+  }
+
+  /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
+  func tokenizer(orAt path: String?) throws -> SentencePieceTokenizer {
+    let own = try tokenizer
+    guard let path else {
+      guard let own else { throw RecipeError.missing(key: "tokenizer") }
+      return own
+    }
+    let given = try SentencePieceTokenizer(path: path)
+    if case .folder(let checkpoint) = self, let own, own.digest != given.digest {
+      throw CommandError.anotherTokenizer(file: path, folder: checkpoint.url.path)
+    }
+    return given
+  }
+
+  /// Stands for what training starts from, besides the seed.
+  var digest: String {
+    switch self {
+    case .configuration(let configuration, _): Digest.sha256(of: configuration.huggingFaceJSON(weightType: .float32))
+    case .folder(let checkpoint): checkpoint.digest
+    }
+  }
+
+  /// The model for ids of `tokenizer`; `seed` determines fresh weights.
+  func decoder(for tokenizer: SentencePieceTokenizer, seed: UInt64, on device: Device) throws -> Decoder {
+    switch self {
+    case .configuration(let configuration, let file):
+      try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
+      return Decoder(configuration: configuration, seed: seed, device: device)
+    case .folder(let checkpoint):
+      try checkpoint.configuration.requireVocabulary(
+        for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
+      return try Decoder(checkpoint, trainable: true, device: device)
+    }
+  }
+}
+
+extension CheckpointFolder {
+  /// Stands for the weights.
+  var digest: String {
+    let files = weights.files.map { Digest.sha256(of: $0.file) }
+    return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
+  }
+
+  fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
+
+  /// The tokenizer.model of the folder, which must be there.
+  func tokenizer() throws -> SentencePieceTokenizer {
+    try SentencePieceTokenizer(contentsOf: tokenizerModel ?? url.appendingPathComponent("tokenizer.model"))
+  }
+}
+
+extension LanguageModels.Decoder {
+  /// Checks that a student, made from `path`, has as many outputs as its teacher.
+  func requireOutputs(of teacher: LanguageModels.Decoder, path: String) throws(CommandError) {
+    let (expected, found) = (teacher.configuration.vocabularySize, configuration.vocabularySize)
+    guard expected == found else { throw .vocabulariesDiffer(student: path, expected: expected, found: found) }
+  }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import ModelTraining
+
+/// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
+/// `TrainingRecipe`'s defaults.
+struct TrainingOptions: ParsableArguments {
+  private static let standard = TrainingRecipe()
+
+  @Option(help: ArgumentHelp("A YAML file that gives flags by their names; flags given here win.", valueName: "file"))
+  var recipe: String?
+  @Option(
+    parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
+  var text: [String] = []
+  @Option(
+    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on while training.", valueName: "path"))
+  var validationText: [String] = []
+  @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
+  var output: String?
+  @Flag(help: "Continue the run in the output folder from its last checkpoint.")
+  var resume = false
+
+  @Option(help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
+  var steps: Int?
+  @Option(help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
+  var epochs: Double?
+  @Option(help: ArgumentHelp("Sequences per step (default: \(standard.batchSize)).", valueName: "n"))
+  var batchSize: Int?
+  @Option(help: ArgumentHelp("Sequences computed at once; less takes less memory (default: all).", valueName: "n"))
+  var microBatchSize: Int?
+  @Option(help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
+  var sequenceLength: Int?
+  @Option(help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
+  var learningRate: Double?
+  @Option(
+    help: ArgumentHelp(
+      "The last learning rate as a part of the highest (default: \(standard.minimumLearningRateRatio)).",
+      valueName: "x"))
+  var minimumLearningRateRatio: Double?
+  @Option(help: ArgumentHelp("Steps of rising learning rate (default: \(standard.warmupSteps)).", valueName: "n"))
+  var warmupSteps: Int?
+  @Option(
+    help: ArgumentHelp("How the learning rate falls (default: \(standard.schedule.rawValue)).", valueName: "name"))
+  var schedule: LearningRateDecay?
+  @Option(help: ArgumentHelp("AdamW's decay of the matrices (default: \(standard.weightDecay)).", valueName: "x"))
+  var weightDecay: Double?
+  @Option(
+    help: ArgumentHelp("The largest gradient norm, 0 for any (default: \(standard.gradientClip)).", valueName: "x"))
+  var gradientClip: Double?
+  @Option(
+    help: ArgumentHelp("Decides fresh weights and the order of text (default: \(standard.seed)).", valueName: "n"))
+  var seed: UInt64?
+  @Option(help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
+  var evaluateEvery: Int?
+  @Option(help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
+  var evaluationSequences: Int?
+  @Option(help: ArgumentHelp("Steps between checkpoints (default: only when it stops).", valueName: "n"))
+  var checkpointEvery: Int?
+  @Option(help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
+  var keptCheckpoints: Int?
+  @Option(help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
+  var threads: Int?
+
+  /// The recipe to read: a run that is continued brings its own.
+  var recipeFile: String? { recipe ?? (resume ? output.map { "\($0)/recipe.yaml" } : nil) }
+}
+
+/// What `train` and `distill` share, settled.
+struct TrainingSettings {
+  let text: [String]
+  let validationText: [String]
+  let outputPath: String
+  let resumes: Bool
+  let recipe: TrainingRecipe
+  let threads: Int?
+
+  var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
+
+  init(_ options: TrainingOptions, _ settings: inout Recipe) throws {
+    text = try settings.requiredList("text", options.text)
+    validationText = try settings.list("validation-text", options.validationText)
+    outputPath = try settings.required("output", options.output)
+    resumes = try settings.flag("resume", options.resume)
+
+    var recipe = TrainingRecipe()
+    recipe.steps = try settings.value("steps", options.steps)
+    recipe.epochs = try settings.value("epochs", options.epochs)
+    recipe.batchSize = try settings.value("batch-size", options.batchSize, default: recipe.batchSize)
+    recipe.microBatchSize = try settings.value("micro-batch-size", options.microBatchSize)
+    recipe.sequenceLength = try settings.value(
+      "sequence-length", options.sequenceLength, default: recipe.sequenceLength)
+    recipe.learningRate = try settings.value("learning-rate", options.learningRate, default: recipe.learningRate)
+    recipe.minimumLearningRateRatio = try settings.value(
+      "minimum-learning-rate-ratio", options.minimumLearningRateRatio, default: recipe.minimumLearningRateRatio)
+    recipe.warmupSteps = try settings.value("warmup-steps", options.warmupSteps, default: recipe.warmupSteps)
+    recipe.schedule = try settings.value("schedule", options.schedule, default: recipe.schedule)
+    recipe.weightDecay = try settings.value("weight-decay", options.weightDecay, default: recipe.weightDecay)
+    recipe.gradientClip = try settings.value("gradient-clip", options.gradientClip, default: recipe.gradientClip)
+    recipe.seed = try settings.value("seed", options.seed, default: recipe.seed)
+    recipe.evaluateEvery = try settings.value("evaluate-every", options.evaluateEvery)
+    recipe.evaluationSequences = try settings.value("evaluation-sequences", options.evaluationSequences)
+    recipe.checkpointEvery = try settings.value("checkpoint-every", options.checkpointEvery)
+    recipe.keptCheckpoints = try settings.value(
+      "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
+    self.recipe = recipe
+    threads = try settings.value("threads", options.threads)
+    if let threads, threads < 1 {
+      throw settings.invalid("threads", expected: "a whole number above 0", found: "\(threads)")
+    }
+    do throws(TrainingError) { try recipe.validate() } catch {
+      guard case .invalidRecipe(let key, let expected, let found) = error else { throw error }
+      throw settings.invalid(key, expected: expected, found: found)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import Yams
+
+/// What can be wrong with the settings of a run.
+enum RecipeError: Error, Equatable {
+  case unreadable(file: String, reason: String)
+  case invalidYAML(file: String, line: Int?, reason: String)
+  case unknownKey(file: String, line: Int, key: String)
+  case invalidValue(file: String, line: Int, key: String, expected: String, found: String)
+  case invalidFlag(key: String, expected: String, found: String)
+  /// Neither a flag nor the recipe gives what a run cannot do without.
+  case missing(key: String)
+
+  /// What Yams says of a file.
+  init(_ error: any Error, file: String) {
+    self =
+      switch error {
+      case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+        YamlError.composer(_, let problem, let mark, _):
+        .invalidYAML(file: file, line: mark.line, reason: problem)
+      case YamlError.duplicatedKeysInMapping(let keys, let context):
+        .invalidYAML(file: file, line: context.mark.line, reason: "given twice: \(keys.joined(separator: ", "))")
+      case YamlError.reader(let problem, _, _, _):
+        .invalidYAML(file: file, line: nil, reason: problem)
+      default:
+        .invalidYAML(file: file, line: nil, reason: "\(error)")
+      }
+  }
+}
+
+extension RecipeError {
+  /// Whether the command was called wrongly, rather than given a wrong file.
+  var isUsage: Bool {
+    switch self {
+    case .invalidFlag, .missing: true
+    default: false
+    }
+  }
+}
+
+extension RecipeError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      "\(file): cannot be read: \(reason)"
+    case .invalidYAML(let file, let line, let reason):
+      "\(file)\(line.map { ", line \($0)" } ?? ""): not a recipe: \(reason)"
+    case .unknownKey(let file, let line, let key):
+      "\(file), line \(line): unknown key \"\(key)\"; keys are the names of this subcommand's flags without the dashes, "
+        + "which --help lists"
+    case .invalidValue(let file, let line, let key, let expected, let found):
+      "\(file), line \(line): \(key): expected \(expected), found \(found)"
+    case .invalidFlag(let key, let expected, let found):
+      "--\(key): expected \(expected), found \(found)"
+    case .missing(let key):
+      "--\(key) is missing; give the flag, or the key \(key) in a recipe"
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Standard error: lines of text and, on a terminal, one progress line below them that is redrawn in place.
+final class Console: Sendable {
+  /// Whether a person looks at it, on a terminal that can redraw a line.
+  let isTerminal: Bool
+  /// The progress line on the screen; empty without one.
+  private let progressLine = Mutex("")
+
+  init() {
+    isTerminal = isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+  }
+
+  /// Writes a line, above the progress line if there is one.
+  func write(_ line: String) {
+    progressLine.withLock { progress in
+      emit(progress.isEmpty ? "\(line)\n" : "\r\u{1B}[K\(line)\n" + Self.redrawn(progress))
+    }
+  }
+
+  /// Draws or redraws the progress line.
+  func showProgress(_ line: String) {
+    progressLine.withLock { progress in
+      progress = line
+      emit(Self.redrawn(line))
+    }
+  }
+
+  /// Leaves the progress line as it is and goes on below it.
+  func endProgress() {
+    progressLine.withLock { progress in
+      if !progress.isEmpty { emit("\n") }
+      progress = ""
+    }
+  }
+
+  /// The control sequences switch the terminal's line wrapping off for this one line: whatever the width, and when it
+  /// changes, the terminal cuts the line at its edge, so that a carriage return always reaches its beginning.
+  private static func redrawn(_ line: String) -> String { "\r\u{1B}[?7l\(line)\u{1B}[K\u{1B}[?7h" }
+
+  private func emit(_ text: String) {
+    // Nobody is left to tell when standard error itself fails.
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
+}
+
+/// Standard output: what the user asked for, and nothing else.
+enum StandardOutput {
+  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// Writes `text` at once, so that it can be watched as it grows.
+  static func write(_ text: String) throws(CommandError) {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      throw .unwritableOutput(reason: error.localizedDescription)
+    }
+  }
+
+  /// Writes one JSON object on a line of its own. Keys are sorted, and in snake case.
+  static func write(json value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+  }
+}
+
+/// Standard input.
+enum StandardInput {
+  /// All of it.
+  static func text() throws(CommandError) -> String {
+    let name = "standard input"
+    let data: Data
+    do {
+      data = try FileHandle.standardInput.readToEnd() ?? Data()
+    } catch {
+      throw .unreadable(file: name, reason: error.localizedDescription)
+    }
+    guard let text = String(validating: data, as: UTF8.self) else { throw .notUTF8(file: name) }
+    return text
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+
+/// Numbers as a person reads them; the same in every locale.
+enum Format {
+  /// With `digits` after the point.
+  static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+  /// An integer in groups of three digits.
+  static func count(_ value: Int) -> String {
+    let digits = Array(String(value.magnitude))
+    let grouped = digits.indices.reduce(into: "") { text, index in
+      if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
+      text.append(digits[index])
+    }
+    return (value < 0 ? "-" : "") + grouped
+  }
+
+  /// Seconds as `0:07`, `12:34` or `1:02:03`.
+  static func time(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
+    let whole = Int(seconds.rounded())
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(whole % 60))" : "\(minutes):\(two(whole % 60))"
+  }
+
+  /// Bytes with a binary unit, `1.5 GiB`.
+  static func bytes(_ count: Int) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    var (value, unit) = (Double(count), 0)
+    while value >= 1024, unit + 1 < units.count { (value, unit) = (value / 1024, unit + 1) }
+    return "\(unit == 0 ? "\(count)" : fixed(value, 1)) \(units[unit])"
+  }
+}
+
+/// Rows of text in aligned columns: the first one to the left, the others to the right.
+struct TextTable {
+  var rows: [[String]]
+
+  var text: String {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+      let cells = row.enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 ? cell + padding : padding + cell
+      }
+      return cells.joined(separator: "  ").trimmingTrailingSpaces + "\n"
+    }.joined()
+  }
+}
+
+/// Names and values, one pair a line.
+struct FactList {
+  private var facts: [(name: String, value: String)] = []
+
+  mutating func add(_ name: String, _ value: String) { facts.append((name, value)) }
+
+  var text: String {
+    let width = facts.map(\.name.count).max() ?? 0
+    return facts.map { name, value in
+      (name + String(repeating: " ", count: width - name.count) + "  " + value).trimmingTrailingSpaces + "\n"
+    }.joined()
+  }
+}
+
+extension String {
+  fileprivate var trimmingTrailingSpaces: String { String(reversed().drop { $0 == " " }.reversed()) }
+}

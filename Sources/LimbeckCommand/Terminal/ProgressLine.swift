@@ -1,0 +1,59 @@
+import Foundation
+
+/// How far long work has come: on a terminal one line with a bar, redrawn; elsewhere a plain line every ten seconds.
+struct ProgressLine {
+  private let label: String
+  private let console: Console
+  private let redrawInterval: Duration
+  private let clock = ContinuousClock()
+  private let start: ContinuousClock.Instant
+  private var lastShown: ContinuousClock.Instant?
+
+  init(_ label: String, on console: Console) {
+    self.label = label
+    self.console = console
+    redrawInterval = console.isTerminal ? .milliseconds(100) : .seconds(10)
+    start = clock.now
+  }
+
+  /// Shows that `done` of `total` pieces are done, with `details` such as the loss. Calls that come too fast for the eye
+  /// cost a look at the clock. The last piece is always shown, but for short work that nobody watches.
+  /// - Parameter secondsLeft: an estimate better than the mean speed since the start.
+  mutating func show(
+    _ done: Int, of total: Int, secondsLeft: Double? = nil, details: @autoclosure () -> [String] = []
+  ) {
+    let now = clock.now
+    let isDue = now - (lastShown ?? (console.isTerminal ? start - redrawInterval : start)) >= redrawInterval
+    guard isDue || (done >= total && (console.isTerminal || lastShown != nil)) else { return }
+    lastShown = now
+    let elapsed = (now - start) / .seconds(1)
+    let left = secondsLeft ?? (done > 0 ? elapsed / Double(done) * Double(total - done) : nil)
+    let time = done < total ? left.map { "\(Format.time($0)) left" } : Format.time(elapsed)
+    let facts = details() + [time].compactMap(\.self)
+    if console.isTerminal {
+      console.showProgress(Self.bar(label, done, of: total, facts: facts))
+    } else {
+      console.write(Self.plainLine(label, done, of: total, facts: facts))
+    }
+  }
+
+  /// Goes on below the bar.
+  func end() { console.endProgress() }
+
+  static func bar(_ label: String, _ done: Int, of total: Int, facts: [String]) -> String {
+    let width = 20
+    let filled = total > 0 ? min(width, done * width / total) : width
+    let bar = String(repeating: "━", count: filled) + String(repeating: "╌", count: width - filled)
+    return ([plainCount(label, done, of: total) + " " + bar] + facts).joined(separator: "  ")
+  }
+
+  static func plainLine(_ label: String, _ done: Int, of total: Int, facts: [String]) -> String {
+    ([plainCount(label, done, of: total)] + facts).joined(separator: "  ")
+  }
+
+  private static func plainCount(_ label: String, _ done: Int, of total: Int) -> String {
+    let digits = String(total)
+    let count = String(done)
+    return "\(label) " + String(repeating: " ", count: max(0, digits.count - count.count)) + count + "/" + digits
+  }
+}
