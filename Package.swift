@@ -51,9 +51,11 @@ let package = Package(
       dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining"],
       swiftSettings: safe),
     .target(
-      name: "ModelEvaluation", dependencies: ["TensorCore", "Tokenization", "LanguageModels"], swiftSettings: safe),
+      name: "ModelEvaluation", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
+      swiftSettings: safe),
     .target(
-      name: "TextGeneration", dependencies: ["TensorCore", "Tokenization", "LanguageModels"], swiftSettings: safe),
+      name: "TextGeneration", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
+      swiftSettings: safe),
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [

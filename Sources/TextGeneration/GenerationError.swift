@@ -1,0 +1,39 @@
+public import Foundation
+
+/// What can be wrong with a request to generate text.
+public enum GenerationError: Error, Equatable, Sendable {
+  /// An option of sampling or generation has a value that cannot be.
+  case invalidOption(name: String, expected: String, found: String)
+  /// The model has fewer outputs than its tokenizer has pieces: the two do not belong together.
+  case vocabularyTooSmall(model: Int, tokenizer: Int)
+  /// A prompt whose tokens, BOS included, leave no room in the model's context; `prompt` counts from 0.
+  case promptTooLong(prompt: Int, tokens: Int, contextLength: Int)
+  /// An empty prompt where the tokenizer has no BOS to start from; `prompt` counts from 0.
+  case emptyPrompt(prompt: Int)
+  /// The largest logit of a row is NaN or infinite, so that there is no distribution to sample from.
+  case logitsNotFinite(largest: Float)
+}
+
+extension GenerationError: CustomStringConvertible, LocalizedError {
+  /// One line for the user: the cause, what was expected and found, and what to do.
+  public var description: String {
+    switch self {
+    case .invalidOption(let name, let expected, let found):
+      "\(name): \(expected) expected, \(found) found"
+    case .vocabularyTooSmall(let model, let tokenizer):
+      "config.json: vocab_size of at least \(tokenizer) expected, for the tokenizer has as many pieces, but \(model) "
+        + "found; give the model the tokenizer.model it was trained with"
+    case .promptTooLong(let prompt, let tokens, let contextLength):
+      "prompt \(prompt + 1): fewer tokens than the model's context of \(contextLength) expected, but \(tokens) found; "
+        + "shorten it"
+    case .emptyPrompt(let prompt):
+      "prompt \(prompt + 1) is empty, and the tokenizer has no BOS to start from; give it some text"
+    case .logitsNotFinite(let largest):
+      "the largest logit is \(largest), so that no token can be chosen; the model's weights are damaged, or its "
+        + "training diverged"
+    }
+  }
+
+  /// The same text as `description`.
+  public var errorDescription: String? { description }
+}

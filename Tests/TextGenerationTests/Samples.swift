@@ -1,0 +1,91 @@
+import Checkpoints
+import LanguageModels
+import TensorCore
+import TestSupport
+import Tokenization
+
+@testable import TextGeneration
+
+/// Tokenizers trained once on a few sentences.
+enum Trained {
+  static let lossless = trained(TokenizerTrainingOptions(vocabularySize: 320))
+  /// Llama style: a space is put in front of a text.
+  static let withPrefix = trained(
+    TokenizerTrainingOptions(algorithm: .bpe, vocabularySize: 320, addsDummyPrefix: true))
+  static let withoutBeginning = trained(TokenizerTrainingOptions(vocabularySize: 320, bosID: nil, eosID: nil))
+
+  private static let text =
+    (0..<200).map { "The \($0 % 7) cats of number \($0) saw a red ball, and they played.\n" }.joined()
+
+  private static func trained(_ options: TokenizerTrainingOptions) -> SentencePieceTokenizer {
+    do { return try TokenizerTrainer(options).train(on: [text]) } catch {
+      preconditionFailure("cannot train a tokenizer for tests: \(error)")
+    }
+  }
+}
+
+/// A random decoder whose logits differ enough for its choices to be clear.
+func tinyDecoder(
+  vocabularySize: Int = 320, contextLength: Int = 64, eosTokenIDs: [Int] = [], seed: UInt64 = 1
+) -> Decoder {
+  Decoder(
+    configuration: LlamaConfiguration(
+      vocabularySize: vocabularySize, hiddenSize: 24, feedForwardSize: 40, layerCount: 2, headCount: 4,
+      keyValueHeadCount: 2, contextLength: contextLength, initializerRange: 0.4, eosTokenIDs: eosTokenIDs),
+    seed: seed)
+}
+
+extension Decoder {
+  /// The logits [V] that follow the last of `ids`, computed without a cache.
+  func lastLogits(_ ids: [Int32]) -> [Float] {
+    let decoder = frozen()
+    return Array(decoder.logits(decoder.hiddenStates(ids, batchSize: 1)).array().suffix(configuration.vocabularySize))
+  }
+}
+
+extension Sampling {
+  /// `probabilities` of an array.
+  func probabilities(_ logits: [Float], seen: Set<Int32> = []) throws(GenerationError) -> [Float] {
+    var row = logits
+    var span = row.mutableSpan
+    try probabilities(&span, seen: seen)
+    return row
+  }
+
+  /// `nextToken` of an array.
+  func nextToken(
+    _ logits: [Float], seen: Set<Int32> = [], using generator: inout SeededGenerator
+  ) throws(GenerationError) -> Int32 {
+    var row = logits
+    var span = row.mutableSpan
+    return try nextToken(&span, seen: seen, using: &generator)
+  }
+}
+
+/// The probabilities that Hugging Face's logits processors leave, in Double, step by step as they are defined.
+func twinProbabilities(_ logits: [Double], _ sampling: Sampling, seen: Set<Int32> = []) -> [Double] {
+  var scores = logits
+  for id in seen.map(Int.init) {
+    scores[id] = scores[id] < 0 ? scores[id] * sampling.repetitionPenalty : scores[id] / sampling.repetitionPenalty
+  }
+  scores = scores.map { $0 / sampling.temperature }
+  if sampling.topK > 0 {
+    let last = scores.sorted(by: >)[min(sampling.topK, scores.count) - 1]
+    scores = scores.map { $0 < last ? -.infinity : $0 }
+  }
+  if sampling.topP < 1 {
+    let probabilities = DoubleTwin.softmax(scores)
+    let ascending = scores.indices.sorted { (scores[$0], -$0) < (scores[$1], -$1) }
+    var mass = 0.0
+    for id in ascending.dropLast() {
+      mass += probabilities[id]
+      if mass <= 1 - sampling.topP { scores[id] = -.infinity }
+    }
+  }
+  if sampling.minP > 0 {
+    let probabilities = DoubleTwin.softmax(scores)
+    let bound = sampling.minP * (probabilities.max() ?? 0)
+    scores = zip(scores, probabilities).map { $1 < bound ? -.infinity : $0 }
+  }
+  return DoubleTwin.softmax(scores)
+}
