@@ -70,8 +70,8 @@ struct ModelProto {
     guard denormalizer.charactersMap.isEmpty else {
       throw .unsupported("it changes text while decoding (denormalizer_spec)")
     }
-    if let defect = CharactersMap.defect(of: normalizer.charactersMap) {
-      throw .corrupt("precompiled_charsmap: \(defect)")
+    do { try CharactersMap.check(normalizer.charactersMap) } catch {
+      throw .corrupt("precompiled_charsmap: \(error.text)")
     }
   }
 

@@ -144,7 +144,7 @@ import Testing
 
   @Test("A sound map of characters works, a damaged one is refused")
   func maps() throws {
-    #expect(CharactersMap.defect(of: charactersMap()) == nil)
+    try CharactersMap.check(charactersMap())
     func model(_ map: [UInt8]) -> [UInt8] {
       // A field of 4 kB needs two bytes of length, as does the message around it.
       let spec = [2 << 3 | 2, UInt8(map.count & 0x7F | 0x80), UInt8(map.count >> 7)] + map + [3 << 3, 0, 4 << 3, 0]
@@ -165,7 +165,8 @@ import Testing
       ("cycle", cyclic), ("impossible", Array(charactersMap().prefix(100))), ("do not end", charactersMap() + [1]),
       ("header", [1, 2]),
     ] {
-      #expect(CharactersMap.defect(of: map)?.contains(reason) == true, "\(reason)")
+      let defect = #expect(throws: CharactersMap.Defect.self) { try CharactersMap.check(map) }
+      #expect(defect?.text.contains(reason) == true, "\(reason)")
       guard case .corruptTokenizer = error(model(map)) else {
         Issue.record("accepted, though: \(reason)")
         continue
