@@ -18,7 +18,7 @@ import TensorCore
 /// ```
 public final class Trainer {
   /// What is trained.
-  public let model: LanguageModels.Decoder
+  public let model: Decoder
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
@@ -32,7 +32,7 @@ public final class Trainer {
   private let folder: RunFolder?
   private let schedule: LearningRateSchedule
   private let optimizer: AdamW
-  private let frozenModel: LanguageModels.Decoder
+  private let frozenModel: Decoder
   private var order: SequenceOrder
   private var state: TrainingState
   private var metrics: MetricsLog?
@@ -47,7 +47,7 @@ public final class Trainer {
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   /// - Throws: `invalidRecipe`; `contextTooShort` where the sequences do not fit into the model.
   public init(
-    model: LanguageModels.Decoder, objective: any TrainingObjective, data: PackedSequences,
+    model: Decoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)

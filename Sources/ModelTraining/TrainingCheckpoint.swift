@@ -45,7 +45,7 @@ enum TrainingCheckpoint {
 
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
-    _ state: TrainingState, model: LanguageModels.Decoder, optimizer: AdamW, tokenizer: [UInt8]?, to url: URL
+    _ state: TrainingState, model: Decoder, optimizer: AdamW, tokenizer: [UInt8]?, to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
     try writing(url) {
@@ -78,7 +78,7 @@ enum TrainingCheckpoint {
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
   /// Throws `cannotResume` if it is another model's.
   static func restore(
-    _ model: LanguageModels.Decoder, _ optimizer: AdamW, from url: URL, run: String
+    _ model: Decoder, _ optimizer: AdamW, from url: URL, run: String
   ) throws(TrainingError) {
     let folder = try wrapping { () throws(CheckpointError) in try CheckpointFolder(contentsOf: url) }
     guard folder.configuration == model.configuration else {

@@ -1,0 +1,211 @@
+import Foundation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import Testing
+
+/// Cross-entropy that spoils one call: a stand-in for a model that diverges.
+struct SpoiltObjective: TrainingObjective {
+  enum Spoil {
+    case gradient(parameter: String, Float)
+    case loss(Double)
+  }
+
+  final class Counter {
+    var calls = 0
+  }
+
+  let call: Int
+  let spoil: Spoil
+  let counter = Counter()
+
+  func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums {
+    var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, scale: scale)
+    counter.calls += 1
+    if counter.calls == call {
+      switch spoil {
+      case .gradient(let parameter, let value):
+        let spoilt = model.parameters.parameters.first { $0.name == parameter }
+        spoilt?.gradient?.withMutableSpan { $0[1] = value }
+      case .loss(let value): sums.loss = value
+      }
+    }
+    return sums
+  }
+
+  func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums {
+    CrossEntropyObjective().measure(model, on: batch)
+  }
+}
+
+@Suite struct TrainerTests {
+  @Test func aTextIsLearnt() throws {
+    let trainer = try Trainer(
+      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 60))
+    var steps: [TrainingStep] = []
+    let summary = try trainer.run { event in
+      if case .step(let step) = event { steps.append(step) }
+      return .continue
+    }
+    #expect(summary.isComplete)
+    #expect(summary.tokensSeen == 60 * 4 * 12)
+    #expect(steps.map(\.number) == Array(1...60))
+    #expect(steps.map(\.tokensSeen) == (1...60).map { $0 * 48 })
+    #expect(steps.allSatisfy { $0.totalSteps == 60 && $0.tokensPerSecond > 0 && $0.secondsRemaining >= 0 })
+    #expect(steps[2].learningRate == 0.01)
+    #expect(abs(steps[59].learningRate - 0.001) < 1e-12)
+    #expect(abs(steps[0].loss - log(31)) < 0.2)
+    #expect(steps[50...].reduce(0) { $0 + $1.loss } / 10 < 2)
+  }
+
+  @Test func evaluationMeasuresTheWholeTextInOrder() throws {
+    let model = Small.model()
+    let validation = try Small.text(12 * 9 + 4, seed: 6)
+    var recipe = Small.recipe(steps: 10)
+    recipe.evaluateEvery = 4
+    let trainer = try Trainer(
+      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: validation, recipe: recipe)
+    var results: [ValidationResult] = []
+    let summary = try trainer.run { event in
+      if case .evaluated(let result) = event { results.append(result) }
+      return .continue
+    }
+    #expect(results.map(\.step) == [4, 8, 10])
+    let expected = CrossEntropyObjective().measure(model, on: validation.batch(Array(0..<9)))
+    #expect(results[2].tokens == expected.tokens)
+    #expect(abs(results[2].loss - expected.perToken.loss) < 1e-6 * expected.perToken.loss)
+    #expect(results[2].perplexity == exp(results[2].crossEntropy))
+    #expect(summary.lastValidation == results[2])
+    #expect(summary.bestValidation == results.min { $0.loss < $1.loss })
+  }
+
+  @Test func evaluationMayMeasureTheBeginningOnly() throws {
+    let model = Small.model()
+    let validation = try Small.text(seed: 6)
+    var recipe = Small.recipe(steps: 1)
+    recipe.evaluationSequences = 3
+    let trainer = try Trainer(
+      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: validation, recipe: recipe)
+    let result = try #require(try trainer.run().lastValidation)
+    let expected = CrossEntropyObjective().measure(model, on: validation.batch([0, 1, 2]))
+    #expect(result.tokens == expected.tokens)
+    #expect(abs(result.loss - expected.perToken.loss) < 1e-6 * expected.perToken.loss)
+  }
+
+  @Test func aValidationTextWithoutTargetsIsRefused() throws {
+    let trainer = try Trainer(
+      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(),
+      validation: Small.text(masked: { _ in true }), recipe: Small.recipe(steps: 1))
+    #expect(throws: TrainingError.nothingCounted(text: "small.txt")) { try trainer.run() }
+  }
+
+  @Test func aStepWithNothingToLearnLeavesTheWeightsAlone() throws {
+    let model = Small.model()
+    var recipe = Small.recipe(steps: 40)
+    (recipe.batchSize, recipe.microBatchSize) = (1, nil)
+    // the targets of every other sequence are masked
+    let text = try Small.text(masked: { ($0 - 1) / 12 % 2 == 0 })
+    let trainer = try Trainer(model: model, objective: CrossEntropyObjective(), data: text, recipe: recipe)
+    var weights = try Small.weights(model)
+    var empty = 0
+    try trainer.run { event in
+      guard case .step(let step) = event, let now = try? Small.weights(model) else { return .continue }
+      #expect((now == weights) == (step.countedTokens == 0))
+      if step.countedTokens == 0 {
+        empty += 1
+        #expect(step.loss == 0)
+        #expect(step.gradientNorm == 0)
+      }
+      weights = now
+      return .continue
+    }
+    #expect(empty == 20)
+  }
+
+  @Test(arguments: ["model.layers.1.mlp.up_proj.weight", "model.norm.weight"], [Float.nan, .infinity])
+  func aSpoiltGradientStopsTheRunBeforeTheWeights(_ parameter: String, _ value: Float) throws {
+    let model = Small.model()
+    // two micro-batches per step: the sixth call is in step 3
+    let objective = SpoiltObjective(call: 6, spoil: .gradient(parameter: parameter, value))
+    let trainer = try Trainer(
+      model: model, objective: objective, data: Small.text(), recipe: Small.recipe(steps: 10))
+    var weights: [UInt32] = []
+    let error = #expect(throws: TrainingError.self) {
+      try trainer.run { _ in
+        weights = (try? Small.weights(model)) ?? []
+        return .continue
+      }
+    }
+    let norm = value.isNaN ? "nan" : "inf"
+    #expect(error == .notFinite(step: 3, quantity: "gradient norm", value: norm, tensor: parameter))
+    #expect(
+      error?.description.hasPrefix(
+        "step 3: the gradient norm is \(norm), the gradient of \(parameter) is not finite; the weights were left")
+        == true)
+    #expect(try Small.weights(model) == weights)
+    #expect(trainer.stepsDone == 2)
+  }
+
+  @Test(arguments: [Double.nan, .infinity, -.infinity])
+  func aSpoiltLossStopsTheRunBeforeTheWeights(_ value: Double) throws {
+    let model = Small.model()
+    let weights = try Small.weights(model)
+    let trainer = try Trainer(
+      model: model, objective: SpoiltObjective(call: 1, spoil: .loss(value)), data: Small.text(),
+      recipe: Small.recipe(steps: 10))
+    #expect(throws: TrainingError.notFinite(step: 1, quantity: "loss", value: "\(value)", tensor: nil)) {
+      try trainer.run()
+    }
+    #expect(try Small.weights(model) == weights)
+  }
+
+  @Test func aStopEndsAfterTheStep() throws {
+    let trainer = try Trainer(
+      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 10))
+    let summary = try trainer.run { event in
+      if case .step(let step) = event, step.number == 4 { return .stop }
+      return .continue
+    }
+    #expect(summary.steps == 4)
+    #expect(!summary.isComplete)
+    #expect(try trainer.run().isComplete)
+  }
+
+  @Test func weightsDoNotDependOnTheNumberOfThreads() throws {
+    var weights: [[UInt32]] = []
+    for threads in [1, 2, 3, 8] {
+      let model = Small.model(threads: threads)
+      try Trainer(
+        model: model, objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 5)
+      ).run()
+      weights.append(try Small.weights(model))
+    }
+    #expect(weights[0] != (try Small.weights(Small.model())))
+    #expect(weights[1...].allSatisfy { $0 == weights[0] })
+  }
+
+  @Test func whatDoesNotFitTheModelIsRefused() throws {
+    var recipe = Small.recipe(steps: 1)
+    recipe.sequenceLength = 17
+    let long = try PackedSequences(Small.tokens(100), sequenceLength: 17, name: "long")
+    #expect(throws: TrainingError.contextTooShort(sequenceLength: 17, contextLength: 16)) {
+      try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: long, recipe: recipe)
+    }
+    #expect(
+      throws: TrainingError.invalidRecipe(
+        key: "sequence-length", expected: "12, in which small.txt was packed,", found: "17")
+    ) {
+      try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: recipe)
+    }
+    for position in [0, 12] {
+      var ids = [Int32](repeating: 3, count: 13)
+      ids[position] = 31
+      let foreign = try PackedSequences(TokenArray(ids), sequenceLength: 12, name: "foreign")
+      let trainer = try Trainer(
+        model: Small.model(), objective: CrossEntropyObjective(), data: foreign, recipe: Small.recipe(steps: 1))
+      #expect(throws: TrainingError.idOutsideVocabulary(text: "foreign", id: 31, vocabularySize: 31)) {
+        try trainer.run()
+      }
+    }
+  }
+}
