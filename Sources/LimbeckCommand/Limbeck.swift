@@ -18,10 +18,12 @@ struct Limbeck: ParsableCommand {
           --text books/ --output runs/teacher --epochs 2
         limbeck distill --teacher runs/teacher --student small.json \\
           --text books/ --output runs/student --epochs 2
+        limbeck compare --teacher runs/teacher --student runs/student \\
+          --text held-out.txt
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Distill.self,
+      TokenizerCommand.self, Train.self, Distill.self, PerplexityCommand.self, Compare.self, Generate.self,
       Inspect.self, Doctor.self,
     ])
 

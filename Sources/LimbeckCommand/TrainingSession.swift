@@ -36,12 +36,13 @@ struct TrainingSession {
     device = settings.threads.map { Device(threads: $0) } ?? .shared
   }
 
-  /// Trains `model` to the end of the run, or to Ctrl-C.
+  /// Trains `model` to the end of the run, or to Ctrl-C, which throws the exit code.
   /// - Parameters:
   ///   - model: what is trained.
   ///   - tokenizer: what makes its ids.
   ///   - objective: what is minimised.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
+  /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
     _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, objective: any TrainingObjective,
     inputs: [String: String]
@@ -49,10 +50,7 @@ struct TrainingSession {
     let training = try sequences(of: settings.text, tokenizer)
     let validation = try settings.validationText.isEmpty ? nil : sequences(of: settings.validationText, tokenizer)
     _ = try settings.recipe.totalSteps(sequences: training.count)
-    guard settings.recipe.sequenceLength <= model.configuration.contextLength else {
-      throw TrainingError.contextTooShort(
-        sequenceLength: settings.recipe.sequenceLength, contextLength: model.configuration.contextLength)
-    }
+    try settings.requireContext(of: model)
     let folder = try runFolder(model, tokenizer, inputs: inputs)
     let trainer = try Trainer(
       model: model, objective: objective, data: training, validation: validation, recipe: settings.recipe,

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// `metrics.jsonl`: one JSON object per line, each handed to the system at once, so that a killed process loses none.
 final class MetricsLog {
@@ -9,26 +8,16 @@ final class MetricsLog {
   private(set) var byteCount: Int
 
   /// Opens the log to be continued after its first `byteCount` bytes; what comes after them is cut off.
-  ///
-  /// The system's lock on it, which lasts as long as this object and never longer than the process, keeps two processes
-  /// from going on with one run. Throws `inUse` where another has it.
   init(_ file: URL, keeping byteCount: Int) throws(TrainingError) {
-    let handle = try writing(file) {
+    self.file = file
+    (handle, self.byteCount) = try writing(file) {
       if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
-      return try FileHandle(forWritingTo: file)
-    }
-    // Any other failure means that the file system has no locks.
-    if flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-      throw .inUse(folder: file.deletingLastPathComponent().path)
-    }
-    self.byteCount = try writing(file) {
+      let handle = try FileHandle(forWritingTo: file)
       let kept = min(byteCount, Int(try handle.seekToEnd()))
       try handle.truncate(atOffset: UInt64(kept))
       try handle.seekToEnd()
-      return kept
+      return (handle, kept)
     }
-    self.file = file
-    self.handle = handle
   }
 
   deinit {
@@ -59,7 +48,10 @@ final class MetricsLog {
 
   private func append(_ line: MetricsLine) throws(TrainingError) {
     try writing(file) {
-      let data = try RunJSON.lineEncoder().encode(line) + Data("\n".utf8)
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      let data = try encoder.encode(line) + Data("\n".utf8)
       try handle.write(contentsOf: data)
       byteCount += data.count
     }

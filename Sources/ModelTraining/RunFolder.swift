@@ -86,16 +86,14 @@ public final class RunFolder {
 
   /// The steps of the complete checkpoints, ascending.
   public func checkpointSteps() -> [Int] {
-    stepsWithFolder().filter { TrainingCheckpoint.isComplete(checkpointURL(step: $0)) }.sorted()
-  }
-
-  private func stepsWithFolder() -> [Int] {
     // A folder that is not there has no checkpoints.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpointsURL.path)) ?? []
     return names.compactMap { name in
-      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)) else { return nil }
-      return name == Self.checkpointName(step) ? step : nil
-    }
+      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), name == Self.checkpointName(step) else {
+        return nil
+      }
+      return TrainingCheckpoint.isComplete(checkpointsURL.appendingPathComponent(name)) ? step : nil
+    }.sorted()
   }
 
   /// Where the checkpoint of a step is or will be: `checkpoints/step-00000100`.
@@ -106,10 +104,9 @@ public final class RunFolder {
     return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
   }
 
-  /// Removes all but the newest `count` complete checkpoints, and what is left of older ones.
+  /// Removes the oldest checkpoints but for `count`.
   func removeOldCheckpoints(keeping count: Int) throws(TrainingError) {
-    guard let oldest = checkpointSteps().suffix(count).first else { return }
-    for step in stepsWithFolder() where step < oldest {
+    for step in checkpointSteps().dropLast(count) {
       let folder = checkpointURL(step: step)
       try writing(folder) { try FileManager.default.removeItem(at: folder) }
     }

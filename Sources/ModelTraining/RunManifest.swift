@@ -41,25 +41,14 @@ public struct RunResult: Codable, Sendable, Equatable {
   public var bestValidation: ValidationResult?
 }
 
-/// JSON as run folders hold it: keys in snake_case, sorted; numbers that JSON has not as `"inf"`, `"-inf"`, `"nan"`.
+/// JSON as run folders hold it.
 enum RunJSON {
-  private static let (infinity, minusInfinity, nan) = ("inf", "-inf", "nan")
-
-  /// An encoder of one line per value.
-  static func lineEncoder() -> JSONEncoder {
+  /// With line breaks, sorted keys, and times as in `2026-01-31T12:00:00Z`; ends in a line break.
+  static func data(_ value: some Encodable) throws -> Data {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.dateEncodingStrategy = .iso8601
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: infinity, negativeInfinity: minusInfinity, nan: nan)
-    return encoder
-  }
-
-  /// Over several lines, with times as in `2026-01-31T12:00:00Z`; ends in a line break.
-  static func data(_ value: some Encodable) throws -> Data {
-    let encoder = lineEncoder()
-    encoder.outputFormatting.insert(.prettyPrinted)
     return try encoder.encode(value) + Data("\n".utf8)
   }
 
@@ -68,8 +57,6 @@ enum RunJSON {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     decoder.dateDecodingStrategy = .iso8601
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: infinity, negativeInfinity: minusInfinity, nan: nan)
     do { return try decoder.decode(type, from: Data(contentsOf: file)) } catch {
       throw .damagedRun(file: file.path, reason: "cannot be read as \(type): \(error)")
     }

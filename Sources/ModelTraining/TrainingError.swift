@@ -20,8 +20,6 @@ public enum TrainingError: Error, Equatable, Sendable {
   case outputExists(folder: String)
   /// A run was to be continued that has come to its end.
   case alreadyFinished(folder: String)
-  /// Another process is training in the folder.
-  case inUse(folder: String)
   /// A run was to be continued with something other than what it was begun with.
   case cannotResume(folder: String, key: String, begun: String, now: String)
   /// A file of a run folder cannot be understood.
@@ -53,8 +51,6 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
       "\(folder): exists already and will not be overwritten; choose another output, or continue that run with --resume"
     case .alreadyFinished(let folder):
       "\(folder): this run is finished and will not be overwritten; to train its model further, start a new run from it"
-    case .inUse(let folder):
-      "\(folder): another process is training in this folder; wait until it has finished, or stop it first"
     case .cannotResume(let folder, let key, let begun, let now):
       "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now); "
         + "use what it was begun with, or start a new run"

@@ -133,53 +133,6 @@ import Testing
     #expect(file == folder.file("file/run").path)
   }
 
-  @Test func aCheckpointThatCannotBeWrittenEndsTheRunAndSaysWhere() throws {
-    let folder = try TemporaryFolder()
-    let run = try RunFolder(small: folder.file("run"))
-    try Data().write(to: run.checkpointsURL)
-    let trainer = try Trainer(
-      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 3),
-      folder: run)
-    let error = #expect(throws: TrainingError.self) { try trainer.run() }
-    guard case .checkpoint(.unwritable(let file, _))? = error else {
-      Issue.record("\(String(describing: error))")
-      return
-    }
-    #expect(file == run.checkpointURL(step: 3).path)
-    try FileManager.default.removeItem(at: run.checkpointsURL)
-    #expect(try RunFolder(small: folder.file("run"), resuming: true).checkpointSteps() == [])
-  }
-
-  @Test func twoTrainersCannotShareAFolder() throws {
-    let folder = try TemporaryFolder()
-    let url = folder.file("run")
-    func trainer(_ run: RunFolder) throws -> Trainer {
-      try Trainer(
-        model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 3),
-        folder: run)
-    }
-    let first = try trainer(RunFolder(small: url))
-    try first.run { event in
-      if case .step(let step) = event, step.number == 2 { return .stop }
-      return .continue
-    }
-    #expect(throws: TrainingError.inUse(folder: url.path)) { try trainer(RunFolder(small: url, resuming: true)).run() }
-    #expect(try first.run().isComplete)
-  }
-
-  @Test func whatIsLeftOfOldCheckpointsGoesWithThem() throws {
-    let folder = try TemporaryFolder()
-    let run = try RunFolder(small: folder.file("run"))
-    var recipe = Small.recipe(steps: 3)
-    (recipe.checkpointEvery, recipe.keptCheckpoints) = (1, 1)
-    let half = run.checkpointURL(step: 0)
-    try FileManager.default.createDirectory(at: half, withIntermediateDirectories: true)
-    try Trainer(
-      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: recipe, folder: run
-    ).run()
-    #expect(try FileManager.default.contentsOfDirectory(atPath: run.checkpointsURL.path) == ["step-00000003"])
-  }
-
   @Test func onlyARunCanBeContinued() throws {
     let folder = try TemporaryFolder()
     for name in ["", "nowhere"] {

@@ -159,25 +159,6 @@ struct SpoiltObjective: TrainingObjective {
     #expect(try Small.weights(model) == weights)
   }
 
-  /// A part of an objective that has no weight in it may be infinite: a target of probability zero in pure distillation.
-  @Test func anInfinitePartOfTheLossIsReported() throws {
-    struct Objective: TrainingObjective {
-      func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums { sums }
-      func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums { sums }
-      private var sums: LossSums { LossSums(tokens: 2, loss: 3, crossEntropy: .infinity, divergence: 3) }
-    }
-    let folder = try TemporaryFolder()
-    let run = try RunFolder(small: folder.file("run"))
-    let summary = try Trainer(
-      model: Small.model(), objective: Objective(), data: Small.text(), validation: Small.text(),
-      recipe: Small.recipe(steps: 1), folder: run
-    ).run()
-    #expect(summary.lastValidation?.perplexity == .infinity)
-    let lines = try String(contentsOf: run.metricsURL, encoding: .utf8).split(separator: "\n")
-    #expect(lines.count == 2)
-    #expect(lines.allSatisfy { $0.contains(#""cross_entropy":"inf""#) && $0.contains(#""divergence":1.5"#) })
-  }
-
   @Test func aStopEndsAfterTheStep() throws {
     let trainer = try Trainer(
       model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 10))

@@ -27,31 +27,6 @@ struct SamplingTests {
     }
   }
 
-  // transformers 5.23: scores = f(torch.tensor([[1, 3]]), scores) for f in RepetitionPenaltyLogitsProcessor(penalty),
-  // TemperatureLogitsWarper(temperature), TopKLogitsWarper(k), TopPLogitsWarper(p), MinPLogitsWarper(min_p), in this
-  // order; then scores.softmax(-1)
-  static let golden: [(Sampling, [Float])] = [
-    (
-      Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05, repetitionPenalty: 1.3),
-      [0.2563294, 0, 0.1761724, 0.3913257, 0, 0.1761724, 0, 0]
-    ),
-    (
-      Sampling(temperature: 1.5, topK: 4, topP: 0.6, minP: 0.01, repetitionPenalty: 0.7),
-      [0.2488487, 0, 0, 0.7511513, 0, 0, 0, 0]
-    ),
-    (Sampling(topK: 3, topP: 0.999, minP: 0.2), [0.2124415, 0, 0.1573806, 0.4727973, 0, 0.1573806, 0, 0]),
-    (
-      Sampling(temperature: 2, topK: 8, topP: 0.5, minP: 0.9, repetitionPenalty: 2),
-      [0.5249792, 0, 0, 0.4750208, 0, 0, 0, 0]
-    ),
-  ]
-
-  @Test("Probabilities are those of Hugging Face transformers", arguments: golden)
-  func transformers(_ sampling: Sampling, _ expected: [Float]) throws {
-    let found = try sampling.probabilities([1.2, -0.3, 0.9, 2, -.infinity, 0.9, -2, 0.1], seen: [1, 3])
-    for (found, expected) in zip(found, expected) { #expect(abs(found - expected) < 1e-6) }
-  }
-
   @Test("Tokens are drawn with their probabilities (chi-square)", arguments: filters)
   func distribution(_ sampling: Sampling) throws {
     let logits: [Float] = [1.2, -0.3, 0.9, 2, -.infinity, 0.9, -2, 0.1]

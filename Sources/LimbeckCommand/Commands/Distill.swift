@@ -52,12 +52,14 @@ struct Distill: ParsableCommand {
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let teacher = try LoadedModel(folder: teacherPath, on: session.device)
+    try settings.requireContext(of: teacher.decoder)
     let source = try ModelSource(path: studentPath)
-    if let own = try source.tokenizer { try requireSameTokenizer(teacher.tokenizer, own) }
-    let student = try source.decoder(for: teacher.tokenizer, seed: settings.recipe.seed, on: session.device)
-    try student.requireOutputs(of: teacher.decoder, path: studentPath)
+    let distiller = try Distiller(
+      teacher: teacher.decoder,
+      student: source.decoder(for: teacher.tokenizer, seed: settings.recipe.seed, on: session.device),
+      tokenizers: (teacher.tokenizer, source.tokenizer ?? teacher.tokenizer), objective.value)
     try session.run(
-      student, teacher.tokenizer, objective: LiveTeacherObjective(teacher: teacher.decoder, objective: objective.value),
+      distiller.student, teacher.tokenizer, objective: distiller.objective,
       inputs: ["student": source.digest, "teacher": teacher.digest, "objective": objective.description])
   }
 

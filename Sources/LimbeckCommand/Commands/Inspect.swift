@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Foundation
 import LanguageModels
+import ModelTraining
 import TensorCore
 import Tokenization
 
@@ -23,9 +24,23 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let checkpoint = try CheckpointFolder(contentsOf: URL(fileURLWithPath: folder, isDirectory: true))
     let decoder = try Decoder(checkpoint)
-    let report = try Report(
-      checkpoint, decoder, tokenizer: try checkpoint.tokenizerModel.map(SentencePieceTokenizer.init))
+    let tokenizer = try checkpoint.tokenizerModel.map(SentencePieceTokenizer.init)
+    let report = try Report(checkpoint, decoder, tokenizer, run: manifest)
     if json { try StandardOutput.write(json: report) } else { try StandardOutput.write(report.text) }
+  }
+
+  /// How the model was made, if the folder is one of a run.
+  private var manifest: RunManifest? {
+    get throws {
+      let file = URL(fileURLWithPath: folder).appendingPathComponent("run.json")
+      guard let data = try? Data(contentsOf: file) else { return nil }
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      decoder.dateDecodingStrategy = .iso8601
+      do { return try decoder.decode(RunManifest.self, from: data) } catch {
+        throw CommandError.unreadable(file: file.path, reason: "it is not the manifest of a run")
+      }
+    }
   }
 }
 
@@ -42,8 +57,12 @@ extension Inspect {
     let weightBytes: Int
     let tokenizerPieces: Int?
     let tokenizerDigest: String?
+    let run: RunManifest?
 
-    init(_ checkpoint: CheckpointFolder, _ decoder: Decoder, tokenizer: SentencePieceTokenizer?) throws {
+    init(
+      _ checkpoint: CheckpointFolder, _ decoder: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer?,
+      run: RunManifest?
+    ) throws {
       let configuration = checkpoint.configuration
       vocabularySize = configuration.vocabularySize
       hiddenSize = configuration.hiddenSize
@@ -62,6 +81,7 @@ extension Inspect {
       weightBytes = checkpoint.weights.files.reduce(0) { $0 + $1.file.count }
       tokenizerPieces = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
+      self.run = run
     }
 
     var text: String {
@@ -79,7 +99,19 @@ extension Inspect {
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
       facts.add("tokenizer", tokenizerPieces.map { "\(Format.count($0)) pieces" } ?? "none in the folder")
       if let tokenizerDigest { facts.add("", "digest \(tokenizerDigest)") }
+      if let run { add(run, to: &facts) }
       return facts.text
+    }
+
+    private func add(_ run: RunManifest, to facts: inout FactList) {
+      facts.add("run begun", "\(run.created.formatted(.iso8601)), \(run.version)")
+      if let result = run.result {
+        facts.add(
+          "run finished",
+          "\(Format.count(result.steps)) steps, \(Format.count(result.tokensSeen)) tokens in \(Format.time(result.seconds))"
+            + (result.lastValidation.map { ", validation perplexity \(Format.fixed($0.perplexity, 3))" } ?? ""))
+      }
+      for (name, value) in run.inputs.sorted(by: { $0.key < $1.key }) { facts.add("  \(name)", value) }
     }
   }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
+import LanguageModels
 import ModelTraining
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
@@ -110,6 +112,14 @@ struct TrainingSettings {
     do throws(TrainingError) { try recipe.validate() } catch {
       guard case .invalidRecipe(let key, let expected, let found) = error else { throw error }
       throw settings.invalid(key, expected: expected, found: found)
+    }
+  }
+
+  /// Checks that the sequences fit into a model.
+  func requireContext(of model: LanguageModels.Decoder) throws(TrainingError) {
+    let contextLength = model.configuration.contextLength
+    guard recipe.sequenceLength <= contextLength else {
+      throw .contextTooShort(sequenceLength: recipe.sequenceLength, contextLength: contextLength)
     }
   }
 }

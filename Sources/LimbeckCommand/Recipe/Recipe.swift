@@ -126,6 +126,7 @@ struct Recipe {
   private static func expectation<Value: ExpressibleByArgument>(_ type: Value.Type) -> String {
     if !type.allValueStrings.isEmpty { return "one of " + type.allValueStrings.joined(separator: ", ") }
     return switch type {
+    case is Bool.Type: "true or false"
     case is any FixedWidthInteger.Type: "a whole number"
     case is any FloatingPoint.Type: "a number"
     default: "text"

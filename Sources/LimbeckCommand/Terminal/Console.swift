@@ -62,6 +62,7 @@ enum StandardOutput {
   /// Writes one JSON object on a line of its own. Keys are sorted, and in snake case.
   static func write(json value: some Encodable) throws {
     let encoder = JSONEncoder()
+    encoder.dateEncodingStrategy = .iso8601
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     try write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")

@@ -17,8 +17,8 @@ struct ProgressLine {
   }
 
   /// Shows that `done` of `total` pieces are done, with `details` such as the loss. Calls that come too fast for the eye
-  /// cost a look at the clock. The last piece is always shown, but for short work that nobody watches.
-  /// - Parameter secondsLeft: an estimate better than the mean speed since the start.
+  /// cost a look at the clock. The last piece is always shown, but for short work that nobody watches. `secondsLeft` is an
+  /// estimate better than the mean speed since the start.
   mutating func show(
     _ done: Int, of total: Int, secondsLeft: Double? = nil, details: @autoclosure () -> [String] = []
   ) {

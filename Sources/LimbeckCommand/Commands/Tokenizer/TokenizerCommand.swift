@@ -9,7 +9,7 @@ struct TokenizerCommand: ParsableCommand {
     abstract: "Trains, shows and uses SentencePiece tokenizers.",
     discussion: """
       Example:
-        limbeck tokenizer train --text books/ --output tokenizer.model --vocabulary-size 4096
+        limbeck tokenizer train --text books/ --output tokenizer.model
         limbeck tokenizer encode --tokenizer tokenizer.model "Once upon a time"
       """,
     subcommands: [TokenizerTrain.self, TokenizerInspect.self, TokenizerEncode.self, TokenizerDecode.self])

@@ -1,0 +1,146 @@
+import ArgumentParser
+import Foundation
+import TextGeneration
+
+/// `limbeck generate`
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continues a text.",
+    discussion: """
+      Prints the prompt and its continuation as it grows. With --prompts, several
+      prompts are continued together and printed in order, an empty line between
+      them.
+
+      Example:
+        limbeck generate --model runs/student --prompt "It is a truth" \\
+          --max-tokens 100 --temperature 0.8 --top-p 0.95 --seed 3
+        limbeck generate --model runs/student --prompts prompts.txt --json
+      """)
+
+  @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
+  var model: String
+  @Option(help: "The text to continue; this or --prompts.")
+  var prompt: String?
+  @Option(
+    help: ArgumentHelp("Texts to continue: one a line, or a .jsonl file with the key prompt.", valueName: "file"))
+  var prompts: String?
+  @Option(help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
+  var maxTokens = 256
+  @Option(help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
+  var stop: [String] = []
+  @Option(help: ArgumentHelp("Prompts continued together.", valueName: "n"))
+  var batchSize = 16
+  @OptionGroup var sampling: SamplingOptions
+  @Flag(help: "Print one JSON object when all is done.")
+  var json = false
+  @OptionGroup var device: DeviceOptions
+
+  func validate() throws {
+    if (prompt == nil) == (prompts == nil) { throw ValidationError("Give either --prompt or --prompts.") }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, but is \(maxTokens).") }
+    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1, but is \(batchSize).") }
+    if stop.contains("") { throw ValidationError("--stop must not be empty.") }
+  }
+
+  func run() throws {
+    let texts = try prompts.map(PromptFile.prompts) ?? [prompt ?? ""]
+    let model = try LoadedModel(folder: model, on: device.device)
+    let generator = try Generator(model.decoder, model.tokenizer)
+    let generations = try json || texts.count > 1 ? all(texts, generator) : [streamed(texts[0], generator)]
+    if json {
+      try StandardOutput.write(json: Report(results: zip(texts, generations).map { .init($0, $1) }))
+    } else if texts.count > 1 {
+      try StandardOutput.write(zip(texts, generations).map { "\($0)\($1.text)\n" }.joined(separator: "\n"))
+    }
+  }
+
+  /// Prints the text as it grows; nothing of it before the first token has shown that there will be any.
+  private func streamed(_ text: String, _ generator: Generator) throws -> Generation {
+    var unprinted = text
+    var failure: CommandError?
+    let generation = try generator.generate(
+      after: text, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed
+    ) { piece in
+      do throws(CommandError) { try StandardOutput.write(unprinted + piece) } catch { failure = error }
+      unprinted = ""
+      return failure == nil ? .proceed : .stop
+    }
+    if let failure { throw failure }
+    try StandardOutput.write("\n")
+    return generation
+  }
+
+  /// Shows how many tokens there are, out of the most that there can be.
+  private func all(_ texts: [String], _ generator: Generator) throws -> [Generation] {
+    var progress = ProgressLine("token", on: Console())
+    defer { progress.end() }
+    var tokens = 0
+    return try generator.generate(
+      after: texts, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed,
+      batchSize: batchSize
+    ) { _ in
+      tokens += 1
+      progress.show(tokens, of: texts.count * maxTokens)
+      return .proceed
+    }
+  }
+}
+
+extension Generate {
+  /// What `--json` prints.
+  private struct Report: Encodable {
+    let results: [Continuation]
+  }
+
+  private struct Continuation: Encodable {
+    let prompt, text: String
+    let tokenIds: [Int32]
+    let stopReason: String
+    let promptTokens: Int
+    let promptSeconds, generationSeconds, tokensPerSecond: Double
+
+    init(_ prompt: String, _ generation: Generation) {
+      self.prompt = prompt
+      text = generation.text
+      tokenIds = generation.tokenIDs
+      stopReason =
+        switch generation.stopReason {
+        case .endOfText: "end_of_text"
+        case .stopString: "stop_string"
+        case .maxTokens: "max_tokens"
+        case .contextFull: "context_full"
+        case .handler: "interrupted"
+        }
+      promptTokens = generation.promptTokenCount
+      promptSeconds = generation.promptSeconds
+      generationSeconds = generation.generationSeconds
+      tokensPerSecond = Double(generation.tokenIDs.count) / max(generationSeconds, 1e-9)
+    }
+  }
+}
+
+/// A file of prompts.
+private enum PromptFile {
+  private struct Line: Decodable {
+    let prompt: String
+  }
+
+  /// The lines that are not blank or, of a .jsonl file, the value of `prompt` in each.
+  static func prompts(_ path: String) throws -> [String] {
+    let data: Data
+    do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+      throw CommandError.unreadable(file: path, reason: "no such file, or no permission; check the path")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else { throw CommandError.notUTF8(file: path) }
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init).enumerated()
+      .filter { !$1.allSatisfy(\.isWhitespace) }
+    guard !lines.isEmpty else { throw CommandError.noPrompts(file: path) }
+    guard path.hasSuffix(".jsonl") else { return lines.map(\.element) }
+    return try lines.map { index, line in
+      do { return try JSONDecoder().decode(Line.self, from: Data(line.utf8)).prompt } catch {
+        throw CommandError.malformedPrompt(file: path, line: index + 1)
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import ModelEvaluation
+
+/// `limbeck perplexity`
+struct PerplexityCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "perplexity",
+    abstract: "Measures how well a model predicts a text.",
+    discussion: """
+      The text is cut into windows; each is fed the beginning-of-text token and its
+      tokens but the last, and every token is scored. With --stride, windows overlap
+      and score only their new tokens.
+
+      Example:
+        limbeck perplexity --model runs/student --text held-out.txt --window 256
+      """)
+
+  @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
+  var model: String
+  @OptionGroup var options: EvaluationOptions
+
+  func run() throws {
+    let device = options.device.device
+    let model = try LoadedModel(folder: model, on: device)
+    let text = try options.evaluationText(model.tokenizer, on: device)
+    var progress = ProgressLine("token", on: Console())
+    let result = try Perplexity(of: model.decoder, on: text, window: options.window, stride: options.stride) {
+      progress.show($0)
+    }
+    progress.end()
+    if options.json { return try StandardOutput.write(json: result) }
+    var facts = FactList()
+    facts.add(
+      "perplexity", Format.fixed(result.perplexity, 4) + " ± " + Format.fixed(result.perplexityStandardError, 4))
+    facts.add("nats per token", Format.fixed(result.natsPerToken, 6))
+    if let bits = result.bitsPerByte { facts.add("bits per byte", Format.fixed(bits, 6)) }
+    if let words = result.wordPerplexity { facts.add("word perplexity", Format.fixed(words, 4)) }
+    facts.add("tokens", Format.count(result.tokens))
+    if let speed = result.tokensPerSecond { facts.add("tokens/s", Format.count(Int(speed))) }
+    try StandardOutput.write(facts.text)
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  @Suite struct EndToEnd {
+    @Test func textBecomesAStudentThatIsMeasuredAndSpeaks() throws {
+      let desk = try Desk()
+      let workspace = desk.workspace
+      let distilled = try Command.run(
+        "distill", "--teacher", workspace.teacher, "--student", workspace.smallConfiguration,
+        "--text", workspace.text, "--validation-text", workspace.heldOut, "--output", "student", "--steps", "20",
+        "--batch-size", "8", "--sequence-length", "16", "--learning-rate", "1e-2", "--divergence", "jensen-shannon:0.3",
+        "--temperature", "1.5", "--hard-label-weight", "0.25", "--threads", "2", in: desk.folder)
+      try #require(distilled.code == 0, "\(distilled.errors)")
+      #expect(distilled.output.isEmpty)
+      for name in ["config.json", "model.safetensors", "tokenizer.model", "recipe.yaml", "metrics.jsonl", "run.json"] {
+        #expect(desk.exists("student/\(name)"))
+      }
+      #expect(try desk.text("student/recipe.yaml").contains("divergence: jensen-shannon:0.3\n"))
+
+      let measured = try Command.run(
+        "perplexity", "--model", "student", "--text", workspace.heldOut, "--window", "64", "--json", in: desk.folder)
+      let perplexity = try #require(
+        try JSONSerialization.jsonObject(with: Data(measured.output.utf8)) as? [String: Double])
+      #expect(
+        Set(perplexity.keys) == [
+          "tokens", "nats_per_token", "perplexity", "perplexity_standard_error", "bits_per_byte", "word_perplexity",
+          "tokens_per_second",
+        ])
+      let nats = try #require(perplexity["nats_per_token"])
+      #expect(nats < log(Double(Workspace.vocabularySize)))
+      #expect(measured.output.filter { $0 == "\n" }.count == 1)
+
+      let compared = try Command.run(
+        "compare", "--teacher", workspace.teacher, "--student", "student", workspace.teacher,
+        "--text", workspace.heldOut, "--window", "64", "--json", in: desk.folder)
+      #expect(compared.code == 0, "\(compared.errors)")
+      let comparison = try #require(
+        try JSONSerialization.jsonObject(with: Data(compared.output.utf8)) as? [String: Any])
+      let students = try #require(comparison["students"] as? [[String: Any]])
+      let divergences = students.map { student in
+        ((student["statistics"] as? [String: Any])?["kl_divergence"] as? [String: Double])?["mean"] ?? .nan
+      }
+      #expect(divergences.count == 2 && divergences[0] > 0.001 && divergences[1] < 1e-6)
+      let table = try Command.run(
+        "compare", "--teacher", workspace.teacher, "--student", "student", "--text", workspace.heldOut,
+        "--window", "64", in: desk.folder)
+      for row in ["perplexity", "bits per byte", "KL divergence", "same top token"] {
+        #expect(table.output.contains(row))
+      }
+
+      let spoken = try Command.run(
+        "generate", "--model", "student", "--prompt", "The old", "--max-tokens", "12", "--temperature", "0",
+        in: desk.folder)
+      #expect(spoken.code == 0)
+      #expect(spoken.output.hasPrefix("The old") && spoken.output.hasSuffix("\n"))
+      #expect(spoken.errors.isEmpty)
+    }
+
+    @Test func perplexityIsATableForPeople() throws {
+      let workspace = try Desk().workspace
+      let outcome = try Command.run(
+        "perplexity", "--model", workspace.teacher, "--text", workspace.heldOut, "--window", "32", "--stride", "16")
+      #expect(outcome.code == 0)
+      for name in ["perplexity", "nats per token", "bits per byte", "word perplexity", "tokens/s"] {
+        #expect(outcome.output.contains("\n\(name) ") || outcome.output.hasPrefix("\(name) "))
+      }
+      #expect(outcome.output.contains(" ± "))
+    }
+
+    @Test func inspectionShowsModelAndRun() throws {
+      let workspace = try Desk().workspace
+      let outcome = try Command.run("inspect", workspace.teacher, "--json")
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      #expect(object["hidden_size"] as? Int == 32)
+      #expect(
+        object["parameters"] as? Int == Workspace.vocabularySize * 32 + 32 + 2 * 32 + 2 * 32 * 32 + 2 * 16 * 32 + 3 * 64
+          * 32)
+      #expect(object["types"] as? [String] == ["F32"])
+      #expect((object["run"] as? [String: Any])?["inputs"] != nil)
+      let plain = try Command.run("inspect", workspace.teacher)
+      #expect(plain.output.contains("run finished"))
+      #expect(plain.output.contains("30 steps"))
+    }
+
+    @Test func doctorShowsTheMatrixKernelAndWarnsOfOverrides() throws {
+      let quiet = try Command.run("doctor")
+      #expect(quiet.code == 0)
+      for name in ["processor", "threads", "matrix kernel", "SentencePiece", "memory", "disk"] {
+        #expect(quiet.output.contains(name))
+      }
+      let warned = try Command.run("doctor", environment: ["OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_L2_SIZE": "512"])
+      #expect(warned.output.contains("warning: OPENBLAS_CORETYPE=Haswell"))
+      #expect(warned.output.contains("warning: OPENBLAS_L2_SIZE=512"))
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  @Suite struct Generation {
+    @Test func severalPromptsArePrintedInOrder() throws {
+      let desk = try Desk()
+      let prompts = ["The old fox", "A lamp", "The young queen found"]
+      let file = try desk.write(prompts.joined(separator: "\n\n") + "\n", to: "prompts.txt")
+      let flags = ["--model", desk.workspace.teacher, "--max-tokens", "6", "--temperature", "0"]
+      let batched = try Command.run(["generate", "--prompts", file] + flags)
+      #expect(batched.code == 0, "\(batched.errors)")
+      let single = try prompts.map { try Command.run(["generate", "--prompt", $0] + flags).output }
+      #expect(batched.output == single.joined(separator: "\n"))
+    }
+
+    @Test func promptsMayBeJSONLines() throws {
+      let desk = try Desk()
+      let file = try desk.write(
+        "{\"prompt\": \"The old\\nfox\"}\n{\"prompt\": \"A\", \"id\": 2}\n", to: "prompts.jsonl")
+      let outcome = try Command.run(
+        "generate", "--model", desk.workspace.teacher, "--prompts", file, "--max-tokens", "3", "--json")
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let results = try #require(object["results"] as? [[String: Any]])
+      #expect(results.map { $0["prompt"] as? String } == ["The old\nfox", "A"])
+      #expect(results.allSatisfy { ($0["token_ids"] as? [Int])?.count ?? 0 <= 3 && $0["stop_reason"] != nil })
+    }
+
+    @Test func theSameSeedGivesTheSameText() throws {
+      let desk = try Desk()
+      func text(_ seed: String) throws -> String {
+        try Command.run(
+          "generate", "--model", desk.workspace.teacher, "--prompt", "The", "--max-tokens", "20", "--seed", seed,
+          "--top-k", "50", "--top-p", "0.95"
+        ).output
+      }
+      #expect(try text("3") == text("3"))
+      #expect(try text("3") != text("4"))
+    }
+
+    @Test func promptsBeyondTheContextAreAnError() throws {
+      let desk = try Desk()
+      let outcome = try Command.run(
+        "generate", "--model", desk.workspace.teacher, "--prompt", String(repeating: "zebra ", count: 60))
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("context of 64"))
+      #expect(outcome.output.isEmpty)
+    }
+
+    @Test func linesWithoutAPromptAreNamed() throws {
+      let desk = try Desk()
+      let file = try desk.write("{\"prompt\": \"a\"}\n{\"text\": \"b\"}\n", to: "prompts.jsonl")
+      let outcome = try Command.run("generate", "--model", desk.workspace.teacher, "--prompts", file)
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("\(file), line 2: expected a JSON object"))
+    }
+
+    @Test func filesWithoutPromptsAreAnError() throws {
+      let desk = try Desk()
+      let file = try desk.write("\n  \n", to: "prompts.txt")
+      let outcome = try Command.run("generate", "--model", desk.workspace.teacher, "--prompts", file)
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("\(file): expected one prompt a line"))
+    }
+  }
+}

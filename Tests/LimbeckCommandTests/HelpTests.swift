@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  @Suite struct Help {
+    private static let trainingFlags = [
+      "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
+      "--learning-rate", "--warmup-steps", "--schedule", "--weight-decay", "--gradient-clip", "--seed",
+      "--validation-text", "--evaluate-every", "--checkpoint-every", "--resume", "--threads", "--recipe",
+    ]
+
+    @Test(arguments: [
+      ([], ["--version"]),
+      (["tokenizer"], []),
+      (["tokenizer", "train"], ["--text", "--output", "--vocabulary-size", "--algorithm", "--user-defined-symbols"]),
+      (["tokenizer", "inspect"], ["--json"]),
+      (["tokenizer", "encode"], ["--tokenizer", "--json"]),
+      (["tokenizer", "decode"], ["--tokenizer"]),
+      (["train"], ["--model", "--tokenizer"] + trainingFlags),
+      (
+        ["distill"],
+        ["--teacher", "--student", "--divergence", "--temperature", "--hard-label-weight"] + trainingFlags
+      ),
+      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
+      (["compare"], ["--teacher", "--student", "--text", "--window", "--json"]),
+      (
+        ["generate"],
+        [
+          "--model", "--prompt", "--prompts", "--max-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
+          "--repetition-penalty", "--seed", "--stop", "--json",
+        ]
+      ),
+      (["inspect"], ["--json"]),
+      (["doctor"], []),
+    ])
+    func everyHelpHasAnExampleAndAllFlags(subcommand: [String], flags: [String]) throws {
+      let help = try Command.run(subcommand + ["--help"])
+      #expect(help.code == 0)
+      #expect(help.errors.isEmpty)
+      #expect(help.output.contains("Example"))
+      #expect(help.output.contains("  limbeck \(subcommand.joined(separator: " "))"))
+      for flag in flags { #expect(help.output.contains("\(flag) ") || help.output.contains("\(flag)\n"), "\(flag)") }
+    }
+
+    @Test func linesOfHelpFitOnATerminal() throws {
+      for subcommand in ["train", "distill", "perplexity", "compare", "generate", "inspect", "doctor", "tokenizer"] {
+        let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
+        let example = try #require(help.output.range(of: "Example"))
+        let lines = help.output[example.lowerBound...].split(separator: "\n").prefix { !$0.hasPrefix("USAGE") }
+        // A wrapped line of an example would start in the first column.
+        #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("  ") }, "\(subcommand)")
+      }
+    }
+
+    @Test func versionGoesToStandardOutput() throws {
+      let version = try Command.run("--version")
+      #expect(version.code == 0)
+      #expect(version.output.hasPrefix("limbeck "))
+      #expect(version.errors.isEmpty)
+    }
+
+    @Test(arguments: [
+      ["nonsense"],
+      ["train", "--no-such-flag"],
+      ["train", "--steps", "many"],
+      ["train", "--output", "x"],
+      ["perplexity", "--model", "x"],
+      ["perplexity", "--model", "x", "--text", "y", "--window", "0"],
+      ["perplexity", "--model", "x", "--text", "y", "--window", "8", "--stride", "9"],
+      ["generate", "--model", "x"],
+      ["generate", "--model", "x", "--prompt", "a", "--prompts", "b"],
+      ["generate", "--model", "x", "--prompt", "a", "--top-p", "0"],
+      ["generate", "--model", "x", "--prompt", "a", "--max-tokens", "0"],
+      ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--threads", "0"],
+      ["distill", "--divergence", "hellinger"],
+      ["distill", "--divergence", "forward-kl:0.5"],
+      ["distill", "--divergence", "skew-forward-kl:1"],
+      [
+        "distill", "--teacher", "a", "--student", "b", "--text", "c", "--output", "d", "--steps", "1", "--temperature",
+        "0",
+      ],
+      ["train", "--model", "a", "--text", "b", "--output", "c"],
+      ["train", "--model", "a", "--text", "b", "--output", "c", "--steps", "1", "--batch-size", "0"],
+      ["train", "--model", "a", "--text", "b", "--output", "c", "--steps", "1", "--epochs", "1"],
+    ])
+    func wrongUsageIsCode64(arguments: [String]) throws {
+      let outcome = try Command.run(arguments)
+      #expect(outcome.code == 64)
+      #expect(outcome.output.isEmpty)
+      #expect(outcome.errors.hasPrefix("error: "))
+    }
+  }
+}

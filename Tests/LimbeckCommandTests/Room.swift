@@ -1,1 +1,0 @@
-// Placeholder of the first build; the room's tests replace it.

@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  @Suite struct Training {
+    /// Long enough to be interrupted: several hundred short steps.
+    private static func arguments(_ desk: Desk, _ output: String) -> [String] {
+      [
+        "train", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer,
+        "--text", desk.workspace.text, "--validation-text", desk.workspace.heldOut, "--output", output,
+        "--steps", "400", "--batch-size", "4", "--sequence-length", "16", "--checkpoint-every", "10",
+        "--evaluate-every", "100", "--seed", "7",
+      ]
+    }
+
+    @Test func runsThatWereStoppedOrKilledEndInTheSameBytes() throws {
+      let desk = try Desk()
+      let whole = try Command.run(Self.arguments(desk, desk.path("whole")))
+      try #require(whole.code == 0, "\(whole.errors)")
+
+      let stopped = try Command(Self.arguments(desk, desk.path("stopped")))
+      try stopped.send(SIGINT, when: desk.path("stopped/checkpoints/step-00000010"))
+      let interrupted = try stopped.outcome()
+      #expect(interrupted.code == 130)
+      #expect(interrupted.errors.contains("limbeck train --output \(desk.path("stopped")) --resume\n"))
+      #expect(!desk.exists("stopped/model.safetensors"))
+
+      let killed = try Command(Self.arguments(desk, desk.path("killed")))
+      try killed.send(SIGKILL, when: desk.path("killed/checkpoints/step-00000020"))
+      #expect(try killed.outcome().code == SIGKILL)
+      #expect(!desk.exists("killed/model.safetensors"))
+
+      for name in ["stopped", "killed"] {
+        let resumed = try Command.run("train", "--output", desk.path(name), "--resume")
+        #expect(resumed.code == 0, "\(resumed.errors)")
+        #expect(resumed.errors.contains("continuing after step "))
+        #expect(try desk.data("\(name)/model.safetensors") == desk.data("whole/model.safetensors"))
+      }
+      let again = try Command.run("train", "--output", desk.path("whole"), "--resume")
+      #expect(again.code == 1)
+      #expect(again.errors.contains("this run is finished"))
+    }
+
+    @Test func secondControlCEndsAtOnce() throws {
+      let desk = try Desk()
+      let call = try Command(Self.arguments(desk, desk.path("run")))
+      try call.send(SIGINT, when: desk.path("run/metrics.jsonl"))
+      try call.send(SIGINT, when: desk.path("run/metrics.jsonl"))
+      #expect(try call.outcome().code == 130)
+    }
+
+    @Test func recipeInTheRunFolderMakesTheRunAgain() throws {
+      let desk = try Desk()
+      let first = try desk.train("first", "--learning-rate", "0.02", "--validation-text", desk.workspace.heldOut)
+      try #require(first.code == 0, "\(first.errors)")
+      let second = try Command.run(
+        "train", "--recipe", "first/recipe.yaml", "--output", "second", in: desk.folder)
+      try #require(second.code == 0, "\(second.errors)")
+      #expect(try desk.data("first/model.safetensors") == desk.data("second/model.safetensors"))
+      let recipe = try desk.text("first/recipe.yaml")
+      for line in ["steps: 4", "learning-rate: 0.02", "schedule: cosine", "output: first", "seed: 0"] {
+        #expect(recipe.contains("\(line)\n"))
+      }
+      #expect(try desk.text("second/recipe.yaml") == recipe.replacing("output: first", with: "output: second"))
+    }
+
+    @Test func tokenFilesAreSharedAndReused() throws {
+      let desk = try Desk()
+      #expect(try desk.train("first").errors.contains("tokens, written to "))
+      #expect(try desk.train("second").errors.contains("tokens, from "))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: desk.path("tokens")).count == 1)
+    }
+
+    @Test func existingOutputIsNotTouched() throws {
+      let desk = try Desk()
+      try FileManager.default.createDirectory(atPath: desk.path("run"), withIntermediateDirectories: true)
+      let outcome = try desk.train("run")
+      #expect(outcome.code == 1)
+      #expect(
+        outcome.errors == "error: run: exists already and will not be overwritten; choose another output, or "
+          + "continue that run with --resume\n")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: desk.folder) == ["run"])
+    }
+
+    @Test func resumingWhatIsNoRunIsAnError() throws {
+      let desk = try Desk()
+      let outcome = try Command.run("train", "--output", "nothing", "--resume", in: desk.folder)
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("nothing/recipe.yaml"))
+    }
+
+    @Test func resumingWithAnotherRecipeIsAnError() throws {
+      let desk = try Desk()
+      let call = try Command(Self.arguments(desk, desk.path("run")))
+      try call.send(SIGINT, when: desk.path("run/checkpoints/step-00000010"))
+      #expect(try call.outcome().code == 130)
+      let outcome = try Command.run("train", "--output", desk.path("run"), "--resume", "--learning-rate", "0.5")
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("learning-rate"))
+    }
+
+    @Test func logsArePlainWithoutATerminal() throws {
+      let outcome = try Desk().train("run")
+      #expect(outcome.output.isEmpty)
+      #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1B}"))
+    }
+
+    @Test func terminalsGetAProgressBar() throws {
+      let desk = try Desk()
+      let workspace = desk.workspace
+      let outcome = try Command.shell(
+        """
+        script -qec "$limbeck train --model '\(workspace.smallConfiguration)' --tokenizer '\(workspace.tokenizer)' \
+        --text '\(workspace.text)' --output run --steps 3 --batch-size 4 --sequence-length 16" /dev/null
+        """, in: desk.folder)
+      #expect(outcome.code == 0)
+      #expect(outcome.output.contains("step 3/3 ━━━━━━━━━━━━━━━━━━━━  loss "))
+      #expect(outcome.output.contains(" tokens/s"))
+    }
+  }
+}
