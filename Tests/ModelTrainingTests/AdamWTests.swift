@@ -51,7 +51,7 @@ import Testing
     let fixture = try LlamaFixture(name)
     let expected = fixture.expected
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
-    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 2))
+    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
     #expect(
       model.parameters.parameters.filter(\.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())

@@ -55,7 +55,7 @@ import Testing
   @Test(arguments: LlamaFixture.trained)
   func gradientsAreThoseOfPyTorch(_ name: String) throws {
     let fixture = try LlamaFixture(name)
-    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 2))
+    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
     let expected = fixture.expected
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)
     let count = Double(expected.countedTokens)
@@ -70,28 +70,6 @@ import Testing
     for parameter in model.parameters.parameters {
       let gradient = try #require(parameter.gradient).array()
       #expect(relativeError(gradient, try fixture.doubles("grad." + parameter.name)) < 1e-4, "\(parameter.name)")
-    }
-  }
-
-  @Test func microBatchesGiveTheGradientOfTheBatch() throws {
-    // the eight sequences have different numbers of counted tokens, so that means of means would differ
-    let text = try Small.text(masked: { $0 % 24 < 11 })
-    let whole = Small.model()
-    let parts = Small.model()
-    let counted = text.batch(Array(0..<8)).countedTokens
-    let scale = 1 / Double(counted)
-    let sums = CrossEntropyObjective().accumulateGradients(of: whole, on: text.batch(Array(0..<8)), scale: scale)
-    var partialSums = LossSums.zero
-    for start in stride(from: 0, to: 8, by: 2) {
-      partialSums += CrossEntropyObjective().accumulateGradients(
-        of: parts, on: text.batch([start, start + 1]), scale: scale)
-    }
-    #expect(partialSums.tokens == counted)
-    #expect(sums.tokens == counted)
-    #expect(abs(partialSums.loss - sums.loss) < 1e-6 * sums.loss)
-    for (one, other) in zip(parts.parameters.parameters, whole.parameters.parameters) {
-      let (gradient, expected) = (try #require(one.gradient).array(), try #require(other.gradient).array())
-      #expect(relativeError(gradient, expected.map(Double.init)) < 1e-6, "\(one.name)")
     }
   }
 

@@ -28,7 +28,7 @@ enum Small {
     vocabularySize: 31, hiddenSize: 16, feedForwardSize: 24, layerCount: 2, headCount: 2, keyValueHeadCount: 1,
     contextLength: 16, tiesEmbeddings: true, initializerRange: 0.1)
 
-  static func model(seed: UInt64 = 1, threads: Int = 2) -> Decoder {
+  static func model(seed: UInt64 = 1, threads: Int = 1) -> Decoder {
     Decoder(configuration: configuration, seed: seed, device: Device(threads: threads))
   }
 

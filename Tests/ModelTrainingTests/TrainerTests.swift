@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import ModelTraining
 import TensorCore
+import TestSupport
 import Testing
 
 /// Cross-entropy that spoils one call: a stand-in for a model that diverges.
@@ -56,6 +57,35 @@ struct SpoiltObjective: TrainingObjective {
     #expect(abs(steps[59].learningRate - 0.001) < 1e-12)
     #expect(abs(steps[0].loss - log(31)) < 0.2)
     #expect(steps[50...].reduce(0) { $0 + $1.loss } / 10 < 2)
+  }
+
+  /// 1 × 8 = 2 × 4 = 4 × 2 = 8 × 1, on gradients: AdamW would hide a factor. The eight sequences have different numbers
+  /// of counted tokens, so that a mean of means would be another.
+  @Test(arguments: [4, 2, 1])
+  func microBatchesGiveTheGradientsOfTheBatch(_ microBatchSize: Int) throws {
+    func gradients(_ microBatchSize: Int?) throws -> (model: Decoder, step: TrainingStep) {
+      let model = Small.model()
+      var recipe = Small.recipe(steps: 1)
+      (recipe.batchSize, recipe.microBatchSize) = (8, microBatchSize)
+      let trainer = try Trainer(
+        model: model, objective: CrossEntropyObjective(), data: Small.text(masked: { $0 % 31 < 13 }), recipe: recipe)
+      var step: TrainingStep?
+      try trainer.run { event in
+        if case .step(let done) = event { step = done }
+        return .continue
+      }
+      return (model, try #require(step))
+    }
+    let (expected, whole) = try gradients(nil)
+    let (found, parts) = try gradients(microBatchSize)
+    #expect(parts.countedTokens == whole.countedTokens)
+    #expect(whole.countedTokens < 8 * 12)
+    #expect(abs(parts.loss - whole.loss) < 1e-6 * whole.loss)
+    #expect(abs(parts.gradientNorm - whole.gradientNorm) < 1e-6 * whole.gradientNorm)
+    for (one, other) in zip(found.parameters.parameters, expected.parameters.parameters) {
+      let (gradient, reference) = (try #require(one.gradient).array(), try #require(other.gradient).array())
+      #expect(relativeError(gradient, reference.map(Double.init)) < 1e-6, "\(one.name)")
+    }
   }
 
   @Test func evaluationMeasuresTheWholeTextInOrder() throws {
