@@ -52,7 +52,7 @@ struct Limbeck: ParsableCommand {
       let message = fullMessage(for: error)
       Console().write(message.hasPrefix("Error:") ? "error:" + message.dropFirst("Error:".count) : message)
     default:
-      Console().write("error: \(error)")
+      Console().write("error: \(message(for: error))")
     }
     Glibc.exit(code.rawValue)
   }

@@ -65,9 +65,9 @@ struct TrainingSession {
 
   private func train(with trainer: Trainer) throws {
     let interruption = Interruption { [console] in
-      console.write("stopping after this step; once more to stop at once, without a checkpoint")
+      console.write("stopping after this step; Ctrl-C again stops at once, without a checkpoint")
     }
-    var progress = ProgressLine("step", on: console)
+    var progress = ProgressLine("step", on: console, patience: .zero)
     defer { progress.end() }
     let summary = try trainer.run { event in
       show(event, &progress)

@@ -57,6 +57,19 @@ extension CommandTests {
       #expect(spoken.errors.isEmpty)
     }
 
+    @Test func studentsMayStartFromAFolder() throws {
+      let desk = try Desk()
+      let outcome = try Command.run(
+        "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.teacher,
+        "--text", desk.workspace.text, "--output", "student", "--steps", "1", "--batch-size", "2",
+        "--sequence-length", "16", "--hard-label-weight", "0", "--learning-rate", "1e-9", in: desk.folder)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let first = try #require(desk.text("student/metrics.jsonl").split(separator: "\n").first)
+      let metrics = try #require(try JSONSerialization.jsonObject(with: Data(first.utf8)) as? [String: Any])
+      // It is its own teacher.
+      #expect(abs(try #require(metrics["divergence"] as? Double)) < 1e-6)
+    }
+
     @Test func perplexityIsATableForPeople() throws {
       let workspace = try Desk().workspace
       let outcome = try Command.run(

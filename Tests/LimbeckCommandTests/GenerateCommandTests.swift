@@ -14,6 +14,17 @@ extension CommandTests {
       #expect(batched.output == single.joined(separator: "\n"))
     }
 
+    @Test func stopStringsEndTheText() throws {
+      let desk = try Desk()
+      let flags = ["--model", desk.workspace.teacher, "--prompt", "-- The", "--max-tokens", "30", "--temperature", "0"]
+      let whole = try Command.run(["generate"] + flags)
+      #expect(whole.code == 0 && whole.output.hasPrefix("-- The"), "\(whole.errors)")
+      let last = try #require(whole.output.dropFirst("-- The".count).dropLast().last)
+      let cut = try Command.run(["generate", "--stop", String(last)] + flags)
+      #expect(cut.code == 0)
+      #expect(!cut.output.dropFirst("-- The".count).contains(last))
+    }
+
     @Test func promptsMayBeJSONLines() throws {
       let desk = try Desk()
       let file = try desk.write(

@@ -140,9 +140,19 @@ struct Command {
 
   /// Sends a signal as soon as `path` exists.
   func send(_ signal: Int32, when path: String) throws {
+    try send(signal) { FileManager.default.fileExists(atPath: path) }
+  }
+
+  /// Sends a signal as soon as standard error contains `text`.
+  func send(_ signal: Int32, whenErrorsContain text: String) throws {
+    let file = folder.appendingPathComponent("errors")
+    try send(signal) { String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self).contains(text) }
+  }
+
+  private func send(_ signal: Int32, when isDue: () -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(60)
-    while !FileManager.default.fileExists(atPath: path) {
-      try #require(process.isRunning && .now < deadline, "\(path) did not appear")
+    while !isDue() {
+      try #require(process.isRunning && .now < deadline, "what was waited for did not happen")
       usleep(2_000)
     }
     kill(process.processIdentifier, signal)

@@ -20,14 +20,16 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(help: "The text to continue; this or --prompts.")
+  @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
   var prompt: String?
   @Option(
     help: ArgumentHelp("Texts to continue: one a line, or a .jsonl file with the key prompt.", valueName: "file"))
   var prompts: String?
   @Option(help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
   var maxTokens = 256
-  @Option(help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
   var stop: [String] = []
   @Option(help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16

@@ -4,27 +4,30 @@ import Foundation
 struct ProgressLine {
   private let label: String
   private let console: Console
-  private let redrawInterval: Duration
+  /// The time until the first look and from one to the next.
+  private let patience, interval: Duration
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   private var lastShown: ContinuousClock.Instant?
 
-  init(_ label: String, on console: Console) {
+  /// A line that begins with `label`; on a terminal it appears after `patience`, so that short work shows none.
+  init(_ label: String, on console: Console, patience: Duration = .seconds(1)) {
     self.label = label
     self.console = console
-    redrawInterval = console.isTerminal ? .milliseconds(100) : .seconds(10)
+    interval = console.isTerminal ? .milliseconds(100) : .seconds(10)
+    self.patience = console.isTerminal ? patience : interval
     start = clock.now
   }
 
   /// Shows that `done` of `total` pieces are done, with `details` such as the loss. Calls that come too fast for the eye
-  /// cost a look at the clock. The last piece is always shown, but for short work that nobody watches. `secondsLeft` is an
-  /// estimate better than the mean speed since the start.
+  /// cost a look at the clock; after the first one that is shown, the last piece is, too. `secondsLeft` is an estimate
+  /// better than the mean speed since the start.
   mutating func show(
     _ done: Int, of total: Int, secondsLeft: Double? = nil, details: @autoclosure () -> [String] = []
   ) {
     let now = clock.now
-    let isDue = now - (lastShown ?? (console.isTerminal ? start - redrawInterval : start)) >= redrawInterval
-    guard isDue || (done >= total && (console.isTerminal || lastShown != nil)) else { return }
+    let isDue = lastShown.map { now - $0 >= interval || done >= total } ?? (now - start >= patience)
+    guard isDue else { return }
     lastShown = now
     let elapsed = (now - start) / .seconds(1)
     let left = secondsLeft ?? (done > 0 ? elapsed / Double(done) * Double(total - done) : nil)
