@@ -12,6 +12,8 @@ struct LoadedModel {
 
   /// Stands for the weights.
   var digest: String { checkpoint.digest }
+  /// The size of the files that hold the weights.
+  var weightBytes: Int { checkpoint.weightBytes }
 
   /// The model of a Hugging Face folder with a tokenizer.model, frozen.
   init(folder path: String, on device: Device) throws {
@@ -84,6 +86,9 @@ extension CheckpointFolder {
     let files = weights.files.map { Digest.sha256(of: $0.file) }
     return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
   }
+
+  /// The size of the files that hold the weights.
+  var weightBytes: Int { weights.files.reduce(0) { $0 + $1.file.count } }
 
   fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import LanguageModels
 import ModelEvaluation
+import TensorCore
+import TextGeneration
 import Tokenization
 
 /// `limbeck compare`
@@ -21,42 +23,78 @@ struct Compare: ParsableCommand {
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("The students' model folders.", valueName: "dir"))
   var student: [String]
+  @Option(
+    help: ArgumentHelp("Also measure the speed of greedy generation, over n tokens of each model.", valueName: "n"))
+  var generate: Int?
+  @Flag(help: "Print the table without percentiles.")
+  var brief = false
   @OptionGroup var options: EvaluationOptions
+
+  func validate() throws {
+    if let generate, generate < 1 { throw ValidationError("--generate must be at least 1, but is \(generate).") }
+  }
 
   func run() throws {
     let device = options.device.device
     let teacher = try LoadedModel(folder: teacher, on: device)
-    var students: [LanguageModels.Decoder] = []
-    for path in student {
+    let students = try student.map { path in
       let student = try LoadedModel(folder: path, on: device)
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
       try student.decoder.requireOutputs(of: teacher.decoder, path: path)
-      students.append(student.decoder)
+      return student
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
     var progress = ProgressLine("token", on: Console())
     let comparison = try TeacherStudentComparison(
-      teacher: teacher.decoder, students: students, on: text, window: options.window, stride: options.stride
+      teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: options.window,
+      stride: options.stride
     ) { progress.show($0) }
     progress.end()
+    let models = try zip([self.teacher] + student, [teacher] + students).map { path, model in
+      try ComparedModel(path, model, generating: generate)
+    }
     try options.json
-      ? StandardOutput.write(json: Report(self.teacher, student, comparison))
-      : StandardOutput.write(ComparisonTable([self.teacher] + student, comparison).text)
+      ? StandardOutput.write(json: Report(models, comparison))
+      : StandardOutput.write(ComparisonTable(models, comparison, withPercentiles: !brief).text)
   }
 
-  /// The comparison, with the models' folders.
+  /// The comparison, with what each model is.
   private struct Report: Encodable {
-    struct Model<Statistics: Encodable>: Encodable {
-      let model: String
+    struct Entry<Statistics: Encodable>: Encodable {
+      let model: ComparedModel
       let statistics: Statistics
     }
 
-    let teacher: Model<Perplexity>
-    let students: [Model<StudentStatistics>]
+    let teacher: Entry<Perplexity>
+    let students: [Entry<StudentStatistics>]
 
-    init(_ teacher: String, _ students: [String], _ comparison: TeacherStudentComparison) {
-      self.teacher = Model(model: teacher, statistics: comparison.teacher)
-      self.students = zip(students, comparison.students).map { Model(model: $0, statistics: $1) }
+    init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison) {
+      teacher = Entry(model: models[0], statistics: comparison.teacher)
+      students = zip(models.dropFirst(), comparison.students).map { Entry(model: $0, statistics: $1) }
+    }
+  }
+}
+
+/// What a comparison says of a model besides its predictions.
+struct ComparedModel: Encodable {
+  let folder: String
+  let parameters, nonEmbeddingParameters, weightBytes: Int
+  let generatedTokensPerSecond: Double?
+
+  /// - Parameters:
+  ///   - folder: the model's folder.
+  ///   - model: the model.
+  ///   - count: over how many greedy tokens to measure the speed of generation; nil leaves it out.
+  /// - Throws: what generation refuses.
+  init(_ folder: String, _ model: LoadedModel, generating count: Int?) throws {
+    self.folder = folder
+    parameters = model.decoder.parameters.count
+    nonEmbeddingParameters = model.decoder.nonEmbeddingParameterCount
+    weightBytes = model.weightBytes
+    generatedTokensPerSecond = try count.map { count in
+      let generation = try Generator(model.decoder, model.tokenizer)
+        .generate(after: "The", sampling: .greedy, maxTokens: count) { _ in .proceed }
+      return Double(generation.tokenIDs.count) / max(generation.generationSeconds, 1e-9)
     }
   }
 }

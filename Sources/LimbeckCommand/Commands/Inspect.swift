@@ -78,7 +78,7 @@ extension Inspect {
       parameters = decoder.parameters.count
       nonEmbeddingParameters = decoder.nonEmbeddingParameterCount
       types = Set(try checkpoint.weights.names.map { try checkpoint.weights.entry($0).type.rawValue }).sorted()
-      weightBytes = checkpoint.weights.files.reduce(0) { $0 + $1.file.count }
+      weightBytes = checkpoint.weightBytes
       tokenizerPieces = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
       self.run = run

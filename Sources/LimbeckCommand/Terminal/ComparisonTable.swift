@@ -8,11 +8,15 @@ struct ComparisonTable {
   var text: String { "\(Format.count(comparison.teacher.tokens)) tokens\n" + TextTable(rows: rows).text }
 
   /// - Parameters:
-  ///   - names: the models' names, the teacher's first.
+  ///   - models: the models, the teacher first.
   ///   - comparison: what is shown.
-  init(_ names: [String], _ comparison: TeacherStudentComparison) {
+  ///   - withPercentiles: whether the spreads over tokens are shown.
+  init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison, withPercentiles: Bool) {
     self.comparison = comparison
-    rows = [[""] + names]
+    rows = [[""] + models.map(\.folder)]
+    rows.append(["parameters"] + models.map { Format.count($0.parameters) })
+    rows.append(["  without embedding and head"] + models.map { Format.count($0.nonEmbeddingParameters) })
+    rows.append(["weights on disk"] + models.map { Format.bytes($0.weightBytes) })
     addModels("perplexity") { Self.estimate($0.perplexity, $0.perplexityStandardError) }
     addModels("nats per token") { Format.fixed($0.natsPerToken, 4) }
     addModels("bits per byte") { $0.bitsPerByte.map { Format.fixed($0, 4) } ?? "-" }
@@ -22,10 +26,14 @@ struct ComparisonTable {
     add("same top token, %", \.sameTopToken, scale: 100)
     add("speculative acceptance, %", \.speculativeAcceptance, scale: 100)
     add("KL divergence, nats", \.klDivergence)
-    add(\.klDivergencePercentiles)
+    if withPercentiles { add(\.klDivergencePercentiles) }
     add("Δp of the true token, %", \.probabilityDifference, scale: 100)
     add("  root mean square", \.probabilityDifferenceRMS, scale: 100)
-    add(\.probabilityDifferencePercentiles, scale: 100)
+    if withPercentiles { add(\.probabilityDifferencePercentiles, scale: 100) }
+    if models.contains(where: { $0.generatedTokensPerSecond != nil }) {
+      rows.append(
+        ["generation, tokens/s"] + models.map { $0.generatedTokensPerSecond.map { Format.count(Int($0)) } ?? "-" })
+    }
   }
 
   private mutating func addModels(_ name: String, _ cell: (Perplexity) -> String) {
