@@ -32,11 +32,15 @@ struct Limbeck: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
-      try command.run()
+      do {
+        try command.run()
+      } catch let error as RecipeError where error.isUsage {
+        let name = type(of: command).configuration.commandName ?? ""
+        Console().write("error: \(error)\n  See 'limbeck \(name) --help' for more information.")
+        throw ExitCode.validationFailure
+      }
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
-    } catch let error as RecipeError where error.isUsage {
-      finish(with: ValidationError("\(error)"))
     } catch {
       finish(with: error)
     }

@@ -31,7 +31,8 @@ struct TrainingSession {
     }
     self.subcommand = subcommand
     self.settings = settings
-    self.recipe = recipe
+    let version = Limbeck.configuration.version
+    self.recipe = "# \(version): limbeck \(subcommand) --recipe THIS --output NEW makes the run again.\n" + recipe
     log = Logger(console)
     device = settings.threads.map { Device(threads: $0) } ?? .shared
   }

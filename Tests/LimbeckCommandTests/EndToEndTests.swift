@@ -42,12 +42,16 @@ extension CommandTests {
         ((student["statistics"] as? [String: Any])?["kl_divergence"] as? [String: Double])?["mean"] ?? .nan
       }
       #expect(divergences.count == 2 && divergences[0] > 0.001 && divergences[1] < 1e-6)
-      let table = try Command.run(
-        "compare", "--teacher", workspace.teacher, "--student", "student", "--text", workspace.heldOut,
-        "--window", "64", in: desk.folder)
-      for row in ["perplexity", "bits per byte", "KL divergence", "same top token"] {
+      let compare = [
+        "compare", "--teacher", workspace.teacher, "--student", "student", "--text", workspace.heldOut, "--window", "64",
+      ]
+      let table = try Command.run(compare, in: desk.folder)
+      for row in ["parameters", "weights on disk", "perplexity", "bits per byte", "KL divergence", "same top token"] {
         #expect(table.output.contains(row))
       }
+      #expect(table.output.contains("99.9 %") && !table.output.contains("tokens/s"))
+      let brief = try Command.run(compare + ["--brief", "--generate", "4"], in: desk.folder)
+      #expect(!brief.output.contains("99.9 %") && brief.output.contains("generation, tokens/s"))
 
       let spoken = try Command.run(
         "generate", "--model", "student", "--prompt", "The old", "--max-tokens", "12", "--temperature", "0",
@@ -79,6 +83,17 @@ extension CommandTests {
         #expect(outcome.output.contains("\n\(name) ") || outcome.output.hasPrefix("\(name) "))
       }
       #expect(outcome.output.contains(" ± "))
+    }
+
+    @Test func windowsFitTheContextUnlessChosen() throws {
+      let workspace = try Desk().workspace
+      func output(_ flags: String...) throws -> [String: Double] {
+        let outcome = try Command.run(
+          ["perplexity", "--model", workspace.teacher, "--text", workspace.heldOut, "--json"] + flags)
+        #expect(outcome.errors.contains("windows of 64 tokens") == flags.isEmpty)
+        return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Double])
+      }
+      #expect(try output()["nats_per_token"] == output("--window", "64")["nats_per_token"])
     }
 
     @Test func inspectionShowsModelAndRun() throws {

@@ -22,7 +22,7 @@ extension CommandTests {
         ["--teacher", "--student", "--divergence", "--temperature", "--hard-label-weight"] + trainingFlags
       ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
-      (["compare"], ["--teacher", "--student", "--text", "--window", "--json"]),
+      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
       (
         ["generate"],
         [
@@ -72,6 +72,7 @@ extension CommandTests {
       ["generate", "--model", "x", "--prompt", "a", "--top-p", "0"],
       ["generate", "--model", "x", "--prompt", "a", "--max-tokens", "0"],
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--threads", "0"],
+      ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--generate", "0"],
       ["distill", "--divergence", "hellinger"],
       ["distill", "--divergence", "forward-kl:0.5"],
       ["distill", "--divergence", "skew-forward-kl:1"],

@@ -62,6 +62,24 @@ extension CommandTests {
       #expect(!recipe.contains("resume"))
     }
 
+    @Test func epochsOnTheCommandLineReplaceStepsInTheRecipe() throws {
+      let desk = try Desk()
+      let file = try desk.write("steps: 3\nbatch-size: 512\nsequence-length: 16\n", to: "recipe.yaml")
+      let outcome = try Command.run(
+        "train", "--recipe", file, "--epochs", "0.1", "--model", desk.workspace.smallConfiguration,
+        "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text, "--output", "run", in: desk.folder)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let recipe = try desk.text("run/recipe.yaml")
+      #expect(recipe.contains("epochs: 0.1\n") && !recipe.contains("steps: 3"))
+    }
+
+    @Test func whatIsMissingIsNamedWithTheSubcommand() throws {
+      let outcome = try Command.run("distill", "--teacher", "a")
+      #expect(outcome.code == 64)
+      #expect(outcome.errors.hasPrefix("error: --student is missing"))
+      #expect(outcome.errors.contains("limbeck distill --help"))
+    }
+
     @Test func missingRecipeIsNamed() throws {
       let outcome = try Command.run("distill", "--recipe", "nowhere.yaml")
       #expect(outcome.code == 1)

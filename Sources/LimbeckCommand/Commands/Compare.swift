@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import LanguageModels
 import ModelEvaluation
 import TensorCore
@@ -44,10 +45,12 @@ struct Compare: ParsableCommand {
       return student
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
-    var progress = ProgressLine("token", on: Console())
+    let console = Console()
+    let decoders = students.map(\.decoder)
+    let window = options.window(within: ([teacher.decoder] + decoders).map(\.configuration.contextLength), console)
+    var progress = ProgressLine("token", on: console)
     let comparison = try TeacherStudentComparison(
-      teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: options.window,
-      stride: options.stride
+      teacher: teacher.decoder, students: decoders, on: text, window: window, stride: options.stride
     ) { progress.show($0) }
     progress.end()
     let models = try zip([self.teacher] + student, [teacher] + students).map { path, model in

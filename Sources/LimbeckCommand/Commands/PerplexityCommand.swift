@@ -1,4 +1,6 @@
 import ArgumentParser
+import Checkpoints
+import LanguageModels
 import ModelEvaluation
 
 /// `limbeck perplexity`
@@ -23,8 +25,10 @@ struct PerplexityCommand: ParsableCommand {
     let device = options.device.device
     let model = try LoadedModel(folder: model, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
-    var progress = ProgressLine("token", on: Console())
-    let result = try Perplexity(of: model.decoder, on: text, window: options.window, stride: options.stride) {
+    let console = Console()
+    let window = options.window(within: [model.decoder.configuration.contextLength], console)
+    var progress = ProgressLine("token", on: console)
+    let result = try Perplexity(of: model.decoder, on: text, window: window, stride: options.stride) {
       progress.show($0)
     }
     progress.end()

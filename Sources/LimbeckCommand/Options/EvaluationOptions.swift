@@ -9,8 +9,10 @@ struct EvaluationOptions: ParsableArguments {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
   var text: [String]
-  @Option(help: ArgumentHelp("Tokens per window, at most the model's context.", valueName: "n"))
-  var window = 512
+  @Option(
+    help: ArgumentHelp(
+      "Tokens per window, at most the model's context (default: 512, or the context if that is less).", valueName: "n"))
+  var window: Int?
   @Option(help: ArgumentHelp("Tokens from one window to the next (default: the window).", valueName: "n"))
   var stride: Int?
   @Flag(help: "Print one JSON object.")
@@ -18,10 +20,19 @@ struct EvaluationOptions: ParsableArguments {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    if window < 1 { throw ValidationError("--window must be at least 1, but is \(window).") }
-    if let stride, !(1...window).contains(stride) {
-      throw ValidationError("--stride must be from 1 to the window's \(window), but is \(stride).")
+    if let window, window < 1 { throw ValidationError("--window must be at least 1, but is \(window).") }
+    if let stride, stride < 1 || stride > window ?? .max {
+      throw ValidationError("--stride must be from 1 to the tokens of a window, but is \(stride).")
     }
+  }
+
+  /// The window for models with these contexts. One that the user did not choose is told where it is not the usual one,
+  /// for perplexities of different windows do not compare.
+  func window(within contextLengths: [Int], _ console: Console) -> Int {
+    let usual = 512
+    let context = contextLengths.min() ?? usual
+    if window == nil, context < usual { console.write("windows of \(context) tokens, the context of the model") }
+    return window ?? min(usual, context)
   }
 
   /// The text as the tokens that windows are cut from.

@@ -85,6 +85,8 @@ struct TrainingSettings {
     resumes = try settings.flag("resume", options.resume)
 
     var recipe = TrainingRecipe()
+    settings.drop("steps", inFavourOf: options.epochs)
+    settings.drop("epochs", inFavourOf: options.steps)
     recipe.steps = try settings.value("steps", options.steps)
     recipe.epochs = try settings.value("epochs", options.epochs)
     recipe.batchSize = try settings.value("batch-size", options.batchSize, default: recipe.batchSize)

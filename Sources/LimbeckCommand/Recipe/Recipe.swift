@@ -8,7 +8,7 @@ import Yams
 /// flag would be read), lets the flag win, makes the key known, and records the outcome for the run folder.
 struct Recipe {
   private let file: String
-  private let entries: [(key: String, line: Int, node: Node)]
+  private var entries: [(key: String, line: Int, node: Node)]
   private var knownKeys: Set<String> = []
   private var overridden: Set<String> = []
   private var settled: [(Node, Node)] = []
@@ -74,6 +74,11 @@ struct Recipe {
     guard let entry = entry(key) else { return flag }
     let found: Bool = try parsed(entry.node, key, line: entry.line)
     return flag || found
+  }
+
+  /// Takes the file's value away where the flag of an alternative is given: `--epochs` over `steps`.
+  mutating func drop(_ key: String, inFavourOf alternative: (some Any)?) {
+    if alternative != nil { entries.removeAll { $0.key == key } }
   }
 
   /// Refuses a key of the file that nothing has asked for. Call it when every setting is settled.
