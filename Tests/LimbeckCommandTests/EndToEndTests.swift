@@ -43,7 +43,8 @@ extension CommandTests {
       }
       #expect(divergences.count == 2 && divergences[0] > 0.001 && divergences[1] < 1e-6)
       let compare = [
-        "compare", "--teacher", workspace.teacher, "--student", "student", "--text", workspace.heldOut, "--window", "64",
+        "compare", "--teacher", workspace.teacher, "--student", "student", "--text", workspace.heldOut, "--window",
+        "64",
       ]
       let table = try Command.run(compare, in: desk.folder)
       for row in ["parameters", "weights on disk", "perplexity", "bits per byte", "KL divergence", "same top token"] {
