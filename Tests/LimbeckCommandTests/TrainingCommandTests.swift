@@ -46,7 +46,7 @@ extension CommandTests {
       let desk = try Desk()
       // A step takes long enough for both to come before its end.
       let call = try Command(
-        Self.arguments(desk, desk.path("run")) + ["--batch-size", "2048", "--micro-batch-size", "4"])
+        Self.arguments(desk, desk.path("run")) + ["--batch-size", "16384", "--micro-batch-size", "4"])
       try call.send(SIGINT, when: desk.path("run/metrics.jsonl"))
       try call.send(SIGINT, whenErrorsContain: "stopping after this step")
       let outcome = try call.outcome()
