@@ -1,0 +1,57 @@
+import Benchmark
+import TensorCore
+
+/// Registers every case of the list.
+let benchmarks: @Sendable () -> Void = {
+  for kernel in KernelCase.all {
+    let rate = BenchmarkMetric.custom(kernel.work.unit, polarity: .prefersLarger, useScalingFactor: false)
+    Benchmark(
+      kernel.name,
+      configuration: .init(
+        metrics: [.wallClock, .cpuTotal, rate], warmupIterations: 2, maxDuration: .seconds(2), maxIterations: 1_000),
+      closure: { benchmark, run in
+        let clock = ContinuousClock()
+        let duration = clock.measure { run() }
+        benchmark.measurement(rate, Int((kernel.work.amount / (duration / .seconds(1))).rounded()))
+      },
+      setup: { kernel.prepare() })
+  }
+}
+
+/// How much one call does, in the unit in which its rate is told.
+enum Work: Sendable {
+  /// Multiply-adds of matrix products, counted as two operations each.
+  case multiplyAdds(Int)
+  /// Elements that a kernel goes through.
+  case elements(Int)
+  /// Tokens of text or of a batch.
+  case tokens(Int)
+
+  /// The amount that, divided by seconds, gives a rate in `unit`.
+  var amount: Double {
+    switch self {
+    case .multiplyAdds(let count): 2e-6 * Double(count)
+    case .elements(let count): 1e-6 * Double(count)
+    case .tokens(let count): Double(count)
+    }
+  }
+
+  /// Whole numbers only: hence millions, not billions.
+  var unit: String {
+    switch self {
+    case .multiplyAdds: "MFLOP/s"
+    case .elements: "M elements/s"
+    case .tokens: "tokens/s"
+    }
+  }
+}
+
+/// One thing to time: what `prepare` returns is called again and again; what `prepare` itself does is not timed.
+struct KernelCase: Sendable {
+  let name: String
+  let work: Work
+  let prepare: @Sendable () -> () -> Void
+
+  /// Every case, in the order in which they run.
+  static let all: [KernelCase] = matrixProducts + rowOperations + attentions + objectives + heads + [adamW, tokenizer]
+}
