@@ -16,7 +16,9 @@ def read(paths):
 def row(name, runs):
     speeds = [run["tokens_per_second"] for run in runs]
     memory = statistics.median(run["peak_resident_mib"] for run in runs)
-    return f"| {name} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f} to {max(speeds):,.0f} | {memory:,.0f} MiB |"
+    cpu = statistics.median(statistics.median(run["cpu_seconds_per_step"]) for run in runs)
+    spread = f"{min(speeds):,.0f} to {max(speeds):,.0f}"
+    return f"| {name} | {statistics.median(speeds):,.0f} | {spread} | {cpu:.2f} s | {memory:,.0f} MiB |"
 
 
 def peer_name(run):
@@ -29,10 +31,10 @@ def main():
     theirs, ours = read(sys.argv[1:split]), read(sys.argv[split + 1 :])
     ratios = [mine["tokens_per_second"] / peer["tokens_per_second"] for peer, mine in zip(theirs, ours, strict=True)]
     print(f"{ours[0]['processor']}, {ours[0]['threads']} threads, OpenBLAS kernel {ours[0]['matrix_kernel']},")
-    print(f"{len(ours)} alternating rounds of {ours[0]['steps']} steps of {ours[0]['tokens_per_step']} tokens")
+    print(f"alternating rounds: {len(ours)}, each of {ours[0]['steps']} steps of {ours[0]['tokens_per_step']} tokens")
     print()
-    print("| step | tokens/s, median | over the rounds | peak memory |")
-    print("| --- | --- | --- | --- |")
+    print("| step | tokens/s, median | over the rounds | CPU time per step | peak memory |")
+    print("| --- | --- | --- | --- | --- |")
     print(row(peer_name(theirs[0]), theirs))
     print(row(f"Limbeck, {ours[0]['dtype']}, blocks of {ours[0]['block_tokens']}", ours))
     print()

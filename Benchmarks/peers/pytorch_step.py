@@ -206,9 +206,9 @@ def main():
     targets = targets_of(ids)
     loss_of = make_loss(options, teacher, student)
     optimiser = make_optimiser(student, options.learning_rate)
-    losses, norms, seconds = [], [], []
+    losses, norms, seconds, cpu_seconds = [], [], [], []
     for _ in range(options.warmup + options.steps):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         optimiser.zero_grad()
         loss = loss_of(ids, targets)
         loss.backward()
@@ -216,6 +216,7 @@ def main():
         optimiser.step()
         losses.append(loss.item())
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
     timed = seconds[options.warmup :]
     print(
         json.dumps(
@@ -231,6 +232,7 @@ def main():
                 "tokens_per_step": BATCH * LENGTH,
                 "tokens_per_second": BATCH * LENGTH / statistics.median(timed),
                 "seconds_per_step": timed,
+                "cpu_seconds_per_step": cpu_seconds[options.warmup :],
                 "first_step_seconds": seconds[0],
                 "peak_resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "losses": losses,

@@ -58,10 +58,11 @@ struct ReferenceStep: ParsableCommand {
     let objective = LiveTeacherObjective(
       teacher: inputs.teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let optimizer = AdamW(student.parameters)
-    let clock = ContinuousClock()
-    var (losses, norms, seconds): ([Double], [Double], [Double]) = ([], [], [])
+    var (losses, norms): ([Double], [Double]) = ([], [])
+    var (seconds, cpuSeconds): ([Double], [Double]) = ([], [])
     for _ in 0..<warmup + steps {
-      let duration = clock.measure {
+      let processorStart = clock()
+      let duration = ContinuousClock().measure {
         student.parameters.zeroGradients()
         let sums = objective.accumulateGradients(of: student, on: batch, scale: 1 / Double(batch.countedTokens))
         let norm = student.parameters.gradientSquareSum().squareRoot()
@@ -70,6 +71,7 @@ struct ReferenceStep: ParsableCommand {
         norms.append(norm)
       }
       seconds.append(duration / .seconds(1))
+      cpuSeconds.append(Double(clock() - processorStart) / Double(CLOCKS_PER_SEC))
     }
     let timed = Array(seconds[warmup...])
     let tokens = Double(batch.ids.count)
@@ -77,7 +79,8 @@ struct ReferenceStep: ParsableCommand {
       blockTokens: VocabularyProjection.blockRows(vocabularySize: student.configuration.vocabularySize),
       threads: student.device.threads, steps: steps, warmup: warmup, tokensPerStep: batch.ids.count,
       tokensPerSecond: tokens / median(timed), tokensPerSecondMinimum: tokens / (timed.max() ?? .nan),
-      tokensPerSecondMaximum: tokens / (timed.min() ?? .nan), secondsPerStep: timed, firstStepSeconds: seconds[0],
+      tokensPerSecondMaximum: tokens / (timed.min() ?? .nan), secondsPerStep: timed,
+      cpuSecondsPerStep: Array(cpuSeconds[warmup...]), firstStepSeconds: seconds[0],
       peakResidentMib: Machine.peakResidentMib(), losses: losses, gradientNorms: norms,
       processor: Machine.processor(), matrixKernel: Device.matrixKernelName,
       openblasCoretype: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"])

@@ -13,6 +13,8 @@ struct StepReport: Encodable {
   var tokensPerSecondMinimum: Double
   var tokensPerSecondMaximum: Double
   var secondsPerStep: [Double]
+  /// CPU time of all threads, what one waits with included.
+  var cpuSecondsPerStep: [Double]
   var firstStepSeconds: Double
   var peakResidentMib: Double
   var losses: [Double]
