@@ -13,8 +13,8 @@ KERNEL void limbeck_scale(float *x, float alpha, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] *= alpha;
 }
 
-KERNEL void limbeck_exp(float *out, const float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = exp_inline(x[i]);
+KERNEL void limbeck_exp(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = exp_inline(x[i]);
 }
 
 KERNEL void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n) {

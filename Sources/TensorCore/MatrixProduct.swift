@@ -73,8 +73,7 @@ enum MatrixProduct {
     init(rows: Int, columns: Int, work: Int) {
       self.rows = rows
       self.columns = columns
-      let smallest = 1 << 18  // multiply-adds below which a piece costs more to hand out than to compute
-      let pieces = max(1, min(8, rows * columns * max(1, work) / smallest))
+      let pieces = Self.pieces(multiplyAdds: rows * columns * max(1, work))
       if rows >= columns {
         rowGrain = Self.grain(rows, pieces)
         columnGrain = max(1, columns)
@@ -83,6 +82,17 @@ enum MatrixProduct {
         columnGrain = Self.grain(columns, pieces)
       }
       columnPieces = (columns + columnGrain - 1) / columnGrain
+    }
+
+    /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
+    /// unless handing a piece out costs more than computing it.
+    private static func pieces(multiplyAdds: Int) -> Int {
+      switch multiplyAdds {
+      case ..<(1 << 18): 1
+      case ..<(1 << 21): 2
+      case ..<(1 << 27): 4
+      default: 8
+      }
     }
 
     private static func grain(_ count: Int, _ pieces: Int) -> Int {

@@ -40,7 +40,7 @@ public enum RowKernels {
   public static func exponentiate(_ row: inout MutableSpan<Float>) {
     let count = row.count
     row.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { limbeck_exp(base, base, count) }
+      if let base = buffer.baseAddress { limbeck_exp(base, count) }
     }
   }
 

@@ -69,8 +69,10 @@ extension VocabularyProjection {
     max(16, min(256, (32 << 20) / (4 * vocabularySize) / 16 * 16))
   }
 
-  /// Columns of logits per piece of work: a piece of a block stays in a core's cache.
-  private static var vocabularyGrain: Int { 2048 }
+  /// Columns of logits per piece of work: a piece of a block stays in a core's cache, and there are at least eight.
+  private static func vocabularyGrain(_ vocabularySize: Int) -> Int {
+    min(2048, max(64, (vocabularySize / 8 + 63) / 64 * 64))
+  }
   /// Rows per piece of the hidden gradient.
   private static var rowGrain: Int { 64 }
 
@@ -127,7 +129,7 @@ extension VocabularyProjection {
   /// logits[count, V] = x[start..., C] · headᵀ
   private static func project(_ x: Tensor, _ head: Tensor, _ start: Int, _ count: Int, into logits: Tensor) {
     let (channels, vocabulary) = (x.columns, head.shape[0])
-    x.device.parallelRanges(vocabulary, grain: vocabularyGrain) { range in
+    x.device.parallelRanges(vocabulary, grain: vocabularyGrain(vocabulary)) { range in
       cblas_sgemm(
         CblasRowMajor, CblasNoTrans, CblasTrans, blasint(count), blasint(range.count), blasint(channels), 1,
         x.pointer + start * channels, blasint(channels), head.pointer + range.lowerBound * channels,
@@ -142,7 +144,8 @@ extension VocabularyProjection {
   ) {
     let (channels, vocabulary) = (input.columns, vocabularySize)
     let rowPieces = (count + Self.rowGrain - 1) / Self.rowGrain
-    let headPieces = dHead == nil ? 0 : (vocabulary + Self.vocabularyGrain - 1) / Self.vocabularyGrain
+    let grain = Self.vocabularyGrain(vocabulary)
+    let headPieces = dHead == nil ? 0 : (vocabulary + grain - 1) / grain
     hidden.device.parallel(rowPieces + headPieces) { piece, _ in
       if piece < rowPieces {
         let first = piece * Self.rowGrain
@@ -151,9 +154,9 @@ extension VocabularyProjection {
           blasint(vocabulary), 1, dLogits.pointer + first * vocabulary, blasint(vocabulary), head.pointer,
           blasint(channels), 0, dHidden.pointer + (start + first) * channels, blasint(channels))
       } else if let dHead {
-        let first = (piece - rowPieces) * Self.vocabularyGrain
+        let first = (piece - rowPieces) * grain
         cblas_sgemm(
-          CblasRowMajor, CblasTrans, CblasNoTrans, blasint(min(Self.vocabularyGrain, vocabulary - first)),
+          CblasRowMajor, CblasTrans, CblasNoTrans, blasint(min(grain, vocabulary - first)),
           blasint(channels), blasint(count), 1, dLogits.pointer + first, blasint(vocabulary),
           input.pointer + start * channels, blasint(channels), 1, dHead + first * channels, blasint(channels))
       }

@@ -19,8 +19,8 @@ void limbeck_add(float *out, const float *a, const float *b, size_t n);
 void limbeck_accumulate(float *y, const float *x, float alpha, size_t n);
 /// x[i] *= alpha
 void limbeck_scale(float *x, float alpha, size_t n);
-/// out[i] = exp(x[i]), at most 1.1 ulp from the true value; exp(−∞) = 0, NaN stays NaN
-void limbeck_exp(float *out, const float *x, size_t n);
+/// x[i] ← exp(x[i]), at most 1.1 ulp from the true value; exp(−∞) = 0, NaN stays NaN
+void limbeck_exp(float *x, size_t n);
 /// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
 void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu, added to d_gate and d_up.
