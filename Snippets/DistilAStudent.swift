@@ -1,7 +1,5 @@
-// Text and a teacher in, a smaller language model out.
-// snippet.hide
+// Text and a teacher in, a smaller language model out. After Scripts/demo: swift run -c release DistilAStudent
 import Checkpoints
-// snippet.show
 import Distillation
 import Foundation
 import LanguageModels
@@ -10,27 +8,31 @@ import ModelTraining
 import TextGeneration
 import Tokenization
 
-let folder = URL(fileURLWithPath: CommandLine.arguments.dropFirst().first ?? "runs/demo/teacher")
+let given = CommandLine.arguments.dropFirst()
+let paths = given.count == 3 ? Array(given) : ["runs/demo/teacher", "runs/austen/train", "runs/austen/validation"]
+let folder = URL(fileURLWithPath: paths[0])
+let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("distil-a-student")
+
 let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appendingPathComponent("tokenizer.model"))
 let teacher = try Decoder(contentsOf: folder)  // frozen: it records nothing
-let small = LlamaConfiguration(
-  vocabularySize: teacher.configuration.vocabularySize, hiddenSize: 64, feedForwardSize: 176, layerCount: 3,
-  headCount: 2, contextLength: 256, tiesEmbeddings: true, initializerRange: 0.05)
+var small = teacher.configuration
+small.hiddenSize /= 2
+small.feedForwardSize /= 2
+small.headSize /= 2
 let student = Decoder(configuration: small, seed: 1)
 
-let text = try TokenFile.open(
-  for: Corpus(paths: ["runs/austen/train"]), tokenizer: tokenizer, in: URL(fileURLWithPath: "runs/tokens"))
+let text = try TokenFile.open(for: Corpus(paths: [paths[1]]), tokenizer: tokenizer, in: scratch)
 let distiller = try Distiller(
   teacher: teacher, student: student, tokenizers: (tokenizer, tokenizer),
   DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
-let recipe = TrainingRecipe(steps: 20, batchSize: 8, learningRate: 4e-3, warmupSteps: 5)
-try distiller.run(over: PackedSequences(text, sequenceLength: 256, name: "Austen"), recipe) { event in
+let length = teacher.configuration.contextLength
+let recipe = TrainingRecipe(steps: 20, batchSize: 4, sequenceLength: length, learningRate: 4e-3, warmupSteps: 5)
+try distiller.run(over: PackedSequences(text, sequenceLength: length, name: paths[1]), recipe) { event in
   if case .step(let step) = event { print(step.number, step.loss, step.tokensPerSecond) }
   return .continue
 }
 
-let heldOut = try EvaluationText(tokenizer.tokens(of: Corpus(paths: ["runs/austen/validation"])), tokenizer: tokenizer)
-print(try Perplexity(of: student.frozen(), on: heldOut, window: 256).perplexity)
-print(try Generator(student.frozen(), tokenizer).text(after: "It is a truth", sampling: .topP(0.9), seed: 3))
-try student.write(
-  to: FileManager.default.temporaryDirectory.appendingPathComponent("student"), tokenizer: tokenizer.serialized)
+let heldOut = try EvaluationText(tokenizer.tokens(of: Corpus(paths: [paths[2]])), tokenizer: tokenizer)
+print(try Perplexity(of: student.frozen(), on: heldOut, window: length).perplexity)
+print(try Generator(student.frozen(), tokenizer).text(after: "It is a truth", sampling: .topP(0.9), maxTokens: 20))
+try student.write(to: scratch.appendingPathComponent("student"), tokenizer: tokenizer.serialized)

@@ -23,7 +23,8 @@ public struct VocabularyProjection {
 }
 
 /// The work of one token on its rows of logits: the student's [V], the teacher's [V] (empty without a teacher), and
-/// a scratch row [V] with unspecified contents. All three may be overwritten.
+/// a scratch row [V] with unspecified contents. All three may be overwritten. It must not compute with tensors, for it
+/// runs on the very threads they would wait for.
 public typealias LogitsRowBody<Result> = (
   _ index: Int, _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>,
   _ scratch: inout MutableSpan<Float>
