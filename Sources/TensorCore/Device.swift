@@ -15,6 +15,9 @@ public final class Device: Sendable {
   /// The number of threads, the calling one included.
   public var threads: Int { workers.threads }
 
+  /// The most bytes that tensors on this device have held at once; mapped weights are not among them.
+  public var peakBytes: Int { storagePool.peak }
+
   /// - Parameter threads: the number of threads to compute with, at least 1; one per active core by default.
   public init(threads: Int? = nil) {
     workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))

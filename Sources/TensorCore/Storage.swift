@@ -8,6 +8,8 @@ final class StoragePool: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
   private var freeBytes = 0
+  private var allocatedBytes = 0
+  private var peakBytes = 0
   /// Free buffers beyond this many bytes go back to the system.
   private let keptBytes: Int
 
@@ -33,6 +35,8 @@ final class StoragePool: @unchecked Sendable {
       lock.unlock()
       return buffer
     }
+    allocatedBytes += capacity * 4
+    peakBytes = max(peakBytes, allocatedBytes)
     lock.unlock()
     var raw: UnsafeMutableRawPointer?
     let status = posix_memalign(&raw, 64, capacity * MemoryLayout<Float>.stride)
@@ -42,11 +46,19 @@ final class StoragePool: @unchecked Sendable {
     return raw.bindMemory(to: Float.self, capacity: capacity)
   }
 
+  /// The most bytes that were allocated at once, those in the free lists included.
+  var peak: Int {
+    lock.lock()
+    defer { lock.unlock() }
+    return peakBytes
+  }
+
   func give(_ buffer: UnsafeMutablePointer<Float>, _ capacity: Int) {
     lock.lock()
     defer { lock.unlock() }
     if freeBytes + capacity * 4 > keptBytes {
       Foundation.free(buffer)
+      allocatedBytes -= capacity * 4
     } else {
       free[capacity, default: []].append(buffer)
       freeBytes += capacity * 4
