@@ -1,17 +1,14 @@
 import Foundation
 import LanguageModels
 import ModelEvaluation
+import TestSupport
 import Testing
 import Tokenization
 
-/// The folder `shared` beside the clone, with models and texts too large for the repository; absent on most machines.
-private let shared = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared")
-private let folder = shared.appendingPathComponent("models/stories260K")
-private let hasModel = FileManager.default.fileExists(atPath: folder.path)
+private let folder = Folders.shared.appendingPathComponent("models/stories260K")
 
 /// expected.json holds what Hugging Face transformers computes for the model in float32.
-@Suite("Perplexity of stories260K", .enabled(if: hasModel, "needs the folder `shared` beside the clone"))
+@Suite("Perplexity of stories260K", .enabled(if: Folders.hasShared, "needs the folder `shared` beside the clone"))
 struct SharedModelTests {
   private struct Expected: Decodable {
     struct Window: Decodable {
@@ -47,7 +44,7 @@ struct SharedModelTests {
     let golden = try decoder.decode(
       Expected.self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appendingPathComponent("tokenizer.model"))
-    let string = try String(contentsOf: shared.appendingPathComponent("data/tinystories.txt"), encoding: .utf8)
+    let string = try String(contentsOf: Folders.shared.appendingPathComponent("data/tinystories.txt"), encoding: .utf8)
     let text = EvaluationText(string, tokenizer: tokenizer)
     #expect(text.tokenCount == golden.tokens)
     #expect(text.byteCount == golden.bytes)

@@ -3,6 +3,7 @@ import Foundation
 import LanguageModels
 import ModelTraining
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct RunFolderTests {

@@ -4,19 +4,6 @@ import LanguageModels
 import ModelTraining
 import TensorCore
 
-/// A folder of a test's own, removed when the test lets go of it.
-final class TemporaryFolder {
-  let url = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-\(UUID().uuidString)")
-
-  init() throws {
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func file(_ name: String) -> URL { url.appendingPathComponent(name) }
-}
-
 /// The names of everything in a folder and below it, hidden files included, sorted.
 func names(below folder: URL) throws -> [String] {
   try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()

@@ -1,17 +1,15 @@
 import Foundation
 import LanguageModels
 import TensorCore
+import TestSupport
 import Testing
 import TextGeneration
 import Tokenization
 
-/// The folder `shared` beside the clone, with models and texts too large for the repository; absent on most machines.
-private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared/models/stories260K")
-private let hasModel = FileManager.default.fileExists(atPath: folder.path)
+private let folder = Folders.shared.appendingPathComponent("models/stories260K")
 
 /// expected.json holds what Hugging Face transformers computes for the model in float32.
-@Suite("Generation with stories260K", .enabled(if: hasModel, "needs the folder `shared` beside the clone"))
+@Suite("Generation with stories260K", .enabled(if: Folders.hasShared, "needs the folder `shared` beside the clone"))
 struct SharedModelTests {
   private struct Expected: Decodable {
     let promptIds: [Int32]

@@ -1,10 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 import Tokenization
 
 @Suite("The tokenizers in the repository") struct CommittedTokenizerTests {
-  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("tokenizers")
+  private static let folder = Folders.project.appendingPathComponent("tokenizers")
 
   @Test("Each has the size and the digest that the README says, and all are listed")
   func readme() throws {

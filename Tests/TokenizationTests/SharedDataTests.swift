@@ -1,15 +1,11 @@
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Tokenization
 
-/// The folder `shared` beside the clone, with models and texts too large for the repository; absent on most machines.
-private let shared = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared")
-private let hasShared = FileManager.default.fileExists(atPath: shared.path)
-
-@Suite("The tokenizer of stories260K", .enabled(if: hasShared, "needs the folder `shared` beside the clone"))
+@Suite("The tokenizer of stories260K", .enabled(if: Folders.hasShared, "needs the folder `shared` beside the clone"))
 struct SharedDataTests {
   private struct Expected: Decodable {
     let tokens: Int
@@ -18,14 +14,14 @@ struct SharedDataTests {
   }
 
   private func tokenizer() throws -> SentencePieceTokenizer {
-    try SentencePieceTokenizer(contentsOf: shared.appendingPathComponent("models/stories260K/tokenizer.model"))
+    try SentencePieceTokenizer(contentsOf: Folders.shared.appendingPathComponent("models/stories260K/tokenizer.model"))
   }
 
   @Test("Tokens, bytes and words of TinyStories are the golden ones")
   func golden() throws {
     let expected = try JSONDecoder().decode(
-      Expected.self, from: Data(contentsOf: shared.appendingPathComponent("models/stories260K/expected.json")))
-    let corpus = try Corpus(paths: [shared.appendingPathComponent("data/tinystories.txt").path])
+      Expected.self, from: Data(contentsOf: Folders.shared.appendingPathComponent("models/stories260K/expected.json")))
+    let corpus = try Corpus(paths: [Folders.shared.appendingPathComponent("data/tinystories.txt").path])
     let text = try tokenizer().tokens(of: corpus)
     #expect(text.ids.count == expected.tokens)
     #expect(text.counts.bytes == expected.bytes)
@@ -45,7 +41,7 @@ struct SharedDataTests {
     ])
   func whole(_ name: String, _ digest: String, _ words: Int) throws {
     let tokenizer = try tokenizer()
-    let bytes = try Data(contentsOf: shared.appendingPathComponent("data/\(name)"))
+    let bytes = try Data(contentsOf: Folders.shared.appendingPathComponent("data/\(name)"))
     // As plain text, whatever it is.
     let folder = try TemporaryFolder()
     let text = try tokenizer.tokens(of: Corpus(paths: [folder.write(bytes, to: "text.txt").path]))
