@@ -35,7 +35,7 @@ public struct Distiller {
   public let objective: LiveTeacherObjective
   private let teacher: Decoder
 
-  /// Proves that both speak of the same tokens.
+  /// A distiller, once teacher and student are proved to speak of the same tokens: one tokenizer, one vocabulary size.
   /// - Parameters:
   ///   - teacher: the teacher; it stays as it is.
   ///   - student: the student; trainable.

@@ -5,11 +5,11 @@ public import TensorCore
 public final class AdamW {
   /// What it updates.
   public let parameters: ParameterStore
-  /// Decay of the gradients' mean.
+  /// β₁, the decay rate of the first moment, the running mean of the gradients.
   public let beta1: Double
-  /// Decay of the squared gradients' mean.
+  /// β₂, the decay rate of the second moment, the running mean of their squares.
   public let beta2: Double
-  /// Added to the root of the squared gradients' mean.
+  /// ε, added to the root of the second moment.
   public let epsilon: Double
   /// Decay of the weights that decay.
   public let weightDecay: Double
@@ -19,7 +19,7 @@ public final class AdamW {
   let firstMoment: Tensor
   let secondMoment: Tensor
 
-  /// An optimiser with empty moments for trainable parameters.
+  /// An optimiser with empty moments for trainable parameters; by default β₁ 0.9, β₂ 0.95, ε 1e-8, weight decay 0.1.
   public init(
     _ parameters: ParameterStore, beta1: Double = 0.9, beta2: Double = 0.95, epsilon: Double = 1e-8,
     weightDecay: Double = 0.1

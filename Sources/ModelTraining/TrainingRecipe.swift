@@ -1,39 +1,40 @@
 /// Everything about a training run that is neither model, objective nor data.
 public struct TrainingRecipe: Codable, Sendable, Equatable {
-  /// The number of optimiser steps; give this or `epochs`.
+  /// The number of optimiser steps; give this or `epochs`. Default nil.
   public var steps: Int?
-  /// How often the text is gone through, rounded up to whole steps; give this or `steps`.
+  /// How often the text is gone through, rounded up to whole steps; give this or `steps`. Default nil.
   public var epochs: Double?
-  /// Sequences per optimiser step.
+  /// B: sequences per optimiser step. Default 16.
   public var batchSize: Int
   /// Sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory and
   /// gives the same gradients but for rounding.
   public var microBatchSize: Int?
-  /// T: tokens per sequence.
+  /// T: tokens per sequence. Default 256.
   public var sequenceLength: Int
-  /// The highest learning rate.
+  /// The highest learning rate. Default 1e-3.
   public var learningRate: Double
-  /// The last step's learning rate as a part of the highest.
+  /// The last step's learning rate as a part of the highest, 0 to 1. Default 0.1.
   public var minimumLearningRateRatio: Double
-  /// Steps over which the learning rate rises.
+  /// Steps over which the learning rate rises. Default 0.
   public var warmupSteps: Int
-  /// How the learning rate falls afterwards.
+  /// How the learning rate falls afterwards. Default cosine.
   public var schedule: LearningRateDecay
-  /// AdamW's decay of the gradients' mean.
+  /// β₁, the decay rate of AdamW's first moment, the running mean of the gradients. Default 0.9.
   public var beta1: Double
-  /// AdamW's decay of the squared gradients' mean.
+  /// β₂, the decay rate of AdamW's second moment, the running mean of their squares. Default 0.95.
   public var beta2: Double
-  /// Added to the root of the squared gradients' mean.
+  /// ε, added to the root of the second moment. Default 1e-8.
   public var epsilon: Double
   /// Decoupled weight decay of the matrices; the embedding, norms and biases have none.
+  /// Default 0.1.
   public var weightDecay: Double
-  /// The largest norm of all gradients together; 0 for any.
+  /// The largest norm of all gradients together; 0 for any. Default 1.
   public var gradientClip: Double
-  /// Decides the order of the sequences.
+  /// Decides the order of the sequences. (Fresh weights have a seed of their own.) Default 0.
   public var seed: UInt64
-  /// Steps between evaluations on the validation text; nil for only one, at the end.
+  /// Steps between evaluations on the validation text; nil, the default, for only one, at the end.
   public var evaluateEvery: Int?
-  /// Sequences of the validation text that are measured, from its start; nil for all.
+  /// Sequences of the validation text that are measured, from its start; nil, the default, for all.
   public var evaluationSequences: Int?
   /// Steps between checkpoints; nil for only one, at the end or at a stop.
   public var checkpointEvery: Int?

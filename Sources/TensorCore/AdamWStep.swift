@@ -5,11 +5,11 @@ import Foundation
 public struct AdamWStep: Sendable {
   /// The step's learning rate.
   public var learningRate: Float
-  /// Decay of the first moment.
+  /// β₁, the decay rate of the first moment.
   public var beta1: Float
-  /// Decay of the second moment.
+  /// β₂, the decay rate of the second moment.
   public var beta2: Float
-  /// Added to the root of the second moment.
+  /// ε, added to the root of the second moment.
   public var epsilon: Float
   /// Decay of the weights that decay, multiplied by the learning rate.
   public var weightDecay: Float

@@ -8,34 +8,35 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
     case bpe
   }
 
-  /// How pieces are chosen.
+  /// How pieces are chosen. Default unigram.
   public var algorithm: Algorithm
-  /// The number of pieces, special ones and bytes included.
+  /// The number of pieces, special ones and bytes included. Default 8192.
   public var vocabularySize: Int
   /// Whether 256 pieces stand for the bytes of characters that the vocabulary lacks. Without, such a character becomes
-  /// the unknown piece, and the text is lost.
+  /// the unknown piece, and the text is lost. Default true.
   public var byteFallback: Bool
-  /// The share of the text's characters that become pieces, 0.98 to 1; the rarest are left out.
+  /// The share of the text's characters that become pieces, 0.98 to 1; the rarest are left out. Default 0.9995.
   public var characterCoverage: Double
-  /// Texts that are always one piece, and part of no other.
+  /// Texts that are always one piece, and part of no other. Default a newline.
   public var userDefinedSymbols: [String]
   /// Whether a space is put in front of every text, as in Llama's tokenizer. It makes a word at the start of a text look
-  /// like one in the middle, at the price of a tokenizer that is not lossless.
+  /// like one in the middle, at the price of a tokenizer that is not lossless. Default false.
   public var addsDummyPrefix: Bool
-  /// Whether every digit is a piece of its own.
+  /// Whether every digit is a piece of its own. Default false.
   public var splitsDigits: Bool
-  /// The id of the unknown piece, which must exist.
+  /// The id of the unknown piece, which must exist. Default 0.
   public var unknownID: Int32
-  /// The id that begins a text, or `nil` for none.
+  /// The id that begins a text, or `nil` for none. Default 1.
   public var bosID: Int32?
-  /// The id that ends a text, or `nil` for none.
+  /// The id that ends a text, or `nil` for none. Default 2.
   public var eosID: Int32?
-  /// The id that fills up batches, or `nil` for none.
+  /// The id that fills up batches, or `nil`, the default, for none.
   public var padID: Int32?
-  /// How many lines to learn from, drawn evenly from all of the text, the same ones every time; `nil` for all lines.
+  /// How many lines to learn from, drawn evenly from all of the text, the same ones every time; more than 100, or
+  /// `nil`, the default, for all lines.
   public var sampledLines: Int?
   /// The number of threads, 1 to 128. A unigram model's scores depend on it in their last digits, which is why the default
-  /// is not the machine's number of cores.
+  /// is 4 and not the machine's number of cores.
   public var threads: Int
 
   /// The defaults: a lossless unigram tokenizer, newline a piece of its own, `<unk>` 0, `<s>` 1, `</s>` 2.

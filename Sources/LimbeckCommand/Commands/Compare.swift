@@ -13,7 +13,9 @@ struct Compare: ParsableCommand {
     abstract: "Measures how close students come to their teacher.",
     discussion: """
       All models predict the same tokens of the same windows, so that the errors of
-      ratios and differences are paired ones.
+      ratios and differences are paired ones. With p the teacher's probabilities and
+      q the student's, the KL divergence is KL(p||q), the speculative acceptance the
+      sum of min(p, q), and the difference of the true token's probability q - p.
 
       Example:
         limbeck compare --teacher runs/teacher --student runs/student runs/control \\

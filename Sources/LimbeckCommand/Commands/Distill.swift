@@ -33,7 +33,7 @@ struct Distill: ParsableCommand {
   var student: String?
   @Option(
     help: ArgumentHelp(
-      "What is made small (default: \(DivergenceChoice.forwardKL.defaultValueDescription)).",
+      "The distance from the teacher to make small (default: \(DivergenceChoice.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceChoice?
   @Option(help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))

@@ -8,9 +8,10 @@ struct Generate: ParsableCommand {
     commandName: "generate",
     abstract: "Continues a text.",
     discussion: """
-      Prints the prompt and its continuation as it grows. With --prompts, several
-      prompts are continued together and printed in order, an empty line between
-      them.
+      Prints the prompt and its continuation as it grows. It ends with the model's
+      end-of-text token, a --stop text, --max-tokens, or when the model's context is
+      full. With --prompts, several prompts are continued together and printed in
+      order, an empty line between them.
 
       Example:
         limbeck generate --model runs/student --prompt "It is a truth" \\

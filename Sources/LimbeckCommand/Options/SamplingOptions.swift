@@ -7,9 +7,10 @@ struct SamplingOptions: ParsableArguments {
   var temperature = 1.0
   @Option(help: ArgumentHelp("Draw from the k most probable tokens; 0 for all.", valueName: "k"))
   var topK = 0
-  @Option(help: ArgumentHelp("Draw from the most probable tokens with a mass of p.", valueName: "p"))
+  @Option(help: ArgumentHelp("Draw from the most probable tokens with a mass of p; 1 for all.", valueName: "p"))
   var topP = 1.0
-  @Option(help: ArgumentHelp("Draw from tokens with at least p times the greatest probability.", valueName: "p"))
+  @Option(
+    help: ArgumentHelp("Draw from tokens with at least p times the greatest probability; 0 for all.", valueName: "p"))
   var minP = 0.0
   @Option(help: ArgumentHelp("What makes tokens that are there already less probable; 1 for nothing.", valueName: "x"))
   var repetitionPenalty = 1.0

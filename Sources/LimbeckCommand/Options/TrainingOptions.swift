@@ -28,7 +28,10 @@ struct TrainingOptions: ParsableArguments {
   var epochs: Double?
   @Option(help: ArgumentHelp("Sequences per step (default: \(standard.batchSize)).", valueName: "n"))
   var batchSize: Int?
-  @Option(help: ArgumentHelp("Sequences computed at once; less takes less memory (default: all).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Sequences computed at once, a divisor of the batch size; fewer take less memory (default: all).", valueName: "n")
+  )
   var microBatchSize: Int?
   @Option(help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
   var sequenceLength: Int?
@@ -44,7 +47,9 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("How the learning rate falls (default: \(standard.schedule.rawValue)).", valueName: "name"))
   var schedule: LearningRateDecay?
-  @Option(help: ArgumentHelp("AdamW's decay of the matrices (default: \(standard.weightDecay)).", valueName: "x"))
+  @Option(
+    help: ArgumentHelp(
+      "AdamW's decay of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
     help: ArgumentHelp("The largest gradient norm, 0 for any (default: \(standard.gradientClip)).", valueName: "x"))

@@ -46,7 +46,7 @@ struct TokenizerTrain: ParsableCommand {
   var eosId = standard.eosID ?? -1
   @Option(parsing: .unconditional, help: ArgumentHelp("The id that fills up batches; -1 for none.", valueName: "id"))
   var padId = standard.padID ?? -1
-  @Option(help: ArgumentHelp("Lines to learn from, drawn at random (default: all).", valueName: "n"))
+  @Option(help: ArgumentHelp("Lines to learn from, drawn at random, more than 100 (default: all).", valueName: "n"))
   var sampledLines: Int?
   @Option(
     help: ArgumentHelp("Threads; a unigram model's scores depend on them in the last digits.", valueName: "n"))
