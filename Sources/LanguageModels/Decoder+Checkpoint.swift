@@ -38,9 +38,12 @@ extension Decoder {
   /// Writes the weights as safetensors, in creation order; the file appears whole or not at all. Throws what the disk
   /// refuses.
   public func writeWeights(to file: URL, as type: WeightType = .float32) throws(CheckpointError) {
-    let writer = try SafetensorsWriter(
-      replacing: file, tensors: parameters.parameters.map { ($0.name, $0.shape) }, type: type)
-    for parameter in parameters.parameters {
+    try write(parameters.parameters[...], to: file, as: type)
+  }
+
+  private func write(_ part: ArraySlice<Parameter>, to file: URL, as type: WeightType) throws(CheckpointError) {
+    let writer = try SafetensorsWriter(replacing: file, tensors: part.map { ($0.name, $0.shape) }, type: type)
+    for parameter in part {
       try parameter.value.withSpan { (values) throws(CheckpointError) in
         try writer.append(values, to: parameter.name)
       }
@@ -55,9 +58,11 @@ extension Decoder {
   ///   - folder: where the files go.
   ///   - tokenizer: the bytes of the tokenizer's model.
   ///   - type: how the weights are stored.
+  ///   - maximumShardBytes: if the weights have more bytes, they go into files of at most so many,
+  ///     `model-00001-of-00002.safetensors` and so on, and `model.safetensors.index.json`; nil for one file of any size.
   /// - Throws: what the disk refuses.
   public func write(
-    to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32
+    to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32, maximumShardBytes: Int? = nil
   ) throws(CheckpointError) {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -73,6 +78,19 @@ extension Decoder {
     if let tokenizer {
       try AtomicFile.write(Data(tokenizer), to: folder.appendingPathComponent("tokenizer.model"))
     }
-    try writeWeights(to: folder.appendingPathComponent("model.safetensors"), as: type)
+    let single = folder.appendingPathComponent("model.safetensors")
+    let shards = maximumShardBytes.map { maximum in
+      WeightShards(of: parameters.parameters.map { ($0.name, $0.shape) }, type: type, maximumBytes: maximum)
+    }
+    guard let shards, shards.files.count > 1 else { return try writeWeights(to: single, as: type) }
+    for file in shards.files {
+      try write(parameters.parameters[file.tensors], to: folder.appendingPathComponent(file.name), as: type)
+    }
+    try shards.writeIndex(to: folder)
+    // readers would prefer a single file that stood there before
+    guard FileManager.default.fileExists(atPath: single.path) else { return }
+    do { try FileManager.default.removeItem(at: single) } catch {
+      throw .unwritable(file: single.path, reason: error.localizedDescription)
+    }
   }
 }

@@ -132,12 +132,15 @@ struct TrainingSession {
     _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, inputs: [String: String]
   ) throws -> RunFolder {
     let inputs = inputs.merging(["tokenizer": tokenizer.digest.hexadecimal, "command": subcommand]) { own, _ in own }
-    if settings.resumes { return try RunFolder(resuming: settings.output, inputs: inputs) }
+    if settings.resumes {
+      return try RunFolder(resuming: settings.output, inputs: inputs, weightType: settings.weightType)
+    }
     let manifest = RunManifest(
       version: Limbeck.configuration.version, inputs: inputs,
       parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
     return try RunFolder(
-      creating: settings.output, manifest: manifest, recipe: recipe, tokenizer: tokenizer.serialized)
+      creating: settings.output, manifest: manifest, recipe: recipe, tokenizer: tokenizer.serialized,
+      weightType: settings.weightType)
   }
 }
 

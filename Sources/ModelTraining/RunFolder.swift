@@ -1,4 +1,4 @@
-import Checkpoints
+public import Checkpoints
 public import Foundation
 
 /// The folder of one training run:
@@ -19,6 +19,7 @@ public final class RunFolder {
   /// What the run was made from.
   public private(set) var manifest: RunManifest
   let tokenizer: [UInt8]?
+  let weightType: WeightType
 
   /// Makes the folder of a new run, and the folders around it.
   /// - Parameters:
@@ -26,9 +27,11 @@ public final class RunFolder {
   ///   - manifest: what the run is made from.
   ///   - recipe: the complete recipe in YAML, to be read by people and by later runs.
   ///   - tokenizer: the bytes of the tokenizer's model, to be put beside the weights.
+  ///   - weightType: how the trained model is stored; checkpoints are float32 whatever it is.
   /// - Throws: `outputExists` where anything stands at `url`; what the disk refuses.
   public init(
-    creating url: URL, manifest: RunManifest, recipe: String, tokenizer: [UInt8]? = nil
+    creating url: URL, manifest: RunManifest, recipe: String, tokenizer: [UInt8]? = nil,
+    weightType: WeightType = .float32
   ) throws(TrainingError) {
     try writing(url) {
       try FileManager.default.createDirectory(
@@ -50,6 +53,7 @@ public final class RunFolder {
     self.url = url
     self.manifest = manifest
     self.tokenizer = tokenizer
+    self.weightType = weightType
   }
 
   /// Opens the folder of a run that was begun and not finished, to continue it from its newest checkpoint, or from its
@@ -57,10 +61,14 @@ public final class RunFolder {
   /// - Parameters:
   ///   - url: where it is.
   ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
+  ///   - weightType: how the trained model is stored; it need not be what the run was begun with.
   /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `checkpoint` where
   ///   there is no such folder or its files make no sense.
-  public init(resuming url: URL, inputs: [String: String]) throws(TrainingError) {
+  public init(
+    resuming url: URL, inputs: [String: String], weightType: WeightType = .float32
+  ) throws(TrainingError) {
     self.url = url
+    self.weightType = weightType
     let file = url.appendingPathComponent("run.json")
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw .checkpoint(

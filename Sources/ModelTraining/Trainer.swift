@@ -262,7 +262,9 @@ extension Trainer {
   /// Puts the trained model into the folder, then closes the run.
   private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
     guard folder.manifest.result == nil else { return }
-    try wrapping { () throws(CheckpointError) in try model.write(to: folder.url, tokenizer: folder.tokenizer) }
+    try wrapping { () throws(CheckpointError) in
+      try model.write(to: folder.url, tokenizer: folder.tokenizer, as: folder.weightType)
+    }
     state.seconds = clock.seconds
     try folder.finish(
       RunResult(

@@ -88,6 +88,29 @@ import Testing
     #expect(try Data(contentsOf: folder.appendingPathComponent("tokenizer.model")) == Data([1, 2, 3]))
   }
 
+  @Test func shardsAreReadBackAndReplaceASingleFile() throws {
+    let folder = temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let decoder = Decoder(configuration: Self.configuration, seed: 7, device: Device(threads: 1))
+    let bytes = decoder.parameters.count * 2
+    // exactly as much as there is fits into one file
+    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes)
+    let single = folder.appendingPathComponent("model.safetensors")
+    #expect(try CheckpointFolder(contentsOf: folder).weights.path == single.path)
+    let expected = try Decoder(contentsOf: folder, trainable: true, device: Device(threads: 1))
+
+    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes / 3)
+    let checkpoint = try CheckpointFolder(contentsOf: folder)
+    #expect(checkpoint.weights.path == single.path + ".index.json")
+    #expect(checkpoint.weights.files.count >= 3)
+    #expect(checkpoint.weights.files.allSatisfy { $0.entries.reduce(0) { $0 + $1.byteRange.count } <= bytes / 3 })
+    let read = try Decoder(checkpoint, trainable: true, device: Device(threads: 1))
+    for (parameter, other) in zip(read.parameters.parameters, expected.parameters.parameters) {
+      #expect(parameter.value.array() == other.value.array())
+    }
+    #expect(!FileManager.default.fileExists(atPath: single.path))
+  }
+
   @Test func parameterCounts() {
     let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
     // per layer: q and o 24·24, k and v 12·24, three of 24·40, two norms

@@ -70,6 +70,27 @@ extension CommandTests {
       #expect(try desk.text("second/recipe.yaml") == recipe.replacing("output: first", with: "output: second"))
     }
 
+    @Test func weightsAreStoredInTheTypeChosen() throws {
+      let desk = try Desk()
+      let recipe = try desk.write("weights: float16\n", to: "recipe.yaml")
+      let cases: [(name: String, flags: [String], type: String, stored: String)] = [
+        ("full", [], "float32", "F32"), ("half", ["--recipe", recipe], "float16", "F16"),
+        ("brief", ["--recipe", recipe, "--weights", "bfloat16"], "bfloat16", "BF16"),
+      ]
+      for (name, flags, type, stored) in cases {
+        let outcome = try desk.train(name, flags)
+        try #require(outcome.code == 0, "\(outcome.errors)")
+        #expect(try desk.text("\(name)/config.json").contains("\"\(type)\""))
+        #expect(try desk.text("\(name)/recipe.yaml").contains("weights: \(type)\n"))
+        #expect(try Command.run("inspect", name, in: desk.folder).output.contains(", \(stored)\n"))
+        #expect(
+          try desk.data("\(name)/checkpoints/step-00000004/model.safetensors")
+            == desk.data("full/model.safetensors"))
+      }
+      let refused = try desk.train("refused", ["--weights", "int8"])
+      #expect(refused.code == 64 && refused.errors.contains("bfloat16"))
+    }
+
     @Test func tokenFilesAreSharedAndReused() throws {
       let desk = try Desk()
       #expect(try desk.train("first").errors.contains("tokens, written to "))

@@ -208,7 +208,9 @@ struct Desk {
   }
 
   /// Short training into `output`.
-  func train(_ output: String, _ flags: String...) throws -> Outcome {
+  func train(_ output: String, _ flags: String...) throws -> Outcome { try train(output, flags) }
+
+  func train(_ output: String, _ flags: [String]) throws -> Outcome {
     try Command.run(
       [
         "train", "--model", workspace.smallConfiguration, "--tokenizer", workspace.tokenizer, "--text", workspace.text,

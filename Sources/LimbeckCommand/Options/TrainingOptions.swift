@@ -65,6 +65,8 @@ struct TrainingOptions: ParsableArguments {
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
+  @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
+  var weights: WeightType?
   @Option(help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
   var threads: Int?
 
@@ -79,6 +81,7 @@ struct TrainingSettings {
   let outputPath: String
   let resumes: Bool
   let recipe: TrainingRecipe
+  let weightType: WeightType
   let threads: Int?
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
@@ -112,6 +115,7 @@ struct TrainingSettings {
     recipe.keptCheckpoints = try settings.value(
       "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
     self.recipe = recipe
+    weightType = try settings.value("weights", options.weights, default: .float32)
     threads = try settings.value("threads", options.threads)
     if let threads, threads < 1 {
       throw settings.invalid("threads", expected: "a whole number above 0", found: "\(threads)")
