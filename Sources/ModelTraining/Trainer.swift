@@ -185,9 +185,9 @@ extension Trainer {
     guard !sums.loss.isFinite || !norm.isFinite else { return }
     let tensor = model.parameters.firstParameterWithNonFiniteGradient()
     if sums.loss.isFinite {
-      throw .notFinite(step: step, quantity: "gradient norm", value: "\(norm)", tensor: tensor)
+      throw .notFinite(step: step, quantity: "gradient norm", value: norm.nonFiniteText, tensor: tensor)
     }
-    throw .notFinite(step: step, quantity: "loss", value: "\(sums.perToken.loss)", tensor: tensor)
+    throw .notFinite(step: step, quantity: "loss", value: sums.perToken.loss.nonFiniteText, tensor: tensor)
   }
 }
 
@@ -205,7 +205,7 @@ extension Trainer {
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken
     guard means.loss.isFinite else {
-      throw .notFinite(step: state.step, quantity: "validation loss", value: "\(means.loss)", tensor: nil)
+      throw .notFinite(step: state.step, quantity: "validation loss", value: means.loss.nonFiniteText, tensor: nil)
     }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
@@ -271,4 +271,9 @@ extension Trainer {
         finished: Date(), steps: state.step, tokensSeen: state.tokensSeen, seconds: state.seconds,
         peakMemoryBytes: peakMemoryBytes(), lastValidation: state.lastValidation, bestValidation: state.bestValidation))
   }
+}
+
+extension Double {
+  /// `nan` whatever its sign, which means nothing; else as usual.
+  fileprivate var nonFiniteText: String { isNaN ? "nan" : "\(self)" }
 }

@@ -61,7 +61,7 @@ public struct TokenizerTrainer: Sendable {
           return sentences.next(&bytes.pointee, &size.pointee) ? 1 : 0
         }, Unmanaged.passUnretained(sentences).toOpaque(), &model, &size, &message)
       if let failure = sentences.failure { throw failure }
-      guard status == 0, let model else { throw .trainingFailed(reason: takenText(message)) }
+      guard status == 0, let model else { throw .trainingFailed(reason: withoutSourceLocation(takenText(message))) }
       defer { sentencepiece_free(model) }
       let serialized = Array(UnsafeRawBufferPointer(start: model, count: size))
       return try SentencePieceTokenizer(serialized: serialized, name: "the tokenizer just trained")

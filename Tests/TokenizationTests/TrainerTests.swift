@@ -63,7 +63,18 @@ import Testing
         Issue.record("\(algorithm): \(String(describing: error))")
         continue
       }
-      #expect(reason.contains("ocabulary size"), "\(reason)")
+      #expect(reason.hasPrefix("Vocabulary size"), "\(reason)")
+    }
+  }
+
+  @Test("Of libsentencepiece's messages the place in its source is left out")
+  func messages() {
+    let text = "Vocabulary size too high (300). Please set it to a value <= 295."
+    for condition in ["(a) == (b)", "ids[pieces[0]] > 0", ""] {
+      #expect(withoutSourceLocation("INTERNAL: ./src/trainer_interface.cc(660) [\(condition)] \(text)") == text)
+    }
+    for message in ["src/model.cc(12) [x] ", "src/model.cc(12) [x", "no memory [left]", ""] {
+      #expect(withoutSourceLocation(message) == message)
     }
   }
 
