@@ -42,6 +42,18 @@ extension CommandTests {
       #expect(again.errors.contains("this run is finished"))
     }
 
+    @Test func killedRunsLoseAtMostAHundredSteps() throws {
+      let desk = try Desk()
+      let call = try Command(
+        [
+          "train", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer, "--text",
+          desk.workspace.text, "--output", desk.path("run"), "--steps", "100000", "--batch-size", "1",
+          "--sequence-length", "16",
+        ])
+      try call.send(SIGKILL, when: desk.path("run/checkpoints/step-00000100"))
+      #expect(try call.outcome().code == SIGKILL)
+    }
+
     @Test func secondControlCEndsAtOnce() throws {
       let desk = try Desk()
       // A step takes long enough for both to come before its end.
@@ -64,7 +76,9 @@ extension CommandTests {
       try #require(second.code == 0, "\(second.errors)")
       #expect(try desk.data("first/model.safetensors") == desk.data("second/model.safetensors"))
       let recipe = try desk.text("first/recipe.yaml")
-      for line in ["steps: 4", "learning-rate: 0.02", "schedule: cosine", "output: first", "seed: 0"] {
+      for line in [
+        "steps: 4", "learning-rate: 0.02", "schedule: cosine", "checkpoint-every: 100", "output: first", "seed: 0",
+      ] {
         #expect(recipe.contains("\(line)\n"))
       }
       #expect(try desk.text("second/recipe.yaml") == recipe.replacing("output: first", with: "output: second"))

@@ -13,7 +13,8 @@ struct Train: ParsableCommand {
       The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
       and recipe.yaml, from which --recipe makes the run again. Paths in a recipe
       are relative to the current folder. Ctrl-C finishes the step and writes a
-      checkpoint; --output DIR --resume goes on from there.
+      checkpoint; --output DIR --resume goes on from there. A run that was killed
+      goes on from its last checkpoint (--checkpoint-every).
 
       Example:
         limbeck train --model config.json --tokenizer tokenizer.model \\

@@ -8,6 +8,8 @@ import ModelTraining
 /// `TrainingRecipe`'s defaults.
 struct TrainingOptions: ParsableArguments {
   private static let standard = TrainingRecipe()
+  /// The library leaves it to its user; a run of the command must not be lost with its process.
+  fileprivate static let standardCheckpointEvery = 100
 
   @Option(help: ArgumentHelp("A YAML file that gives flags by their names; flags given here win.", valueName: "file"))
   var recipe: String?
@@ -61,7 +63,10 @@ struct TrainingOptions: ParsableArguments {
   var evaluateEvery: Int?
   @Option(help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
   var evaluationSequences: Int?
-  @Option(help: ArgumentHelp("Steps between checkpoints (default: only when it stops).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Steps between checkpoints (default: \(standardCheckpointEvery)); a run that is killed loses at most these.",
+      valueName: "n"))
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
@@ -111,7 +116,8 @@ struct TrainingSettings {
     recipe.seed = try settings.value("seed", options.seed, default: recipe.seed)
     recipe.evaluateEvery = try settings.value("evaluate-every", options.evaluateEvery)
     recipe.evaluationSequences = try settings.value("evaluation-sequences", options.evaluationSequences)
-    recipe.checkpointEvery = try settings.value("checkpoint-every", options.checkpointEvery)
+    recipe.checkpointEvery = try settings.value(
+      "checkpoint-every", options.checkpointEvery, default: TrainingOptions.standardCheckpointEvery)
     recipe.keptCheckpoints = try settings.value(
       "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
     self.recipe = recipe
