@@ -110,6 +110,22 @@ public final class AtomicFile {
   /// and folders of this room's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
   @discardableResult
   public static func removeLeftovers(in folder: URL) throws(CheckpointError) -> [String] {
+    try removeLeftovers(in: folder) { _ in true }
+  }
+
+  /// Removes what processes that no longer run left beside `destination` while they wrote it, and nothing else in that
+  /// folder. Returns the names, sorted. Throws `unreadable` or `unwritable`.
+  @discardableResult
+  public static func removeLeftovers(of destination: URL) throws(CheckpointError) -> [String] {
+    let prefix = ".\(destination.lastPathComponent)."
+    return try removeLeftovers(in: destination.deletingLastPathComponent()) { name in
+      name.hasPrefix(prefix) && name.dropFirst(prefix.count).count { $0 == "." } == 1
+    }
+  }
+
+  private static func removeLeftovers(
+    in folder: URL, where isMeant: (String) -> Bool
+  ) throws(CheckpointError) -> [String] {
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -117,7 +133,7 @@ public final class AtomicFile {
       throw .unreadable(file: folder.path, reason: error.localizedDescription)
     }
     let leftovers = names.filter { name in
-      guard let owner = temporaryOwner(ofName: name) else { return false }
+      guard isMeant(name), let owner = temporaryOwner(ofName: name) else { return false }
       return kill(owner, 0) == -1 && errno == ESRCH
     }
     for name in leftovers {

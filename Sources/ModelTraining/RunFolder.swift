@@ -21,7 +21,7 @@ public final class RunFolder {
   let tokenizer: [UInt8]?
   let weightType: WeightType
 
-  /// Makes the folder of a new run, and the folders around it.
+  /// Makes the folder of a new run, and the folders around it. Removes what a killed process left in making it.
   /// - Parameters:
   ///   - url: where; nothing may stand there yet.
   ///   - manifest: what the run is made from.
@@ -38,6 +38,7 @@ public final class RunFolder {
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     }
     do throws(CheckpointError) {
+      try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
       if let tokenizer {
@@ -83,6 +84,7 @@ public final class RunFolder {
     tokenizer = try Self.bytes(of: url.appendingPathComponent("tokenizer.model"))
     let folders = [url, checkpointsURL].filter { FileManager.default.fileExists(atPath: $0.path) }
     try wrapping { () throws(CheckpointError) in
+      try AtomicFile.removeLeftovers(of: url)
       for folder in folders { try AtomicFile.removeLeftovers(in: folder) }
     }
   }

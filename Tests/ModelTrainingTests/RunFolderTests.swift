@@ -123,6 +123,24 @@ import Testing
     #expect(try names(below: folder.url) == ["file", "folder"])
   }
 
+  @Test func whatAKilledProcessLeftInMakingTheFolderIsRemoved() throws {
+    let folder = try TemporaryFolder()
+    // Linux has no process ids that high.
+    let (dead, alive) = ("4999999", "\(ProcessInfo.processInfo.processIdentifier)")
+    let others = [
+      ".other.\(dead)-a1.partial", ".run.v2.\(dead)-a1.partial", ".run.\(alive)-a1.partial", ".run.text", "run2",
+    ]
+    for name in others { try Data().write(to: folder.file(name)) }
+    for resuming in [false, true] {
+      let leftover = folder.file(".run.\(dead)-a1.partial")
+      try FileManager.default.createDirectory(at: leftover, withIntermediateDirectories: false)
+      try Data("{".utf8).write(to: leftover.appendingPathComponent("run.json"))
+      _ = try RunFolder(small: folder.file("run"), resuming: resuming)
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+      #expect(names.sorted() == (others + ["run"]).sorted())
+    }
+  }
+
   @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
     let folder = try TemporaryFolder()
     try Data().write(to: folder.file("file"))
