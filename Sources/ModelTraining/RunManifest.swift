@@ -1,3 +1,4 @@
+import Checkpoints
 public import Foundation
 
 /// `run.json`: what a run was made from and, once it is finished, how it went.
@@ -52,12 +53,16 @@ enum RunJSON {
     return try encoder.encode(value) + Data("\n".utf8)
   }
 
-  /// The value in `file`. Throws `damagedRun` where it cannot be read or understood.
+  /// The value in `file`. Throws `damagedRun` where it cannot be understood, and what the disk refuses.
   static func read<Value: Decodable>(_ type: Value.Type, from file: URL) throws(TrainingError) -> Value {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     decoder.dateDecodingStrategy = .iso8601
-    do { return try decoder.decode(type, from: Data(contentsOf: file)) } catch {
+    let data: Data
+    do { data = try Data(contentsOf: file) } catch {
+      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+    }
+    do { return try decoder.decode(type, from: data) } catch {
       throw .damagedRun(file: file.path, reason: "cannot be read as \(type): \(error)")
     }
   }

@@ -84,8 +84,8 @@ public final class Trainer {
   ///   if one is due, a checkpoint is written, and the call returns.
   /// - Returns: how far the run has come.
   /// - Throws: `notFinite` where a loss or gradient becomes NaN or infinite, before the weights are touched;
-  ///   `cannotResume` where a checkpoint is of another recipe, text or model; `idOutsideVocabulary`, `nothingCounted`;
-  ///   what the disk refuses. Checkpoints already written stay as they are.
+  ///   `cannotResume` where a checkpoint is of another recipe, text or model, and `damagedCheckpoint`, which says what
+  ///   to do, where it cannot be used; `idOutsideVocabulary`, `nothingCounted`; what the disk refuses. Checkpoints already written stay as they are.
   @discardableResult
   public func run(
     _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
@@ -223,10 +223,16 @@ extension Trainer {
   private func open(_ folder: RunFolder) throws(TrainingError) -> Int? {
     var texts = ["training text": data.digest()]
     texts["validation text"] = validation?.digest()
-    let newest = folder.checkpointSteps().last
+    let steps = folder.checkpointSteps()
+    let newest = steps.last
     if let newest {
       let url = folder.checkpointURL(step: newest)
-      var saved = try TrainingCheckpoint.state(in: url)
+      func reading<Result>(_ body: () throws(TrainingError) -> Result) throws(TrainingError) -> Result {
+        do throws(TrainingError) { return try body() } catch {
+          throw error.ofCheckpoint(at: url, previous: steps.dropLast().last)
+        }
+      }
+      var saved = try reading { () throws(TrainingError) in try TrainingCheckpoint.state(in: url) }
       if let (key, begun, now) = recipe.firstObstacle(toResuming: saved.recipe) {
         throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
       }
@@ -237,7 +243,9 @@ extension Trainer {
       guard saved.step <= totalSteps else {
         throw .cannotResume(folder: folder.url.path, key: "steps", begun: "\(saved.step)", now: "\(totalSteps)")
       }
-      try TrainingCheckpoint.restore(model, optimizer, from: url, run: folder.url.path)
+      try reading { () throws(TrainingError) in
+        try TrainingCheckpoint.restore(model, optimizer, from: url, run: folder.url.path)
+      }
       optimizer.updates = saved.updates
       saved.recipe = recipe
       state = saved

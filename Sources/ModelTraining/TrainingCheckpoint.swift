@@ -76,7 +76,7 @@ enum TrainingCheckpoint {
   }
 
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
-  /// Throws `cannotResume` if it is another model's.
+  /// Throws `cannotResume` if it is another model's; what is wrong with its files, before the first weight changes.
   static func restore(
     _ model: Decoder, _ optimizer: AdamW, from url: URL, run: String
   ) throws(TrainingError) {

@@ -24,6 +24,8 @@ public enum TrainingError: Error, Equatable, Sendable {
   case cannotResume(folder: String, key: String, begun: String, now: String)
   /// A file of a run folder cannot be understood.
   case damagedRun(file: String, reason: String)
+  /// The newest checkpoint of a run cannot be used. `previous` is the step of the one before, nil if there is none.
+  case damagedCheckpoint(folder: String, reason: String, previous: Int?)
   /// Reading or writing a file failed.
   case checkpoint(CheckpointError)
 }
@@ -56,6 +58,9 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         + "use what it was begun with, or start a new run"
     case .damagedRun(let file, let reason):
       "\(file): \(reason)"
+    case .damagedCheckpoint(let folder, let reason, let previous):
+      "\(folder): this checkpoint is damaged: \(reason); delete that folder and resume again, "
+        + (previous.map { "and the run goes on after step \($0)" } ?? "and the run begins anew, for there is no other")
     case .checkpoint(let error):
       error.description
     }
@@ -63,6 +68,18 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
 
   /// The same text as `description`.
   public var errorDescription: String? { description }
+}
+
+extension TrainingError {
+  /// The same error as one of a checkpoint that was read to go on from, where its files are at fault. To go on from an
+  /// older one is left to the user, for the steps since would be lost without a word.
+  func ofCheckpoint(at url: URL, previous: Int?) -> TrainingError {
+    switch self {
+    case .checkpoint(.unreadable): self
+    case .checkpoint, .damagedRun: .damagedCheckpoint(folder: url.path, reason: description, previous: previous)
+    default: self
+    }
+  }
 }
 
 /// Turns an error about a file into one about a run.

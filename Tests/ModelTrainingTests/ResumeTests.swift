@@ -242,9 +242,23 @@ import Testing
       let content = try Data(contentsOf: file)
       try content.prefix(content.count / 2).write(to: file)
       let error = #expect(throws: TrainingError.self) { try trainer(RunFolder(small: url, resuming: true)).run() }
-      #expect(error?.description.contains(file.path) == true)
+      guard case .damagedCheckpoint(checkpoint.path, let reason, 5)? = error else {
+        Issue.record("\(name): \(String(describing: error))")
+        continue
+      }
+      #expect(reason.contains(file.path))
+      #expect(
+        error?.description.hasSuffix("delete that folder and resume again, and the run goes on after step 5") == true)
       try content.write(to: file)
     }
+    // what the text says works, until there is nothing left to go on from
+    try FileManager.default.removeItem(at: checkpoint)
+    let before = try RunFolder(small: url, resuming: true).checkpointURL(step: 5)
+    try Data().write(to: before.appendingPathComponent("optimizer.safetensors"))
+    let error = #expect(throws: TrainingError.self) { try trainer(RunFolder(small: url, resuming: true)).run() }
+    #expect(error?.description.hasSuffix("and the run begins anew, for there is no other") == true)
+    try FileManager.default.removeItem(at: before)
     #expect(try trainer(RunFolder(small: url, resuming: true)).run().isComplete)
+    #expect(try result(url).weights == straight(folder).weights)
   }
 }
