@@ -70,12 +70,13 @@ public final class RunFolder {
   ) throws(TrainingError) {
     self.url = url
     self.weightType = weightType
-    let file = url.appendingPathComponent("run.json")
-    guard FileManager.default.fileExists(atPath: file.path) else {
+    guard let begun = try RunManifest(ofRun: url) else {
       throw .checkpoint(
-        .missingFile(file: file.path, advice: "this is no run that could be continued; start it without --resume"))
+        .missingFile(
+          file: RunManifest.file(in: url).path,
+          advice: "this is no run that could be continued; start it without --resume"))
     }
-    manifest = try RunJSON.read(RunManifest.self, from: file)
+    manifest = begun
     guard manifest.result == nil else { throw .alreadyFinished(folder: url.path) }
     for key in Set(manifest.inputs.keys).union(inputs.keys).sorted() where manifest.inputs[key] != inputs[key] {
       throw .cannotResume(
@@ -90,24 +91,39 @@ public final class RunFolder {
   }
 
   /// Where the checkpoints are.
-  public var checkpointsURL: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
+  public var checkpointsURL: URL { Self.checkpointsURL(ofRun: url) }
   /// Where the metrics are.
   public var metricsURL: URL { url.appendingPathComponent("metrics.jsonl") }
 
   /// The steps of the complete checkpoints, ascending.
-  public func checkpointSteps() -> [Int] {
-    // A folder that is not there has no checkpoints.
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpointsURL.path)) ?? []
-    return names.compactMap { name in
-      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), name == Self.checkpointName(step) else {
-        return nil
-      }
-      return TrainingCheckpoint.isComplete(checkpointsURL.appendingPathComponent(name)) ? step : nil
-    }.sorted()
-  }
+  public func checkpointSteps() -> [Int] { Self.checkpointSteps(ofRun: url) }
 
   /// Where the checkpoint of a step is or will be: `checkpoints/step-00000100`.
   public func checkpointURL(step: Int) -> URL { checkpointsURL.appendingPathComponent(Self.checkpointName(step)) }
+
+  /// The newest complete checkpoint of the run in `folder`, which is a model folder of its own; nil if it has none. The
+  /// run is neither opened nor changed, and may be going on.
+  public static func newestCheckpoint(ofRun folder: URL) -> (step: Int, url: URL)? {
+    checkpointSteps(ofRun: folder).last.map { step in
+      (step, checkpointsURL(ofRun: folder).appendingPathComponent(checkpointName(step)))
+    }
+  }
+
+  private static func checkpointsURL(ofRun folder: URL) -> URL {
+    folder.appendingPathComponent("checkpoints", isDirectory: true)
+  }
+
+  private static func checkpointSteps(ofRun folder: URL) -> [Int] {
+    let checkpoints = checkpointsURL(ofRun: folder)
+    // A folder that is not there has no checkpoints.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []
+    return names.compactMap { name in
+      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), name == checkpointName(step) else {
+        return nil
+      }
+      return TrainingCheckpoint.isComplete(checkpoints.appendingPathComponent(name)) ? step : nil
+    }.sorted()
+  }
 
   private static func checkpointName(_ step: Int) -> String {
     let digits = String(step)
@@ -132,7 +148,7 @@ public final class RunFolder {
   }
 
   private static func write(_ manifest: RunManifest, to folder: URL) throws(CheckpointError) {
-    let file = folder.appendingPathComponent("run.json")
+    let file = RunManifest.file(in: folder)
     let data: Data
     do { data = try RunJSON.data(manifest) } catch {
       throw .unwritable(file: file.path, reason: error.localizedDescription)

@@ -22,6 +22,17 @@ public struct RunManifest: Codable, Sendable, Equatable {
     self.inputs = inputs
     self.parameters = parameters
   }
+
+  /// The manifest of the run in `folder`, finished or not; nil if the folder is none of a run. Throws `damagedRun` where
+  /// it cannot be understood, and what the disk refuses.
+  public init?(ofRun folder: URL) throws(TrainingError) {
+    let file = Self.file(in: folder)
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    self = try RunJSON.read(RunManifest.self, from: file)
+  }
+
+  /// Where the manifest of a run is.
+  static func file(in folder: URL) -> URL { folder.appendingPathComponent("run.json") }
 }
 
 /// How a finished run went.

@@ -42,7 +42,7 @@ extension CommandTests {
       #expect(again.errors.contains("this run is finished"))
     }
 
-    @Test func killedRunsLoseAtMostAHundredSteps() throws {
+    @Test func killedRunsLoseAtMostAHundredStepsAndCanBeInspected() throws {
       let desk = try Desk()
       let call = try Command(
         [
@@ -52,6 +52,24 @@ extension CommandTests {
         ])
       try call.send(SIGKILL, when: desk.path("run/checkpoints/step-00000100"))
       #expect(try call.outcome().code == SIGKILL)
+
+      let shown = try Command.run("inspect", "run", in: desk.folder)
+      #expect(shown.code == 0, "\(shown.errors)")
+      for text in ["\nlayers ", "newest checkpoint's, of step ", "limbeck train --output run --resume\n"] {
+        #expect(shown.output.contains(text), "\(shown.output)")
+      }
+      let json = try Command.run("inspect", "run", "--json", in: desk.folder)
+      let report = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+      #expect((report["checkpoint_step"] as? Int)?.isMultiple(of: 100) == true)
+      #expect(report["vocabulary_size"] as? Int == Workspace.vocabularySize)
+      #expect((report["run"] as? [String: Any])?["inputs"] != nil)
+
+      try FileManager.default.removeItem(atPath: desk.path("run/checkpoints"))
+      let begun = try Command.run("inspect", "run", in: desk.folder)
+      #expect(begun.code == 0, "\(begun.errors)")
+      for text in ["no checkpoint", "limbeck train --output run --resume\n", "parameters, total "] {
+        #expect(begun.output.contains(text), "\(begun.output)")
+      }
     }
 
     @Test func secondControlCEndsAtOnce() throws {

@@ -242,7 +242,7 @@ import Testing
       let content = try Data(contentsOf: file)
       try content.prefix(content.count / 2).write(to: file)
       let error = #expect(throws: TrainingError.self) { try trainer(RunFolder(small: url, resuming: true)).run() }
-      guard case .damagedCheckpoint(checkpoint.path, let reason, 5)? = error else {
+      guard case .damagedCheckpoint(checkpoint.path, let reason, 5?)? = error else {
         Issue.record("\(name): \(String(describing: error))")
         continue
       }

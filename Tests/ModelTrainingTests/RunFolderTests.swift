@@ -38,11 +38,7 @@ import Testing
       #expect(try Small.weights(read) == Small.weights(model))
     }
 
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    decoder.dateDecodingStrategy = .iso8601
-    let manifest = try decoder.decode(
-      RunManifest.self, from: Data(contentsOf: url.appendingPathComponent("run.json")))
+    let manifest = try #require(try RunManifest(ofRun: url))
     #expect(manifest.version == "0")
     #expect(manifest.inputs == ["tokenizer": "abc", "objective": "cross-entropy"])
     #expect(manifest.parameters == ["total": 12, "non_embedding": 7])
@@ -150,6 +146,28 @@ import Testing
       return
     }
     #expect(file == folder.file("file/run").path)
+  }
+
+  @Test func aRunCanBeLookedAtWithoutOpeningIt() throws {
+    let folder = try TemporaryFolder()
+    #expect(try RunManifest(ofRun: folder.url) == nil)
+    #expect(RunFolder.newestCheckpoint(ofRun: folder.url) == nil)
+    let url = folder.file("run")
+    let run = try RunFolder(small: url)
+    #expect(try RunManifest(ofRun: url)?.result == nil)
+    #expect(RunFolder.newestCheckpoint(ofRun: url) == nil)
+    var recipe = Small.recipe(steps: 9)
+    recipe.checkpointEvery = 2
+    try Trainer(
+      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: recipe, folder: run
+    ).run { event in
+      if case .step(let step) = event, step.number == 5 { return .stop }
+      return .continue
+    }
+    let newest = try #require(RunFolder.newestCheckpoint(ofRun: url))
+    #expect(newest.step == 5)
+    #expect(newest.url.path == run.checkpointURL(step: 5).path)
+    _ = try Decoder(contentsOf: newest.url)
   }
 
   @Test func onlyARunCanBeContinued() throws {
