@@ -1,6 +1,9 @@
 extension LlamaConfiguration {
   /// Sizes above this are surely damage: no model has them, and their products would overflow.
   private static let sizeLimit = 1 << 31
+  /// Each layer has a dozen tensors of its own, and each position a row in the table of rotations: numbers above these
+  /// would only run for hours, or out of memory.
+  private static let (layerLimit, contextLimit) = (1 << 13, 1 << 22)
   /// The largest model taken for real: 1 TB of float32 weights.
   private static let weightLimit = 1_000_000_000_000 / 4
 
@@ -102,8 +105,10 @@ extension LlamaConfiguration {
       ("num_hidden_layers", layerCount), ("num_attention_heads", headCount),
       ("num_key_value_heads", keyValueHeadCount), ("head_dim", headSize), ("max_position_embeddings", contextLength),
     ]
+    let limits = ["num_hidden_layers": Self.layerLimit, "max_position_embeddings": Self.contextLimit]
     for (key, size) in sizes {
-      try require((1...Self.sizeLimit).contains(size), key, "an integer from 1 to \(Self.sizeLimit)", size)
+      let limit = limits[key] ?? Self.sizeLimit
+      try require((1...limit).contains(size), key, "an integer from 1 to \(limit)", size)
     }
     try require(
       hiddenSize.isMultiple(of: headCount), "num_attention_heads", "a divisor of hidden_size \(hiddenSize)", headCount)
@@ -136,8 +141,8 @@ extension LlamaConfiguration {
     }
   }
 
-  /// The number of weights, tied ones once; `nil` where it overflows.
-  private var weightCount: Int? {
+  /// The number of weights of the matrices and norms, tied ones once, biases left out; `nil` where it overflows.
+  public var weightCount: Int? {
     var total = 0
     for (factors, times) in [
       ([vocabularySize, hiddenSize], tiesEmbeddings ? 1 : 2),

@@ -71,11 +71,27 @@ enum ModelSource {
     switch self {
     case .configuration(let configuration, let file):
       try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
+      try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: file.path)
       return Decoder(configuration: configuration, seed: seed, device: device)
     case .folder(let checkpoint):
       try checkpoint.configuration.requireVocabulary(
         for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
       return try Decoder(checkpoint, trainable: true, device: device)
+    }
+  }
+}
+
+extension LlamaConfiguration {
+  /// Checks that a model to be trained fits into so many bytes: its weights, gradients and two moments of AdamW.
+  func requireMemory(_ bytes: UInt64, file: String) throws(CheckpointError) {
+    let bytesPerWeight = 4 * MemoryLayout<Float>.size
+    let count = weightCount ?? .max
+    guard UInt64(count) <= bytes / UInt64(bytesPerWeight) else {
+      throw .invalidConfiguration(
+        file: file, key: "the sizes together",
+        expected:
+          "a model that this machine's \(Format.bytes(Int(clamping: bytes))) can train, \(bytesPerWeight) bytes per weight",
+        found: "\(Format.count(count)) weights")
     }
   }
 }

@@ -48,10 +48,10 @@ struct TrainingSession {
     _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, objective: any TrainingObjective,
     inputs: [String: String]
   ) throws {
+    try settings.requireContext(of: model)
     let training = try sequences(of: settings.text, tokenizer)
     let validation = try settings.validationText.isEmpty ? nil : sequences(of: settings.validationText, tokenizer)
     _ = try settings.recipe.totalSteps(sequences: training.count)
-    try settings.requireContext(of: model)
     let folder = try runFolder(model, tokenizer, inputs: inputs)
     let trainer = try Trainer(
       model: model, objective: objective, data: training, validation: validation, recipe: settings.recipe,

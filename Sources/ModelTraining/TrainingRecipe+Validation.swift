@@ -1,4 +1,7 @@
 extension TrainingRecipe {
+  /// What no run on CPUs comes near; above it, products of the sizes would overflow.
+  private static let (largestBatch, mostTokensAtOnce) = (1 << 20, 1 << 24)
+
   /// Throws `invalidRecipe` for the first value that makes no sense.
   public func validate() throws(TrainingError) {
     switch (steps, epochs) {
@@ -8,6 +11,9 @@ extension TrainingRecipe {
     case (nil, let epochs?): try require("epochs", epochs, "a number above 0") { $0 > 0 }
     }
     try requirePositive("batch-size", batchSize)
+    guard batchSize <= Self.largestBatch else {
+      throw .invalidRecipe(key: "batch-size", expected: "at most \(Self.largestBatch)", found: "\(batchSize)")
+    }
     if let microBatchSize {
       try requirePositive("micro-batch-size", microBatchSize)
       guard batchSize.isMultiple(of: microBatchSize) else {
@@ -16,6 +22,12 @@ extension TrainingRecipe {
       }
     }
     try requirePositive("sequence-length", sequenceLength)
+    guard sequenceLength <= Self.mostTokensAtOnce / resolvedMicroBatchSize else {
+      throw .invalidRecipe(
+        key: resolvedMicroBatchSize == 1 ? "sequence-length" : "micro-batch-size",
+        expected: "at most \(Self.mostTokensAtOnce) tokens computed at once",
+        found: "\(resolvedMicroBatchSize) sequences of \(sequenceLength)")
+    }
     try require("learning-rate", learningRate, "a number above 0") { $0 > 0 }
     try require("minimum-learning-rate-ratio", minimumLearningRateRatio, "a number from 0 to 1") { $0 >= 0 && $0 <= 1 }
     guard warmupSteps >= 0 else {

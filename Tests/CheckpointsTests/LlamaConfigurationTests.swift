@@ -124,9 +124,10 @@ import Testing
     refuses(
       ["vocab_size": huge, "hidden_size": huge], key: "the sizes together", found: "more weights than can be counted")
     refuses(
-      ["num_hidden_layers": huge, "hidden_size": huge, "intermediate_size": huge], key: "the sizes together",
+      ["num_hidden_layers": "8192", "hidden_size": huge, "intermediate_size": huge], key: "the sizes together",
       found: "more weights than can be counted")
-    refuses(["num_hidden_layers": "100000000"], key: "the sizes together", found: "4953600065536 weights")
+    refuses(["num_hidden_layers": "8193"], key: "num_hidden_layers", found: "8193")
+    refuses(["max_position_embeddings": "4194305"], key: "max_position_embeddings", found: "4194305")
   }
 
   @Test func otherArchitecturesAreRefused() {

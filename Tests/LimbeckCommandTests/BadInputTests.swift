@@ -99,6 +99,36 @@ extension CommandTests {
       #expect(!desk.exists("run"))
     }
 
+    @Test func configurationBeyondTheMemory() throws {
+      let desk = try Desk()
+      let sizes = ["vocab_size": "2147483648", "intermediate_size": "2147483648"]
+      let file = try desk.write(Workspace.configuration(hiddenSize: 16, changing: sizes), to: "huge.json")
+      expectRefusal(
+        try Command.run(
+          "train", "--model", file, "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text,
+          "--output", desk.path("run"), "--steps", "1"), naming: file, "this machine", "16 bytes per weight")
+      #expect(!desk.exists("run"))
+    }
+
+    /// Flags with values that are numbers, but make no sense, say what they are.
+    @Test func numbersThatMakeNoSense() throws {
+      let desk = try Desk()
+      let generate = ["generate", "--model", desk.workspace.teacher, "--prompt", "The"]
+      for (flag, value, cause) in [
+        ("--temperature", "-1", "-1.0 found"), ("--top-p", "-1", "-1.0 found"), ("--max-tokens", "-1", "is -1"),
+        ("--threads", "1000000", "from 1 to 1024"),
+      ] {
+        let outcome = try Command.run(generate + [flag, value])
+        #expect(outcome.code == 64 && outcome.output.isEmpty)
+        #expect(outcome.errors.contains(flag) && outcome.errors.contains(cause), "\(outcome.errors)")
+      }
+      for flag in ["--sequence-length", "--batch-size", "--threads"] {
+        let outcome = try desk.train("run", flag, "9223372036854775807")
+        #expect(outcome.code == 64 && !desk.exists("run"))
+        #expect(outcome.errors.contains("9223372036854775807"), "\(outcome.errors)")
+      }
+    }
+
     @Test func damagedWeights() throws {
       let desk = try Desk()
       let folder = try desk.copyOfTeacher("model")

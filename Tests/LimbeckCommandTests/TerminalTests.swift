@@ -11,6 +11,12 @@ import Testing
     #expect(Format.fixed(0.12345, 3) == "0.123")
   }
 
+  @Test func numbersThatJSONDoesNotHaveAreStrings() throws {
+    let numbers = ["aB": Double.infinity, "c": -.infinity, "d": .nan, "e": 1.5]
+    let text = try StandardOutput.json(numbers)
+    #expect(text == #"{"aB":"Infinity","c":"-Infinity","d":"NaN","e":1.5}"#)
+  }
+
   @Test func barsGrowFromLeftToRight() {
     #expect(ProgressLine.bar("step", 0, of: 200, facts: []) == "step   0/200 ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌")
     #expect(

@@ -26,13 +26,13 @@ struct Generate: ParsableCommand {
   @Option(
     help: ArgumentHelp("Texts to continue: one a line, or a .jsonl file with the key prompt.", valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
   var maxTokens = 256
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
   var stop: [String] = []
-  @Option(help: ArgumentHelp("Prompts continued together.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
   @OptionGroup var sampling: SamplingOptions
   @Flag(help: "Print one JSON object when all is done.")

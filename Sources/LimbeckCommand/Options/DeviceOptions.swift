@@ -3,11 +3,17 @@ import TensorCore
 
 /// What to compute with.
 struct DeviceOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
+  /// More threads than any machine has cores would only exhaust it.
+  static let allowedThreads = 1...1024
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
   var threads: Int?
 
   func validate() throws {
-    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1, but is \(threads).") }
+    if let threads, !Self.allowedThreads.contains(threads) {
+      throw ValidationError("--threads must be from 1 to \(Self.allowedThreads.upperBound), but is \(threads).")
+    }
   }
 
   var device: Device { threads.map { Device(threads: $0) } ?? .shared }

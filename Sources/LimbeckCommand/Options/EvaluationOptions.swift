@@ -10,10 +10,13 @@ struct EvaluationOptions: ParsableArguments {
     help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
   var text: [String]
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Tokens per window, at most the model's context (default: 512, or the context if that is less).", valueName: "n"))
   var window: Int?
-  @Option(help: ArgumentHelp("Tokens from one window to the next (default: the window).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens from one window to the next (default: the window).", valueName: "n"))
   var stride: Int?
   @Flag(help: "Print one JSON object.")
   var json = false

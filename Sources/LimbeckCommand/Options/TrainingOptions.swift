@@ -123,8 +123,9 @@ struct TrainingSettings {
     self.recipe = recipe
     weightType = try settings.value("weights", options.weights, default: .float32)
     threads = try settings.value("threads", options.threads)
-    if let threads, threads < 1 {
-      throw settings.invalid("threads", expected: "a whole number above 0", found: "\(threads)")
+    if let threads, !DeviceOptions.allowedThreads.contains(threads) {
+      let most = DeviceOptions.allowedThreads.upperBound
+      throw settings.invalid("threads", expected: "a whole number from 1 to \(most)", found: "\(threads)")
     }
     do throws(TrainingError) { try recipe.validate() } catch {
       guard case .invalidRecipe(let key, let expected, let found) = error else { throw error }

@@ -59,13 +59,21 @@ enum StandardOutput {
     }
   }
 
-  /// Writes one JSON object on a line of its own. Keys are sorted, and in snake case.
+  /// Writes one JSON object on a line of its own.
   static func write(json value: some Encodable) throws {
+    try write(try json(value) + "\n")
+  }
+
+  /// One JSON object on a line. Keys are sorted, and in snake case; numbers that JSON does not have, such as a perplexity
+  /// that overflows, are strings.
+  static func json(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.dateEncodingStrategy = .iso8601
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 }
 
