@@ -122,6 +122,12 @@ extension CommandTests {
         #expect(outcome.code == 64 && outcome.output.isEmpty)
         #expect(outcome.errors.contains(flag) && outcome.errors.contains(cause), "\(outcome.errors)")
       }
+      for flag in ["--learning-rate", "--warmup-steps", "--gradient-clip"] {
+        let outcome = try desk.train("run", flag, "-1")
+        #expect(outcome.code == 64 && !desk.exists("run"))
+        #expect(
+          outcome.errors.contains(flag.dropFirst(2)) && outcome.errors.contains("found -1"), "\(outcome.errors)")
+      }
       for flag in ["--sequence-length", "--batch-size", "--threads"] {
         let outcome = try desk.train("run", flag, "9223372036854775807")
         #expect(outcome.code == 64 && !desk.exists("run"))

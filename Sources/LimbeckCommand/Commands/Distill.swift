@@ -36,9 +36,13 @@ struct Distill: ParsableCommand {
       "The distance from the teacher to make small (default: \(DivergenceChoice.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceChoice?
-  @Option(help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))
   var temperature: Float?
-  @Option(help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
   var hardLabelWeight: Float?
   @OptionGroup var options: TrainingOptions
 

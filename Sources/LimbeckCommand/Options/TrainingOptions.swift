@@ -24,55 +24,76 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Continue the run in the output folder from its last checkpoint.")
   var resume = false
 
-  @Option(help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
   var steps: Int?
-  @Option(help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
   var epochs: Double?
-  @Option(help: ArgumentHelp("Sequences per step (default: \(standard.batchSize)).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Sequences per step (default: \(standard.batchSize)).", valueName: "n"))
   var batchSize: Int?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Sequences computed at once, a divisor of the batch size; fewer take less memory (default: all).", valueName: "n")
   )
   var microBatchSize: Int?
-  @Option(help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
   var sequenceLength: Int?
-  @Option(help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
   var learningRate: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The last learning rate as a part of the highest (default: \(standard.minimumLearningRateRatio)).",
       valueName: "x"))
   var minimumLearningRateRatio: Double?
-  @Option(help: ArgumentHelp("Steps of rising learning rate (default: \(standard.warmupSteps)).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps of rising learning rate (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
     help: ArgumentHelp("How the learning rate falls (default: \(standard.schedule.rawValue)).", valueName: "name"))
   var schedule: LearningRateDecay?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "AdamW's decay of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The largest gradient norm, 0 for any (default: \(standard.gradientClip)).", valueName: "x"))
   var gradientClip: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Decides fresh weights and the order of text (default: \(standard.seed)).", valueName: "n"))
   var seed: UInt64?
-  @Option(help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
   var evaluateEvery: Int?
-  @Option(help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Steps between checkpoints (default: \(standardCheckpointEvery)); a run that is killed loses at most these.",
       valueName: "n"))
   var checkpointEvery: Int?
-  @Option(help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
   @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
   var weights: WeightType?
-  @Option(help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
   var threads: Int?
 
   /// The recipe to read: a run that is continued brings its own.
