@@ -9,12 +9,17 @@ import Synchronization
 final class WorkerPool: Sendable {
   /// What the threads share; outlives the pool until the last thread has left.
   ///
-  /// `@unchecked Sendable`: `body` and `taskCount` are written only under `turn` by the one caller whose job it is,
-  /// before `generation` is advanced (release) and after every worker has reported `finished` (acquire).
+  /// A job is open to workers between `open` and `close`. A worker that comes too late, because it slept or another
+  /// process has its core, is not waited for: the calling thread does the tasks itself.
+  ///
+  /// `@unchecked Sendable`: `body` and `taskCount` are written only while the gate is closed and nobody is inside, by the
+  /// one caller that holds the pool's `turn`; they are read only by threads inside the gate, and by that caller.
   private final class Board: @unchecked Sendable {
+    /// Twice the number of workers inside, plus 1 while a job is open.
+    let gate = Atomic<Int>(0)
+    /// Advances with each job, so that an idle worker sees that there is a new one.
     let generation = Atomic<Int>(0)
     let nextTask = Atomic<Int>(0)
-    let finished = Atomic<Int>(0)
     let isStopping = Atomic<Bool>(false)
     let sleepers = Atomic<Int>(0)
     let condition = NSCondition()
@@ -33,28 +38,59 @@ final class WorkerPool: Sendable {
     func serve(as worker: Int) {
       var seen = 0
       while true {
-        var spins = 0
-        while generation.load(ordering: .acquiring) == seen {
-          if spins < 2_000 {
-            limbeck_pause()
-            spins += 1
-          } else {
-            sleep(after: seen)
-          }
-        }
+        awaitJob(after: seen)
         seen = generation.load(ordering: .acquiring)
         if isStopping.load(ordering: .acquiring) { return }
-        work(as: worker)
-        finished.add(1, ordering: .acquiringAndReleasing)
+        if enter() {
+          work(as: worker)
+          gate.subtract(2, ordering: .acquiringAndReleasing)
+        }
       }
     }
 
-    private func sleep(after seen: Int) {
+    /// Whether a job was open, in which case this worker is now inside.
+    private func enter() -> Bool {
+      var current = gate.load(ordering: .relaxed)
+      while current & 1 == 1 {
+        let (exchanged, original) = gate.weakCompareExchange(
+          expected: current, desired: current + 2, ordering: .acquiringAndReleasing)
+        if exchanged { return true }
+        current = original
+      }
+      return false
+    }
+
+    /// Spins for some microseconds, then sleeps, until there is a job after `seen`.
+    private func awaitJob(after seen: Int) {
+      for _ in 0..<2_000 {
+        if generation.load(ordering: .acquiring) != seen { return }
+        limbeck_pause()
+      }
       condition.lock()
       sleepers.add(1, ordering: .sequentiallyConsistent)
       while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }
       sleepers.subtract(1, ordering: .sequentiallyConsistent)
       condition.unlock()
+    }
+
+    func open(tasks: Int, _ body: @escaping (_ task: Int, _ worker: Int) -> Void) {
+      self.body = body
+      taskCount = tasks
+      nextTask.store(0, ordering: .relaxed)
+      gate.add(1, ordering: .acquiringAndReleasing)
+      advance()
+    }
+
+    /// Lets no further worker in and returns when those inside have left.
+    func close() {
+      gate.subtract(1, ordering: .acquiringAndReleasing)
+      var spins = 0
+      while gate.load(ordering: .acquiring) != 0 {
+        limbeck_pause()
+        spins += 1
+        if spins > 4_000 { sched_yield() }
+      }
+      body = nil
     }
 
     func advance() {
@@ -98,19 +134,9 @@ final class WorkerPool: Sendable {
     turn.lock()
     defer { turn.unlock() }
     withoutActuallyEscaping(body) { body in
-      board.body = body
-      board.taskCount = tasks
-      board.nextTask.store(0, ordering: .relaxed)
-      board.finished.store(0, ordering: .relaxed)
-      board.advance()
+      board.open(tasks: tasks, body)
       board.work(as: 0)
-      var spins = 0
-      while board.finished.load(ordering: .acquiring) < threads - 1 {
-        limbeck_pause()
-        spins += 1
-        if spins > 4_000 { sched_yield() }
-      }
-      board.body = nil
+      board.close()
     }
   }
 }
