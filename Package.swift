@@ -68,7 +68,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore", "Checkpoints", "LanguageModels"], path: "Tests/TestSupport",
       swiftSettings: strict),
-    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "TensorCore", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -17,6 +17,14 @@ KERNEL void limbeck_exp(float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = exp_inline(x[i]);
 }
 
+KERNEL void limbeck_round_bf16(float *out, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    int32_t bits = bits_from_float(x[i]);
+    int32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & (int32_t)0xffff0000;
+    out[i] = x[i] == x[i] ? float_from_bits(rounded) : x[i];
+  }
+}
+
 KERNEL void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + exp_inline(-gate[i])) * up[i];
 }

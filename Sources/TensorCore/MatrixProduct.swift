@@ -1,59 +1,60 @@
 import COpenBLAS
 
-/// Products of row-major matrices, one piece per worker, OpenBLAS at one thread inside.
+/// Products of row-major matrices, one piece per worker, each computed by `SerialProduct`.
 ///
 /// The pieces depend on the shapes alone, so every number of threads computes the same bits.
 enum MatrixProduct {
-  /// c[M, O] = β·c + x[M, I] · wᵀ, w[O, I]. One row is a matrix–vector product.
+  /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`. One row is a matrix–vector product, in float32.
   static func timesTransposed(
     _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-    rows: Int, inputs: Int, outputs: Int, beta: Float, on device: Device
+    rows: Int, inputs: Int, outputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
   ) {
     if rows == 1 {
       device.parallelRanges(outputs, grain: outputsPerPiece(inputs: inputs)) { range in
         cblas_sgemv(
           CblasRowMajor, CblasNoTrans, blasint(range.count), blasint(inputs), 1, w + range.lowerBound * inputs,
-          blasint(inputs), x, 1, beta, c + range.lowerBound, 1)
+          blasint(inputs), x, 1, adds ? 1 : 0, c + range.lowerBound, 1)
       }
       return
     }
-    let grid = Grid(rows: rows, columns: outputs, work: inputs)
-    device.parallel(grid.count) { piece, _ in
-      let (m, n) = grid[piece]
-      cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, CblasTrans, blasint(m.count), blasint(n.count), blasint(inputs), 1,
-        x + m.lowerBound * inputs, blasint(inputs), w + n.lowerBound * inputs, blasint(inputs), beta,
-        c + m.lowerBound * outputs + n.lowerBound, blasint(outputs))
-    }
+    multiply(
+      into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w, stride: inputs).transposed, m: rows,
+      n: outputs, k: inputs, precision, on: device)
   }
 
-  /// c[M, I] = β·c + d[M, O] · w, w[O, I].
+  /// c[M, I] = d[M, O] · w, w[O, I], or += where `adds`.
   static func times(
     _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-    rows: Int, outputs: Int, inputs: Int, beta: Float, on device: Device
+    rows: Int, outputs: Int, inputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
   ) {
-    let grid = Grid(rows: rows, columns: inputs, work: outputs)
-    device.parallel(grid.count) { piece, _ in
-      let (m, n) = grid[piece]
-      cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(m.count), blasint(n.count), blasint(outputs), 1,
-        d + m.lowerBound * outputs, blasint(outputs), w + n.lowerBound, blasint(inputs), beta,
-        c + m.lowerBound * inputs + n.lowerBound, blasint(inputs))
-    }
+    multiply(
+      into: c, adds: adds, MatrixView(d, stride: outputs), MatrixView(w, stride: inputs), m: rows, n: inputs,
+      k: outputs, precision, on: device)
   }
 
   /// c[O, I] += dᵀ · x, d[M, O], x[M, I].
   static func addTransposedTimes(
     _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-    rows: Int, outputs: Int, inputs: Int, on device: Device
+    rows: Int, outputs: Int, inputs: Int, precision: ProductPrecision, on device: Device
   ) {
-    let grid = Grid(rows: outputs, columns: inputs, work: rows)
-    device.parallel(grid.count) { piece, _ in
-      let (m, n) = grid[piece]
-      cblas_sgemm(
-        CblasRowMajor, CblasTrans, CblasNoTrans, blasint(m.count), blasint(n.count), blasint(rows), 1,
-        d + m.lowerBound, blasint(outputs), x + n.lowerBound, blasint(inputs), 1,
-        c + m.lowerBound * inputs + n.lowerBound, blasint(inputs))
+    multiply(
+      into: c, adds: true, MatrixView(d, stride: outputs).transposed, MatrixView(x, stride: inputs), m: outputs,
+      n: inputs, k: rows, precision, on: device)
+  }
+
+  /// c[m, n] = a · b, or +=, with rows of c one after another.
+  private static func multiply(
+    into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
+    _ precision: ProductPrecision, on device: Device
+  ) {
+    let grid = Grid(rows: m, columns: n, work: k)
+    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    device.parallel(grid.count) { piece, worker in
+      let (rows, columns) = grid[piece]
+      SerialProduct.multiply(
+        into: c + rows.lowerBound * n + columns.lowerBound, stride: n, adds: adds, a.from(row: rows.lowerBound),
+        b.from(column: columns.lowerBound), m: rows.count, n: columns.count, k: k, precision: precision,
+        scratch: scratch[worker])
     }
   }
 
@@ -107,4 +108,19 @@ enum MatrixProduct {
       return (r..<min(rows, r + rowGrain), c..<min(columns, c + columnGrain))
     }
   }
+}
+
+/// Memory with unspecified contents for each worker of a device.
+struct WorkerScratch {
+  private let memory: Tensor
+  private let count: Int
+
+  /// `count` floats for each worker.
+  init(_ count: Int, on device: Device) {
+    self.count = count
+    memory = Tensor(uninitialized: [device.threads, count], on: device)
+  }
+
+  /// The memory of one worker; valid while this value lives.
+  subscript(worker: Int) -> UnsafeMutablePointer<Float> { memory.pointer + worker * count }
 }

@@ -1,21 +1,23 @@
-import COpenBLAS
-
 /// Hidden states [N, C] and the head [V, C] that projects them onto the vocabulary.
 public struct VocabularyProjection {
   /// The final hidden states [N, C].
   public let hidden: Tensor
   /// The output matrix [V, C].
   public let head: Tensor
+  /// What hidden states, head and gradients are rounded to before they are multiplied.
+  public let precision: ProductPrecision
 
   /// - Parameters:
   ///   - hidden: final hidden states [N, C].
   ///   - head: output matrix [V, C].
-  public init(hidden: Tensor, head: Tensor) {
+  ///   - precision: what they are rounded to before they are multiplied; float32 by default.
+  public init(hidden: Tensor, head: Tensor, precision: ProductPrecision = .float32) {
     precondition(
       head.shape.count == 2 && head.shape[1] == hidden.columns, "hidden \(hidden.shape) does not fit head \(head.shape)"
     )
     self.hidden = hidden
     self.head = head
+    self.precision = precision
   }
 
   /// V
@@ -93,6 +95,7 @@ extension VocabularyProjection {
     let logits = Tensor(uninitialized: [block, vocabulary], on: device)
     let teacherLogits = Tensor(uninitialized: [teacher == nil ? 0 : block, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
+    let products = WorkerScratch(SerialProduct.scratchCount, on: device)
     let dHead = dHidden == nil ? nil : head.node?.accumulator()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
@@ -100,8 +103,8 @@ extension VocabularyProjection {
       nonisolated(unsafe) let results = results
       for start in stride(from: 0, to: rows.count, by: max(1, block)) {
         let count = min(block, rows.count - start)
-        Self.project(studentInput, head, start, count, into: logits)
-        if let teacherInput, let teacher { Self.project(teacherInput, teacher.head, start, count, into: teacherLogits) }
+        project(studentInput, start, count, into: logits, products)
+        if let teacherInput { teacher?.project(teacherInput, start, count, into: teacherLogits, products) }
         device.parallel(count) { row, worker in
           func line(_ tensor: Tensor, _ index: Int) -> UnsafeMutableBufferPointer<Float> {
             UnsafeMutableBufferPointer(start: tensor.pointer + index * vocabulary, count: vocabulary)
@@ -115,7 +118,7 @@ extension VocabularyProjection {
             at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
         }
         if let dHidden {
-          propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead)
+          propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead, products)
         }
       }
       initializedCount = rows.count
@@ -128,38 +131,42 @@ extension VocabularyProjection {
   }
 
   /// logits[count, V] = x[start..., C] · headᵀ
-  private static func project(_ x: Tensor, _ head: Tensor, _ start: Int, _ count: Int, into logits: Tensor) {
-    let (channels, vocabulary) = (x.columns, head.shape[0])
-    x.device.parallelRanges(vocabulary, grain: vocabularyGrain(vocabulary)) { range in
-      cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, CblasTrans, blasint(count), blasint(range.count), blasint(channels), 1,
-        x.pointer + start * channels, blasint(channels), head.pointer + range.lowerBound * channels,
-        blasint(channels), 0, logits.pointer + range.lowerBound, blasint(vocabulary))
+  private func project(_ x: Tensor, _ start: Int, _ count: Int, into logits: Tensor, _ scratch: WorkerScratch) {
+    let (channels, vocabulary) = (x.columns, vocabularySize)
+    let grain = Self.vocabularyGrain(vocabulary)
+    let (rows, head) = (MatrixView(x.pointer, stride: channels), MatrixView(head.pointer, stride: channels).transposed)
+    x.device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
+      let first = piece * grain
+      SerialProduct.multiply(
+        into: logits.pointer + first, stride: vocabulary, adds: false, rows.from(row: start),
+        head.from(column: first), m: count, n: min(grain, vocabulary - first), k: channels, precision: precision,
+        scratch: scratch[worker])
     }
   }
 
   /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x.
   private func propagate(
     _ dLogits: Tensor, _ start: Int, _ count: Int, input: Tensor, dHidden: Tensor,
-    dHead: UnsafeMutablePointer<Float>?
+    dHead: UnsafeMutablePointer<Float>?, _ scratch: WorkerScratch
   ) {
     let (channels, vocabulary) = (input.columns, vocabularySize)
     let rowPieces = (count + Self.rowGrain - 1) / Self.rowGrain
     let grain = Self.vocabularyGrain(vocabulary)
     let headPieces = dHead == nil ? 0 : (vocabulary + grain - 1) / grain
-    hidden.device.parallel(rowPieces + headPieces) { piece, _ in
+    let gradient = MatrixView(dLogits.pointer, stride: vocabulary)
+    hidden.device.parallel(rowPieces + headPieces) { piece, worker in
       if piece < rowPieces {
         let first = piece * Self.rowGrain
-        cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(min(Self.rowGrain, count - first)), blasint(channels),
-          blasint(vocabulary), 1, dLogits.pointer + first * vocabulary, blasint(vocabulary), head.pointer,
-          blasint(channels), 0, dHidden.pointer + (start + first) * channels, blasint(channels))
+        SerialProduct.multiply(
+          into: dHidden.pointer + (start + first) * channels, stride: channels, adds: false, gradient.from(row: first),
+          MatrixView(head.pointer, stride: channels), m: min(Self.rowGrain, count - first), n: channels,
+          k: vocabulary, precision: precision, scratch: scratch[worker])
       } else if let dHead {
         let first = (piece - rowPieces) * grain
-        cblas_sgemm(
-          CblasRowMajor, CblasTrans, CblasNoTrans, blasint(min(grain, vocabulary - first)),
-          blasint(channels), blasint(count), 1, dLogits.pointer + first, blasint(vocabulary),
-          input.pointer + start * channels, blasint(channels), 1, dHead + first * channels, blasint(channels))
+        SerialProduct.multiply(
+          into: dHead + first * channels, stride: channels, adds: true, gradient.from(column: first).transposed,
+          MatrixView(input.pointer, stride: channels).from(row: start), m: min(grain, vocabulary - first),
+          n: channels, k: count, precision: precision, scratch: scratch[worker])
       }
     }
   }

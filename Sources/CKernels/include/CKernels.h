@@ -21,6 +21,8 @@ void limbeck_accumulate(float *y, const float *x, float alpha, size_t n);
 void limbeck_scale(float *x, float alpha, size_t n);
 /// x[i] ← exp(x[i]), at most 1.1 ulp from the true value; exp(−∞) = 0, NaN stays NaN
 void limbeck_exp(float *x, size_t n);
+/// out[i] = x[i] rounded to bfloat16, to nearest even; NaN stays NaN
+void limbeck_round_bf16(float *out, const float *x, size_t n);
 /// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
 void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu, added to d_gate and d_up.
@@ -105,6 +107,25 @@ void limbeck_adamw(float *weight, float *first_moment, float *second_moment, con
 
 /// The pause instruction of a spin loop.
 void limbeck_pause(void);
+
+// ---- Matrix products (MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
+
+/// Bytes of scratch memory, aligned to 64, that a product needs.
+enum { LIMBECK_PRODUCT_SCRATCH = 4 * 512 * (48 + 256) };
+/// Whether this CPU can run limbeck_product_f32.
+int limbeck_has_product_f32(void);
+/// Whether this CPU can run limbeck_product_bf16.
+int limbeck_has_product_bf16(void);
+/// c[m, n] = a·b, or += where accumulate ≠ 0, over `depth` steps of the shared dimension, on the calling thread.
+/// a's element of row r at step k is a[r·a_row + k·a_step], b's of column j b[k·b_step + j·b_column]; one stride of each is
+/// 1. c's rows lie c_row apart. `depth` is at least 1.
+void limbeck_product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+                         const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
+                         void *scratch);
+/// The same of a and b rounded to bfloat16 (nearest, ties to even), with sums in float32 of pairs of products.
+void limbeck_product_bf16(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+                          const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
+                          void *scratch);
 
 #ifdef __cplusplus
 }

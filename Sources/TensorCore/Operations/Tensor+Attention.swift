@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 
 /// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists.
 private let queryBlock = 64
@@ -18,7 +17,7 @@ struct CausalAttention {
   var scale: Float { 1 / Float(headSize).squareRoot() }
 
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
-  func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys }
+  func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys + SerialProduct.scratchCount }
 
   /// One key-value head and the query heads that share it. `logSums` [H, rows] receives each row's log-sum-exp for the
   /// backward; without it a single query takes a kernel of its own.
@@ -27,6 +26,7 @@ struct CausalAttention {
     value: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?,
     scratch: UnsafeMutablePointer<Float>
   ) {
+    let productScratch = scratch + 2 * queryBlock * (offset + rows)
     let keyHead = key + keyValueHead * headSize
     let valueHead = value + keyValueHead * headSize
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
@@ -39,7 +39,7 @@ struct CausalAttention {
       for start in stride(from: 0, to: rows, by: queryBlock) {
         let block = min(queryBlock, rows - start)
         let width = offset + start + block
-        scores(scratch, query + start * queryStride + head * headSize, keyHead, block, width)
+        scores(scratch, query + start * queryStride + head * headSize, keyHead, block, width, productScratch)
         for row in 0..<block {
           let visible = offset + start + row + 1
           let line = scratch + row * width
@@ -47,10 +47,10 @@ struct CausalAttention {
           (line + visible).update(repeating: 0, count: width - visible)
           logSums?[head * rows + start + row] = logSum
         }
-        cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(block), blasint(headSize), blasint(width), 1, scratch,
-          blasint(width), valueHead, blasint(keyStride), 0, out + start * queryStride + head * headSize,
-          blasint(queryStride))
+        SerialProduct.multiply(
+          into: out + start * queryStride + head * headSize, stride: queryStride, adds: false,
+          MatrixView(scratch, stride: width), MatrixView(valueHead, stride: keyStride), m: block, n: headSize, k: width,
+          scratch: productScratch)
       }
     }
   }
@@ -64,15 +64,16 @@ struct CausalAttention {
   ) {
     let shared = keyValueHead * headSize
     let dScores = scratch + queryBlock * rows
+    let productScratch = dScores + queryBlock * rows
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
       for start in stride(from: 0, to: rows, by: queryBlock) {
         let block = min(queryBlock, rows - start)
         let width = start + block
         let offset = start * queryStride + head * headSize
         // in the forward pass: P = softmax(scale · Q·Kᵀ); the scores are computed again rather than kept
-        scores(scratch, query + offset, key + shared, block, width)
+        scores(scratch, query + offset, key + shared, block, width, productScratch)
         // in the forward pass: O = P·V, so d P = d O · Vᵀ and d V += Pᵀ · d O
-        scores(dScores, dOut + offset, value + shared, block, width)
+        scores(dScores, dOut + offset, value + shared, block, width, productScratch)
         for row in 0..<block {
           let visible = start + row + 1
           let (line, dLine) = (scratch + row * width, dScores + row * width)
@@ -83,32 +84,34 @@ struct CausalAttention {
           (line + visible).update(repeating: 0, count: width - visible)
           (dLine + visible).update(repeating: 0, count: width - visible)
         }
-        addTransposed(dValue + shared, scratch, dOut + offset, block, width)
+        addTransposed(dValue + shared, scratch, dOut + offset, block, width, productScratch)
         // in the forward pass: S = Q·Kᵀ, so d Q = d S · K and d K += d Sᵀ · Q
-        cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(block), blasint(headSize), blasint(width), 1, dScores,
-          blasint(width), key + shared, blasint(keyStride), 1, dQuery + offset, blasint(queryStride))
-        addTransposed(dKey + shared, dScores, query + offset, block, width)
+        SerialProduct.multiply(
+          into: dQuery + offset, stride: queryStride, adds: true, MatrixView(dScores, stride: width),
+          MatrixView(key + shared, stride: keyStride), m: block, n: headSize, k: width, scratch: productScratch)
+        addTransposed(dKey + shared, dScores, query + offset, block, width, productScratch)
       }
     }
   }
 
   /// s[block, width] = a[block, D] · b[width, D]ᵀ, a strided as queries, b as keys.
   private func scores(
-    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ block: Int, _ width: Int
+    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ block: Int,
+    _ width: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(block), blasint(width), blasint(headSize), 1, a,
-      blasint(queryStride), b, blasint(keyStride), 0, s, blasint(width))
+    SerialProduct.multiply(
+      into: s, stride: width, adds: false, MatrixView(a, stride: queryStride),
+      MatrixView(b, stride: keyStride).transposed, m: block, n: width, k: headSize, scratch: scratch)
   }
 
   /// c[width, D] += s[block, width]ᵀ · a[block, D], c strided as keys, a as queries.
   private func addTransposed(
-    _ c: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int, _ width: Int
+    _ c: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int,
+    _ width: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    cblas_sgemm(
-      CblasRowMajor, CblasTrans, CblasNoTrans, blasint(width), blasint(headSize), blasint(block), 1, s, blasint(width),
-      a, blasint(queryStride), 1, c, blasint(keyStride))
+    SerialProduct.multiply(
+      into: c, stride: keyStride, adds: true, MatrixView(s, stride: width).transposed,
+      MatrixView(a, stride: queryStride), m: width, n: headSize, k: block, scratch: scratch)
   }
 }
 

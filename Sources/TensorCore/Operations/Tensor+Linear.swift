@@ -2,7 +2,9 @@ import CKernels
 
 extension Tensor {
   /// self [N, I] · weightᵀ + bias → [N, O], weight [O, I], bias [O].
-  public func linear(_ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+  ///
+  /// The factors of this product, and of the two of its gradients, are rounded to `precision` first.
+  public func linear(_ weight: Tensor, bias: Tensor? = nil, precision: ProductPrecision = .float32) -> Tensor {
     precondition(
       weight.shape.count == 2 && weight.shape[1] == columns, "linear: \(shape) does not fit weight \(weight.shape)")
     let (rows, inputs, outputs) = (rows, columns, weight.shape[0])
@@ -12,20 +14,21 @@ extension Tensor {
       for row in 0..<rows { (out.pointer + row * outputs).update(from: bias.pointer, count: outputs) }
     }
     MatrixProduct.timesTransposed(
-      out.pointer, pointer, weight.pointer, rows: rows, inputs: inputs, outputs: outputs, beta: bias == nil ? 0 : 1,
-      on: device)
+      out.pointer, pointer, weight.pointer, rows: rows, inputs: inputs, outputs: outputs, adds: bias != nil,
+      precision: precision, on: device)
     return out.recorded(from: [self, weight, bias]) { [device, detached, weight] gradient, nodes in
       if let node = nodes[0] {
         // in the forward pass: out = x · Wᵀ, so d x = d out · W
         let (dx, beta) = node.destination()
         MatrixProduct.times(
-          dx, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs, beta: beta, on: device)
+          dx, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs,
+          adds: beta != 0, precision: precision, on: device)
       }
       if let node = nodes[1] {
         // and d W = d outᵀ · x
         MatrixProduct.addTransposedTimes(
           node.accumulator(), gradient.pointer, detached.pointer, rows: rows, outputs: outputs, inputs: inputs,
-          on: device)
+          precision: precision, on: device)
       }
       if let node = nodes[2] {
         let dBias = node.accumulator()

@@ -1,0 +1,73 @@
+// What the matrix products share: tile sizes, masks, and the transposition of a register block.
+#pragma once
+#include "CKernels.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <immintrin.h>
+#include <string.h>
+
+#define AVX512 __attribute__((target("arch=x86-64-v4")))
+#define AVX512_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
+#define TILE_INLINE static inline __attribute__((always_inline))
+
+enum {
+  LANES = 16,
+  TILE_ROWS = 8,
+  TILE_VECTORS = 3,
+  TILE_COLUMNS = TILE_VECTORS * LANES,
+  // Words of the shared dimension at a time: a panel of b, 48 columns wide, then stays in the second-level cache.
+  DEPTH = 512,
+  // Rows of a that are packed at a time.
+  PACKED_ROWS = 256,
+  PANEL_WORDS = DEPTH * TILE_COLUMNS,
+};
+
+// 32 bits: a float, or a pair of bfloat16 that are neighbours in the shared dimension.
+typedef uint32_t __attribute__((may_alias)) word;
+
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// The first `count` of 16 lanes.
+AVX512 TILE_INLINE __mmask16 lanes(size_t count) {
+  return count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+// 16 × 16 words: row i of the result is column i of what was there.
+AVX512 TILE_INLINE void transpose(__m512i r[LANES]) {
+  __m512i t[LANES];
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+    r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+    r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+  }
+  // r[4·i + j] has, in its 128-bit lane l, column 4·l + j of rows 4·i to 4·i + 3
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    t[j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x88);
+    t[4 + j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xdd);
+    t[8 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x88);
+    t[12 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xdd);
+  }
+#pragma unroll
+  for (int j = 0; j < 4; j++) {
+    r[j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0x88);
+    r[8 + j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0xdd);
+    r[4 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0x88);
+    r[12 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0xdd);
+  }
+}
+
+// The words of the shared dimension that are worked on at a time: as equal parts as whole vectors allow.
+static inline size_t depth_step(size_t depth) {
+  size_t parts = (depth + DEPTH - 1) / DEPTH;
+  return parts <= 1 ? depth : ((depth + parts - 1) / parts + LANES - 1) / LANES * LANES;
+}
+
+#endif

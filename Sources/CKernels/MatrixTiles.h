@@ -1,0 +1,83 @@
+// Register tiles of matrix products, included once per precision with these defined:
+//   TARGET               the function attribute that allows the instructions
+//   MULTIPLY_ADD(c, a, b)  c + a·b on vectors of 16 words
+// A word has 32 bits: one float, or a pair of bfloat16 that are neighbours in the shared dimension.
+//
+// 8 rows × 48 columns of the result stay in 24 registers while the shared dimension runs by; each step loads three
+// vectors of b and broadcasts one word of a per row (Goto & van de Geijn 2008; the register scheme of BLIS).
+#include "MatrixPacking.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+// c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
+// b[k·b_step + j]. `mask` has the columns of the last of `vectors`.
+TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, size_t c_row, int accumulate,
+                             const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
+                             size_t depth) {
+  __m512 sums[TILE_ROWS][TILE_VECTORS];
+#pragma unroll
+  for (int r = 0; r < rows; r++) {
+#pragma unroll
+    for (int j = 0; j < vectors; j++) {
+      __mmask16 m = j == vectors - 1 ? mask : (__mmask16)0xffff;
+      sums[r][j] = accumulate ? _mm512_maskz_loadu_ps(m, c + r * c_row + j * LANES) : _mm512_setzero_ps();
+    }
+  }
+  for (size_t k = 0; k < depth; k++) {
+    __m512i words[TILE_VECTORS];
+#pragma unroll
+    for (int j = 0; j < vectors; j++) {
+      __mmask16 m = j == vectors - 1 ? mask : (__mmask16)0xffff;
+      words[j] = _mm512_maskz_loadu_epi32(m, b + k * b_step + j * LANES);
+    }
+#pragma unroll
+    for (int r = 0; r < rows; r++) {
+      __m512i word = _mm512_set1_epi32((int)a[r * a_row + k * a_step]);
+#pragma unroll
+      for (int j = 0; j < vectors; j++) sums[r][j] = MULTIPLY_ADD(sums[r][j], word, words[j]);
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < rows; r++) {
+#pragma unroll
+    for (int j = 0; j < vectors; j++) {
+      __mmask16 m = j == vectors - 1 ? mask : (__mmask16)0xffff;
+      _mm512_mask_storeu_ps(c + r * c_row + j * LANES, m, sums[r][j]);
+    }
+  }
+}
+
+// A tile of any number of rows up to 8 and of columns up to 48.
+TARGET static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate, const word *a,
+                             size_t a_row, size_t a_step, const word *b, size_t b_step, size_t depth) {
+  size_t vectors = (columns + LANES - 1) / LANES;
+  __mmask16 mask = lanes(columns - (vectors - 1) * LANES);
+#define EDGE(ROWS, VECTORS)                                                                              \
+  case VECTORS * 16 + ROWS:                                                                              \
+    tile(ROWS, VECTORS, mask, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);                 \
+    break;
+#define EDGES(VECTORS)                                                                                   \
+  EDGE(1, VECTORS) EDGE(2, VECTORS) EDGE(3, VECTORS) EDGE(4, VECTORS) EDGE(5, VECTORS) EDGE(6, VECTORS)  \
+  EDGE(7, VECTORS) EDGE(8, VECTORS)
+  switch (vectors * 16 + rows) { EDGES(1) EDGES(2) EDGES(3) }
+#undef EDGES
+#undef EDGE
+}
+
+// All rows of a by up to 48 columns of b. Each 8 rows of a begin `a_tile` words after the last.
+TARGET static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
+                         size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns, size_t depth) {
+  const __mmask16 all = 0xffff;
+  for (size_t row = 0; row < rows; row += TILE_ROWS, a += a_tile, c += TILE_ROWS * c_row) {
+    size_t height = smaller(TILE_ROWS, rows - row);
+    if (height < TILE_ROWS || columns < TILE_COLUMNS) {
+      edge_tile(height, columns, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);
+    } else if (a_step == 1) {
+      tile(TILE_ROWS, TILE_VECTORS, all, c, c_row, accumulate, a, a_row, 1, b, b_step, depth);
+    } else {
+      tile(TILE_ROWS, TILE_VECTORS, all, c, c_row, accumulate, a, 1, a_step, b, b_step, depth);
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,115 @@
+import CKernels
+import COpenBLAS
+
+/// What the factors of a matrix product are rounded to; sums are always float32.
+public enum ProductPrecision: String, Sendable, Codable, CaseIterable {
+  /// Nothing is rounded.
+  case float32
+  /// Both factors are rounded to bfloat16, 8 significant bits, to nearest even: about twice the speed where the CPU has
+  /// the instructions (AVX512_BF16), the same results but slower elsewhere.
+  case bfloat16 = "bf16"
+
+  /// Whether this CPU multiplies in this precision faster than in any more exact one.
+  public var isFast: Bool {
+    switch self {
+    case .float32: true
+    case .bfloat16: limbeck_has_product_bf16() != 0
+    }
+  }
+}
+
+/// A matrix in memory, perhaps transposed: element (i, j) lies at `pointer[i·rowStride + j·columnStride]`, and one of the
+/// strides is 1.
+struct MatrixView {
+  let pointer: UnsafePointer<Float>
+  let rowStride: Int
+  let columnStride: Int
+
+  /// A row-major matrix whose rows lie `stride` apart.
+  init(_ pointer: UnsafePointer<Float>, stride: Int) {
+    self.init(pointer: pointer, rowStride: stride, columnStride: 1)
+  }
+
+  private init(pointer: UnsafePointer<Float>, rowStride: Int, columnStride: Int) {
+    self.pointer = pointer
+    self.rowStride = rowStride
+    self.columnStride = columnStride
+  }
+
+  var transposed: MatrixView { MatrixView(pointer: pointer, rowStride: columnStride, columnStride: rowStride) }
+
+  /// The part that begins at the given row and column.
+  func from(row: Int = 0, column: Int = 0) -> MatrixView {
+    MatrixView(
+      pointer: pointer + row * rowStride + column * columnStride, rowStride: rowStride, columnStride: columnStride)
+  }
+}
+
+/// Products of matrices on the calling thread: the project's own kernels on CPUs with AVX-512, OpenBLAS elsewhere.
+///
+/// Every piece of every larger product ends here. The kernels read operands where they are, pack what must be
+/// transposed into `scratch` panel by panel, and write the result once; OpenBLAS packs all of both operands, which costs
+/// a fifth of the time where one of the three sizes is small, as it is in language models.
+enum SerialProduct {
+  /// Floats of scratch memory that one worker needs.
+  static var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
+
+  private static let hasFloat32 = limbeck_has_product_f32() != 0
+  private static let hasBFloat16 = limbeck_has_product_bf16() != 0
+
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
+  static func multiply(
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
+    k: Int, precision: ProductPrecision = .float32, scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch precision {
+    case .float32 where hasFloat32:
+      limbeck_product_f32(
+        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
+        k, scratch)
+    case .float32:
+      multiplyWithBLAS(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
+    case .bfloat16 where hasBFloat16:
+      limbeck_product_bf16(
+        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
+        k, scratch)
+    case .bfloat16:
+      let (left, right) = (RoundedMatrix(a, rows: m, columns: k), RoundedMatrix(b, rows: k, columns: n))
+      multiply(into: c, stride: stride, adds: adds, left.view, right.view, m: m, n: n, k: k, scratch: scratch)
+      withExtendedLifetime((left, right)) {}
+    }
+  }
+
+  /// As `multiply` in float32, by OpenBLAS.
+  static func multiplyWithBLAS(
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
+    k: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, a.columnStride == 1 ? CblasNoTrans : CblasTrans, b.columnStride == 1 ? CblasNoTrans : CblasTrans,
+      blasint(m), blasint(n), blasint(k), 1, a.pointer, blasint(max(a.rowStride, a.columnStride)), b.pointer,
+      blasint(max(b.rowStride, b.columnStride)), adds ? 1 : 0, c, blasint(stride))
+  }
+}
+
+/// A copy of a matrix, rounded to bfloat16: what a CPU without the instructions multiplies.
+///
+/// Invariant: `copy` has rows · columns elements, row-major if the original is, and lives as long as this object.
+private final class RoundedMatrix {
+  private let copy: UnsafeMutablePointer<Float>
+  let view: MatrixView
+
+  init(_ matrix: MatrixView, rows: Int, columns: Int) {
+    copy = .allocate(capacity: rows * columns)
+    let isTransposed = matrix.columnStride != 1
+    let (lines, length) = isTransposed ? (columns, rows) : (rows, columns)
+    for line in 0..<lines {
+      limbeck_round_bf16(
+        copy + line * length, matrix.pointer + line * max(matrix.rowStride, matrix.columnStride), length)
+    }
+    let straight = MatrixView(copy, stride: length)
+    view = isTransposed ? straight.transposed : straight
+  }
+
+  deinit { copy.deallocate() }
+}

@@ -1,0 +1,124 @@
+import CKernels
+import Foundation
+import Testing
+
+@testable import TensorCore
+
+/// Products of matrices against sums in Double, with neighbours that must stay as they are.
+@Suite struct SerialProductTests {
+  struct Shape: CustomStringConvertible {
+    let m: Int
+    let n: Int
+    let k: Int
+    let isLeftTransposed: Bool
+    let isRightTransposed: Bool
+    let adds: Bool
+    var description: String {
+      "[\(m), \(k)]\(isLeftTransposed ? "ᵀ" : "") · [\(k), \(n)]\(isRightTransposed ? "ᵀ" : "")\(adds ? ", added" : "")"
+    }
+  }
+
+  /// Every edge of tiles (8 × 48), vectors (16), panels (512) and packed blocks (256).
+  static let shapes: [Shape] = {
+    let sizes = [
+      (1, 1, 1), (1, 48, 7), (2, 17, 2), (5, 100, 33), (7, 47, 3), (8, 48, 16), (9, 49, 17), (16, 31, 64),
+      (33, 96, 144),
+      (47, 50, 511), (48, 16, 513), (49, 15, 1025), (60, 143, 31), (256, 48, 12), (300, 20, 1_100), (513, 3, 5),
+    ]
+    return sizes.enumerated().flatMap { index, size in
+      (0..<4).map {
+        Shape(
+          m: size.0, n: size.1, k: size.2, isLeftTransposed: $0 & 1 == 1, isRightTransposed: $0 & 2 == 2,
+          adds: (index + $0) % 3 == 0)
+      }
+    }
+  }()
+
+  @Test(arguments: shapes, ProductPrecision.allCases) func productsAreThoseOfDouble(
+    shape: Shape, precision: ProductPrecision
+  ) {
+    check(shape, roundedTo: precision) { c, stride, a, b, scratch in
+      SerialProduct.multiply(
+        into: c, stride: stride, adds: shape.adds, a, b, m: shape.m, n: shape.n, k: shape.k, precision: precision,
+        scratch: scratch)
+    }
+  }
+
+  /// What CPUs without AVX-512 compute with.
+  @Test(arguments: shapes) func productsOfBLASAreThoseOfDouble(shape: Shape) {
+    check(shape, roundedTo: .float32) { c, stride, a, b, _ in
+      SerialProduct.multiplyWithBLAS(
+        into: c, stride: stride, adds: shape.adds, a, b, m: shape.m, n: shape.n, k: shape.k)
+    }
+  }
+
+  @Test func roundingIsToNearestEven() {
+    let one: Float = 1
+    let half = Float(sign: .plus, exponent: -8, significand: 1)
+    let values: [Float] = [
+      one, one + half, one + 3 * half, (one + half).nextUp, -one - half, 0, -0.0, .infinity, -.infinity, .nan,
+    ]
+    let expected: [Float] = [
+      one, one, one + 4 * half, one + 2 * half, -one, 0, -0.0, .infinity, -.infinity, .nan,
+    ]
+    var rounded = [Float](repeating: 9, count: values.count)
+    limbeck_round_bf16(&rounded, values, values.count)
+    for (found, wanted) in zip(rounded, expected) {
+      #expect(found.bitPattern == wanted.bitPattern || (found.isNaN && wanted.isNaN))
+    }
+  }
+
+  private func check(
+    _ shape: Shape, roundedTo precision: ProductPrecision,
+    _ multiply: (
+      _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ a: MatrixView, _ b: MatrixView,
+      _ scratch: UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    let (m, n, k) = (shape.m, shape.n, shape.k)
+    var generator = SeededGenerator(seed: UInt64(m * 1_000_003 + n * 1_009 + k))
+    let device = Device(threads: 1)
+    // rows of every operand have padding behind them that is NaN, so that reading it shows
+    func operand(_ rows: Int, _ columns: Int, transposed: Bool) -> (values: Tensor, view: MatrixView) {
+      let (lines, length) = transposed ? (columns, rows) : (rows, columns)
+      let tensor = Tensor(uninitialized: [lines, length + 3], on: device)
+      tensor.withMutableSpan { span in
+        for i in span.indices { span[i] = i % (length + 3) < length ? Float(generator.nextNormal()) : .nan }
+      }
+      let straight = MatrixView(tensor.pointer, stride: length + 3)
+      return (tensor, transposed ? straight.transposed : straight)
+    }
+    let (aValues, a) = operand(m, k, transposed: shape.isLeftTransposed)
+    let (bValues, b) = operand(k, n, transposed: shape.isRightTransposed)
+    let c = Tensor(uninitialized: [m, n + 5], on: device)
+    c.withMutableSpan { span in for i in span.indices { span[i] = Float(i % 17) / 8 } }
+    let before = c.array()
+    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    multiply(c.pointer, n + 5, a, b, scratch[0])
+
+    func rounded(_ x: Float) -> Double {
+      guard precision == .bfloat16 else { return Double(x) }
+      return Double(Float(bitPattern: (x.bitPattern + 0x7fff + (x.bitPattern >> 16 & 1)) & 0xffff_0000))
+    }
+    var worst = 0.0
+    for i in 0..<m {
+      for j in 0..<n {
+        var sum = shape.adds ? Double(before[i * (n + 5) + j]) : 0
+        var size = abs(sum)
+        for step in 0..<k {
+          let product =
+            rounded(a.pointer[i * a.rowStride + step * a.columnStride])
+            * rounded(b.pointer[step * b.rowStride + j * b.columnStride])
+          sum += product
+          size += abs(product)
+        }
+        let difference = abs(Double(c.pointer[i * (n + 5) + j]) - sum) / max(size, 1e-30)
+        worst = difference.isNaN ? .infinity : max(worst, difference)
+      }
+      for j in n..<n + 5 { #expect(c.pointer[i * (n + 5) + j] == before[i * (n + 5) + j], "written behind a row") }
+    }
+    // each of k roundings of a partial sum is at most half a unit in the last place of Σ|a·b|
+    #expect(worst < 6e-8 * Double(min(k, 16) + 4), "\(shape) in \(precision)")
+    withExtendedLifetime((aValues, bValues, c)) {}
+  }
+}
