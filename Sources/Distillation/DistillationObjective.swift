@@ -11,6 +11,7 @@ public struct DistillationObjective: Sendable {
   public let temperature: Float
   /// λ, the weight of the cross-entropy.
   public let hardLabelWeight: Float
+  private let isForwardKL: Bool
 
   /// - Parameters:
   ///   - divergence: how far the student's distribution is from the teacher's.
@@ -22,6 +23,7 @@ public struct DistillationObjective: Sendable {
     self.divergence = divergence
     self.temperature = temperature
     self.hardLabelWeight = hardLabelWeight
+    isForwardKL = Self.isForwardKL(divergence)
   }
 
   /// The objective's terms at one token, in nats.
@@ -47,6 +49,9 @@ public struct DistillationObjective: Sendable {
     label: Int, student: inout MutableSpan<Float>, teacher: inout MutableSpan<Float>,
     scratch: inout MutableSpan<Float>, scale: Float?
   ) -> Terms {
+    if isForwardKL {
+      return evaluateForwardKL(label: label, student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
+    }
     let maximum = RowKernels.maximum(student.span)
     let logSum = RowKernels.logSum(student.span, maximum: maximum, temperature: 1)
     let crossEntropy = Double(logSum) - Double(student[label] - maximum)
@@ -67,9 +72,14 @@ public struct DistillationObjective: Sendable {
         temperature: temperature, hardShift: temperature * softLogSum - logSum)
       student[label] -= scale * hardLabelWeight
     }
-    let (hard, soft) = (Double(hardLabelWeight), Double(temperature) * Double(temperature) * distance)
+    return terms(crossEntropy: crossEntropy, divergence: distance)
+  }
+
+  /// The weighted sum of both terms.
+  func terms(crossEntropy: Double, divergence: Double) -> Terms {
+    let (hard, soft) = (Double(hardLabelWeight), Double(temperature) * Double(temperature) * divergence)
     // a weight of 0 leaves a term out, even an infinite one
     let total = (hard > 0 ? hard * crossEntropy : 0) + (hard < 1 ? (1 - hard) * soft : 0)
-    return Terms(total: total, crossEntropy: crossEntropy, divergence: distance)
+    return Terms(total: total, crossEntropy: crossEntropy, divergence: divergence)
   }
 }

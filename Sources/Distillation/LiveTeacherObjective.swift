@@ -43,10 +43,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   ) -> (student: VocabularyProjection, teacher: VocabularyProjection) {
     let teacherHidden = teacher.hiddenStates(batch.ids, batchSize: batch.batchSize)
     let studentHidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    return (
-      VocabularyProjection(hidden: studentHidden, head: student.head),
-      VocabularyProjection(hidden: teacherHidden, head: teacher.head)
-    )
+    return (student.projection(of: studentHidden), teacher.projection(of: teacherHidden))
   }
 
   private func body(

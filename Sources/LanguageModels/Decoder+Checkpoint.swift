@@ -10,19 +10,22 @@ extension Decoder {
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - trainable: whether the weights get gradients.
+  ///   - precision: what the factors of products with weights are rounded to.
   ///   - device: where it computes.
   /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
   public convenience init(
-    contentsOf folder: URL, trainable: Bool = false, device: Device = .shared
+    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(CheckpointError) {
-    try self.init(CheckpointFolder(contentsOf: folder), trainable: trainable, device: device)
+    try self.init(
+      CheckpointFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
   }
 
-  /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:device:)` does.
+  /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:precision:device:)` does.
   public convenience init(
-    _ checkpoint: CheckpointFolder, trainable: Bool = false, device: Device = .shared
+    _ checkpoint: CheckpointFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
+    device: Device = .shared
   ) throws(CheckpointError) {
-    self.init(declaring: checkpoint.configuration, on: device)
+    self.init(declaring: checkpoint.configuration, precision: precision, on: device)
     let shapes = parameters.parameters.map { ($0.name, $0.shape) }
     try checkpoint.requireExactly(Dictionary(uniqueKeysWithValues: shapes))
     func stored(_ parameter: Parameter) throws(CheckpointError) -> Tensor {

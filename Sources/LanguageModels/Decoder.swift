@@ -9,6 +9,8 @@ public final class Decoder {
   public let configuration: LlamaConfiguration
   /// All weights, in creation order.
   public let parameters: ParameterStore
+  /// What the factors of products with weights are rounded to; attention, norms and sums are always float32.
+  public let precision: ProductPrecision
   private let embedding: Parameter
   private let blocks: [DecoderBlock]
   private let norm: RMSNorm
@@ -16,15 +18,18 @@ public final class Decoder {
   private let rotary: RotaryEmbedding
 
   /// A decoder whose parameters are declared but have no values yet.
-  init(declaring configuration: LlamaConfiguration, on device: Device) {
+  init(declaring configuration: LlamaConfiguration, precision: ProductPrecision, on device: Device) {
     self.configuration = configuration
+    self.precision = precision
     parameters = ParameterStore(on: device)
     let deviation = Initialization.normal(standardDeviation: configuration.initializerRange)
     let (vocabulary, channels) = (configuration.vocabularySize, configuration.hiddenSize)
     let root = parameters.root
     let model = root("model")
     embedding = model("embed_tokens").parameter("weight", [vocabulary, channels], deviation, decays: false)
-    blocks = (0..<configuration.layerCount).map { DecoderBlock(configuration, in: model("layers")("\($0)")) }
+    blocks = (0..<configuration.layerCount).map {
+      DecoderBlock(configuration, precision: precision, in: model("layers")("\($0)"))
+    }
     norm = RMSNorm(channels, epsilon: configuration.normEpsilon, in: model("norm"))
     separateHead =
       configuration.tiesEmbeddings
@@ -38,9 +43,12 @@ public final class Decoder {
   /// - Parameters:
   ///   - configuration: sizes and constants.
   ///   - seed: the same seed gives the same weights.
+  ///   - precision: what the factors of products with weights are rounded to; the weights stay float32.
   ///   - device: where it computes.
-  public convenience init(configuration: LlamaConfiguration, seed: UInt64, device: Device = .shared) {
-    self.init(declaring: configuration, on: device)
+  public convenience init(
+    configuration: LlamaConfiguration, seed: UInt64, precision: ProductPrecision = .float32, device: Device = .shared
+  ) {
+    self.init(declaring: configuration, precision: precision, on: device)
     var generator = SeededGenerator(seed: seed)
     parameters.initialize(using: &generator)
   }
@@ -57,8 +65,10 @@ public final class Decoder {
   }
 
   /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
-  public func frozen() -> Decoder {
-    let copy = Decoder(declaring: configuration, on: device)
+  ///
+  /// The factors of its products are rounded to `precision`, by default as in this decoder.
+  public func frozen(precision: ProductPrecision? = nil) -> Decoder {
+    let copy = Decoder(declaring: configuration, precision: precision ?? self.precision, on: device)
     var values = parameters.parameters.makeIterator()
     copy.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
@@ -90,7 +100,12 @@ public final class Decoder {
   }
 
   /// Logits [N, V] of hidden states [N, C].
-  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(head) }
+  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(head, precision: precision) }
+
+  /// Hidden states [N, C] on their way to logits, a block of tokens at a time.
+  public func projection(of hidden: Tensor) -> VocabularyProjection {
+    VocabularyProjection(hidden: hidden, head: head, precision: precision)
+  }
 
   /// An empty key-value cache for one sequence.
   public func makeCache() -> KeyValueCache {

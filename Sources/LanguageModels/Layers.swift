@@ -5,17 +5,20 @@ import TensorCore
 struct Linear {
   let weight: Parameter
   let bias: Parameter?
+  let precision: ProductPrecision
 
   init(
-    _ inputs: Int, _ outputs: Int, bias: Bool = false, standardDeviation: Float, in scope: ParameterScope
+    _ inputs: Int, _ outputs: Int, bias: Bool, standardDeviation: Float, precision: ProductPrecision,
+    in scope: ParameterScope
   ) {
+    self.precision = precision
     weight = scope.parameter(
       "weight", [outputs, inputs], .normal(standardDeviation: standardDeviation), decays: true)
     self.bias = bias ? scope.parameter("bias", [outputs], .zeros, decays: false) : nil
   }
 
   /// x [N, inputs] → [N, outputs]
-  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value) }
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value, precision: precision) }
 }
 
 /// Root-mean-square normalisation with a learned gain (Zhang & Sennrich 2019).
@@ -49,17 +52,20 @@ struct GroupedQueryAttention {
   let output: Linear
   let headSize: Int
 
-  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
-    let (channels, bias) = (configuration.hiddenSize, configuration.attentionBias)
-    let deviation = configuration.initializerRange
+  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
+    let channels = configuration.hiddenSize
+    func linear(_ inputs: Int, _ outputs: Int, _ deviation: Float, _ name: String) -> Linear {
+      Linear(
+        inputs, outputs, bias: configuration.attentionBias, standardDeviation: deviation, precision: precision,
+        in: scope(name))
+    }
     headSize = configuration.headSize
     let queries = configuration.headCount * headSize
     let keys = configuration.keyValueHeadCount * headSize
-    query = Linear(channels, queries, bias: bias, standardDeviation: deviation, in: scope("q_proj"))
-    key = Linear(channels, keys, bias: bias, standardDeviation: deviation, in: scope("k_proj"))
-    value = Linear(channels, keys, bias: bias, standardDeviation: deviation, in: scope("v_proj"))
-    output = Linear(
-      queries, channels, bias: bias, standardDeviation: configuration.residualDeviation, in: scope("o_proj"))
+    query = linear(channels, queries, configuration.initializerRange, "q_proj")
+    key = linear(channels, keys, configuration.initializerRange, "k_proj")
+    value = linear(channels, keys, configuration.initializerRange, "v_proj")
+    output = linear(queries, channels, configuration.residualDeviation, "o_proj")
   }
 
   /// x [N, C] → [N, C]; `positions` [N].
@@ -87,13 +93,16 @@ struct FeedForward {
   let up: Linear
   let down: Linear
 
-  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
+  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let (channels, width) = (configuration.hiddenSize, configuration.feedForwardSize)
-    let (bias, deviation) = (configuration.feedForwardBias, configuration.initializerRange)
-    gate = Linear(channels, width, bias: bias, standardDeviation: deviation, in: scope("gate_proj"))
-    up = Linear(channels, width, bias: bias, standardDeviation: deviation, in: scope("up_proj"))
-    down = Linear(
-      width, channels, bias: bias, standardDeviation: configuration.residualDeviation, in: scope("down_proj"))
+    func linear(_ inputs: Int, _ outputs: Int, _ deviation: Float, _ name: String) -> Linear {
+      Linear(
+        inputs, outputs, bias: configuration.feedForwardBias, standardDeviation: deviation, precision: precision,
+        in: scope(name))
+    }
+    gate = linear(channels, width, configuration.initializerRange, "gate_proj")
+    up = linear(channels, width, configuration.initializerRange, "up_proj")
+    down = linear(width, channels, configuration.residualDeviation, "down_proj")
   }
 
   /// x [N, C] → [N, C]
@@ -107,10 +116,10 @@ struct DecoderBlock {
   let feedForwardNorm: RMSNorm
   let feedForward: FeedForward
 
-  init(_ configuration: LlamaConfiguration, in scope: ParameterScope) {
+  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let (channels, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
-    attention = GroupedQueryAttention(configuration, in: scope("self_attn"))
-    feedForward = FeedForward(configuration, in: scope("mlp"))
+    attention = GroupedQueryAttention(configuration, precision: precision, in: scope("self_attn"))
+    feedForward = FeedForward(configuration, precision: precision, in: scope("mlp"))
     attentionNorm = RMSNorm(channels, epsilon: epsilon, in: scope("input_layernorm"))
     feedForwardNorm = RMSNorm(channels, epsilon: epsilon, in: scope("post_attention_layernorm"))
   }

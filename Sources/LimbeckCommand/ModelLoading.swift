@@ -16,11 +16,11 @@ struct LoadedModel {
   var weightBytes: Int { checkpoint.weightBytes }
 
   /// The model of a Hugging Face folder with a tokenizer.model, frozen.
-  init(folder path: String, on device: Device) throws {
+  init(folder path: String, precision: ProductPrecision = .float32, on device: Device) throws {
     checkpoint = try CheckpointFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
     tokenizer = try checkpoint.tokenizer()
     try checkpoint.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-    decoder = try Decoder(checkpoint, device: device)
+    decoder = try Decoder(checkpoint, precision: precision, device: device)
   }
 }
 
@@ -67,16 +67,18 @@ enum ModelSource {
   }
 
   /// The model for ids of `tokenizer`; `seed` determines fresh weights.
-  func decoder(for tokenizer: SentencePieceTokenizer, seed: UInt64, on device: Device) throws -> Decoder {
+  func decoder(
+    for tokenizer: SentencePieceTokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
+  ) throws -> Decoder {
     switch self {
     case .configuration(let configuration, let file):
       try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
       try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: file.path)
-      return Decoder(configuration: configuration, seed: seed, device: device)
+      return Decoder(configuration: configuration, seed: seed, precision: precision, device: device)
     case .folder(let checkpoint):
       try checkpoint.configuration.requireVocabulary(
         for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-      return try Decoder(checkpoint, trainable: true, device: device)
+      return try Decoder(checkpoint, trainable: true, precision: precision, device: device)
     }
   }
 }

@@ -131,7 +131,10 @@ struct TrainingSession {
   private func runFolder(
     _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, inputs: [String: String]
   ) throws -> RunFolder {
-    let inputs = inputs.merging(["tokenizer": tokenizer.digest.hexadecimal, "command": subcommand]) { own, _ in own }
+    let common = [
+      "tokenizer": tokenizer.digest.hexadecimal, "command": subcommand, "precision": model.precision.rawValue,
+    ]
+    let inputs = inputs.merging(common) { own, _ in own }
     if settings.resumes {
       return try RunFolder(resuming: settings.output, inputs: inputs, weightType: settings.weightType)
     }

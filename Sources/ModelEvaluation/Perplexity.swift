@@ -63,7 +63,7 @@ public struct Perplexity: Codable, Sendable, Equatable {
     var meter = ProgressMeter(totalTokens: text.tokenCount)
     try windows.forEachBatch { batch throws(EvaluationError) in
       let hidden = decoder.hiddenStates(batch.ids, batchSize: batch.windows.count)
-      let scores = VocabularyProjection(hidden: hidden, head: decoder.head).mapLogits(rows: batch.rows) {
+      let scores = decoder.projection(of: hidden).mapLogits(rows: batch.rows) {
         index, logits, _, _ in
         negativeLogProbability(of: batch.targets[index], logits.span)
       }

@@ -44,10 +44,10 @@ public struct TeacherStudentComparison: Codable, Sendable, Equatable {
     var meter = ProgressMeter(totalTokens: text.tokenCount)
     try windows.forEachBatch { batch throws(EvaluationError) in
       let count = batch.windows.count
-      let target = VocabularyProjection(hidden: teacher.hiddenStates(batch.ids, batchSize: count), head: teacher.head)
+      let target = teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: count))
       for (index, student) in frozen.enumerated() {
         let hidden = student.hiddenStates(batch.ids, batchSize: count)
-        let scores = VocabularyProjection(hidden: hidden, head: student.head).mapLogits(
+        let scores = student.projection(of: hidden).mapLogits(
           rows: batch.rows, teacher: target
         ) { row, student, teacher, scratch in
           PairedScore(of: batch.targets[row], student: &student, teacher: &teacher, scratch: &scratch)

@@ -14,7 +14,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    let (values, hiddenGradient) = VocabularyProjection(hidden: hidden, head: model.head)
+    let (values, hiddenGradient) = model.projection(of: hidden)
       .mapLogitsWithGradient(rows: rows) { index, logits, _, _ in
         Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
       }
@@ -27,7 +27,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    let values = VocabularyProjection(hidden: hidden, head: model.head).mapLogits(rows: rows) { index, logits, _, _ in
+    let values = model.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, _ in
       Self.value(logits.span, target: Int(batch.targets[Int(rows[index])])).crossEntropy
     }
     return Self.sums(values)

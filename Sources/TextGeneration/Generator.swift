@@ -176,7 +176,7 @@ public struct Generator {
   private func choose(
     _ sampling: Sampling, for sequences: [GeneratedSequence], hidden: Tensor, rows: [Int32]
   ) -> [Choice] {
-    VocabularyProjection(hidden: hidden, head: decoder.head).mapLogits(rows: rows) {
+    decoder.projection(of: hidden).mapLogits(rows: rows) {
       [pieces = tokenizer.vocabularySize] index, logits, _, _ in
       for id in pieces..<logits.count { logits[id] = -.infinity }
       var generator = sequences[index].generator

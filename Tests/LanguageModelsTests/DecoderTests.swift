@@ -57,6 +57,17 @@ import Testing
       relativeError(Array(both[480...]), decoder.hiddenStates(second, batchSize: 1).array().map(Double.init)) < 1e-5)
   }
 
+  /// bfloat16 has 8 bits: each product is off by up to 2⁻⁸ of its factors, and errors mostly cancel in sums.
+  @Test func inBFloat16ADecoderComputesNearlyTheSame() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let rough = decoder.frozen(precision: .bfloat16)
+    let ids = ids(40, seed: 7)
+    func logits(_ decoder: Decoder) -> [Float] { decoder.logits(decoder.hiddenStates(ids, batchSize: 2)).array() }
+    let difference = relativeError(logits(rough), logits(decoder).map(Double.init))
+    #expect(difference > 1e-4 && difference < 2e-2)
+    #expect(rough.frozen().precision == .bfloat16 && decoder.precision == .float32)
+  }
+
   @Test func frozenSharesWeightsAndRecordsNothing() throws {
     let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
     let frozen = decoder.frozen()

@@ -54,6 +54,17 @@ extension CommandTests {
       let brief = try Command.run(compare + ["--brief", "--generate", "4"], in: desk.folder)
       #expect(!brief.output.contains("99.9 %") && brief.output.contains("generation, tokens/s"))
 
+      let rough = try Command.run(
+        "compare", "--teacher", workspace.teacher, "--teacher-precision", "bf16", "--text", workspace.heldOut,
+        "--window", "64", "--json", in: desk.folder)
+      let entry = try #require(
+        (try JSONSerialization.jsonObject(with: Data(rough.output.utf8)) as? [String: Any])?["students"]
+          as? [[String: Any]]
+      ).first
+      let divergence = ((entry?["statistics"] as? [String: Any])?["kl_divergence"] as? [String: Double])?["mean"]
+      #expect(try #require(divergence) > 1e-8 && divergence ?? 1 < 1e-2)
+      #expect((entry?["model"] as? [String: Any])?["folder"] as? String == "\(workspace.teacher) in bf16")
+
       let spoken = try Command.run(
         "generate", "--model", "student", "--prompt", "The old", "--max-tokens", "12", "--temperature", "0",
         in: desk.folder)
@@ -73,6 +84,37 @@ extension CommandTests {
       let metrics = try #require(try JSONSerialization.jsonObject(with: Data(first.utf8)) as? [String: Any])
       // It is its own teacher.
       #expect(abs(try #require(metrics["divergence"] as? Double)) < 1e-6)
+    }
+
+    /// A student in bfloat16 of a teacher in bfloat16 learns; a run goes on only in the precision it began with.
+    @Test func precisionBelongsToARun() throws {
+      let desk = try Desk()
+      let arguments = [
+        "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.smallConfiguration,
+        "--text", desk.workspace.text, "--output", "student", "--steps", "40", "--batch-size", "8",
+        "--sequence-length", "16", "--learning-rate", "1e-2", "--teacher-precision", "bf16", "--precision", "bf16",
+        "--checkpoint-every", "10",
+      ]
+      let outcome = try Command.run(arguments, in: desk.folder)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let recipe = try desk.text("student/recipe.yaml")
+      #expect(recipe.contains("\nprecision: bf16\n") && recipe.contains("\nteacher-precision: bf16\n"))
+      let losses = try desk.text("student/metrics.jsonl").split(separator: "\n").compactMap {
+        (try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])?["loss"] as? Double
+      }
+      #expect(try #require(losses.last) < 0.8 * #require(losses.first))
+
+      // as if it had been killed before the end
+      var manifest = try #require(
+        try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: desk.path("student/run.json"))))
+          as? [String: Any])
+      manifest["result"] = nil
+      try JSONSerialization.data(withJSONObject: manifest).write(
+        to: URL(fileURLWithPath: desk.path("student/run.json")))
+      let other = try Command.run(
+        "distill", "--output", "student", "--resume", "--precision", "float32", in: desk.folder)
+      #expect(other.code == 1)
+      #expect(other.errors.contains("precision"), "\(other.errors)")
     }
 
     @Test func perplexityIsATableForPeople() throws {

@@ -97,6 +97,22 @@ double limbeck_total_variation(float *gradient, const float *log_p, const float 
 void limbeck_logits_gradient(float *log_q, const float *gradient, float gradient_sum, float soft_scale,
                              float hard_scale, float temperature, float hard_shift, size_t n);
 
+// ---- Forward KL from logits (ForwardKL.c)
+
+/// Sums over a row of exponentials: of the student's at temperature τ, of the teacher's at τ, of the student's at 1, and
+/// of teacher's exponential · (teacher's − student's exponent).
+typedef struct {
+  double student, teacher, hard, cross;
+} limbeck_softmax_sums;
+/// From logits [V] of both sides: teacher ← exp((teacher − its maximum)/τ), exponentials ← exp((student − its maximum)/τ).
+limbeck_softmax_sums limbeck_softmax_pair(float *teacher, float *exponentials, const float *student,
+                                          float teacher_maximum, float student_maximum, float temperature, size_t n);
+/// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), the first two as
+/// limbeck_softmax_pair left them.
+void limbeck_softmax_pair_gradient(float *student, const float *teacher, const float *exponentials,
+                                   float student_scale, float teacher_scale, float hard_scale, float maximum,
+                                   float temperature, size_t n);
+
 // ---- Optimiser (Optimiser.c)
 
 /// One AdamW step (Loshchilov & Hutter 2019) with decoupled decay on n weights; gradient is multiplied by

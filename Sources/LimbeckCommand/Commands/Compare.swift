@@ -25,7 +25,12 @@ struct Compare: ParsableCommand {
   @Option(help: ArgumentHelp("The teacher's model folder.", valueName: "dir"))
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("The students' model folders.", valueName: "dir"))
-  var student: [String]
+  var student: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "Also compare the teacher that rounds the factors of its products so, which is what 'distill --teacher-precision' learns from.",
+      valueName: "type"))
+  var teacherPrecision: ProductPrecision?
   @Option(
     help: ArgumentHelp("Also measure the speed of greedy generation, over n tokens of each model.", valueName: "n"))
   var generate: Int?
@@ -34,17 +39,26 @@ struct Compare: ParsableCommand {
   @OptionGroup var options: EvaluationOptions
 
   func validate() throws {
+    if student.isEmpty, teacherPrecision == nil {
+      throw ValidationError(
+        "Give --student, --teacher-precision or both: there is nothing to compare the teacher with.")
+    }
     if let generate, generate < 1 { throw ValidationError("--generate must be at least 1, but is \(generate).") }
   }
 
   func run() throws {
     let device = options.device.device
     let teacher = try LoadedModel(folder: teacher, on: device)
-    let students = try student.map { path in
+    var students = try student.map { path in
       let student = try LoadedModel(folder: path, on: device)
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
       try student.decoder.requireOutputs(of: teacher.decoder, path: path)
       return student
+    }
+    var names = [self.teacher] + student
+    if let teacherPrecision {
+      students.append(try LoadedModel(folder: self.teacher, precision: teacherPrecision, on: device))
+      names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
     let console = Console()
@@ -55,7 +69,7 @@ struct Compare: ParsableCommand {
       teacher: teacher.decoder, students: decoders, on: text, window: window, stride: options.stride
     ) { progress.show($0) }
     progress.end()
-    let models = try zip([self.teacher] + student, [teacher] + students).map { path, model in
+    let models = try zip(names, [teacher] + students).map { path, model in
       try ComparedModel(path, model, generating: generate)
     }
     try options.json

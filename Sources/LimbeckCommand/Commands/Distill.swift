@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import LanguageModels
 import ModelTraining
+import TensorCore
 import Tokenization
 
 /// `limbeck distill`
@@ -44,6 +45,11 @@ struct Distill: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
   var hardLabelWeight: Float?
+  @Option(
+    help: ArgumentHelp(
+      "What the teacher rounds the factors of its products to (default: float32); bf16 is twice as fast on CPUs with AVX512_BF16.",
+      valueName: "type"))
+  var teacherPrecision: ProductPrecision?
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
@@ -51,20 +57,25 @@ struct Distill: ParsableCommand {
     let teacherPath = try recipe.required("teacher", teacher)
     let studentPath = try recipe.required("student", student)
     let objective = try objective(&recipe)
+    let teacherPrecision = try recipe.value("teacher-precision", teacherPrecision, default: .float32)
     let settings = try TrainingSettings(options, &recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let teacher = try LoadedModel(folder: teacherPath, on: session.device)
+    let teacher = try LoadedModel(folder: teacherPath, precision: teacherPrecision, on: session.device)
     try settings.requireContext(of: teacher.decoder)
     let source = try ModelSource(path: studentPath)
     let distiller = try Distiller(
       teacher: teacher.decoder,
-      student: source.decoder(for: teacher.tokenizer, seed: settings.recipe.seed, on: session.device),
+      student: source.decoder(
+        for: teacher.tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device),
       tokenizers: (teacher.tokenizer, source.tokenizer ?? teacher.tokenizer), objective.value)
     try session.run(
       distiller.student, teacher.tokenizer, objective: distiller.objective,
-      inputs: ["student": source.digest, "teacher": teacher.digest, "objective": objective.description])
+      inputs: [
+        "student": source.digest, "teacher": teacher.digest, "teacher precision": teacherPrecision.rawValue,
+        "objective": objective.description,
+      ])
   }
 
   private func objective(

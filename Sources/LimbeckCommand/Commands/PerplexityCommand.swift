@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import LanguageModels
 import ModelEvaluation
+import TensorCore
 
 /// `limbeck perplexity`
 struct PerplexityCommand: ParsableCommand {
@@ -19,11 +20,13 @@ struct PerplexityCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("What the model rounds the factors of its products to.", valueName: "type"))
+  var precision = ProductPrecision.float32
   @OptionGroup var options: EvaluationOptions
 
   func run() throws {
     let device = options.device.device
-    let model = try LoadedModel(folder: model, on: device)
+    let model = try LoadedModel(folder: model, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()
     let window = options.window(within: [model.decoder.configuration.contextLength], console)

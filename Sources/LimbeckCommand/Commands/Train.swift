@@ -38,7 +38,8 @@ struct Train: ParsableCommand {
 
     let source = try ModelSource(path: modelPath)
     let tokenizer = try source.tokenizer(orAt: tokenizerPath)
-    let decoder = try source.decoder(for: tokenizer, seed: settings.recipe.seed, on: session.device)
+    let decoder = try source.decoder(
+      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     try session.run(decoder, tokenizer, objective: CrossEntropyObjective(), inputs: ["model": source.digest])
   }
 }

@@ -1,8 +1,10 @@
 public import ArgumentParser
 public import Checkpoints
 public import ModelTraining
+public import TensorCore
 public import Tokenization
 
 extension LearningRateDecay: ExpressibleByArgument {}
 extension TokenizerTrainingOptions.Algorithm: ExpressibleByArgument {}
+extension ProductPrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import LanguageModels
 import ModelTraining
+import TensorCore
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
 /// `TrainingRecipe`'s defaults.
@@ -93,6 +94,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
   var weights: WeightType?
   @Option(
+    help: ArgumentHelp(
+      "What the trained model rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      valueName: "type"))
+  var precision: ProductPrecision?
+  @Option(
     parsing: .unconditional, help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
   var threads: Int?
 
@@ -108,6 +114,7 @@ struct TrainingSettings {
   let resumes: Bool
   let recipe: TrainingRecipe
   let weightType: WeightType
+  let precision: ProductPrecision
   let threads: Int?
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
@@ -143,6 +150,7 @@ struct TrainingSettings {
       "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
     self.recipe = recipe
     weightType = try settings.value("weights", options.weights, default: .float32)
+    precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
     if let threads, !DeviceOptions.allowedThreads.contains(threads) {
       let most = DeviceOptions.allowedThreads.upperBound

@@ -1,0 +1,84 @@
+import Foundation
+import TensorCore
+import TestSupport
+import Testing
+
+/// Linear maps and vocabulary projections in bfloat16: those of Double on rounded factors.
+@Suite struct ProductPrecisionTests {
+  private func rounded(_ values: [Float]) -> [Double] {
+    values.map { Double(Float(bitPattern: ($0.bitPattern + 0x7fff + ($0.bitPattern >> 16 & 1)) & 0xffff_0000)) }
+  }
+
+  private func normal(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in Float(generator.nextNormal()) }
+  }
+
+  /// a[m, k] · b[k, n]
+  private func product(_ a: [Double], _ b: [Double], m: Int, k: Int, n: Int) -> [Double] {
+    var c = [Double](repeating: 0, count: m * n)
+    for i in 0..<m { for l in 0..<k { for j in 0..<n { c[i * n + j] += a[i * k + l] * b[l * n + j] } } }
+    return c
+  }
+
+  private func transposed(_ a: [Double], rows: Int, columns: Int) -> [Double] {
+    (0..<columns).flatMap { j in (0..<rows).map { a[$0 * columns + j] } }
+  }
+
+  @Test func linearAndItsGradientsRoundTheirFactors() throws {
+    let (rows, inputs, outputs) = (37, 51, 29)
+    let (x, w, cotangent) = (
+      normal(rows * inputs, seed: 1), normal(outputs * inputs, seed: 2), normal(rows * outputs, seed: 3)
+    )
+    let store = ParameterStore(on: Device(threads: 2))
+    let (xParameter, wParameter) = (
+      store.root.parameter("x", [rows, inputs], .zeros, decays: false),
+      store.root.parameter("w", [outputs, inputs], .zeros, decays: false)
+    )
+    store.load { Tensor($0.name == "x" ? x : w, shape: $0.shape, on: store.device) }
+    let out = xParameter.value.linear(wParameter.value, precision: .bfloat16)
+    out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
+
+    let (xDouble, wDouble, dDouble) = (rounded(x), rounded(w), rounded(cotangent))
+    let wTransposed = transposed(wDouble, rows: outputs, columns: inputs)
+    #expect(relativeError(out.array(), product(xDouble, wTransposed, m: rows, k: inputs, n: outputs)) < 1e-6)
+    #expect(
+      relativeError(
+        try #require(xParameter.gradient).array(), product(dDouble, wDouble, m: rows, k: outputs, n: inputs)) < 1e-6)
+    #expect(
+      relativeError(
+        try #require(wParameter.gradient).array(),
+        product(transposed(dDouble, rows: rows, columns: outputs), xDouble, m: outputs, k: rows, n: inputs)) < 1e-6)
+  }
+
+  @Test func projectionAndItsGradientsRoundTheirFactors() throws {
+    let (rows, channels, vocabulary) = (21, 18, 130)
+    let (x, w, cotangent) = (
+      normal(rows * channels, seed: 4), normal(vocabulary * channels, seed: 5), normal(rows * vocabulary, seed: 6)
+    )
+    let store = ParameterStore(on: Device(threads: 2))
+    let head = store.root.parameter("head", [vocabulary, channels], .zeros, decays: false)
+    store.load { Tensor(w, shape: $0.shape, on: store.device) }
+    let hidden = Tensor(x, shape: [rows, channels], on: store.device)
+    let (logits, gradient) = VocabularyProjection(hidden: hidden, head: head.value, precision: .bfloat16)
+      .mapLogitsWithGradient(rows: (0..<rows).map { Int32($0) }) { index, row, _, _ in
+        var values: [Float] = []
+        for i in row.indices {
+          values.append(row[i])
+          row[i] = cotangent[index * vocabulary + i]
+        }
+        return values
+      }
+    let (xDouble, wDouble, dDouble) = (rounded(x), rounded(w), rounded(cotangent))
+    let wTransposed = transposed(wDouble, rows: vocabulary, columns: channels)
+    #expect(
+      relativeError(logits.flatMap(\.self), product(xDouble, wTransposed, m: rows, k: channels, n: vocabulary)) < 1e-6)
+    #expect(
+      relativeError(gradient.array(), product(dDouble, wDouble, m: rows, k: vocabulary, n: channels)) < 1e-6)
+    #expect(
+      relativeError(
+        try #require(head.gradient).array(),
+        product(transposed(dDouble, rows: rows, columns: vocabulary), xDouble, m: vocabulary, k: rows, n: channels))
+        < 1e-6)
+  }
+}
