@@ -8,6 +8,12 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let program: [Target.Dependency] = [
+  "ProgramSupport",
+  .product(name: "Limbeck", package: "limbeck"),
+  .product(name: "ArgumentParser", package: "swift-argument-parser"),
+]
+
 let package = Package(
   name: "limbeck-benchmarks",
   dependencies: [
@@ -25,11 +31,12 @@ let package = Package(
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     // not beside KernelBenchmarks: the plugin takes every executable directly in Benchmarks/ for one of its own
     .executableTarget(
-      name: "ReferenceStep",
-      dependencies: [
-        .product(name: "Limbeck", package: "limbeck"),
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      path: "Programs/ReferenceStep", swiftSettings: strict + [.strictMemorySafety()]),
+      name: "StepTimer", dependencies: program, path: "Programs/StepTimer",
+      swiftSettings: strict + [.strictMemorySafety()]),
+    .executableTarget(
+      name: "GenerationTimer", dependencies: program, path: "Programs/GenerationTimer",
+      swiftSettings: strict + [.strictMemorySafety()]),
+    .target(
+      name: "ProgramSupport", path: "Programs/ProgramSupport", swiftSettings: strict + [.strictMemorySafety()]),
   ]
 )

@@ -1,31 +1,27 @@
-"""The reference distillation step in PyTorch with Hugging Face Llama, timed: what this project is measured against.
+"""A training step in PyTorch with Hugging Face Llama, timed: what this project's step is measured against.
 
-Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 safetensors numpy
-      env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE venv/bin/python Benchmarks/peers/pytorch_step.py --compile
+Run:  Benchmarks/.venv/bin/python Benchmarks/peers/pytorch_step.py --compile
       (--compile needs g++; --dtype bfloat16 is autocast; --blocks 256 writes the head by hand; --write DIR saves the inputs)
 
-Teacher 288 x 6 layers (H = 6, F = 768), student 144 x 3 layers (H = 6, F = 384), V = 32,000, both tied; 8 x 256 tokens:
-teacher forward, student forward and backward, 0.5 cross-entropy + 0.5 t^2 forward KL at t = 2, mean over the 8 x 255 rows
-that have a next token, clipping at 1.0, AdamW (0.9, 0.95, 1e-8; 0.1 on all but the embedding and norms). The same batch at
-every step. Prints one JSON object: median tokens/s of the steps after the warm-up, peak memory, and the loss before each step.
+The sizes are those of shapes.py, all heads tied. Objective `distillation`: teacher forward, student forward and backward, 0.5 cross-entropy + 0.5 t^2
+forward KL at t = 2; `language-model`: cross-entropy of the teacher by itself. Mean over the rows that have a next token,
+clipping at 1.0, AdamW (0.9, 0.95, 1e-8; 0.1 on all but the embedding and norms). The same batch at every step. Prints one
+JSON object: median tokens/s of the steps after the warm-up, peak memory, and the loss before each step.
 """
 
 import argparse
 import contextlib
 import json
-import os
 import pathlib
-import platform
 import resource
 import statistics
 import time
 
 import torch
 import transformers
+from shapes import LENGTH, SHAPES
 from transformers import LlamaConfig, LlamaForCausalLM
 
-VOCABULARY = 32_000
-BATCH, LENGTH = 8, 256
 TEMPERATURE = 2.0
 HARD_LABEL_WEIGHT = 0.5
 IGNORED = -100
@@ -33,6 +29,8 @@ IGNORED = -100
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="reference")
+    parser.add_argument("--objective", choices=["distillation", "language-model"], default="distillation")
     parser.add_argument("--compile", action="store_true", help="torch.compile (default: eager)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--blocks", type=int, default=0, metavar="TOKENS", help="head and loss in blocks, gradients inside")
@@ -43,30 +41,33 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--write", type=pathlib.Path, metavar="DIR", help="save teacher/, student/ and batch.json and stop")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.blocks and options.objective != "distillation":
+        parser.error("--blocks is for the distillation")
+    return options
 
 
-def llama(seed, hidden, layers, intermediate, attention):
+def llama(seed, sizes, options):
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=hidden,
-        intermediate_size=intermediate,
-        num_hidden_layers=layers,
-        num_attention_heads=6,
-        num_key_value_heads=6,
+        vocab_size=SHAPES[options.shape].vocabulary,
+        hidden_size=sizes.hidden,
+        intermediate_size=sizes.intermediate,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.heads,
         max_position_embeddings=LENGTH,
         rms_norm_eps=1e-5,
         tie_word_embeddings=True,
-        attn_implementation=attention,
+        attn_implementation=options.attention,
         use_cache=False,
     )
     return LlamaForCausalLM(config)
 
 
-def make_batch(seed):
+def make_batch(seed, shape):
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(3, VOCABULARY, (BATCH, LENGTH), generator=generator)
+    ids = torch.randint(3, shape.vocabulary, (shape.batch, LENGTH), generator=generator)
     ids[:, 0] = 1
     return ids
 
@@ -83,8 +84,12 @@ def plain_loss(teacher_logits, student_logits, targets):
     log_p = (teacher_logits / TEMPERATURE).log_softmax(-1)
     log_q = (student_logits / TEMPERATURE).log_softmax(-1)
     soft = torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="sum") / counted.numel()
-    hard = torch.nn.functional.cross_entropy(student_logits.reshape(-1, VOCABULARY), counted)
+    hard = torch.nn.functional.cross_entropy(student_logits.flatten(0, 1), counted)
     return HARD_LABEL_WEIGHT * hard + (1 - HARD_LABEL_WEIGHT) * TEMPERATURE**2 * soft
+
+
+def language_model_loss(logits, targets):
+    return torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets[:, :-1].reshape(-1))
 
 
 def block_value_and_gradients(student_rows, student_head, teacher_rows, teacher_head, targets):
@@ -101,7 +106,7 @@ def block_value_and_gradients(student_rows, student_head, teacher_rows, teacher_
     hard = -log_hard.gather(-1, labels)
     value = HARD_LABEL_WEIGHT * hard + (1 - HARD_LABEL_WEIGHT) * TEMPERATURE**2 * soft
     total = torch.where(counted, value, 0.0).sum()
-    one_hot = torch.arange(VOCABULARY, device=logits.device).unsqueeze(0) == labels
+    one_hot = torch.arange(logits.shape[-1], device=logits.device).unsqueeze(0) == labels
     gradient = HARD_LABEL_WEIGHT * (log_hard.exp() - one_hot.float())
     gradient = gradient + (1 - HARD_LABEL_WEIGHT) * TEMPERATURE * (log_q.exp() - p)
     gradient = torch.where(counted, gradient, 0.0).to(student_rows.dtype)
@@ -136,10 +141,19 @@ class BlockedHead(torch.autograd.Function):
 
 
 def make_loss(options, teacher, student):
-    """A function from (ids, targets) to the scalar loss."""
+    """A function from (ids, targets) to the scalar loss; `student` is what is trained."""
     autocast = options.dtype == "bfloat16"
     context = (lambda: torch.autocast("cpu", torch.bfloat16)) if autocast else contextlib.nullcontext
     compiled = torch.compile if options.compile else (lambda function: function)
+
+    if options.objective == "language-model":
+
+        def plain(ids, targets):
+            with context():
+                logits = student(ids).logits
+            return language_model_loss(logits, targets)
+
+        return compiled(plain)
 
     if not options.blocks:
 
@@ -180,14 +194,6 @@ def make_optimiser(student, learning_rate):
     )
 
 
-def processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
 def write_inputs(options, teacher, student, ids):
     teacher.save_pretrained(options.write / "teacher")
     student.save_pretrained(options.write / "student")
@@ -197,12 +203,17 @@ def write_inputs(options, teacher, student, ids):
 def main():
     options = arguments()
     torch.set_num_threads(options.threads)
-    teacher = llama(options.seed, 288, 6, 768, options.attention).eval().requires_grad_(False)
-    student = llama(options.seed + 1, 144, 3, 384, options.attention).train()
-    ids = make_batch(options.seed + 2)
+    shape = SHAPES[options.shape]
+    teacher = llama(options.seed, shape.teacher, options)
+    student = llama(options.seed + 1, shape.student, options).train()
+    ids = make_batch(options.seed + 2, shape)
     if options.write:
         write_inputs(options, teacher, student, ids)
         return
+    if options.objective == "language-model":
+        student = teacher.train()
+    else:
+        teacher.eval().requires_grad_(False)
     targets = targets_of(ids)
     loss_of = make_loss(options, teacher, student)
     optimiser = make_optimiser(student, options.learning_rate)
@@ -221,6 +232,8 @@ def main():
     print(
         json.dumps(
             {
+                "shape": options.shape,
+                "objective": options.objective,
                 "mode": "compile" if options.compile else "eager",
                 "dtype": options.dtype,
                 "block_tokens": options.blocks or None,
@@ -229,8 +242,8 @@ def main():
                 "seed": options.seed,
                 "steps": options.steps,
                 "warmup": options.warmup,
-                "tokens_per_step": BATCH * LENGTH,
-                "tokens_per_second": BATCH * LENGTH / statistics.median(timed),
+                "tokens_per_step": ids.numel(),
+                "tokens_per_second": ids.numel() / statistics.median(timed),
                 "seconds_per_step": timed,
                 "cpu_seconds_per_step": cpu_seconds[options.warmup :],
                 "first_step_seconds": seconds[0],
@@ -239,9 +252,6 @@ def main():
                 "gradient_norms": norms,
                 "torch": torch.__version__,
                 "transformers": transformers.__version__,
-                "python": platform.python_version(),
-                "processor": processor(),
-                "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
             }
         )
     )

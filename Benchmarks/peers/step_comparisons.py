@@ -1,0 +1,133 @@
+"""Training steps: StepTimer beside pytorch_step.py on the same weights and ids."""
+
+import processes
+from comparison import Comparison, Figure, Measurement, Side
+from processes import Failure
+from shapes import SHAPES
+
+# Ours, by the flags of StepTimer.
+PRECISIONS = {"float32": [], "bf16 teacher": ["--teacher-precision", "bf16"], "bf16": ["--precision", "bf16"]}
+
+# Relative difference of a step's loss; a step lowers the loss by about 1e-2. Float32: both round to 24 bits, in other orders.
+# Bf16 rounds each factor with an error of up to 2^-9 = 2e-3, of which 3e-5 is left in a mean over thousands of tokens.
+FLOAT32_TOLERANCE = 1e-4
+BF16_TOLERANCE = 5e-4
+
+
+def step_measurement(command):
+    run = processes.run(command).json()
+    return Measurement(run["tokens_per_second"], run["peak_resident_mib"], run)
+
+
+def is_bf16(run):
+    keys = ("precision", "teacher_precision", "dtype")
+    return any(run.result.get(key) in ("bf16", "bfloat16") for key in keys)
+
+
+def losses_agree(ours, peers):
+    """Against every peer, step by step."""
+    worst = 0.0
+    for name, peer in peers.items():
+        pairs = list(zip(ours.result["losses"], peer.result["losses"]))
+        difference = max(abs(mine - theirs) / abs(theirs) for mine, theirs in pairs)
+        tolerance = BF16_TOLERANCE if is_bf16(ours) or is_bf16(peer) else FLOAT32_TOLERANCE
+        # not "greater than", which NaN never is
+        if not difference <= tolerance:
+            raise Failure(f"losses differ from those of {name} by {difference:.1e}, more than {tolerance:.0e}, relatively")
+        worst = max(worst, difference)
+    return f"losses to {worst:.0e}"
+
+
+class StepComparisons:
+    def __init__(self, programs, inputs, options):
+        self.programs, self.inputs, self.options = programs, inputs, options
+
+    def ours(self, name, *flags, shape="reference", threads=None):
+        def measure():
+            return step_measurement(
+                [self.programs / "StepTimer", self.inputs.steps(shape), "--steps", self.options.steps]
+                + ["--threads", threads or self.options.threads, *flags]
+            )
+
+        return Side(name, measure)
+
+    def pytorch(self, name, *flags):
+        def measure():
+            return step_measurement(
+                [self.inputs.python, self.inputs.script("pytorch_step.py"), "--steps", self.options.steps]
+                + ["--threads", self.options.threads, *flags]
+            )
+
+        return Side(f"PyTorch {name}", measure)
+
+    def all(self):
+        speed, bf16 = "tokens/s", ("--dtype", "bfloat16")
+        blocks = ("--compile", "--blocks", "256")
+        step = "distillation step, V = 32,000"
+        memory = Figure("MiB", "at most 512 MiB", "peak memory", lambda run: run.memory, smaller_is_better=True)
+
+        def reference(key, name, aim, *flags, more=()):
+            ours = [self.ours(precision, *own) for precision, own in PRECISIONS.items()]
+            figures = [Figure(speed, aim), *more]
+            return Comparison(key, step, ours, [self.pytorch(name, *flags)], figures, losses_agree)
+
+        def better_of_both(key, title, aim, *flags, objective):
+            shape = ("--shape", "small", "--objective", objective)
+            peers = [
+                self.pytorch("float32, compile", "--compile", *shape),
+                self.pytorch("bf16, compile", "--compile", *bf16, *shape),
+            ]
+            ours = [
+                self.ours(name, *own, "--objective", objective, shape="small")
+                for name, own in PRECISIONS.items()
+                if objective == "distillation" or "--teacher-precision" not in own
+            ]
+            return Comparison(key, title, ours, peers, [Figure(speed, aim)], losses_agree)
+
+        return [
+            reference("step-compile", "float32, compile", "3.5", "--compile", more=[memory]),
+            reference("step-compile-bf16", "bf16, compile", "2.5", "--compile", *bf16),
+            reference("step-blocks-bf16", "bf16, blocks of 256, compile", "1.8; 2.8 in bf16", *blocks, *bf16),
+            reference("step-blocks", "float32, blocks of 256, compile", "2.8", *blocks),
+            reference("step-eager", "float32, eager", "8"),
+            Comparison(
+                "step-bf16",
+                step,
+                [self.ours(name, *own) for name, own in PRECISIONS.items() if own],
+                [self.ours("Limbeck float32")],
+                [Figure(speed, "1.5")],
+                losses_agree,
+            ),
+            self.arithmetic_rate(),
+            Comparison(
+                "step-threads",
+                step,
+                [self.ours(f"{self.options.threads} threads")],
+                [self.ours("1 thread", threads=1)],
+                [Figure(speed, "1.85 with 2 threads")],
+                losses_agree,
+            ),
+            better_of_both("small-step", "distillation step, V = 4,096", "3", objective="distillation"),
+            better_of_both("language-model", "training step of that teacher", "2", objective="language-model"),
+        ]
+
+    def arithmetic_rate(self):
+        """The step's products per second beside one large product's; what the step does besides counts against it."""
+        work = SHAPES["reference"].distillation_gflop()
+
+        def step():
+            run = self.ours("").measure()
+            return run._replace(value=work * run.value / run.result["tokens_per_step"])
+
+        def product():
+            command = [self.inputs.python, self.inputs.script("matrix_rate.py"), "--threads", self.options.threads]
+            run = processes.run(command, OPENBLAS_NUM_THREADS=str(self.options.threads)).json()
+            return Measurement(run["gflop_per_second"], result=run)
+
+        def which(ours, peers):
+            rates = next(iter(peers.values())).result["rates"]
+            return "not compared; " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
+
+        title = f"distillation step, V = 32,000, {work:.1f} GFLOP of linear maps and heads"
+        peers = [Side("one product of 2,048³", product)]
+        return Comparison("step-rate", title, [Side("float32", step)], peers, [Figure("GFLOP/s", "0.75")], which)
