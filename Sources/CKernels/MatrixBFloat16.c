@@ -65,6 +65,14 @@ AVX512_BF16 static void pack_rows(word *packed, const float *a, size_t stride, s
   }
 }
 
+// 16 columns of one step of the shared dimension into two strips, or into one if there are at most 8.
+AVX512_BF16 TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __m512i words) {
+  _mm256_storeu_si256((__m256i *)strip, _mm512_castsi512_si256(words));
+  if (count > TILE_ROWS) {
+    _mm256_storeu_si256((__m256i *)(strip + TILE_ROWS * pairs), _mm512_extracti64x4_epi64(words, 1));
+  }
+}
+
 // `count` contiguous columns of `depth` rows → strips of 8 columns, [count/8, pairs, 8].
 AVX512_BF16 static void pack_strips(word *strips, const float *a, size_t stride, size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2;
@@ -73,44 +81,88 @@ AVX512_BF16 static void pack_strips(word *strips, const float *a, size_t stride,
     const float *next = 2 * k + 1 < depth ? row + stride : NULL;
     for (size_t r = 0; r < count; r += LANES) {
       __m512i pair = stacked(row + r, next ? next + r : NULL, lanes(count - r));
-      _mm256_storeu_si256((__m256i *)(strips + r * pairs + k * TILE_ROWS), _mm512_castsi512_si256(pair));
-      if (count - r > TILE_ROWS) {
-        _mm256_storeu_si256((__m256i *)(strips + (r + TILE_ROWS) * pairs + k * TILE_ROWS),
-                            _mm512_extracti64x4_epi64(pair, 1));
-      }
+      store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
     }
   }
 }
 
-AVX512_BF16 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, const float *a, size_t a_row,
-                                      size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
-                                      size_t depth, void *scratch) {
+// The same of rows that limbeck_narrow_bf16 left: column r of a row is its r-th bfloat16.
+AVX512_BF16 static void pack_narrow_strips(word *strips, const uint16_t *a, size_t stride, size_t count, size_t depth) {
+  size_t pairs = (depth + 1) / 2;
+  for (size_t k = 0; k < pairs; k++) {
+    const uint16_t *row = a + 2 * k * stride;
+    const uint16_t *next = 2 * k + 1 < depth ? row + stride : NULL;
+    for (size_t r = 0; r < count; r += LANES) {
+      __mmask16 mask = lanes(count - r);
+      __m512i pair = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + r));
+      if (next) {
+        __m512i above = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next + r));
+        pair = _mm512_or_si512(pair, _mm512_slli_epi32(above, 16));
+      }
+      store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
+    }
+  }
+}
+
+AVX512_BF16 void limbeck_narrow_bf16(float *x, size_t n) {
+  word *narrow = (word *)x;
+  size_t pairs = (n + 1) / 2;
+  for (size_t k = 0; k < pairs; k += LANES) {
+    __m512i pair = neighbours(x + 2 * k, n - 2 * k);
+    _mm512_mask_storeu_epi32(narrow + k, lanes(pairs - k), pair);
+  }
+}
+
+AVX512_BF16 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth) {
+  size_t pairs = (depth + 1) / 2;
+  for (size_t column = 0; column < n; column += TILE_COLUMNS) {
+    word *panel = (word *)packed + column * pairs;
+    size_t columns = smaller(TILE_COLUMNS, n - column);
+    if (b_column == 1) {
+      pack_columns(panel, b + column, b_step, columns, depth);
+    } else {
+      pack_transposed(panel, b + column * b_column, b_column, columns, depth);
+    }
+  }
+}
+
+AVX512_BF16 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
+                                      limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
   word *b_panel = scratch, *packed = b_panel + PANEL_WORDS;
-  size_t step = 2 * depth_step((depth + 1) / 2);
+  size_t step = 2 * depth_step((depth + 1) / 2), all_pairs = (depth + 1) / 2;
+  int has_rows = a.step == 1;
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k), pairs = (now + 1) / 2;
     int adds = accumulate || k > 0;
     for (size_t row = 0; row < m; row += PACKED_ROWS) {
       size_t rows = smaller(PACKED_ROWS, m - row);
-      const float *left = a + row * a_row + k * a_step;
-      if (a_step == 1) {
-        pack_rows(packed, left, a_row, rows, now);
+      const word *left = packed;
+      size_t left_row = has_rows ? pairs : 1;
+      if (has_rows && a.is_narrow) {
+        left = (const word *)a.data + row * a.row + k / 2;
+        left_row = a.row;
+      } else if (has_rows) {
+        pack_rows(packed, (const float *)a.data + row * a.row + k, a.row, rows, now);
+      } else if (a.is_narrow) {
+        pack_narrow_strips(packed, (const uint16_t *)a.data + row + k * 2 * a.step, 2 * a.step, rows, now);
       } else {
-        pack_strips(packed, left, a_step, rows, now);
+        pack_strips(packed, (const float *)a.data + row + k * a.step, a.step, rows, now);
       }
       for (size_t column = 0; column < n; column += TILE_COLUMNS) {
         size_t columns = smaller(TILE_COLUMNS, n - column);
-        const float *right = b + k * b_step + column * b_column;
-        if (b_column == 1) {
-          pack_columns(b_panel, right, b_step, columns, now);
+        const word *right = b_panel;
+        if (b.is_packed) {
+          right = (const word *)b.data + column * all_pairs + k / 2 * TILE_COLUMNS;
+        } else if (b.column == 1) {
+          pack_columns(b_panel, (const float *)b.data + k * b.step + column, b.step, columns, now);
         } else {
-          pack_transposed(b_panel, right, b_column, columns, now);
+          pack_transposed(b_panel, (const float *)b.data + column * b.column + k, b.column, columns, now);
         }
         float *out = c + row * c_row + column;
-        if (a_step == 1) {
-          panel(out, c_row, adds, packed, pairs, 1, TILE_ROWS * pairs, b_panel, TILE_COLUMNS, rows, columns, pairs);
+        if (has_rows) {
+          panel(out, c_row, adds, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs);
         } else {
-          panel(out, c_row, adds, packed, 1, TILE_ROWS, TILE_ROWS * pairs, b_panel, TILE_COLUMNS, rows, columns, pairs);
+          panel(out, c_row, adds, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs);
         }
       }
     }
@@ -120,5 +172,21 @@ AVX512_BF16 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, co
 #else
 
 int limbeck_has_product_bf16(void) { return 0; }
+
+void limbeck_narrow_bf16(float *x, size_t n) {
+  (void)x, (void)n;
+  __builtin_trap();
+}
+
+void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth) {
+  (void)packed, (void)b, (void)b_step, (void)b_column, (void)n, (void)depth;
+  __builtin_trap();
+}
+
+void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a, limbeck_right_factor b,
+                          size_t m, size_t n, size_t depth, void *scratch) {
+  (void)c, (void)c_row, (void)accumulate, (void)a, (void)b, (void)m, (void)n, (void)depth, (void)scratch;
+  __builtin_trap();
+}
 
 #endif

@@ -92,4 +92,12 @@ AVX512 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const fl
 
 int limbeck_has_product_f32(void) { return 0; }
 
+void limbeck_product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+                         const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
+                         void *scratch) {
+  (void)c, (void)c_row, (void)accumulate, (void)a, (void)a_row, (void)a_step, (void)b, (void)b_step, (void)b_column;
+  (void)m, (void)n, (void)depth, (void)scratch;
+  __builtin_trap();
+}
+
 #endif

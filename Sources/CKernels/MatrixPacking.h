@@ -6,8 +6,8 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define AVX512 __attribute__((target("arch=x86-64-v4")))
-#define AVX512_BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
+#define AVX512 __attribute__((target("arch=x86-64-v4,prfchw")))
+#define AVX512_BF16 __attribute__((target("arch=x86-64-v4,prfchw,avx512bf16")))
 #define TILE_INLINE static inline __attribute__((always_inline))
 
 enum {

@@ -19,8 +19,9 @@ TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, si
   for (int r = 0; r < rows; r++) {
 #pragma unroll
     for (int j = 0; j < vectors; j++) {
-      __mmask16 m = j == vectors - 1 ? mask : (__mmask16)0xffff;
-      sums[r][j] = accumulate ? _mm512_maskz_loadu_ps(m, c + r * c_row + j * LANES) : _mm512_setzero_ps();
+      // written only after the whole depth: by then the line has come from memory
+      __builtin_prefetch(c + r * c_row + j * LANES, 1);
+      sums[r][j] = _mm512_setzero_ps();
     }
   }
   for (size_t k = 0; k < depth; k++) {
@@ -42,7 +43,9 @@ TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, si
 #pragma unroll
     for (int j = 0; j < vectors; j++) {
       __mmask16 m = j == vectors - 1 ? mask : (__mmask16)0xffff;
-      _mm512_mask_storeu_ps(c + r * c_row + j * LANES, m, sums[r][j]);
+      float *out = c + r * c_row + j * LANES;
+      __m512 sum = accumulate ? _mm512_add_ps(_mm512_maskz_loadu_ps(m, out), sums[r][j]) : sums[r][j];
+      _mm512_mask_storeu_ps(out, m, sum);
     }
   }
 }

@@ -13,7 +13,7 @@ public enum ProductPrecision: String, Sendable, Codable, CaseIterable {
   public var isFast: Bool {
     switch self {
     case .float32: true
-    case .bfloat16: limbeck_has_product_bf16() != 0
+    case .bfloat16: BFloat16Product.isAvailable
     }
   }
 }
@@ -55,7 +55,6 @@ enum SerialProduct {
   static var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
 
   private static let hasFloat32 = limbeck_has_product_f32() != 0
-  private static let hasBFloat16 = limbeck_has_product_bf16() != 0
 
   /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
   static func multiply(
@@ -69,10 +68,9 @@ enum SerialProduct {
         k, scratch)
     case .float32:
       multiplyWithBLAS(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
-    case .bfloat16 where hasBFloat16:
-      limbeck_product_bf16(
-        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
-        k, scratch)
+    case .bfloat16 where BFloat16Product.isAvailable:
+      BFloat16Product.multiply(
+        into: c, stride: stride, adds: adds, LeftFactor(a), RightFactor(b), m: m, n: n, k: k, scratch: scratch)
     case .bfloat16:
       let (left, right) = (RoundedMatrix(a, rows: m, columns: k), RoundedMatrix(b, rows: k, columns: n))
       multiply(into: c, stride: stride, adds: adds, left.view, right.view, m: m, n: n, k: k, scratch: scratch)

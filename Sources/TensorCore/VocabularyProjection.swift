@@ -72,13 +72,6 @@ extension VocabularyProjection {
     max(16, min(256, (32 << 20) / (4 * vocabularySize) / 16 * 16))
   }
 
-  /// Columns of logits per piece of work: a piece of a block stays in a core's cache, and there are at least eight.
-  private static func vocabularyGrain(_ vocabularySize: Int) -> Int {
-    min(2048, max(64, (vocabularySize / 8 + 63) / 64 * 64))
-  }
-  /// Rows per piece of the hidden gradient.
-  private static var rowGrain: Int { 64 }
-
   private func process<Result>(
     _ rows: [Int32], _ teacher: VocabularyProjection?, dHidden: Tensor?, _ body: LogitsRowBody<Result>
   ) -> [Result] {
@@ -95,7 +88,9 @@ extension VocabularyProjection {
     let logits = Tensor(uninitialized: [block, vocabulary], on: device)
     let teacherLogits = Tensor(uninitialized: [teacher == nil ? 0 : block, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
-    let products = WorkerScratch(SerialProduct.scratchCount, on: device)
+    let isRepeated = rows.count > block
+    let products = ProjectionProducts(self, hasGradient: dHidden != nil, isRepeated: isRepeated)
+    let teacherProducts = teacher.map { ProjectionProducts($0, hasGradient: false, isRepeated: isRepeated) }
     let dHead = dHidden == nil ? nil : head.node?.accumulator()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
@@ -103,8 +98,8 @@ extension VocabularyProjection {
       nonisolated(unsafe) let results = results
       for start in stride(from: 0, to: rows.count, by: max(1, block)) {
         let count = min(block, rows.count - start)
-        project(studentInput, start, count, into: logits, products)
-        if let teacherInput { teacher?.project(teacherInput, start, count, into: teacherLogits, products) }
+        products.logits(of: studentInput, start, count, into: logits)
+        if let teacherInput { teacherProducts?.logits(of: teacherInput, start, count, into: teacherLogits) }
         device.parallel(count) { row, worker in
           func line(_ tensor: Tensor, _ index: Int) -> UnsafeMutableBufferPointer<Float> {
             UnsafeMutableBufferPointer(start: tensor.pointer + index * vocabulary, count: vocabulary)
@@ -116,9 +111,10 @@ extension VocabularyProjection {
           var scratchRow = line(scratch, worker).mutableSpan
           results.initializeElement(
             at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
+          if dHidden != nil { products.prepareGradient(logits.pointer + row * vocabulary) }
         }
         if let dHidden {
-          propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead, products)
+          products.propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead)
         }
       }
       initializedCount = rows.count
@@ -128,46 +124,5 @@ extension VocabularyProjection {
   private static func chosen(_ rows: [Int32], of hidden: Tensor) -> Tensor {
     let isEverything = rows.count == hidden.rows && rows.enumerated().allSatisfy { Int($1) == $0 }
     return isEverything ? hidden.detached : hidden.detached.gatheringRows(rows)
-  }
-
-  /// logits[count, V] = x[start..., C] · headᵀ
-  private func project(_ x: Tensor, _ start: Int, _ count: Int, into logits: Tensor, _ scratch: WorkerScratch) {
-    let (channels, vocabulary) = (x.columns, vocabularySize)
-    let grain = Self.vocabularyGrain(vocabulary)
-    let (rows, head) = (MatrixView(x.pointer, stride: channels), MatrixView(head.pointer, stride: channels).transposed)
-    x.device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
-      let first = piece * grain
-      SerialProduct.multiply(
-        into: logits.pointer + first, stride: vocabulary, adds: false, rows.from(row: start),
-        head.from(column: first), m: count, n: min(grain, vocabulary - first), k: channels, precision: precision,
-        scratch: scratch[worker])
-    }
-  }
-
-  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x.
-  private func propagate(
-    _ dLogits: Tensor, _ start: Int, _ count: Int, input: Tensor, dHidden: Tensor,
-    dHead: UnsafeMutablePointer<Float>?, _ scratch: WorkerScratch
-  ) {
-    let (channels, vocabulary) = (input.columns, vocabularySize)
-    let rowPieces = (count + Self.rowGrain - 1) / Self.rowGrain
-    let grain = Self.vocabularyGrain(vocabulary)
-    let headPieces = dHead == nil ? 0 : (vocabulary + grain - 1) / grain
-    let gradient = MatrixView(dLogits.pointer, stride: vocabulary)
-    hidden.device.parallel(rowPieces + headPieces) { piece, worker in
-      if piece < rowPieces {
-        let first = piece * Self.rowGrain
-        SerialProduct.multiply(
-          into: dHidden.pointer + (start + first) * channels, stride: channels, adds: false, gradient.from(row: first),
-          MatrixView(head.pointer, stride: channels), m: min(Self.rowGrain, count - first), n: channels,
-          k: vocabulary, precision: precision, scratch: scratch[worker])
-      } else if let dHead {
-        let first = (piece - rowPieces) * grain
-        SerialProduct.multiply(
-          into: dHead + first * channels, stride: channels, adds: true, gradient.from(column: first).transposed,
-          MatrixView(input.pointer, stride: channels).from(row: start), m: min(grain, vocabulary - first),
-          n: channels, k: count, precision: precision, scratch: scratch[worker])
-      }
-    }
   }
 }

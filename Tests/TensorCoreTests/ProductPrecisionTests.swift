@@ -51,8 +51,9 @@ import Testing
         product(transposed(dDouble, rows: rows, columns: outputs), xDouble, m: outputs, k: rows, n: inputs)) < 1e-6)
   }
 
-  @Test func projectionAndItsGradientsRoundTheirFactors() throws {
-    let (rows, channels, vocabulary) = (21, 18, 130)
+  /// In one block of tokens and in several, for which the head is packed beforehand.
+  @Test(arguments: [21, 300]) func projectionAndItsGradientsRoundTheirFactors(rows: Int) throws {
+    let (channels, vocabulary) = (19, 131)
     let (x, w, cotangent) = (
       normal(rows * channels, seed: 4), normal(vocabulary * channels, seed: 5), normal(rows * vocabulary, seed: 6)
     )

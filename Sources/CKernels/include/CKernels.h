@@ -138,10 +138,29 @@ int limbeck_has_product_bf16(void);
 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
                          const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
                          void *scratch);
-/// The same of a and b rounded to bfloat16 (nearest, ties to even), with sums in float32 of pairs of products.
-void limbeck_product_bf16(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
-                          const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
-                          void *scratch);
+
+/// The left factor of limbeck_product_bf16: element (r, k) at data[r·row + k·step], floats, of which one stride is 1. If
+/// it is narrow, limbeck_narrow_bf16 has been at each of its rows, or columns, which still begin where they did.
+typedef struct {
+  const void *data;
+  size_t row, step;
+  int is_narrow;
+} limbeck_left_factor;
+/// The right factor: element (k, j) at data[k·step + j·column], floats, of which one stride is 1; or what
+/// limbeck_pack_bf16 made of a matrix with as many steps, from a column divisible by 48 on.
+typedef struct {
+  const void *data;
+  size_t step, column;
+  int is_packed;
+} limbeck_right_factor;
+/// Rounds n floats to bfloat16 (nearest, ties to even), each half as long, from where the first one was.
+void limbeck_narrow_bf16(float *x, size_t n);
+/// Packs a right factor for many products: for each 48 columns 48 words for each pair of steps, so that column j
+/// (divisible by 48) begins at word j · ⌈depth/2⌉.
+void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth);
+/// c[m, n] = a·b, or +=, of a and b rounded to bfloat16, with sums in float32 of pairs of products.
+void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a, limbeck_right_factor b,
+                          size_t m, size_t n, size_t depth, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,73 @@
+import CKernels
+
+/// Products in bfloat16 on CPUs that have the instructions, with factors that were rounded beforehand where it pays.
+enum BFloat16Product {
+  static let isAvailable = limbeck_has_product_bf16() != 0
+
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
+  static func multiply(
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: LeftFactor, _ b: RightFactor, m: Int, n: Int,
+    k: Int, scratch: UnsafeMutablePointer<Float>
+  ) {
+    limbeck_product_bf16(c, stride, adds ? 1 : 0, a.factor, b.factor, m, n, k, scratch)
+  }
+}
+
+/// The left factor of a product in bfloat16.
+struct LeftFactor {
+  fileprivate let factor: limbeck_left_factor
+
+  /// Floats, to be rounded in passing.
+  init(_ view: MatrixView) {
+    factor = limbeck_left_factor(data: view.pointer, row: view.rowStride, step: view.columnStride, is_narrow: 0)
+  }
+
+  /// Rows that `limbeck_narrow_bf16` has been at, which begin `stride` floats apart; their columns from `column` on.
+  init(narrowRows pointer: UnsafePointer<Float>, stride: Int, transposed: Bool, column: Int = 0) {
+    factor = limbeck_left_factor(
+      data: UnsafeRawPointer(pointer) + 2 * column, row: transposed ? 1 : stride, step: transposed ? stride : 1,
+      is_narrow: 1)
+  }
+}
+
+/// The right factor of a product in bfloat16.
+struct RightFactor {
+  fileprivate let factor: limbeck_right_factor
+
+  /// Floats, to be rounded in passing.
+  init(_ view: MatrixView) {
+    factor = limbeck_right_factor(data: view.pointer, step: view.rowStride, column: view.columnStride, is_packed: 0)
+  }
+
+  fileprivate init(packed: UnsafeRawPointer) {
+    factor = limbeck_right_factor(data: packed, step: 0, column: 0, is_packed: 1)
+  }
+}
+
+/// A right factor [k, n] rounded and packed once, for products with many left ones.
+struct PackedFactor {
+  /// Columns that are packed together.
+  static let panel = 48
+  private let memory: Tensor
+  private let pairs: Int
+
+  init(_ matrix: MatrixView, k: Int, n: Int, on device: Device) {
+    let (panels, pairs) = ((n + Self.panel - 1) / Self.panel, (k + 1) / 2)
+    let memory = Tensor(uninitialized: [panels, pairs * Self.panel], on: device)
+    self.memory = memory
+    self.pairs = pairs
+    device.parallelRanges(panels, grain: 8) { range in
+      let first = range.lowerBound * Self.panel
+      let columns = matrix.from(column: first)
+      limbeck_pack_bf16(
+        memory.pointer + first * pairs, columns.pointer, columns.rowStride, columns.columnStride,
+        min(n, range.upperBound * Self.panel) - first, k)
+    }
+  }
+
+  /// The factor from a column on that is divisible by `panel`; valid while this value lives.
+  func from(column: Int) -> RightFactor {
+    precondition(column % Self.panel == 0, "column \(column) lies within a panel")
+    return RightFactor(packed: memory.pointer + column * pairs)
+  }
+}
