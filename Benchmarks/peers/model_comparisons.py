@@ -26,7 +26,7 @@ def same_ids(ours, peers):
     (theirs,) = (peer.result["ids"][0] for peer in peers.values())
     same = next((place for place, (a, b) in enumerate(zip(mine, theirs)) if a != b), min(len(mine), len(theirs)))
     if same < min(SAME_TOKENS, len(theirs)):
-        raise Failure(f"generated tokens differ from the {same + 1}th on: {mine[:same + 1]} and {theirs[:same + 1]}")
+        raise Failure(f"generated tokens differ from token {same + 1} on: {mine[:same + 1]} and {theirs[:same + 1]}")
     return f"the first {same} of {len(theirs)} tokens"
 
 
