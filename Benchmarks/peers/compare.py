@@ -27,7 +27,7 @@ def arguments():
         epilog="PYTHON=… names a Python with the packages of peers/requirements.txt; otherwise Benchmarks/.venv is made.",
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (default: 3)")
-    parser.add_argument("--only", nargs="+", metavar="ROW", default=[], help="rows as --list names them, or beginnings of these")
+    parser.add_argument("--only", nargs="+", metavar="ROW", default=[], help="rows by the names of --list, or their beginnings")
     parser.add_argument("--list", action="store_true", help="print the names of the rows and stop")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every round's figures")
     parser.add_argument("--steps", type=int, default=7, help="timed training steps of a run (default: 7)")

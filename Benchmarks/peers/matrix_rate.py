@@ -2,8 +2,8 @@
 
 Run:  OPENBLAS_NUM_THREADS=2 python matrix_rate.py
 
-PyTorch multiplies with Intel's library, NumPy with the OpenBLAS of its wheel. Each is timed in alternation; its rate is that
-of its median time. Prints one JSON object.
+PyTorch multiplies with Intel's library, NumPy with the OpenBLAS of its wheel. They are timed in alternation; a rate is that
+of the median time. Prints one JSON object.
 """
 
 import argparse

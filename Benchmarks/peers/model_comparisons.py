@@ -75,7 +75,7 @@ class ModelComparisons:
         title = f"perplexity of a text, windows of {self.options.window}"
         peers = [Side("transformers, float32", peer)]
         ours = [side("float32"), side("bf16")]
-        return Comparison("perplexity", title, ours, peers, [Figure("tokens/s", "4")], same_perplexity)
+        return Comparison("perplexity", title, ours, peers, [Figure("tokens/s", "≥ 4")], same_perplexity)
 
     def generate(self, name, shape, *flags):
         def measure():
@@ -95,13 +95,13 @@ class ModelComparisons:
 
         title = f"greedy generation, {shape} weights"
         ours, peers = [self.generate("float32", shape)], [Side("llama.cpp float32", peer)]
-        return Comparison(f"generation-{shape}", title, ours, peers, [Figure("tokens/s", "1")], same_ids)
+        return Comparison(f"generation-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 1")], same_ids)
 
     def batched(self):
         ours = [self.generate(f"{SEQUENCES} sequences", "15M", "--sequences", SEQUENCES)]
         peers = [self.generate("Limbeck, 1 sequence", "15M")]
         title = "greedy generation, 15M weights"
-        return Comparison("generation-batched", title, ours, peers, [Figure("tokens/s", "8")], same_ids)
+        return Comparison("generation-batched", title, ours, peers, [Figure("tokens/s", "≥ 8")], same_ids)
 
     def encoding(self):
         """Both whole processes; spm_encode takes lines and drops their ends, which are tokens of the text to us."""
@@ -132,14 +132,14 @@ class ModelComparisons:
             return f"{found['ids']:,} ids"
 
         sides = [Side("", ours)], [Side("spm_encode", peer)]
-        return Comparison("encoding", "encoding text, whole processes", *sides, [Figure("MB/s", "1.8")], agree)
+        return Comparison("encoding", "encoding text, whole processes", *sides, [Figure("MB/s", "≥ 1.8")], agree)
 
     def version(self):
         def measure():
             runs = [processes.run([self.limbeck, "--version"]) for _ in range(STARTS)]
             return Measurement(1e3 * statistics.median(run.seconds for run in runs), max(run.peak_mib for run in runs))
 
-        figures = [Figure("ms", "at most 20 ms", smaller_is_better=True)]
+        figures = [Figure("ms", "≤ 20 ms", smaller_is_better=True)]
         return Comparison("version", "`limbeck --version`", [Side("", measure)], [], figures)
 
     def loading(self):
@@ -153,7 +153,7 @@ class ModelComparisons:
             anonymous = loading.json()["anonymous_mib_after_loading"]
             return Measurement(loading.seconds, anonymous, first.seconds)
 
-        aim = "at most 1 s"
+        aim = "≤ 1 s"
         figures = [
             Figure("s", aim, smaller_is_better=True),
             Figure("s", aim, "and its first token", lambda run: run.result, smaller_is_better=True),

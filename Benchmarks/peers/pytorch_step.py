@@ -1,12 +1,13 @@
 """A training step in PyTorch with Hugging Face Llama, timed: what this project's step is measured against.
 
 Run:  Benchmarks/.venv/bin/python Benchmarks/peers/pytorch_step.py --compile
-      (--compile needs g++; --dtype bfloat16 is autocast; --blocks 256 writes the head by hand; --write DIR saves the inputs)
+      (--compile needs g++; --dtype bfloat16 is autocast; --blocks 256 is a head by hand; --write DIR saves the inputs)
 
-The sizes are those of shapes.py, all heads tied. Objective `distillation`: teacher forward, student forward and backward, 0.5 cross-entropy + 0.5 t^2
-forward KL at t = 2; `language-model`: cross-entropy of the teacher by itself. Mean over the rows that have a next token,
-clipping at 1.0, AdamW (0.9, 0.95, 1e-8; 0.1 on all but the embedding and norms). The same batch at every step. Prints one
-JSON object: median tokens/s of the steps after the warm-up, peak memory, and the loss before each step.
+The sizes are those of shapes.py, all heads tied. Objective `distillation`: teacher forward, student forward and backward,
+0.5 cross-entropy + 0.5 t^2 forward KL at t = 2; `language-model`: cross-entropy of the teacher by itself. Mean over the rows
+that have a next token, clipping at 1.0, AdamW (0.9, 0.95, 1e-8; 0.1 on all but the embedding and norms). The same batch at
+every step. Prints one JSON object: median tokens/s of the steps after the warm-up, peak memory, and the loss before each
+step.
 """
 
 import argparse

@@ -18,7 +18,9 @@ def digits(values):
 class Row:
     """One line: `ours` and `peer` are a value for each round; `peer` is None where a figure stands alone."""
 
-    def __init__(self, title, unit, ours, peer=None, *, peer_name="", aim="", smaller_is_better=False, memory=(), agreement=""):
+    def __init__(
+        self, title, unit, ours, peer=None, *, peer_name="", aim="", smaller_is_better=False, memory=(), agreement=""
+    ):
         self.title, self.unit, self.ours, self.peer = title, unit, ours, peer
         self.peer_name, self.aim, self.memory, self.agreement = peer_name, aim, memory, agreement
         self.smaller_is_better = smaller_is_better
