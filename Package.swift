@@ -29,12 +29,11 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CSentencePieceLibrary", pkgConfig: "sentencepiece", providers: [.apt(["libsentencepiece-dev"])]),
     .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
     .target(name: "CKernels"),
-    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
+    .target(name: "TensorCore", dependencies: ["CKernels"], swiftSettings: strict),
     .target(
       name: "Checkpoints", dependencies: ["TensorCore", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: strict),

@@ -38,9 +38,20 @@ AVX512 static void pack_strips(word *strips, const word *a, size_t stride, size_
 AVX512 static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w, size_t w_row,
                                      size_t m, size_t n, size_t depth) {
   float transposed[TILE_ROWS * TILE_COLUMNS];
+  size_t vectors = (m + LANES - 1) / LANES;
+  __mmask16 all = 0xffff;
   for (size_t first = 0; first < n; first += TILE_ROWS) {
     size_t width = smaller(TILE_ROWS, n - first);
-    edge_tile(width, m, transposed, TILE_COLUMNS, 0, w + first * w_row, w_row, 1, x, TILE_COLUMNS, depth);
+    const word *rows = w + first * w_row;
+    if (width < TILE_ROWS) {
+      edge_tile(width, m, transposed, TILE_COLUMNS, 0, rows, w_row, 1, x, TILE_COLUMNS, depth);
+    } else if (vectors == 1) {
+      tile(TILE_ROWS, 1, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, x, TILE_COLUMNS, depth);
+    } else if (vectors == 2) {
+      tile(TILE_ROWS, 2, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, x, TILE_COLUMNS, depth);
+    } else {
+      tile(TILE_ROWS, 3, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, x, TILE_COLUMNS, depth);
+    }
     for (size_t row = 0; row < m; row++) {
       float *out = c + row * c_row + first;
       for (size_t j = 0; j < width; j++) {

@@ -10,8 +10,9 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
-// b[k·b_step + j]. `mask` has the columns of the last of `vectors`.
-TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, size_t c_row, int accumulate,
+// b[k·b_step + j]. `mask` has the columns of the last of `vectors`. Where a is `streamed`, the next rows are fetched from
+// memory while these are used.
+TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, __mmask16 mask, float *c, size_t c_row, int accumulate,
                              const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
                              size_t depth) {
   __m512 sums[TILE_ROWS][TILE_VECTORS];
@@ -25,6 +26,7 @@ TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, si
     }
   }
   for (size_t k = 0; k < depth; k++) {
+    if (streamed) __builtin_prefetch(a + TILE_ROWS * a_row + k * TILE_ROWS);
     __m512i words[TILE_VECTORS];
 #pragma unroll
     for (int j = 0; j < vectors; j++) {
@@ -50,19 +52,24 @@ TARGET TILE_INLINE void tile(int rows, int vectors, __mmask16 mask, float *c, si
   }
 }
 
-// A tile of any number of rows up to 8 and of columns up to 48.
+// A tile of any number of rows up to 8 and of columns up to 48; one of a's strides is 1.
 TARGET static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate, const word *a,
                              size_t a_row, size_t a_step, const word *b, size_t b_step, size_t depth) {
   size_t vectors = (columns + LANES - 1) / LANES;
   __mmask16 mask = lanes(columns - (vectors - 1) * LANES);
-#define EDGE(ROWS, VECTORS)                                                                              \
+#define EDGE(ROWS, VECTORS, A_ROW, A_STEP)                                                               \
   case VECTORS * 16 + ROWS:                                                                              \
-    tile(ROWS, VECTORS, mask, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);                 \
+    tile(ROWS, VECTORS, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);                 \
     break;
-#define EDGES(VECTORS)                                                                                   \
-  EDGE(1, VECTORS) EDGE(2, VECTORS) EDGE(3, VECTORS) EDGE(4, VECTORS) EDGE(5, VECTORS) EDGE(6, VECTORS)  \
-  EDGE(7, VECTORS) EDGE(8, VECTORS)
-  switch (vectors * 16 + rows) { EDGES(1) EDGES(2) EDGES(3) }
+#define EDGES(VECTORS, A_ROW, A_STEP)                                                                    \
+  EDGE(1, VECTORS, A_ROW, A_STEP) EDGE(2, VECTORS, A_ROW, A_STEP) EDGE(3, VECTORS, A_ROW, A_STEP)        \
+  EDGE(4, VECTORS, A_ROW, A_STEP) EDGE(5, VECTORS, A_ROW, A_STEP) EDGE(6, VECTORS, A_ROW, A_STEP)        \
+  EDGE(7, VECTORS, A_ROW, A_STEP) EDGE(8, VECTORS, A_ROW, A_STEP)
+  if (a_step == 1) {
+    switch (vectors * 16 + rows) { EDGES(1, a_row, 1) EDGES(2, a_row, 1) EDGES(3, a_row, 1) }
+  } else {
+    switch (vectors * 16 + rows) { EDGES(1, 1, a_step) EDGES(2, 1, a_step) EDGES(3, 1, a_step) }
+  }
 #undef EDGES
 #undef EDGE
 }
@@ -76,9 +83,9 @@ TARGET static void panel(float *c, size_t c_row, int accumulate, const word *a, 
     if (height < TILE_ROWS || columns < TILE_COLUMNS) {
       edge_tile(height, columns, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);
     } else if (a_step == 1) {
-      tile(TILE_ROWS, TILE_VECTORS, all, c, c_row, accumulate, a, a_row, 1, b, b_step, depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, all, c, c_row, accumulate, a, a_row, 1, b, b_step, depth);
     } else {
-      tile(TILE_ROWS, TILE_VECTORS, all, c, c_row, accumulate, a, 1, a_step, b, b_step, depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, all, c, c_row, accumulate, a, 1, a_step, b, b_step, depth);
     }
   }
 }

@@ -43,20 +43,9 @@ KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, fl
   for (size_t i = 0; i < n; i++) d_p[i] = p[i] * (d_p[i] - delta) * scale;
 }
 
-KERNEL void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base,
-                               size_t keys, size_t stride, size_t head_size, float scale, float *scores) {
-  for (size_t t = 0; t < keys; t++) {
-    REASSOCIATE
-    const float *key = keys_base + t * stride;
-    float sum = 0;
-    for (size_t d = 0; d < head_size; d++) sum += query[d] * key[d];
-    scores[t] = sum;
-  }
+void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
+                        size_t stride, size_t head_size, float scale, float *scores) {
+  limbeck_matrix_vector(scores, keys_base, stride, query, keys, head_size, 0);
   limbeck_softmax(scores, scale, keys);
-  memset(out, 0, head_size * sizeof(float));
-  for (size_t t = 0; t < keys; t++) {
-    CONTRACT
-    const float *value = values_base + t * stride;
-    for (size_t d = 0; d < head_size; d++) out[d] += scores[t] * value[d];
-  }
+  limbeck_weighted_rows(out, scores, values_base, stride, keys, head_size);
 }

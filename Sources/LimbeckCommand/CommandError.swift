@@ -18,6 +18,8 @@ enum CommandError: Error, Equatable {
   case vocabulariesDiffer(student: String, expected: Int, found: Int)
   /// What was to be created stands there already.
   case outputExists(path: String, advice: String)
+  /// A library without which this machine cannot compute.
+  case missingLibrary(String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -41,6 +43,7 @@ extension CommandError: CustomStringConvertible {
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
     case .outputExists(let path, let advice):
       "\(path): exists already and will not be overwritten; \(advice)"
+    case .missingLibrary(let text): text
     }
   }
 }

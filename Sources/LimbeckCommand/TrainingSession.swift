@@ -23,18 +23,18 @@ struct TrainingSession {
   ///   - subcommand: `train` or `distill`, for the command that resumes the run.
   ///   - settings: what to do.
   ///   - recipe: all settings in YAML, for the run folder.
-  /// - Throws: `outputExists` where a new run would have to overwrite something.
-  init(_ subcommand: String, _ settings: TrainingSettings, recipe: String) throws(TrainingError) {
+  /// - Throws: `outputExists` where a new run would have to overwrite something, `missingLibrary`.
+  init(_ subcommand: String, _ settings: TrainingSettings, recipe: String) throws {
     // Looked at again when the folder is made; here it saves the user the wait until then.
     if !settings.resumes, FileManager.default.fileExists(atPath: settings.output.path) {
-      throw .outputExists(folder: settings.outputPath)
+      throw TrainingError.outputExists(folder: settings.outputPath)
     }
     self.subcommand = subcommand
     self.settings = settings
     let version = Limbeck.configuration.version
     self.recipe = "# \(version): limbeck \(subcommand) --recipe THIS --output NEW makes the run again.\n" + recipe
     log = Logger(console)
-    device = settings.threads.map { Device(threads: $0) } ?? .shared
+    device = try DeviceOptions.device(threads: settings.threads)
   }
 
   /// Trains `model` to the end of the run, or to Ctrl-C, which throws the exit code.

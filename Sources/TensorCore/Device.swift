@@ -1,4 +1,3 @@
-import COpenBLAS
 import Foundation
 
 /// Where tensors live and are computed: a pool of worker threads and a pool of buffers on the CPU.
@@ -21,15 +20,25 @@ public final class Device: Sendable {
   /// - Parameter threads: the number of threads to compute with, at least 1; one per active core by default.
   public init(threads: Int? = nil) {
     workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
-    // Each worker calls BLAS on its own piece; threads inside BLAS would fight with them.
-    openblas_set_num_threads(1)
   }
 
-  /// The name of the kernel OpenBLAS chose for this CPU, such as `SkylakeX` or `Haswell`.
-  public static var matrixKernelName: String { String(cString: openblas_get_corename()) }
+  /// What matrix products are computed with on this CPU: the project's own kernels, or those of OpenBLAS.
+  public static var matrixKernelName: String {
+    if BFloat16Product.isAvailable { return "Limbeck's, AVX-512 with bfloat16" }
+    return hasOwnMatrixKernels ? "Limbeck's, AVX-512" : "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
+  }
 
-  /// The version and build options of OpenBLAS.
-  public static var matrixLibraryDescription: String { String(cString: openblas_get_config()) }
+  /// Whether this CPU runs the project's own matrix products, so that OpenBLAS is never loaded.
+  public static var hasOwnMatrixKernels: Bool { SerialProduct.hasFloat32 }
+
+  /// The kernel that OpenBLAS chooses for this CPU, such as `SkylakeX`; nil where OpenBLAS is not installed. Loads it.
+  public static var openBLASKernelName: String? { OpenBLAS.shared?.kernelName }
+
+  /// What is wrong where this CPU needs OpenBLAS and it is not installed, else nil.
+  public static var missingLibrary: String? {
+    hasOwnMatrixKernels || OpenBLAS.shared != nil
+      ? nil : "this CPU has no AVX-512, and libopenblas.so.0 cannot be loaded; install it: apt-get install libopenblas0"
+  }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     workers.run(tasks: tasks, body)

@@ -1,22 +1,12 @@
-import COpenBLAS
-
 /// Products of row-major matrices, one piece per worker, each computed by `SerialProduct`.
 ///
 /// The pieces depend on the shapes alone, so every number of threads computes the same bits.
 enum MatrixProduct {
-  /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`. One row is a matrix–vector product, in float32.
+  /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`.
   static func timesTransposed(
     _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
     rows: Int, inputs: Int, outputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
   ) {
-    if rows == 1 {
-      device.parallelRanges(outputs, grain: outputsPerPiece(inputs: inputs)) { range in
-        cblas_sgemv(
-          CblasRowMajor, CblasNoTrans, blasint(range.count), blasint(inputs), 1, w + range.lowerBound * inputs,
-          blasint(inputs), x, 1, adds ? 1 : 0, c + range.lowerBound, 1)
-      }
-      return
-    }
     multiply(
       into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w, stride: inputs).transposed, m: rows,
       n: outputs, k: inputs, precision, on: device)
@@ -58,10 +48,6 @@ enum MatrixProduct {
     }
   }
 
-  private static func outputsPerPiece(inputs: Int) -> Int {
-    max(16, (1 << 16) / max(1, inputs) / 16 * 16)
-  }
-
   /// A result matrix cut into pieces that are worth a worker's while.
   private struct Grid {
     let rows: Int
@@ -74,7 +60,7 @@ enum MatrixProduct {
     init(rows: Int, columns: Int, work: Int) {
       self.rows = rows
       self.columns = columns
-      let pieces = Self.pieces(multiplyAdds: rows * columns * max(1, work))
+      let pieces = Self.pieces(multiplyAdds: rows * columns * max(1, work), rows: rows)
       if rows >= columns {
         rowGrain = Self.grain(rows, pieces)
         columnGrain = max(1, columns)
@@ -86,9 +72,9 @@ enum MatrixProduct {
     }
 
     /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
-    /// unless handing a piece out costs more than computing it.
-    private static func pieces(multiplyAdds: Int) -> Int {
-      switch multiplyAdds {
+    /// unless handing a piece out costs more than computing it. One row runs at the speed of memory, many times slower.
+    private static func pieces(multiplyAdds: Int, rows: Int) -> Int {
+      switch rows == 1 ? multiplyAdds << 4 : multiplyAdds {
       case ..<(1 << 18): 1
       case ..<(1 << 21): 2
       case ..<(1 << 27): 4

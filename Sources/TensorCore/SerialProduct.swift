@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 
 /// What the factors of a matrix product are rounded to; sums are always float32.
 public enum ProductPrecision: String, Sendable, Codable, CaseIterable {
@@ -54,7 +53,8 @@ enum SerialProduct {
   /// Floats of scratch memory that one worker needs.
   static var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
 
-  private static let hasFloat32 = limbeck_has_product_f32() != 0
+  /// Whether this CPU runs the project's own kernels.
+  static let hasFloat32 = limbeck_has_product_f32() != 0
 
   /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
   static func multiply(
@@ -62,12 +62,15 @@ enum SerialProduct {
     k: Int, precision: ProductPrecision = .float32, scratch: UnsafeMutablePointer<Float>
   ) {
     switch precision {
+    case .float32 where m == 1 && a.columnStride == 1 && b.rowStride == 1:
+      limbeck_matrix_vector(c, b.pointer, b.columnStride, a.pointer, n, k, adds ? 1 : 0)
     case .float32 where hasFloat32:
       limbeck_product_f32(
         c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
         k, scratch)
     case .float32:
-      multiplyWithBLAS(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
+      guard let library = OpenBLAS.shared else { preconditionFailure(Device.missingLibrary ?? "") }
+      library.multiply(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
     case .bfloat16 where BFloat16Product.isAvailable:
       BFloat16Product.multiply(
         into: c, stride: stride, adds: adds, LeftFactor(a), RightFactor(b), m: m, n: n, k: k, scratch: scratch)
@@ -76,17 +79,6 @@ enum SerialProduct {
       multiply(into: c, stride: stride, adds: adds, left.view, right.view, m: m, n: n, k: k, scratch: scratch)
       withExtendedLifetime((left, right)) {}
     }
-  }
-
-  /// As `multiply` in float32, by OpenBLAS.
-  static func multiplyWithBLAS(
-    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
-    k: Int
-  ) {
-    cblas_sgemm(
-      CblasRowMajor, a.columnStride == 1 ? CblasNoTrans : CblasTrans, b.columnStride == 1 ? CblasNoTrans : CblasTrans,
-      blasint(m), blasint(n), blasint(k), 1, a.pointer, blasint(max(a.rowStride, a.columnStride)), b.pointer,
-      blasint(max(b.rowStride, b.columnStride)), adds ? 1 : 0, c, blasint(stride))
   }
 }
 

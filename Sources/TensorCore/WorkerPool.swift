@@ -5,7 +5,7 @@ import Synchronization
 /// A persistent set of threads that share out the tasks of one job at a time.
 ///
 /// Tasks are fixed pieces of work: which thread runs which one never shows in a result, so any number of threads gives
-/// the same bits. The calling thread works too. Between jobs the others spin for some microseconds and then sleep.
+/// the same bits. The calling thread works too. Between jobs the others spin for a while and then sleep.
 final class WorkerPool: Sendable {
   /// What the threads share; outlives the pool until the last thread has left.
   ///
@@ -60,12 +60,15 @@ final class WorkerPool: Sendable {
       return false
     }
 
-    /// Spins for some microseconds, then sleeps, until there is a job after `seen`.
+    /// Spins for 200 microseconds, longer than what lies between two jobs of one task, then sleeps, until there is a job after `seen`.
     private func awaitJob(after seen: Int) {
-      for _ in 0..<2_000 {
-        if generation.load(ordering: .acquiring) != seen { return }
-        limbeck_pause()
-      }
+      let start = ContinuousClock.now
+      repeat {
+        for _ in 0..<64 {
+          if generation.load(ordering: .acquiring) != seen { return }
+          limbeck_pause()
+        }
+      } while start.duration(to: .now) < .microseconds(200)
       condition.lock()
       sleepers.add(1, ordering: .sequentiallyConsistent)
       while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }

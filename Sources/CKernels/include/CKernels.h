@@ -124,6 +124,14 @@ void limbeck_adamw(float *weight, float *first_moment, float *second_moment, con
 /// The pause instruction of a spin loop.
 void limbeck_pause(void);
 
+// ---- Matrix–vector products (MatrixVector.c)
+
+/// out[r] = Σ w[r·stride + i] · x[i] over n elements, or += where accumulate ≠ 0, for each of `rows` rows.
+void limbeck_matrix_vector(float *out, const float *w, size_t stride, const float *x, size_t rows, size_t n,
+                           int accumulate);
+/// out[i] = Σ weights[r] · w[r·stride + i] over `rows` rows, for each of n elements.
+void limbeck_weighted_rows(float *out, const float *weights, const float *w, size_t stride, size_t rows, size_t n);
+
 // ---- Matrix products (MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
 
 /// Bytes of scratch memory, aligned to 64, that a product needs.

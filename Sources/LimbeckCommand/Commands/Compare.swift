@@ -47,7 +47,7 @@ struct Compare: ParsableCommand {
   }
 
   func run() throws {
-    let device = options.device.device
+    let device = try options.device.device
     let teacher = try LoadedModel(folder: teacher, on: device)
     var students = try student.map { path in
       let student = try LoadedModel(folder: path, on: device)

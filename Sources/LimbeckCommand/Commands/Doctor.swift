@@ -19,7 +19,7 @@ struct Doctor: ParsableCommand {
     facts.add("vector units", machine.vectorUnits.map(\.rawValue).joined(separator: ", "))
     facts.add("threads", "\(Device.shared.threads)")
     facts.add("matrix kernel", Device.matrixKernelName)
-    facts.add("matrix library", Device.matrixLibraryDescription)
+    facts.add("OpenBLAS", Device.openBLASKernelName.map { "installed, kernel \($0)" } ?? "not installed")
     facts.add("SentencePiece", Machine.sentencePieceLibrary ?? "unknown")
     facts.add(
       "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
@@ -27,9 +27,11 @@ struct Doctor: ParsableCommand {
     facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
 
-    let warnings = MatrixKernelAdvice.warnings(
-      kernel: Device.matrixKernelName, vectorUnits: machine.vectorUnits,
-      environment: ProcessInfo.processInfo.environment)
+    var warnings: [String] = Device.missingLibrary.map { [$0] } ?? []
+    if !Device.hasOwnMatrixKernels, let kernel = Device.openBLASKernelName {
+      warnings += MatrixKernelAdvice.warnings(
+        kernel: kernel, vectorUnits: machine.vectorUnits, environment: ProcessInfo.processInfo.environment)
+    }
     for warning in warnings { try StandardOutput.write("warning: \(warning)\n") }
     if warnings.isEmpty { try StandardOutput.write("No problems found.\n") }
   }

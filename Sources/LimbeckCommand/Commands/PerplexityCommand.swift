@@ -25,7 +25,7 @@ struct PerplexityCommand: ParsableCommand {
   @OptionGroup var options: EvaluationOptions
 
   func run() throws {
-    let device = options.device.device
+    let device = try options.device.device
     let model = try LoadedModel(folder: model, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()

@@ -16,5 +16,13 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  var device: Device { threads.map { Device(threads: $0) } ?? .shared }
+  var device: Device {
+    get throws(CommandError) { try Self.device(threads: threads) }
+  }
+
+  /// A device with so many threads, or one per core. Throws where a library to compute with is missing.
+  static func device(threads: Int?) throws(CommandError) -> Device {
+    if let missing = Device.missingLibrary { throw .missingLibrary(missing) }
+    return threads.map { Device(threads: $0) } ?? .shared
+  }
 }
