@@ -110,7 +110,8 @@ public final class Decoder {
   /// An empty key-value cache for one sequence.
   public func makeCache() -> KeyValueCache {
     KeyValueCache(
-      layerCount: configuration.layerCount, columns: configuration.keyValueHeadCount * configuration.headSize,
+      layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
+      headSize: configuration.headSize,
       contextLength: configuration.contextLength, on: device)
   }
 

@@ -1,6 +1,7 @@
 /// The keys and values of the tokens a sequence has seen so far, for every layer of a decoder.
 ///
-/// Memory grows by doubling as tokens arrive, up to `contextLength`. One sequence each: a batch has one cache per
+/// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. Memory
+/// grows by doubling as tokens arrive, up to `contextLength`. One sequence each: a batch has one cache per
 /// sequence, each with its own length.
 public final class KeyValueCache {
   /// The most tokens it may hold.
@@ -9,21 +10,24 @@ public final class KeyValueCache {
   public private(set) var length = 0
   private var keys: [Tensor]
   private var values: [Tensor]
-  private let columns: Int
+  private let headCount: Int
+  private let headSize: Int
   private let device: Device
 
   /// - Parameters:
   ///   - layerCount: the number of layers.
-  ///   - columns: K·D, the width of a key row.
+  ///   - headCount: K, the number of key-value heads.
+  ///   - headSize: D.
   ///   - contextLength: the most tokens it may hold.
   ///   - device: where the decoder computes.
-  public init(layerCount: Int, columns: Int, contextLength: Int, on device: Device) {
+  public init(layerCount: Int, headCount: Int, headSize: Int, contextLength: Int, on device: Device) {
     self.contextLength = contextLength
-    self.columns = columns
+    self.headCount = headCount
+    self.headSize = headSize
     self.device = device
-    let capacity = min(contextLength, 64)
-    keys = (0..<layerCount).map { _ in Tensor(uninitialized: [capacity, columns], on: device) }
-    values = (0..<layerCount).map { _ in Tensor(uninitialized: [capacity, columns], on: device) }
+    let shape = [headCount, min(contextLength, 64), headSize]
+    keys = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
+    values = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
   }
 
   /// Marks the tokens that were last appended to every layer as seen.
@@ -38,23 +42,33 @@ public final class KeyValueCache {
     length = count
   }
 
-  /// Copies new rows behind the seen ones of a layer and returns that layer's keys and values.
+  /// Copies new rows [count, K·D] behind the seen ones of a layer and returns that layer's keys and values.
   fileprivate func append(
     layer: Int, newKeys: UnsafePointer<Float>, newValues: UnsafePointer<Float>, count: Int
   ) -> (keys: Tensor, values: Tensor) {
     precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
     reserve(length + count, layer: layer)
-    (keys[layer].pointer + length * columns).update(from: newKeys, count: count * columns)
-    (values[layer].pointer + length * columns).update(from: newValues, count: count * columns)
+    let capacity = keys[layer].shape[1]
+    for head in 0..<headCount {
+      for token in 0..<count {
+        let (to, from) = ((head * capacity + length + token) * headSize, (token * headCount + head) * headSize)
+        (keys[layer].pointer + to).update(from: newKeys + from, count: headSize)
+        (values[layer].pointer + to).update(from: newValues + from, count: headSize)
+      }
+    }
     return (keys[layer], values[layer])
   }
 
   private func reserve(_ tokens: Int, layer: Int) {
-    if tokens <= keys[layer].rows { return }
-    let capacity = min(contextLength, max(tokens, 2 * keys[layer].rows))
+    let oldCapacity = keys[layer].shape[1]
+    if tokens <= oldCapacity { return }
+    let capacity = min(contextLength, max(tokens, 2 * oldCapacity))
     func grown(_ old: Tensor) -> Tensor {
-      let new = Tensor(uninitialized: [capacity, columns], on: device)
-      new.pointer.update(from: old.pointer, count: length * columns)
+      let new = Tensor(uninitialized: [headCount, capacity, headSize], on: device)
+      for head in 0..<headCount {
+        (new.pointer + head * capacity * headSize)
+          .update(from: old.pointer + head * oldCapacity * headSize, count: length * headSize)
+      }
       return new
     }
     keys[layer] = grown(keys[layer])
@@ -78,7 +92,10 @@ extension Tensor {
       let (allKeys, allValues) = cache.append(
         layer: layer, newKeys: keys.pointer + start * keys.columns, newValues: values.pointer + start * keys.columns,
         count: count)
-      return (start: start, count: count, offset: cache.length, keys: allKeys, values: allValues)
+      return (
+        start: start, count: count, offset: cache.length, keys: allKeys, values: allValues,
+        headStep: allKeys.shape[1] * headSize
+      )
     }
     let out = Tensor(uninitialized: shape, on: device)
     let longest = sequences.map { $0.offset + $0.count }.max() ?? 0
@@ -89,7 +106,8 @@ extension Tensor {
       let sequence = sequences[index]
       attention.forward(
         keyValueHead: head, rows: sequence.count, offset: sequence.offset,
-        query: pointer + sequence.start * columns, key: sequence.keys.pointer, value: sequence.values.pointer,
+        query: pointer + sequence.start * columns, keyHead: sequence.keys.pointer + head * sequence.headStep,
+        valueHead: sequence.values.pointer + head * sequence.headStep, keyStride: headSize,
         out: out.pointer + sequence.start * columns, logSums: nil, scratch: scratch.pointer + worker * scratchCount)
     }
     return out

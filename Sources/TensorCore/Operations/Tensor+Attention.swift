@@ -19,16 +19,15 @@ struct CausalAttention {
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
   func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys + SerialProduct.scratchCount }
 
-  /// One key-value head and the query heads that share it. `logSums` [H, rows] receives each row's log-sum-exp for the
-  /// backward; without it a single query takes a kernel of its own.
+  /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
+  /// `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single query
+  /// takes a kernel of its own.
   func forward(
-    keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, key: UnsafePointer<Float>,
-    value: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?,
-    scratch: UnsafeMutablePointer<Float>
+    keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, keyHead: UnsafePointer<Float>,
+    valueHead: UnsafePointer<Float>, keyStride: Int, out: UnsafeMutablePointer<Float>,
+    logSums: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
     let productScratch = scratch + 2 * queryBlock * (offset + rows)
-    let keyHead = key + keyValueHead * headSize
-    let valueHead = value + keyValueHead * headSize
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
       if rows == 1, logSums == nil {
         limbeck_attend_one(
@@ -39,7 +38,7 @@ struct CausalAttention {
       for start in stride(from: 0, to: rows, by: queryBlock) {
         let block = min(queryBlock, rows - start)
         let width = offset + start + block
-        scores(scratch, query + start * queryStride + head * headSize, keyHead, block, width, productScratch)
+        scores(scratch, query + start * queryStride + head * headSize, keyHead, keyStride, block, width, productScratch)
         for row in 0..<block {
           let visible = offset + start + row + 1
           let line = scratch + row * width
@@ -71,9 +70,9 @@ struct CausalAttention {
         let width = start + block
         let offset = start * queryStride + head * headSize
         // in the forward pass: P = softmax(scale · Q·Kᵀ); the scores are computed again rather than kept
-        scores(scratch, query + offset, key + shared, block, width, productScratch)
+        scores(scratch, query + offset, key + shared, keyStride, block, width, productScratch)
         // in the forward pass: O = P·V, so d P = d O · Vᵀ and d V += Pᵀ · d O
-        scores(dScores, dOut + offset, value + shared, block, width, productScratch)
+        scores(dScores, dOut + offset, value + shared, keyStride, block, width, productScratch)
         for row in 0..<block {
           let visible = start + row + 1
           let (line, dLine) = (scratch + row * width, dScores + row * width)
@@ -94,14 +93,14 @@ struct CausalAttention {
     }
   }
 
-  /// s[block, width] = a[block, D] · b[width, D]ᵀ, a strided as queries, b as keys.
+  /// s[block, width] = a[block, D] · b[width, D]ᵀ, a strided as queries.
   private func scores(
-    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ block: Int,
-    _ width: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ bStride: Int,
+    _ block: Int, _ width: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     SerialProduct.multiply(
       into: s, stride: width, adds: false, MatrixView(a, stride: queryStride),
-      MatrixView(b, stride: keyStride).transposed, m: block, n: width, k: headSize, scratch: scratch)
+      MatrixView(b, stride: bStride).transposed, m: block, n: width, k: headSize, scratch: scratch)
   }
 
   /// c[width, D] += s[block, width]ᵀ · a[block, D], c strided as keys, a as queries.
@@ -136,7 +135,8 @@ extension Tensor {
       let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
       attention.forward(
         keyValueHead: head, rows: length, offset: 0, query: pointer + sequence * queryStep,
-        key: keys.pointer + sequence * keyStep, value: values.pointer + sequence * keyStep,
+        keyHead: keys.pointer + sequence * keyStep + head * headSize,
+        valueHead: values.pointer + sequence * keyStep + head * headSize, keyStride: attention.keyStride,
         out: out.pointer + sequence * queryStep, logSums: logSums.pointer + sequence * headStep,
         scratch: scratch.pointer + worker * scratchCount)
     }
