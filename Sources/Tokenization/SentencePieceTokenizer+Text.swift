@@ -53,9 +53,7 @@ extension SentencePieceTokenizer {
   func known(_ id: Int32) -> Int32 { id >= 0 && id < vocabularySize ? id : proto.unknownIndex }
 
   func encode(_ batch: TextBatch, threads: Int) -> (ids: [Int32], ends: [Int]) {
-    Processor.encode(
-      batch, starting: processor, inner: innerProcessor, literalSpace: literalSpace,
-      // Below that, starting a thread costs more than it saves.
-      threads: batch.bytes.count < 1 << 15 ? 1 : threads)
+    // Below that, starting a thread costs more than it saves.
+    encoder.encode(batch, threads: batch.bytes.count < 1 << 15 ? 1 : threads)
   }
 }

@@ -44,10 +44,7 @@ public final class SentencePieceTokenizer: Sendable {
   let proto: ModelProto
   let segmenter: Segmenter
   let processor: Processor
-  /// Encodes text that goes on from other text: without a dummy prefix.
-  let innerProcessor: Processor
-  /// The ids of the bytes of U+2581, where the tokenizer is lossless.
-  let literalSpace: [Int32]?
+  let encoder: BatchEncoder
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
   private let ids: [[UInt8]: Int32]
 
@@ -65,6 +62,7 @@ public final class SentencePieceTokenizer: Sendable {
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
   /// `unsupportedTokenizer`.
   public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
+    let innerProcessor: Processor
     do {
       proto = try ModelProto(serialized: serialized)
       processor = try Processor(serialized: serialized)
@@ -92,7 +90,9 @@ public final class SentencePieceTokenizer: Sendable {
     isLossless =
       proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
       && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
-    literalSpace = isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] } : nil
+    encoder = BatchEncoder(
+      start: processor, inner: innerProcessor, unigram: UnigramEncoder(proto),
+      literalSpace: isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] } : nil)
     segmenter = Segmenter(proto)
     digest = TokenizerDigest(proto, specialIDs: [unknownID, bosID, eosID, padID])
   }

@@ -94,10 +94,7 @@ import Testing
       noise.joined(),
     ] {
       // What libsentencepiece makes of the text in one piece.
-      let whole = Processor.encode(
-        TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [1]), starting: tokenizer.processor,
-        inner: tokenizer.innerProcessor, literalSpace: nil, threads: 1
-      ).ids
+      let whole = tokenizer.idsByLibrary(text)
       #expect(tokenizer.encode(text) == whole, "\(name)")
       for size in [1, 7, 1000, 5000] {
         var encoder = TokenEncoder(tokenizer, threads: 2)

@@ -1,5 +1,6 @@
 import Foundation
-import Tokenization
+
+@testable import Tokenization
 
 /// A small, repeatable generator of random numbers (splitmix64).
 struct RepeatableGenerator: RandomNumberGenerator {
@@ -81,5 +82,13 @@ enum Trained {
     do { return try TokenizerTrainer(options).train(on: [text]) } catch {
       preconditionFailure("cannot train a tokenizer for tests: \(error)")
     }
+  }
+}
+
+extension SentencePieceTokenizer {
+  /// What libsentencepiece makes of `text` in one piece.
+  func idsByLibrary(_ text: String) -> [Int32] {
+    BatchEncoder(start: encoder.start, inner: encoder.inner, unigram: nil, literalSpace: nil)
+      .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [1]), threads: 1).ids
   }
 }

@@ -51,9 +51,12 @@ enum StandardOutput {
   static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
   /// Writes `text` at once, so that it can be watched as it grows.
-  static func write(_ text: String) throws(CommandError) {
+  static func write(_ text: String) throws(CommandError) { try write(bytes: Data(text.utf8)) }
+
+  /// Writes `bytes` at once.
+  static func write(bytes: some DataProtocol) throws(CommandError) {
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+      try FileHandle.standardOutput.write(contentsOf: bytes)
     } catch {
       throw .unwritableOutput(reason: error.localizedDescription)
     }
@@ -79,9 +82,20 @@ enum StandardOutput {
 
 /// Standard input.
 enum StandardInput {
+  static let name = "standard input"
+
+  /// The next `count` bytes, fewer of them at the end; then `nil`.
+  static func part(of count: Int) throws(CommandError) -> [UInt8]? {
+    do {
+      guard let data = try FileHandle.standardInput.read(upToCount: count), !data.isEmpty else { return nil }
+      return Array(data)
+    } catch {
+      throw .unreadable(file: name, reason: error.localizedDescription)
+    }
+  }
+
   /// All of it.
   static func text() throws(CommandError) -> String {
-    let name = "standard input"
     let data: Data
     do {
       data = try FileHandle.standardInput.readToEnd() ?? Data()
