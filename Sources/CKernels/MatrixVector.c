@@ -1,6 +1,6 @@
 #include "KernelSupport.h"
 
-enum { LANES = 64, VECTOR = 16, COLUMNS = 64 };
+enum { LANES = 64, VECTOR = 16 };
 
 // Row after row, which memory delivers twice as fast as several rows at once.
 KERNEL void limbeck_matrix_vector(float *out, const float *w, size_t stride, const float *x, size_t rows, size_t n,
@@ -21,28 +21,33 @@ KERNEL void limbeck_matrix_vector(float *out, const float *w, size_t stride, con
   }
 }
 
+// Some columns, a constant number, whose sums stay in registers while the rows run by, `together` of them at a time so
+// that there are enough independent sums.
+INLINE void weighted_columns(float *out, const float *weights, const float *w, size_t stride, size_t rows,
+                             size_t columns, size_t together) {
+  CONTRACT
+  float sums[64] = {0};
+  size_t r = 0;
+  for (; r + together <= rows; r += together) {
+    for (size_t t = 0; t < together; t++) {
+      for (size_t j = 0; j < columns; j++) sums[t * columns + j] += weights[r + t] * w[(r + t) * stride + j];
+    }
+  }
+  for (; r < rows; r++) {
+    for (size_t j = 0; j < columns; j++) sums[j] += weights[r] * w[r * stride + j];
+  }
+  for (size_t j = 0; j < columns; j++) {
+    float sum = sums[j];
+    for (size_t t = 1; t < together; t++) sum += sums[t * columns + j];
+    out[j] = sum;
+  }
+}
+
 KERNEL void limbeck_weighted_rows(float *out, const float *weights, const float *w, size_t stride, size_t rows,
                                   size_t n) {
-  CONTRACT
   size_t i = 0;
-  // sums of a fixed number of columns stay in registers while the rows run by
-  for (; i + COLUMNS <= n; i += COLUMNS) {
-    float sums[COLUMNS] = {0};
-    for (size_t r = 0; r < rows; r++) {
-      for (size_t j = 0; j < COLUMNS; j++) sums[j] += weights[r] * w[r * stride + i + j];
-    }
-    memcpy(out + i, sums, sizeof sums);
-  }
-  for (; i + VECTOR <= n; i += VECTOR) {
-    float sums[VECTOR] = {0};
-    for (size_t r = 0; r < rows; r++) {
-      for (size_t j = 0; j < VECTOR; j++) sums[j] += weights[r] * w[r * stride + i + j];
-    }
-    memcpy(out + i, sums, sizeof sums);
-  }
-  for (; i < n; i++) {
-    float sum = 0;
-    for (size_t r = 0; r < rows; r++) sum += weights[r] * w[r * stride + i];
-    out[i] = sum;
-  }
+  for (; i + 64 <= n; i += 64) weighted_columns(out + i, weights, w + i, stride, rows, 64, 1);
+  for (; i + 32 <= n; i += 32) weighted_columns(out + i, weights, w + i, stride, rows, 32, 2);
+  for (; i + 16 <= n; i += 16) weighted_columns(out + i, weights, w + i, stride, rows, 16, 4);
+  for (; i < n; i++) weighted_columns(out + i, weights, w + i, stride, rows, 1, 4);
 }

@@ -22,7 +22,7 @@ public struct Generation: Sendable, Equatable {
   public var stopReason: StopReason
   /// The number of tokens of the prompt, with BOS.
   public var promptTokenCount: Int
-  /// What it took to compute the prompt, in seconds.
+  /// What it took to compute the prompt, and those that were computed together with it, in seconds.
   public var promptSeconds: Double
   /// What it took from there to the last token, in seconds; other sequences of the batch were computed in that time, too.
   public var generationSeconds: Double

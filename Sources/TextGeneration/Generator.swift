@@ -123,10 +123,10 @@ public struct Generator {
 
     while next < prompts.count || !live.isEmpty {
       while next < prompts.count && live.count < batchSize {
-        let (sequence, hidden) = start(promptIDs[next], prompt: next, stop: stop, seed: seed)
-        let last = Int32(hidden.rows - 1)
-        live += try advance([sequence], choose(sampling, for: [sequence], hidden: hidden, rows: [last]))
-        next += 1
+        let end = Self.group(of: promptIDs, from: next, atMost: batchSize - live.count)
+        let (sequences, hidden, lastRows) = start(promptIDs, next..<end, stop: stop, seed: seed)
+        live += try advance(sequences, choose(sampling, for: sequences, hidden: hidden, rows: lastRows))
+        next = end
       }
       guard !live.isEmpty else { continue }
       let hidden = decoder.hiddenStates(
@@ -154,22 +154,42 @@ public struct Generator {
     return promptIDs
   }
 
-  /// Computes a prompt, and returns its sequence and hidden states [T, C].
+  /// Where a group of prompts ends that are computed together: so many at most, and few enough tokens for the activations
+  /// to stay small, unless a single prompt has more.
+  private static func group(of promptIDs: [[Int32]], from first: Int, atMost count: Int) -> Int {
+    var (end, tokens) = (first + 1, promptIDs[first].count)
+    while end < promptIDs.count, end - first < count, tokens + promptIDs[end].count <= 2_048 {
+      tokens += promptIDs[end].count
+      end += 1
+    }
+    return end
+  }
+
+  /// Computes some prompts together, and returns their sequences, hidden states [N, C], and the row of each one's last
+  /// token.
   private func start(
-    _ ids: [Int32], prompt: Int, stop: [String], seed: UInt64
-  ) -> (sequence: GeneratedSequence, hidden: Tensor) {
-    let cache = decoder.makeCache()
+    _ promptIDs: [[Int32]], _ prompts: Range<Int>, stop: [String], seed: UInt64
+  ) -> (sequences: [GeneratedSequence], hidden: Tensor, lastRows: [Int32]) {
+    let ids = promptIDs[prompts]
+    let caches = prompts.map { _ in decoder.makeCache() }
     let clock = ContinuousClock()
     let start = clock.now
-    let hidden = decoder.hiddenStates(ids, counts: [ids.count], caches: [cache])
+    let hidden = decoder.hiddenStates(Array(ids.joined()), counts: ids.map(\.count), caches: caches)
     let seconds = start.duration(to: clock.now) / .seconds(1)
-    // Hashed twice, for the sequences of neighbouring seeds of this generator are one sequence, shifted.
-    var hash = SeededGenerator(seed: seed)
-    hash = SeededGenerator(seed: hash.next() &+ UInt64(prompt))
-    let sequence = GeneratedSequence(
-      prompt: prompt, ids: ids, cache: cache, generator: SeededGenerator(seed: hash.next()), stop: stop,
-      tokenizer: tokenizer, promptSeconds: seconds)
-    return (sequence, hidden)
+    var lastRow: Int32 = -1
+    let lastRows = ids.map { ids in
+      lastRow += Int32(ids.count)
+      return lastRow
+    }
+    let sequences = zip(prompts, caches).map { prompt, cache in
+      // Hashed twice, for the sequences of neighbouring seeds of this generator are one sequence, shifted.
+      var hash = SeededGenerator(seed: seed)
+      hash = SeededGenerator(seed: hash.next() &+ UInt64(prompt))
+      return GeneratedSequence(
+        prompt: prompt, ids: promptIDs[prompt], cache: cache, generator: SeededGenerator(seed: hash.next()), stop: stop,
+        tokenizer: tokenizer, promptSeconds: seconds)
+    }
+    return (sequences, hidden, lastRows)
   }
 
   /// Chooses the next token of each sequence, of which `rows` are the hidden states of the last tokens.
