@@ -36,6 +36,9 @@ let package = Package(
     .executableTarget(
       name: "GenerationTimer", dependencies: program, path: "Programs/GenerationTimer",
       swiftSettings: strict + [.strictMemorySafety()]),
+    .executableTarget(
+      name: "RandomInputs", dependencies: program, path: "Programs/RandomInputs",
+      swiftSettings: strict + [.strictMemorySafety()]),
     .target(
       name: "ProgramSupport", path: "Programs/ProgramSupport", swiftSettings: strict + [.strictMemorySafety()]),
   ]

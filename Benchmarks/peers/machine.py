@@ -46,20 +46,26 @@ def matrix_kernel(limbeck):
     return next(line.removeprefix("matrix kernel").strip() for line in lines if line.startswith("matrix kernel"))
 
 
-def facts(repository, limbeck, threads):
+def basics(repository, threads):
     """Name and value, in the order in which they are printed."""
     commit = first_line("git", "-C", repository, "rev-parse", "--short", "HEAD")
     if first_line("git", "-C", repository, "status", "--porcelain"):
         commit += " with uncommitted changes"
-    versions = [f"{name} {package_version(name)}" for name in PACKAGES]
     return {
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "commit": commit,
         "processor": processor(),
         "threads": str(threads),
-        "OpenBLAS kernel": matrix_kernel(limbeck),
         "system": platform.platform(),
         "Swift": first_line("swift", "--version"),
-        "peers": ", ".join([f"Python {platform.python_version()}", *versions]),
         "load average": load(),
+    }
+
+
+def facts(repository, limbeck, threads):
+    """The basics, and what the peers are."""
+    versions = [f"{name} {package_version(name)}" for name in PACKAGES]
+    return basics(repository, threads) | {
+        "OpenBLAS kernel": matrix_kernel(limbeck),
+        "peers": ", ".join([f"Python {platform.python_version()}", *versions]),
     }

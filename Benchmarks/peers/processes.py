@@ -35,7 +35,7 @@ def run(command, *, stdin=None, stdout=None, **changes):
     command = [str(part) for part in command]
     source = open(stdin, "rb") if stdin else subprocess.DEVNULL
     target = open(stdout, "wb") if stdout else subprocess.PIPE
-    errors = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"compare-peers-{os.getpid()}.log"
+    errors = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"limbeck-benchmarks-{os.getpid()}.log"
     try:
         with open(errors, "wb") as log:
             start = time.perf_counter()

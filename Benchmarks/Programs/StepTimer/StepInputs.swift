@@ -2,17 +2,14 @@ import Checkpoints
 import Foundation
 import LanguageModels
 import ModelTraining
+import ProgramSupport
 import TensorCore
 
-/// What `pytorch_step.py --write` saved: both models before the first step, and the batch of every step.
+/// What `pytorch_step.py --write` or `RandomInputs` saved: both models before the first step, and the batch of every step.
 struct StepInputs {
   private let folder: URL
   private let device: Device
   let batch: TokenBatch
-
-  private struct SavedBatch: Decodable {
-    let ids: [[Int32]]
-  }
 
   init(contentsOf folder: URL, device: Device) throws {
     self.folder = folder

@@ -19,7 +19,7 @@ struct StepTimer: ParsableCommand {
         env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE StepTimer inputs
       """)
 
-  @Argument(help: "The folder that `pytorch_step.py --write` saved: teacher/, student/, batch.json.")
+  @Argument(help: "The folder that `pytorch_step.py --write` or `RandomInputs` saved: teacher/, student/, batch.json.")
   var inputs: String
 
   @Option(help: "distillation: the student from the teacher; language-model: the teacher by itself.")
