@@ -16,8 +16,7 @@ KERNEL void limbeck_log_softmax(float *x, float maximum, float inverse_temperatu
   for (size_t i = 0; i < n; i++) x[i] = (x[i] - maximum) * inverse_temperature - log_sum;
 }
 
-KERNEL float limbeck_softmax(float *x, float scale, size_t n) {
-  float maximum = limbeck_max(x, n);
+KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
@@ -30,9 +29,7 @@ KERNEL float limbeck_softmax(float *x, float scale, size_t n) {
     }
     total += (double)sum;
   }
-  float reciprocal = (float)(1.0 / total);
-  for (size_t i = 0; i < n; i++) x[i] *= reciprocal;
-  return maximum * scale + (float)log(total);
+  return total;
 }
 
 KERNEL void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n) {
@@ -46,6 +43,7 @@ KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, fl
 void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
                         size_t stride, size_t head_size, float scale, float *scores) {
   limbeck_matrix_vector(scores, keys_base, stride, query, keys, head_size, 0);
-  limbeck_softmax(scores, scale, keys);
+  double total = limbeck_exponentials(scores, limbeck_max(scores, keys), scale, keys);
   limbeck_weighted_rows(out, scores, values_base, stride, keys, head_size);
+  limbeck_scale(out, (float)(1.0 / total), head_size);
 }

@@ -28,7 +28,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
     let values = model.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, _ in
-      Self.value(logits.span, target: Int(batch.targets[Int(rows[index])])).crossEntropy
+      Self.crossEntropy(logits.span, target: Int(batch.targets[Int(rows[index])]))
     }
     return Self.sums(values)
   }
@@ -38,22 +38,21 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     return LossSums(tokens: values.count, loss: total, crossEntropy: total)
   }
 
-  /// −log softmax(logits)[target] of a row [V], with the two parts of its log-sum-exp.
-  private static func value(
-    _ logits: Span<Float>, target: Int
-  ) -> (crossEntropy: Double, maximum: Float, logSum: Float) {
+  /// −log softmax(logits)[target] of a row [V].
+  private static func crossEntropy(_ logits: Span<Float>, target: Int) -> Double {
     let maximum = RowKernels.maximum(logits)
     let logSum = RowKernels.logSum(logits, maximum: maximum, temperature: 1)
     // The large terms cancel first, so that a confident prediction keeps its digits.
-    return (Double(logSum) - (Double(logits[target]) - Double(maximum)), maximum, logSum)
+    return Double(logSum) - (Double(logits[target]) - Double(maximum))
   }
 
   /// Overwrites a row of logits [V] with scale · (softmax − onehot(target)); returns the cross-entropy.
   static func replaceByGradient(_ logits: inout MutableSpan<Float>, target: Int, scale: Double) -> Double {
-    let (crossEntropy, maximum, logSum) = value(logits.span, target: target)
-    // scale · softmax(x) = exp(x − maximum − (logSum − log scale)), in the pass that softmax needs anyway
-    RowKernels.logSoftmax(&logits, maximum: maximum, temperature: 1, logSum: logSum - Float(log(scale)))
-    RowKernels.exponentiate(&logits)
+    let maximum = RowKernels.maximum(logits.span)
+    let distance = Double(logits[target]) - Double(maximum)
+    let sum = RowKernels.exponentiate(&logits, maximum: maximum)
+    let crossEntropy = log(sum) - distance
+    RowKernels.scale(&logits, by: Float(scale / sum))
     // q − 1 without cancellation where q is close to 1
     logits[target] = Float(scale * expm1(-crossEntropy))
     return crossEntropy

@@ -45,6 +45,22 @@ public enum RowKernels {
     }
   }
 
+  /// x ← exp(x − maximum); returns the sum.
+  public static func exponentiate(_ row: inout MutableSpan<Float>, maximum: Float) -> Double {
+    let count = row.count
+    return row.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.map { limbeck_exponentials($0, maximum, 1, count) } ?? 0
+    }
+  }
+
+  /// x ← factor · x
+  public static func scale(_ row: inout MutableSpan<Float>, by factor: Float) {
+    let count = row.count
+    row.withUnsafeMutableBufferPointer { buffer in
+      if let base = buffer.baseAddress { limbeck_scale(base, factor, count) }
+    }
+  }
+
   /// Σ p (log p − log q) of log-probabilities [V]; writes ∂/∂log q + c·q.
   public static func forwardKL(
     teacher: Span<Float>, student: Span<Float>, gradient: inout MutableSpan<Float>

@@ -62,8 +62,8 @@ void limbeck_rms_norm_backward(float *d_x, float *d_weight, const float *d_out, 
 double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature, size_t n);
 /// x ← (x − maximum)·inverse_temperature − log_sum
 void limbeck_log_softmax(float *x, float maximum, float inverse_temperature, float log_sum, size_t n);
-/// x ← softmax(scale · x); returns log Σ exp(scale · x).
-float limbeck_softmax(float *x, float scale, size_t n);
+/// x ← exp((x − maximum)·scale); returns the sum
+double limbeck_exponentials(float *x, float maximum, float scale, size_t n);
 /// x ← exp(scale · x − log_sum_exp)
 void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p

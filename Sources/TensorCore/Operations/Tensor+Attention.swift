@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 /// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists.
 private let queryBlock = 64
@@ -28,6 +29,7 @@ struct CausalAttention {
     logSums: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
     let productScratch = scratch + 2 * queryBlock * (offset + rows)
+    var sums = [Double](repeating: 0, count: queryBlock)
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
       if rows == 1, logSums == nil {
         limbeck_attend_one(
@@ -42,14 +44,20 @@ struct CausalAttention {
         for row in 0..<block {
           let visible = offset + start + row + 1
           let line = scratch + row * width
-          let logSum = limbeck_softmax(line, scale, visible)
+          let maximum = limbeck_max(line, visible)
+          let sum = limbeck_exponentials(line, maximum, scale, visible)
           (line + visible).update(repeating: 0, count: width - visible)
-          logSums?[head * rows + start + row] = logSum
+          sums[row] = sum
+          logSums?[head * rows + start + row] = maximum * scale + Float(log(sum))
         }
         SerialProduct.multiply(
           into: out + start * queryStride + head * headSize, stride: queryStride, adds: false,
           MatrixView(scratch, stride: width), MatrixView(valueHead, stride: keyStride), m: block, n: headSize, k: width,
           scratch: productScratch)
+        // a row of the output is shorter than one of probabilities
+        for row in 0..<block {
+          limbeck_scale(out + (start + row) * queryStride + head * headSize, Float(1 / sums[row]), headSize)
+        }
       }
     }
   }
