@@ -1,54 +1,57 @@
 import Benchmark
 import Foundation
+import TensorCore
 
 /// Registers every case of the list.
 let benchmarks: @Sendable () -> Void = {
-  // the framework's own counts in ticks of 10 ms
   // what CI does: whether each case runs, not how fast
   let once = ProcessInfo.processInfo.environment["LIMBECK_BENCHMARK_ONCE"] != nil
+  // the framework's own counts in ticks of 10 ms
   let processorTime = BenchmarkMetric.custom("CPU time of all threads (μs)", useScalingFactor: false)
   for kernel in KernelCase.all {
     let rate = BenchmarkMetric.custom(kernel.work.unit, polarity: .prefersLarger, useScalingFactor: false)
+    let share = BenchmarkMetric.custom(
+      "% of \(kernel.work.limit?.name ?? "")", polarity: .prefersLarger, useScalingFactor: false)
     Benchmark(
       kernel.name,
       configuration: .init(
-        metrics: [.wallClock, processorTime, rate], warmupIterations: once ? 0 : 2, maxDuration: .seconds(2),
-        maxIterations: once ? 1 : 1_000),
-      closure: { benchmark, run in
+        metrics: [.wallClock, processorTime, rate] + (kernel.work.limit == nil ? [] : [share]),
+        warmupIterations: once ? 0 : 2, maxDuration: .seconds(2), maxIterations: once ? 1 : 1_000),
+      closure: { benchmark, prepared in
+        let (run, limit) = prepared
         let processorStart = clock()
         let duration = ContinuousClock().measure { run() }
         benchmark.measurement(processorTime, (clock() - processorStart) * 1_000_000 / CLOCKS_PER_SEC)
-        benchmark.measurement(rate, Int((kernel.work.amount / (duration / .seconds(1))).rounded()))
+        let seconds = duration / .seconds(1)
+        benchmark.measurement(rate, Int((kernel.work.amount / seconds).rounded()))
+        if let limit {
+          benchmark.measurement(share, Int((100 * limit.amount / seconds / limit.perSecond).rounded()))
+        }
       },
-      setup: { kernel.prepare() })
+      setup: { (kernel.prepare(), kernel.work.limit.map { (amount: $0.amount, perSecond: $0.rate) }) })
   }
 }
 
-/// How much one call does, in the unit in which its rate is told.
-enum Work: Sendable {
-  /// Multiply-adds of matrix products, counted as two operations each.
-  case multiplyAdds(Int)
-  /// Elements that a kernel goes through.
-  case elements(Int)
-  /// Tokens of text or of a batch.
-  case tokens(Int)
+/// How much one call does, in the unit in which its rate is told, and what it is limited by.
+struct Work: Sendable {
+  let amount: Double
+  /// Whole numbers only: hence millions, not billions.
+  let unit: String
+  let limit: WorkLimit?
 
-  /// The amount that, divided by seconds, gives a rate in `unit`.
-  var amount: Double {
-    switch self {
-    case .multiplyAdds(let count): 2e-6 * Double(count)
-    case .elements(let count): 1e-6 * Double(count)
-    case .tokens(let count): Double(count)
-    }
+  /// Multiply-adds of matrix products, counted as two operations each.
+  static func multiplyAdds(_ count: Int, _ precision: ProductPrecision = .float32) -> Work {
+    let operations = 2 * Double(count)
+    return Work(
+      amount: 1e-6 * operations, unit: "MFLOP/s", limit: WorkLimit(amount: operations, limit: .products(precision)))
   }
 
-  /// Whole numbers only: hence millions, not billions.
-  var unit: String {
-    switch self {
-    case .multiplyAdds: "MFLOP/s"
-    case .elements: "M elements/s"
-    case .tokens: "tokens/s"
-    }
+  /// Elements that a kernel goes through; `bytesEach` of memory, read or written, belong to one, where memory is its
+  /// limit.
+  static func elements(_ count: Int, bytesEach: Int? = nil) -> Work {
+    Work(
+      amount: 1e-6 * Double(count), unit: "M elements/s",
+      limit: bytesEach.map { WorkLimit(amount: Double(count * $0), limit: .memory) })
   }
 }
 
@@ -59,5 +62,6 @@ struct KernelCase: Sendable {
   let prepare: @Sendable () -> () -> Void
 
   /// Every case, in the order in which they run.
-  static let all: [KernelCase] = matrixProducts + rowOperations + attentions + objectives + heads + [adamW, tokenizer]
+  static let all: [KernelCase] =
+    matrixProducts + matrixVectors + rowOperations + attentions + objectives + heads + [adamW, tokenizer]
 }

@@ -24,39 +24,68 @@ extension KernelCase {
   }
 
   /// Both heads of the reference step, block by block, with the objective and all gradients; and the student's alone
-  /// without work on the rows, which leaves the matrix products.
-  static let heads: [KernelCase] = {
+  /// without work on the rows, which leaves the matrix products: first the logits, then also the gradient of the hidden
+  /// states, then also that of the head.
+  static let heads: [KernelCase] = ProductPrecision.allCases.flatMap { precision in
+    [wholeHeads(precision)]
+      + [
+        studentHead("student's logits", precision, trains: .nothing, products: 1),
+        studentHead("student's logits, hidden gradient", precision, trains: .hidden, products: 2),
+        studentHead("student's logits, hidden and head gradients", precision, trains: .both, products: 3),
+      ]
+  }
+
+  private static func wholeHeads(_ precision: ProductPrecision) -> KernelCase {
     let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
     let (student, teacher) = (ReferenceSizes.student.channels, ReferenceSizes.teacher.channels)
-    let rows = (0..<Int32(tokens)).map { $0 }
-    return [
-      KernelCase(
-        name: "heads, objective, gradients", work: .multiplyAdds(tokens * vocabularySize * (3 * student + teacher))
-      ) {
-        var random = Inputs()
-        let trained = random.trainable([tokens, student], [vocabularySize, student])
-        let projection = VocabularyProjection(hidden: trained[0], head: trained[1])
-        let frozen = VocabularyProjection(
-          hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]))
-        let objective = DistillationObjective(.forwardKL)
-        return {
-          _ = projection.mapLogitsWithGradient(rows: rows, teacher: frozen) { index, student, teacher, scratch in
-            objective.evaluate(
-              label: index, student: &student, teacher: &teacher, scratch: &scratch, scale: 1 / Float(tokens))
-          }
+    return KernelCase(
+      name: "heads, objective, gradients, \(precision.rawValue)",
+      work: .multiplyAdds(tokens * vocabularySize * (3 * student + teacher), precision)
+    ) {
+      var random = Inputs()
+      let trained = random.trainable([tokens, student], [vocabularySize, student])
+      let projection = VocabularyProjection(hidden: trained[0], head: trained[1], precision: precision)
+      let frozen = VocabularyProjection(
+        hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
+      let objective = DistillationObjective(.forwardKL)
+      return {
+        _ = projection.mapLogitsWithGradient(rows: allRows, teacher: frozen) { index, student, teacher, scratch in
+          objective.evaluate(
+            label: index, student: &student, teacher: &teacher, scratch: &scratch, scale: 1 / Float(tokens))
         }
-      },
-      KernelCase(name: "student's head and its gradients", work: .multiplyAdds(3 * tokens * vocabularySize * student)) {
-        var random = Inputs()
-        let trained = random.trainable([tokens, student], [vocabularySize, student])
-        let projection = VocabularyProjection(hidden: trained[0], head: trained[1])
-        return { _ = projection.mapLogitsWithGradient(rows: rows) { _, _, _, _ in } }
-      },
-    ]
-  }()
+      }
+    }
+  }
+
+  private enum Trained {
+    case nothing, hidden, both
+  }
+
+  private static func studentHead(
+    _ name: String, _ precision: ProductPrecision, trains trained: Trained, products: Int
+  ) -> KernelCase {
+    let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
+    let channels = ReferenceSizes.student.channels
+    return KernelCase(
+      name: "\(name), \(precision.rawValue)",
+      work: .multiplyAdds(products * tokens * vocabularySize * channels, precision)
+    ) {
+      var random = Inputs()
+      let hidden = random.tensor([tokens, channels])
+      let head =
+        trained == .both
+        ? random.trainable([vocabularySize, channels])[0] : random.tensor([vocabularySize, channels])
+      let projection = VocabularyProjection(hidden: hidden, head: head, precision: precision)
+      return trained == .nothing
+        ? { _ = projection.mapLogits(rows: allRows) { _, _, _, _ in } }
+        : { _ = projection.mapLogitsWithGradient(rows: allRows) { _, _, _, _ in } }
+    }
+  }
+
+  private static let allRows = (0..<Int32(ReferenceSizes.tokens)).map { $0 }
 
   /// One update of the reference student's weights.
-  static let adamW = KernelCase(name: "AdamW", work: .elements(5_355_504)) {
+  static let adamW = KernelCase(name: "AdamW", work: .elements(5_355_504, bytesEach: 28)) {
     var random = Inputs()
     let store = random.store([[5_355_504]])
     let (first, second) = (Tensor.zeros([store.count], on: .shared), Tensor.zeros([store.count], on: .shared))
