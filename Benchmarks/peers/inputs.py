@@ -48,9 +48,7 @@ class Inputs:
 
     @functools.cache
     def scored_model(self):
-        """The model whose perplexity is measured: the given one, or one with random weights and the project's tokenizer."""
-        if self.given_model:
-            return self.given_model
+        """A model of 256 × 6 layers with random weights and the project's tokenizer."""
         folder = self.folder / "model-scored"
         shutil.copytree(self.steps("small") / "teacher", folder)
         config = folder / "config.json"

@@ -47,11 +47,14 @@ class ModelComparisons:
 
     def all(self):
         generations = [self.generation(shape) for shape in ("3M", "15M", "110M")]
-        return [self.perplexity(), *generations, self.batched(), self.encoding(), self.version(), self.loading()]
+        perplexities = [self.perplexity("perplexity", "random weights, 256 × 6 layers", self.inputs.scored_model)]
+        if given := self.inputs.given_model:
+            perplexities.append(self.perplexity("perplexity-given", given.name, lambda: given))
+        return [*perplexities, *generations, self.batched(), self.encoding(), self.version(), self.loading()]
 
-    def perplexity(self):
+    def perplexity(self, row, name, model):
         def arguments():
-            return self.inputs.scored_model(), self.inputs.text()
+            return model(), self.inputs.text()
 
         def side(precision):
             def measure():
@@ -72,10 +75,10 @@ class ModelComparisons:
             ).json()
             return Measurement(run["tokens_per_second"], run["peak_resident_mib"], run)
 
-        title = f"perplexity of a text, windows of {self.options.window}"
+        title = f"perplexity of a text, {name}, windows of {self.options.window}"
         peers = [Side("transformers, float32", peer)]
         ours = [side("float32"), side("bf16")]
-        return Comparison("perplexity", title, ours, peers, [Figure("tokens/s", "≥ 4")], same_perplexity)
+        return Comparison(row, title, ours, peers, [Figure("tokens/s", "≥ 4")], same_perplexity)
 
     def generate(self, name, shape, *flags):
         def measure():
