@@ -56,7 +56,7 @@ struct PackedFactor {
     let memory = Tensor(uninitialized: [panels, pairs * Self.panel], on: device)
     self.memory = memory
     self.pairs = pairs
-    device.parallelRanges(panels, grain: 8) { range in
+    device.parallelRanges(panels, grain: max(1, min(8, panels / 4))) { range in
       let first = range.lowerBound * Self.panel
       let columns = matrix.from(column: first)
       limbeck_pack_bf16(

@@ -37,14 +37,32 @@ enum MatrixProduct {
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
     _ precision: ProductPrecision, on device: Device
   ) {
-    let grid = Grid(rows: m, columns: n, work: k)
     let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    if precision == .bfloat16, BFloat16Product.isAvailable, m * n * k >= 1 << 21 {
+      return multiplyPacked(into: c, adds: adds, a, b, m: m, n: n, k: k, scratch, on: device)
+    }
+    let grid = Grid(rows: m, columns: n, work: k)
     device.parallel(grid.count) { piece, worker in
       let (rows, columns) = grid[piece]
       SerialProduct.multiply(
         into: c + rows.lowerBound * n + columns.lowerBound, stride: n, adds: adds, a.from(row: rows.lowerBound),
         b.from(column: columns.lowerBound), m: rows.count, n: columns.count, k: k, precision: precision,
         scratch: scratch[worker])
+    }
+  }
+
+  /// As `multiply` in bfloat16, with b rounded and packed once for all pieces, which are rows.
+  private static func multiplyPacked(
+    into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
+    _ scratch: WorkerScratch, on device: Device
+  ) {
+    let factor = PackedFactor(b, k: k, n: n, on: device)
+    let grain = max(16, ((m + 7) / 8 + 15) / 16 * 16)
+    device.parallel((m + grain - 1) / grain) { piece, worker in
+      let first = piece * grain
+      BFloat16Product.multiply(
+        into: c + first * n, stride: n, adds: adds, LeftFactor(a.from(row: first)), factor.from(column: 0),
+        m: min(grain, m - first), n: n, k: k, scratch: scratch[worker])
     }
   }
 

@@ -13,7 +13,7 @@ final class StoragePool: @unchecked Sendable {
   /// Free buffers beyond this many bytes go back to the system.
   private let keptBytes: Int
 
-  init(keptBytes: Int = 256 << 20) {
+  init(keptBytes: Int = 4 << 30) {
     self.keptBytes = keptBytes
   }
 
