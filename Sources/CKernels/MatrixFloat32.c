@@ -35,7 +35,7 @@ AVX512 static void pack_strips(word *strips, const word *a, size_t stride, size_
 
 // c = x·wᵀ or += for at most 48 rows of x, packed as [depth, 48]. The rows of w are broadcast, so that each weight is read
 // once and none is packed; a tile of cᵀ is transposed on its way out.
-AVX512 static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w, size_t w_row,
+AVX512 UNCHECKED static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w, size_t w_row,
                                      size_t m, size_t n, size_t depth) {
   float transposed[TILE_ROWS * TILE_COLUMNS];
   size_t vectors = (m + LANES - 1) / LANES;

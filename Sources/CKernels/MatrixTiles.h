@@ -53,7 +53,7 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, __mmask16 mask
 }
 
 // A tile of any number of rows up to 8 and of columns up to 48; one of a's strides is 1.
-TARGET static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate, const word *a,
+TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate, const word *a,
                              size_t a_row, size_t a_step, const word *b, size_t b_step, size_t depth) {
   size_t vectors = (columns + LANES - 1) / LANES;
   __mmask16 mask = lanes(columns - (vectors - 1) * LANES);
@@ -75,7 +75,7 @@ TARGET static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row
 }
 
 // All rows of a by up to 48 columns of b. Each 8 rows of a begin `a_tile` words after the last.
-TARGET static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
+TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
                          size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns, size_t depth) {
   const __mmask16 all = 0xffff;
   for (size_t row = 0; row < rows; row += TILE_ROWS, a += a_tile, c += TILE_ROWS * c_row) {
