@@ -40,10 +40,10 @@ def package_version(name):
         return "missing"
 
 
-def matrix_kernel(limbeck):
-    """The kernel that OpenBLAS chooses for this CPU."""
+def doctor(limbeck, fact):
+    """What `limbeck doctor` says of the machine."""
     lines = processes.run([limbeck, "doctor"]).output.decode().splitlines()
-    return next(line.removeprefix("matrix kernel").strip() for line in lines if line.startswith("matrix kernel"))
+    return next(line.removeprefix(fact).strip() for line in lines if line.startswith(fact))
 
 
 def basics(repository, threads):
@@ -66,6 +66,7 @@ def facts(repository, limbeck, threads):
     """The basics, and what the peers are."""
     versions = [f"{name} {package_version(name)}" for name in PACKAGES]
     return basics(repository, threads) | {
-        "OpenBLAS kernel": matrix_kernel(limbeck),
+        "matrix kernel": doctor(limbeck, "matrix kernel"),
+        "OpenBLAS": doctor(limbeck, "OpenBLAS"),
         "peers": ", ".join([f"Python {platform.python_version()}", *versions]),
     }

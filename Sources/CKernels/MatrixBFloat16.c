@@ -17,11 +17,18 @@ AVX512_BF16 TILE_INLINE __m512i neighbours(const float *x, size_t count) {
 
 // 16 floats of one row and 16 of the next as 16 pairs, one above the other; the next row may be NULL for zeros.
 AVX512_BF16 TILE_INLINE __m512i stacked(const float *x, const float *next, __mmask16 mask) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                         20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   __m512 low = _mm512_maskz_loadu_ps(mask, x);
   __m512 high = next ? _mm512_maskz_loadu_ps(mask, next) : _mm512_setzero_ps();
   return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+// The same of bfloat16s.
+AVX512_BF16 TILE_INLINE __m512i stacked_narrow(const uint16_t *x, const uint16_t *next, __mmask16 mask) {
+  __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, x));
+  __m512i high = next ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next)) : _mm512_setzero_si512();
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
 // Up to 48 rows of `depth` contiguous floats → [pairs, 48].
@@ -73,32 +80,19 @@ AVX512_BF16 TILE_INLINE void store_strips(word *strip, size_t pairs, size_t coun
   }
 }
 
-// `count` contiguous columns of `depth` rows → strips of 8 columns, [count/8, pairs, 8].
-AVX512_BF16 static void pack_strips(word *strips, const float *a, size_t stride, size_t count, size_t depth) {
-  size_t pairs = (depth + 1) / 2;
+// `count` contiguous columns, from column `first` on, of `depth` rows → strips of 8 columns, [count/8, pairs, 8]. Rows
+// begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16.
+AVX512_BF16 TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
+                                         size_t count, size_t depth) {
+  size_t pairs = (depth + 1) / 2, pitch = stride * sizeof(float);
+  size_t width = is_narrow ? sizeof(uint16_t) : sizeof(float);
   for (size_t k = 0; k < pairs; k++) {
-    const float *row = a + 2 * k * stride;
-    const float *next = 2 * k + 1 < depth ? row + stride : NULL;
+    const char *row = (const char *)a + 2 * k * pitch;
+    const char *next = 2 * k + 1 < depth ? row + pitch : NULL;
     for (size_t r = 0; r < count; r += LANES) {
-      __m512i pair = stacked(row + r, next ? next + r : NULL, lanes(count - r));
-      store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
-    }
-  }
-}
-
-// The same of rows that limbeck_narrow_bf16 left: column r of a row is its r-th bfloat16.
-AVX512_BF16 static void pack_narrow_strips(word *strips, const uint16_t *a, size_t stride, size_t count, size_t depth) {
-  size_t pairs = (depth + 1) / 2;
-  for (size_t k = 0; k < pairs; k++) {
-    const uint16_t *row = a + 2 * k * stride;
-    const uint16_t *next = 2 * k + 1 < depth ? row + stride : NULL;
-    for (size_t r = 0; r < count; r += LANES) {
+      const void *x = row + (first + r) * width, *above = next ? next + (first + r) * width : NULL;
       __mmask16 mask = lanes(count - r);
-      __m512i pair = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + r));
-      if (next) {
-        __m512i above = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next + r));
-        pair = _mm512_or_si512(pair, _mm512_slli_epi32(above, 16));
-      }
+      __m512i pair = is_narrow ? stacked_narrow(x, above, mask) : stacked(x, above, mask);
       store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
     }
   }
@@ -113,7 +107,8 @@ AVX512_BF16 void limbeck_narrow_bf16(float *x, size_t n) {
   }
 }
 
-AVX512_BF16 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth) {
+AVX512_BF16 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n,
+                                   size_t depth) {
   size_t pairs = (depth + 1) / 2;
   for (size_t column = 0; column < n; column += TILE_COLUMNS) {
     word *panel = (word *)packed + column * pairs;
@@ -144,9 +139,9 @@ AVX512_BF16 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, li
       } else if (has_rows) {
         pack_rows(packed, (const float *)a.data + row * a.row + k, a.row, rows, now);
       } else if (a.is_narrow) {
-        pack_narrow_strips(packed, (const uint16_t *)a.data + row + k * 2 * a.step, 2 * a.step, rows, now);
+        pack_strips(1, packed, (const char *)a.data + k * a.step * sizeof(float), a.step, row, rows, now);
       } else {
-        pack_strips(packed, (const float *)a.data + row + k * a.step, a.step, rows, now);
+        pack_strips(0, packed, (const char *)a.data + k * a.step * sizeof(float), a.step, row, rows, now);
       }
       for (size_t column = 0; column < n; column += TILE_COLUMNS) {
         size_t columns = smaller(TILE_COLUMNS, n - column);

@@ -33,10 +33,10 @@ AVX512 static void pack_strips(word *strips, const word *a, size_t stride, size_
   }
 }
 
-// c = x·wᵀ or += for at most 48 rows of x, packed as [depth, 48]. The rows of w are broadcast, so that each weight is read
-// once and none is packed; a tile of cᵀ is transposed on its way out.
-AVX512 UNCHECKED static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w, size_t w_row,
-                                     size_t m, size_t n, size_t depth) {
+// c = x·wᵀ or += for at most 48 rows of x, packed as [depth, 48]. The rows of w are broadcast, so that each weight is
+// read once and none is packed; a tile of cᵀ is transposed on its way out.
+AVX512 UNCHECKED static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w,
+                                               size_t w_row, size_t m, size_t n, size_t depth) {
   float transposed[TILE_ROWS * TILE_COLUMNS];
   size_t vectors = (m + LANES - 1) / LANES;
   __mmask16 all = 0xffff;
@@ -90,7 +90,8 @@ AVX512 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const fl
         }
         float *out = c + row * c_row + column;
         if (a_step == 1) {
-          panel(out, c_row, adds, a + row * a_row + k, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now);
+          const word *left = a + row * a_row + k;
+          panel(out, c_row, adds, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now);
         } else {
           panel(out, c_row, adds, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now);
         }

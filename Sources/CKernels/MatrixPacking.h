@@ -8,20 +8,18 @@
 
 #define AVX512 __attribute__((target("arch=x86-64-v4,prfchw")))
 #define AVX512_BF16 __attribute__((target("arch=x86-64-v4,prfchw,avx512bf16")))
-// The innermost loops read each element dozens of times, each time through a call under ThreadSanitizer. Operands that are
-// packed are still checked there, and OpenBLAS' accesses never were.
+// The innermost loops read each element dozens of times, each time through a call under ThreadSanitizer. Operands that
+// are packed are still checked there, and OpenBLAS' accesses never were.
 #define UNCHECKED __attribute__((no_sanitize("thread")))
 #define TILE_INLINE static inline __attribute__((always_inline))
 
 enum {
   LANES = 16,
   TILE_ROWS = 8,
-  TILE_VECTORS = 3,
-  TILE_COLUMNS = TILE_VECTORS * LANES,
-  // Words of the shared dimension at a time: a panel of b, 48 columns wide, then stays in the second-level cache.
-  DEPTH = 512,
-  // Rows of a that are packed at a time.
-  PACKED_ROWS = 256,
+  TILE_COLUMNS = LIMBECK_PRODUCT_PANEL,
+  TILE_VECTORS = TILE_COLUMNS / LANES,
+  DEPTH = LIMBECK_PRODUCT_DEPTH,
+  PACKED_ROWS = LIMBECK_PRODUCT_ROWS,
   PANEL_WORDS = DEPTH * TILE_COLUMNS,
 };
 

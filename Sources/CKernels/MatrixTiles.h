@@ -10,10 +10,10 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
-// b[k·b_step + j]. `mask` has the columns of the last of `vectors`. Where a is `streamed`, the next rows are fetched from
-// memory while these are used.
-TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, __mmask16 mask, float *c, size_t c_row, int accumulate,
-                             const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
+// b[k·b_step + j]. `mask` has the columns of the last of `vectors`. Where a is `streamed`, the next rows are fetched
+// from memory while these are used.
+TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, __mmask16 mask, float *c, size_t c_row,
+                             int accumulate, const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
                              size_t depth) {
   __m512 sums[TILE_ROWS][TILE_VECTORS];
 #pragma unroll
@@ -53,13 +53,14 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, __mmask16 mask
 }
 
 // A tile of any number of rows up to 8 and of columns up to 48; one of a's strides is 1.
-TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate, const word *a,
-                             size_t a_row, size_t a_step, const word *b, size_t b_step, size_t depth) {
+TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, size_t c_row, int accumulate,
+                                       const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
+                                       size_t depth) {
   size_t vectors = (columns + LANES - 1) / LANES;
   __mmask16 mask = lanes(columns - (vectors - 1) * LANES);
 #define EDGE(ROWS, VECTORS, A_ROW, A_STEP)                                                               \
   case VECTORS * 16 + ROWS:                                                                              \
-    tile(ROWS, VECTORS, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);                 \
+    tile(ROWS, VECTORS, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);              \
     break;
 #define EDGES(VECTORS, A_ROW, A_STEP)                                                                    \
   EDGE(1, VECTORS, A_ROW, A_STEP) EDGE(2, VECTORS, A_ROW, A_STEP) EDGE(3, VECTORS, A_ROW, A_STEP)        \
@@ -76,7 +77,8 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
 
 // All rows of a by up to 48 columns of b. Each 8 rows of a begin `a_tile` words after the last.
 TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
-                         size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns, size_t depth) {
+                                   size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns,
+                                   size_t depth) {
   const __mmask16 all = 0xffff;
   for (size_t row = 0; row < rows; row += TILE_ROWS, a += a_tile, c += TILE_ROWS * c_row) {
     size_t height = smaller(TILE_ROWS, rows - row);

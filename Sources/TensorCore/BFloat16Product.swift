@@ -47,7 +47,7 @@ struct RightFactor {
 /// A right factor [k, n] rounded and packed once, for products with many left ones.
 struct PackedFactor {
   /// Columns that are packed together.
-  static let panel = 48
+  static let panel = Int(LIMBECK_PRODUCT_PANEL)
   private let memory: Tensor
   private let pairs: Int
 

@@ -57,7 +57,7 @@ enum MatrixProduct {
     _ scratch: WorkerScratch, on device: Device
   ) {
     let factor = PackedFactor(b, k: k, n: n, on: device)
-    let grain = max(16, ((m + 7) / 8 + 15) / 16 * 16)
+    let grain = Grid.grain(m, 8)
     device.parallel((m + grain - 1) / grain) { piece, worker in
       let first = piece * grain
       BFloat16Product.multiply(
@@ -100,7 +100,7 @@ enum MatrixProduct {
       }
     }
 
-    private static func grain(_ count: Int, _ pieces: Int) -> Int {
+    static func grain(_ count: Int, _ pieces: Int) -> Int {
       max(16, ((count + pieces - 1) / pieces + 15) / 16 * 16)
     }
 

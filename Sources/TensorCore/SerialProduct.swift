@@ -5,16 +5,8 @@ public enum ProductPrecision: String, Sendable, Codable, CaseIterable {
   /// Nothing is rounded.
   case float32
   /// Both factors are rounded to bfloat16, 8 significant bits, to nearest even: about twice the speed where the CPU has
-  /// the instructions (AVX512_BF16), the same results but slower elsewhere.
+  /// the instructions (AVX512_BF16), slower than float32 and with other rounding of the sums elsewhere.
   case bfloat16 = "bf16"
-
-  /// Whether this CPU multiplies in this precision faster than in any more exact one.
-  public var isFast: Bool {
-    switch self {
-    case .float32: true
-    case .bfloat16: BFloat16Product.isAvailable
-    }
-  }
 }
 
 /// A matrix in memory, perhaps transposed: element (i, j) lies at `pointer[i·rowStride + j·columnStride]`, and one of the

@@ -134,15 +134,23 @@ void limbeck_weighted_rows(float *out, const float *weights, const float *w, siz
 
 // ---- Matrix products (MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
 
-/// Bytes of scratch memory, aligned to 64, that a product needs.
-enum { LIMBECK_PRODUCT_SCRATCH = 4 * 512 * (48 + 256) };
+enum {
+  /// Columns of a right factor that are packed together.
+  LIMBECK_PRODUCT_PANEL = 48,
+  /// Words of the shared dimension at a time: a panel then stays in the second-level cache.
+  LIMBECK_PRODUCT_DEPTH = 512,
+  /// Rows of a left factor that are packed at a time.
+  LIMBECK_PRODUCT_ROWS = 256,
+  /// Bytes of scratch memory that a product needs.
+  LIMBECK_PRODUCT_SCRATCH = 4 * LIMBECK_PRODUCT_DEPTH * (LIMBECK_PRODUCT_PANEL + LIMBECK_PRODUCT_ROWS),
+};
 /// Whether this CPU can run limbeck_product_f32.
 int limbeck_has_product_f32(void);
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
 /// c[m, n] = a·b, or += where accumulate ≠ 0, over `depth` steps of the shared dimension, on the calling thread.
-/// a's element of row r at step k is a[r·a_row + k·a_step], b's of column j b[k·b_step + j·b_column]; one stride of each is
-/// 1. c's rows lie c_row apart. `depth` is at least 1.
+/// a's element of row r at step k is a[r·a_row + k·a_step], b's of column j b[k·b_step + j·b_column]; one stride of each
+/// is 1. c's rows lie c_row apart. `depth` is at least 1.
 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
                          const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
                          void *scratch);
@@ -155,7 +163,7 @@ typedef struct {
   int is_narrow;
 } limbeck_left_factor;
 /// The right factor: element (k, j) at data[k·step + j·column], floats, of which one stride is 1; or what
-/// limbeck_pack_bf16 made of a matrix with as many steps, from a column divisible by 48 on.
+/// limbeck_pack_bf16 made of a matrix with as many steps, from a column divisible by LIMBECK_PRODUCT_PANEL on.
 typedef struct {
   const void *data;
   size_t step, column;
@@ -163,8 +171,8 @@ typedef struct {
 } limbeck_right_factor;
 /// Rounds n floats to bfloat16 (nearest, ties to even), each half as long, from where the first one was.
 void limbeck_narrow_bf16(float *x, size_t n);
-/// Packs a right factor for many products: for each 48 columns 48 words for each pair of steps, so that column j
-/// (divisible by 48) begins at word j · ⌈depth/2⌉.
+/// Packs a right factor for many products: for each panel of columns its words for each pair of steps, so that column j,
+/// the first of a panel, begins at word j · ⌈depth/2⌉.
 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth);
 /// c[m, n] = a·b, or +=, of a and b rounded to bfloat16, with sums in float32 of pairs of products.
 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a, limbeck_right_factor b,

@@ -47,7 +47,7 @@ struct Distill: ParsableCommand {
   var hardLabelWeight: Float?
   @Option(
     help: ArgumentHelp(
-      "What the teacher rounds the factors of its products to (default: float32); bf16 is twice as fast on CPUs with AVX512_BF16.",
+      "What the teacher rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
   @OptionGroup var options: TrainingOptions
