@@ -10,7 +10,7 @@ extension Decoder {
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - trainable: whether the weights get gradients.
-  ///   - precision: what the factors of products with weights are rounded to.
+  ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
   public convenience init(

@@ -9,7 +9,7 @@ public final class Decoder {
   public let configuration: LlamaConfiguration
   /// All weights, in creation order.
   public let parameters: ParameterStore
-  /// What the factors of products with weights are rounded to; attention, norms and sums are always float32.
+  /// What the factors of products are rounded to; norms, softmax and sums are always float32.
   public let precision: ProductPrecision
   private let embedding: Parameter
   private let blocks: [DecoderBlock]
@@ -43,7 +43,7 @@ public final class Decoder {
   /// - Parameters:
   ///   - configuration: sizes and constants.
   ///   - seed: the same seed gives the same weights.
-  ///   - precision: what the factors of products with weights are rounded to; the weights stay float32.
+  ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
   public convenience init(
     configuration: LlamaConfiguration, seed: UInt64, precision: ProductPrecision = .float32, device: Device = .shared

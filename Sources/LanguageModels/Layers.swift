@@ -51,6 +51,7 @@ struct GroupedQueryAttention {
   let value: Linear
   let output: Linear
   let headSize: Int
+  let precision: ProductPrecision
 
   init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let channels = configuration.hiddenSize
@@ -60,6 +61,7 @@ struct GroupedQueryAttention {
         in: scope(name))
     }
     headSize = configuration.headSize
+    self.precision = precision
     let queries = configuration.headCount * headSize
     let keys = configuration.keyValueHeadCount * headSize
     query = linear(channels, queries, configuration.initializerRange, "q_proj")
@@ -78,10 +80,13 @@ struct GroupedQueryAttention {
     let mixed =
       switch layout {
       case .sequences(let batchSize):
-        queries.causalAttention(keys: keys, values: values, batchSize: batchSize, headSize: headSize)
+        queries.causalAttention(
+          keys: keys, values: values, batchSize: batchSize, headSize: headSize,
+          precision: precision)
       case .cached(let caches, let counts):
         queries.cachedAttention(
-          keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize)
+          keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize,
+          precision: precision)
       }
     return output(mixed)
   }

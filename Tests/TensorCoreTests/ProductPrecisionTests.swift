@@ -82,4 +82,31 @@ import Testing
         product(transposed(dDouble, rows: rows, columns: vocabulary), xDouble, m: vocabulary, k: rows, n: channels))
         < 1e-6)
   }
+
+  /// Attention's own products too: near the twin of unrounded factors, as near as 8 significant bits allow.
+  @Test func attentionAndItsGradientsRoundTheirFactors() throws {
+    let (batchSize, length, heads, keyValueHeads, headSize) = (2, 70, 4, 2, 24)
+    let rows = batchSize * length
+    let names = ["queries", "keys", "values"]
+    let shapes = [[rows, heads * headSize], [rows, keyValueHeads * headSize], [rows, keyValueHeads * headSize]]
+    let inputs = shapes.enumerated().map { normal($1[0] * $1[1], seed: UInt64(7 + $0)) }
+    let cotangent = normal(rows * heads * headSize, seed: 10)
+    func run(_ precision: ProductPrecision) throws -> [[Float]] {
+      let store = ParameterStore(on: Device(threads: 2))
+      let parameters = zip(names, shapes).map { store.root.parameter($0, $1, .zeros, decays: false) }
+      store.load { parameter in
+        Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device)
+      }
+      let out = parameters[0].value.causalAttention(
+        keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
+        precision: precision)
+      out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
+      return try [out.array()] + parameters.map { try #require($0.gradient).array() }
+    }
+    for (rounded, exact) in zip(try run(.bfloat16), try run(.float32)) {
+      let error = relativeError(rounded, exact.map(Double.init))
+      #expect(error < 1e-2)
+      #expect(error > 1e-4, "nothing was rounded")
+    }
+  }
 }

@@ -79,13 +79,16 @@ public final class KeyValueCache {
 extension Tensor {
   /// Attention of new tokens to everything their sequence has seen: self = queries [N, H·D], keys and values [N, K·D],
   /// the rows of sequence s being `counts[s]` consecutive ones. The new keys and values are appended to `caches[s]`;
-  /// call `advance(by:)` on each after the last layer. Records no gradient.
+  /// call `advance(by:)` on each after the last layer. Records no gradient. The factors of products are rounded to
+  /// `precision`, those of single new tokens never.
   public func cachedAttention(
-    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, headSize: Int
+    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, headSize: Int,
+    precision: ProductPrecision = .float32
   ) -> Tensor {
     precondition(caches.count == counts.count && counts.reduce(0, +) == rows, "\(rows) rows for counts \(counts)")
     let attention = CausalAttention(
-      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize)
+      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
+      precision: precision)
     var start = 0
     let sequences = zip(caches, counts).map { cache, count in
       defer { start += count }

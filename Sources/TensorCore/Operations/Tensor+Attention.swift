@@ -11,6 +11,8 @@ struct CausalAttention {
   let headCount: Int
   let keyValueHeadCount: Int
   let headSize: Int
+  /// What the factors of its products are rounded to.
+  let precision: ProductPrecision
 
   var queryStride: Int { headCount * headSize }
   var keyStride: Int { keyValueHeadCount * headSize }
@@ -22,7 +24,7 @@ struct CausalAttention {
 
   /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
   /// `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single query
-  /// takes a kernel of its own.
+  /// takes a kernel of its own, which rounds nothing.
   func forward(
     keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, keyHead: UnsafePointer<Float>,
     valueHead: UnsafePointer<Float>, keyStride: Int, out: UnsafeMutablePointer<Float>,
@@ -53,7 +55,7 @@ struct CausalAttention {
         SerialProduct.multiply(
           into: out + start * queryStride + head * headSize, stride: queryStride, adds: false,
           MatrixView(scratch, stride: width), MatrixView(valueHead, stride: keyStride), m: block, n: headSize, k: width,
-          scratch: productScratch)
+          precision: precision, scratch: productScratch)
         // a row of the output is shorter than one of probabilities
         for row in 0..<block {
           limbeck_scale(out + (start + row) * queryStride + head * headSize, Float(1 / sums[row]), headSize)
@@ -95,7 +97,8 @@ struct CausalAttention {
         // in the forward pass: S = Q·Kᵀ, so d Q = d S · K and d K += d Sᵀ · Q
         SerialProduct.multiply(
           into: dQuery + offset, stride: queryStride, adds: true, MatrixView(dScores, stride: width),
-          MatrixView(key + shared, stride: keyStride), m: block, n: headSize, k: width, scratch: productScratch)
+          MatrixView(key + shared, stride: keyStride), m: block, n: headSize, k: width, precision: precision,
+          scratch: productScratch)
         addTransposed(dKey + shared, dScores, query + offset, block, width, productScratch)
       }
     }
@@ -108,7 +111,8 @@ struct CausalAttention {
   ) {
     SerialProduct.multiply(
       into: s, stride: width, adds: false, MatrixView(a, stride: queryStride),
-      MatrixView(b, stride: bStride).transposed, m: block, n: width, k: headSize, scratch: scratch)
+      MatrixView(b, stride: bStride).transposed, m: block, n: width, k: headSize, precision: precision, scratch: scratch
+    )
   }
 
   /// c[width, D] += s[block, width]ᵀ · a[block, D], c strided as keys, a as queries.
@@ -118,20 +122,23 @@ struct CausalAttention {
   ) {
     SerialProduct.multiply(
       into: c, stride: keyStride, adds: true, MatrixView(s, stride: width).transposed,
-      MatrixView(a, stride: queryStride), m: width, n: headSize, k: block, scratch: scratch)
+      MatrixView(a, stride: queryStride), m: width, n: headSize, k: block, precision: precision, scratch: scratch)
   }
 }
 
 extension Tensor {
   /// Causal grouped-query attention over B sequences of T tokens: self = queries [B·T, H·D], keys and values
-  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D.
-  public func causalAttention(keys: Tensor, values: Tensor, batchSize: Int, headSize: Int) -> Tensor {
+  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`.
+  public func causalAttention(
+    keys: Tensor, values: Tensor, batchSize: Int, headSize: Int, precision: ProductPrecision = .float32
+  ) -> Tensor {
     precondition(
       keys.shape == values.shape && keys.rows == rows && rows % batchSize == 0 && columns % keys.columns == 0
         && keys.columns % headSize == 0,
       "attention: queries \(shape), keys \(keys.shape), values \(values.shape), batch of \(batchSize)")
     let attention = CausalAttention(
-      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize)
+      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
+      precision: precision)
     let length = rows / batchSize
     let (queryStep, keyStep, headStep) = (length * columns, length * keys.columns, length * attention.headCount)
     let pieces = batchSize * attention.keyValueHeadCount
