@@ -19,7 +19,9 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
-  public func accumulateGradients(of student: Decoder, on batch: TokenBatch, scale: Double) -> LossSums {
+  public func accumulateGradients(
+    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+  ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let (projection, teacherProjection) = projections(of: student, on: batch)
@@ -30,7 +32,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   /// The summed objective on a batch.
-  public func measure(_ student: Decoder, on batch: TokenBatch) -> LossSums {
+  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let (projection, teacherProjection) = projections(of: student, on: batch)

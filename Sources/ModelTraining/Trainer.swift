@@ -138,8 +138,11 @@ extension Trainer {
     var norm = 0.0
     if countedTokens > 0 {
       model.parameters.zeroGradients()
-      for batch in batches {
-        sums += objective.accumulateGradients(of: model, on: batch, scale: 1 / Double(countedTokens))
+      for (index, batch) in batches.enumerated() {
+        sums += objective.accumulateGradients(
+          of: model, on: batch,
+          at: TrainingMoment(step: number, totalSteps: totalSteps, microBatch: index, seed: recipe.seed),
+          scale: 1 / Double(countedTokens))
       }
       norm = model.parameters.gradientSquareSum().squareRoot()
       try requireFinite(sums, norm, step: number)
@@ -198,9 +201,10 @@ extension Trainer {
   private func evaluate(_ text: PackedSequences) throws(TrainingError) -> ValidationResult {
     let count = min(text.count, recipe.evaluationSequences ?? text.count)
     var sums = LossSums.zero
-    for start in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize) {
+    for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
       let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
-      sums += objective.measure(frozenModel, on: try batch(indices, of: text))
+      let moment = TrainingMoment(step: totalSteps, totalSteps: totalSteps, microBatch: index, seed: recipe.seed)
+      sums += objective.measure(frozenModel, on: try batch(indices, of: text), at: moment)
     }
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken

@@ -7,8 +7,11 @@ public import LanguageModels
 public protocol TrainingObjective {
   /// Adds `scale` × the gradient of the summed loss on `batch` to the gradients of `model`, and returns the sums
   /// themselves, not scaled. `scale` is positive.
-  func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums
+  func accumulateGradients(
+    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+  ) -> LossSums
 
-  /// The same sums without gradients. `model` may be frozen.
-  func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums
+  /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
+  /// step, so that they can be compared.
+  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums
 }

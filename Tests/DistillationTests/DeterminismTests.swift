@@ -29,7 +29,7 @@ import Testing
       ids: sequences.flatMap(\.self), targets: sequences.flatMap { $0.dropFirst() + [-1] }, batchSize: 8)
     for _ in 0..<2 {
       student.parameters.zeroGradients()
-      _ = objective.accumulateGradients(of: student, on: batch, scale: 1 / Double(batch.countedTokens))
+      _ = objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1 / Double(batch.countedTokens))
       let norm = student.parameters.gradientSquareSum().squareRoot()
       optimizer.update(learningRate: 1e-2, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
     }

@@ -35,7 +35,7 @@ import Testing
     let batch = TokenBatch(
       ids: fixture.expected.flatIDs, targets: fixture.expected.targets, batchSize: fixture.expected.batchSize)
     let sums = objective.accumulateGradients(
-      of: student, on: batch, scale: 1 / Double(fixture.expected.countedTokens))
+      of: student, on: batch, at: .only, scale: 1 / Double(fixture.expected.countedTokens))
 
     #expect(sums.tokens == fixture.expected.countedTokens)
     let mean = sums.perToken
@@ -47,7 +47,7 @@ import Testing
       let error = relativeError(try #require(parameter.gradient).array(), expected)
       #expect(error < 1e-4, "\(parameter.name): \(error)")
     }
-    let measured = objective.measure(student.frozen(), on: batch)
+    let measured = objective.measure(student.frozen(), on: batch, at: .only)
     #expect(abs(measured.loss / sums.loss - 1) < 1e-9)
   }
 
@@ -59,7 +59,7 @@ import Testing
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(
       ids: fixture.expected.flatIDs, targets: fixture.expected.targets, batchSize: fixture.expected.batchSize)
-    _ = objective.accumulateGradients(of: try decoder("student", trainable: true), on: batch, scale: 1)
+    _ = objective.accumulateGradients(of: try decoder("student", trainable: true), on: batch, at: .only, scale: 1)
     #expect(try #require(teacher.parameters.values).array() == before)
     #expect(teacher.parameters.gradientSquareSum() == 0)
   }
@@ -69,7 +69,7 @@ import Testing
     let objective = LiveTeacherObjective(
       teacher: try decoder("teacher", trainable: false), objective: DistillationObjective(.reverseKL))
     let batch = TokenBatch(ids: [1, 2, 3, 4], targets: [-1, -1, -1, -1], batchSize: 2)
-    #expect(objective.accumulateGradients(of: student, on: batch, scale: 1) == .zero)
+    #expect(objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1) == .zero)
     #expect(student.parameters.gradientSquareSum() == 0)
   }
 
@@ -81,8 +81,9 @@ import Testing
     let all = TokenBatch(ids: [1, 5, 9, 3], targets: [5, 9, 3, -1], batchSize: 1)
     let last = TokenBatch(ids: [1, 5, 9, 3], targets: [-1, -1, 3, -1], batchSize: 1)
     let firstTwo = TokenBatch(ids: [1, 5, 9], targets: [5, 9, -1], batchSize: 1)
-    let difference = objective.measure(student, on: all).loss - objective.measure(student, on: last).loss
-    #expect(abs(difference - objective.measure(student, on: firstTwo).loss) < 1e-5)
-    #expect(objective.measure(student, on: last).tokens == 1)
+    let difference =
+      objective.measure(student, on: all, at: .only).loss - objective.measure(student, on: last, at: .only).loss
+    #expect(abs(difference - objective.measure(student, on: firstTwo, at: .only).loss) < 1e-5)
+    #expect(objective.measure(student, on: last, at: .only).tokens == 1)
   }
 }

@@ -47,8 +47,8 @@ import Testing
   @Test func aBatchWithoutCountedTokensDoesNothing() throws {
     let model = Small.model()
     let batch = TokenBatch(ids: [1, 2, 3, 4], targets: [-1, -1, -1, -1], batchSize: 2)
-    #expect(CrossEntropyObjective().accumulateGradients(of: model, on: batch, scale: 1) == .zero)
-    #expect(CrossEntropyObjective().measure(model, on: batch) == .zero)
+    #expect(CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: .only, scale: 1) == .zero)
+    #expect(CrossEntropyObjective().measure(model, on: batch, at: .only) == .zero)
     #expect(try #require(model.parameters.gradients).array().allSatisfy { $0 == 0 })
   }
 
@@ -59,13 +59,13 @@ import Testing
     let expected = fixture.expected
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)
     let count = Double(expected.countedTokens)
-    let sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, scale: 1 / count)
+    let sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: .only, scale: 1 / count)
     #expect(sums.tokens == expected.countedTokens)
     #expect(sums.divergence == nil)
     let loss = try #require(expected.loss)
     #expect(abs(sums.loss / count - loss) < 1e-5 * loss)
     #expect(sums.loss == sums.crossEntropy)
-    let measured = CrossEntropyObjective().measure(model.frozen(), on: batch)
+    let measured = CrossEntropyObjective().measure(model.frozen(), on: batch, at: .only)
     #expect(abs(measured.loss - sums.loss) < 1e-6 * sums.loss)
     for parameter in model.parameters.parameters {
       let gradient = try #require(parameter.gradient).array()

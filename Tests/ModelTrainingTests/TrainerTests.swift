@@ -20,8 +20,10 @@ struct SpoiltObjective: TrainingObjective {
   let spoil: Spoil
   let counter = Counter()
 
-  func accumulateGradients(of model: Decoder, on batch: TokenBatch, scale: Double) -> LossSums {
-    var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, scale: scale)
+  func accumulateGradients(
+    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+  ) -> LossSums {
+    var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
     counter.calls += 1
     if counter.calls == call {
       switch spoil {
@@ -34,12 +36,52 @@ struct SpoiltObjective: TrainingObjective {
     return sums
   }
 
-  func measure(_ model: Decoder, on batch: TokenBatch) -> LossSums {
-    CrossEntropyObjective().measure(model, on: batch)
+  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+    CrossEntropyObjective().measure(model, on: batch, at: moment)
+  }
+}
+
+/// Cross-entropy that notes the moments it is called at.
+private struct ObservedObjective: TrainingObjective {
+  final class Log {
+    var trained: [TrainingMoment] = []
+    var measured: [TrainingMoment] = []
+  }
+
+  let log = Log()
+
+  func accumulateGradients(
+    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+  ) -> LossSums {
+    log.trained.append(moment)
+    return CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
+  }
+
+  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+    log.measured.append(moment)
+    return CrossEntropyObjective().measure(model, on: batch, at: moment)
   }
 }
 
 @Suite struct TrainerTests {
+  @Test func theObjectiveKnowsTheMoment() throws {
+    let objective = ObservedObjective()
+    var recipe = Small.recipe(steps: 3)
+    (recipe.microBatchSize, recipe.seed, recipe.evaluateEvery) = (2, 7, 2)
+    recipe.evaluationSequences = 3
+    try Trainer(
+      model: Small.model(), objective: objective, data: Small.text(), validation: Small.text(), recipe: recipe
+    ).run()
+    #expect(
+      objective.log.trained
+        == (1...3).flatMap { step in
+          (0..<2).map { TrainingMoment(step: step, totalSteps: 3, microBatch: $0, seed: 7) }
+        })
+    // every validation at the moment of the last step
+    let validation = (0..<2).map { TrainingMoment(step: 3, totalSteps: 3, microBatch: $0, seed: 7) }
+    #expect(objective.log.measured == validation + validation)
+  }
+
   @Test func aTextIsLearnt() throws {
     let trainer = try Trainer(
       model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: Small.recipe(steps: 60))
@@ -101,7 +143,7 @@ struct SpoiltObjective: TrainingObjective {
       return .continue
     }
     #expect(results.map(\.step) == [4, 8, 10])
-    let expected = CrossEntropyObjective().measure(model, on: validation.batch(Array(0..<9)))
+    let expected = CrossEntropyObjective().measure(model, on: validation.batch(Array(0..<9)), at: .only)
     #expect(results[2].tokens == expected.tokens)
     #expect(abs(results[2].loss - expected.perToken.loss) < 1e-6 * expected.perToken.loss)
     #expect(results[2].perplexity == exp(results[2].crossEntropy))
@@ -117,7 +159,7 @@ struct SpoiltObjective: TrainingObjective {
     let trainer = try Trainer(
       model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: validation, recipe: recipe)
     let result = try #require(try trainer.run().lastValidation)
-    let expected = CrossEntropyObjective().measure(model, on: validation.batch([0, 1, 2]))
+    let expected = CrossEntropyObjective().measure(model, on: validation.batch([0, 1, 2]), at: .only)
     #expect(result.tokens == expected.tokens)
     #expect(abs(result.loss - expected.perToken.loss) < 1e-6 * expected.perToken.loss)
   }

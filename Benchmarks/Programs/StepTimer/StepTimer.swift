@@ -78,7 +78,8 @@ struct StepTimer: ParsableCommand {
       let processorStart = clock()
       let duration = ContinuousClock().measure {
         model.parameters.zeroGradients()
-        let sums = objective.accumulateGradients(of: model, on: batch, scale: 1 / Double(batch.countedTokens))
+        let sums = objective.accumulateGradients(
+          of: model, on: batch, at: .only, scale: 1 / Double(batch.countedTokens))
         let norm = model.parameters.gradientSquareSum().squareRoot()
         optimizer.update(learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
         losses.append(sums.perToken.loss)
