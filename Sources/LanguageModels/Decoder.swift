@@ -53,6 +53,20 @@ public final class Decoder {
     parameters.initialize(using: &generator)
   }
 
+  /// A trainable decoder with the given weights.
+  /// - Parameters:
+  ///   - configuration: sizes and constants.
+  ///   - precision: what the factors of products with weights are rounded to; the weights stay float32.
+  ///   - device: where it computes.
+  ///   - weights: returns the values of each parameter, in its shape.
+  public convenience init(
+    configuration: LlamaConfiguration, precision: ProductPrecision = .float32, device: Device = .shared,
+    weights: (Parameter) -> Tensor
+  ) {
+    self.init(declaring: configuration, precision: precision, on: device)
+    parameters.load(weights)
+  }
+
   /// Where it computes.
   public var device: Device { parameters.device }
 
@@ -79,13 +93,13 @@ public final class Decoder {
 
   /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each.
   ///
-  /// Every id must lie in 0..<V, and T must not exceed the context length.
-  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
+  /// Every id must lie in 0..<V, and T must not exceed the context length. `observe` receives what is computed inside.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver = { _, _ in }) -> Tensor {
     precondition(batchSize > 0 && ids.count % batchSize == 0, "\(ids.count) ids for a batch of \(batchSize)")
     let length = ids.count / batchSize
     precondition(length <= configuration.contextLength, "\(length) tokens for \(configuration.contextLength)")
     let positions = (0..<ids.count).map { Int32($0 % max(1, length)) }
-    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize))
+    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize), observe: observe)
   }
 
   /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
@@ -94,7 +108,7 @@ public final class Decoder {
     let positions = zip(counts, caches).flatMap { count, cache in
       (cache.length..<cache.length + count).map { Int32($0) }
     }
-    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts))
+    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts), observe: { _, _ in })
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
   }
@@ -115,10 +129,12 @@ public final class Decoder {
       contextLength: configuration.contextLength, on: device)
   }
 
-  private func run(_ ids: [Int32], positions: [Int32], layout: TokenLayout) -> Tensor {
+  private func run(
+    _ ids: [Int32], positions: [Int32], layout: TokenLayout, observe: ActivationObserver
+  ) -> Tensor {
     var hidden = embedding.value.embedding(ids)
     for (layer, block) in blocks.enumerated() {
-      hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer)
+      hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)
     }
     return norm(hidden)
   }

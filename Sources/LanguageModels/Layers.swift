@@ -72,7 +72,8 @@ struct GroupedQueryAttention {
 
   /// x [N, C] → [N, C]; `positions` [N].
   func callAsFunction(
-    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int
+    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
+    observe: ActivationObserver
   ) -> Tensor {
     let queries = query(x).rotated(by: rotary, positions: positions)
     let keys = key(x).rotated(by: rotary, positions: positions)
@@ -88,6 +89,7 @@ struct GroupedQueryAttention {
           keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize,
           precision: precision)
       }
+    observe(.headOutputs(layer: layer), mixed)
     return output(mixed)
   }
 }
@@ -111,7 +113,11 @@ struct FeedForward {
   }
 
   /// x [N, C] → [N, C]
-  func callAsFunction(_ x: Tensor) -> Tensor { down(gate(x).swiGLU(up(x))) }
+  func callAsFunction(_ x: Tensor, layer: Int, observe: ActivationObserver) -> Tensor {
+    let neurons = gate(x).swiGLU(up(x))
+    observe(.neurons(layer: layer), neurons)
+    return down(neurons)
+  }
 }
 
 /// One layer of the decoder: attention and feed-forward, each normalised before and added to what came in.
@@ -131,11 +137,18 @@ struct DecoderBlock {
 
   /// x [N, C] → [N, C]
   func callAsFunction(
-    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int
+    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
+    observe: ActivationObserver
   ) -> Tensor {
+    let attentionInput = attentionNorm(x)
+    observe(.attentionInput(layer: layer), attentionInput)
     let attended =
-      x + attention(attentionNorm(x), rotary: rotary, positions: positions, layout: layout, layer: layer)
-    return attended + feedForward(feedForwardNorm(attended))
+      x
+      + attention(
+        attentionInput, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)
+    let feedForwardInput = feedForwardNorm(attended)
+    observe(.feedForwardInput(layer: layer), feedForwardInput)
+    return attended + feedForward(feedForwardInput, layer: layer, observe: observe)
   }
 }
 

@@ -23,7 +23,8 @@ struct Limbeck: ParsableCommand {
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Distill.self, PerplexityCommand.self, Compare.self, Generate.self,
+      TokenizerCommand.self, Train.self, Student.self, Distill.self, PerplexityCommand.self, Compare.self,
+      Generate.self,
       Inspect.self, Doctor.self,
     ])
 

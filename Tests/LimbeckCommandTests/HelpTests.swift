@@ -21,6 +21,13 @@ extension CommandTests {
         ["distill"],
         ["--teacher", "--student", "--divergence", "--temperature", "--hard-label-weight"] + trainingFlags
       ),
+      (
+        ["student"],
+        [
+          "--from", "--output", "--layers", "--every", "--count", "--hidden-size", "--feed-forward-size", "--heads",
+          "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
+        ]
+      ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
       (
@@ -43,7 +50,9 @@ extension CommandTests {
     }
 
     @Test func linesOfHelpFitOnATerminal() throws {
-      for subcommand in ["train", "distill", "perplexity", "compare", "generate", "inspect", "doctor", "tokenizer"] {
+      for subcommand in [
+        "train", "student", "distill", "perplexity", "compare", "generate", "inspect", "doctor", "tokenizer",
+      ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))
         let lines = help.output[example.lowerBound...].split(separator: "\n").prefix { !$0.hasPrefix("USAGE") }
@@ -76,6 +85,10 @@ extension CommandTests {
       ["compare", "--teacher", "x", "--text", "z"],
       ["compare", "--teacher", "x", "--teacher-precision", "int4", "--text", "z"],
       ["train", "--precision", "half"],
+      ["student", "--from", "x", "--output", "y", "--layers", "0;2"],
+      ["student", "--from", "x", "--output", "y", "--layers", "0,2", "--count", "2"],
+      ["student", "--from", "x", "--output", "y", "--heads", "2"],
+      ["student", "--from", "x", "--output", "y", "--count", "2", "--calibration-text", "z"],
       ["distill", "--divergence", "hellinger"],
       ["distill", "--divergence", "forward-kl:0.5"],
       ["distill", "--divergence", "skew-forward-kl:1"],

@@ -1,0 +1,92 @@
+public import Checkpoints
+public import Foundation
+
+/// What a student keeps of its teacher: some of the layers, and in each of them as many channels, heads and neurons.
+///
+/// The vocabulary, the size of a head, the context and all constants stay the teacher's.
+///
+/// ```swift
+/// let plan = try StudentPlan(of: teacher.configuration, layers: .count(3), feedForwardSize: 256)
+/// let importance = ActivationImportance(of: teacher, on: calibration)
+/// let student = Decoder(studentOf: teacher, plan, importance: importance)
+/// ```
+public struct StudentPlan: Sendable, Equatable {
+  /// What it is cut from.
+  public let teacher: LlamaConfiguration
+  /// The indices of the teacher's layers that stay, ascending.
+  public let layers: [Int]
+  /// The sizes and constants of the student.
+  public let configuration: LlamaConfiguration
+
+  /// A plan whose sizes fit together. A size that is left out stays the teacher's, as far as the others allow: without
+  /// `headCount`, a key-value head takes all its query heads with it; without `keyValueHeadCount`, no more key-value heads
+  /// go than there are too few query heads for.
+  /// - Parameters:
+  ///   - teacher: the teacher's sizes.
+  ///   - layers: which layers stay.
+  ///   - hiddenSize: C, the number of channels that stay.
+  ///   - feedForwardSize: F, the number of neurons of each layer that stay.
+  ///   - headCount: H, the number of query heads of each layer that stay: equally many of each key-value head that stays.
+  ///   - keyValueHeadCount: K, the number of key-value heads of each layer that stay.
+  /// - Throws: `invalidOption` for a size that is larger than the teacher's, or does not fit the others.
+  public init(
+    of teacher: LlamaConfiguration, layers: LayerSelection = .all, hiddenSize: Int? = nil, feedForwardSize: Int? = nil,
+    headCount: Int? = nil, keyValueHeadCount: Int? = nil
+  ) throws(StudentPlanError) {
+    let group = teacher.headCount / teacher.keyValueHeadCount
+    let keyValueHeads = keyValueHeadCount ?? min(teacher.keyValueHeadCount, headCount ?? .max)
+    var student = teacher
+    self.layers = try layers.indices(of: teacher.layerCount)
+    student.layerCount = self.layers.count
+    student.keyValueHeadCount = keyValueHeads
+    student.headCount = headCount ?? keyValueHeads * group
+    student.feedForwardSize = feedForwardSize ?? teacher.feedForwardSize
+    student.hiddenSize = hiddenSize ?? teacher.hiddenSize
+    for (name, size, limit) in [
+      ("hidden-size", student.hiddenSize, teacher.hiddenSize),
+      ("feed-forward-size", student.feedForwardSize, teacher.feedForwardSize),
+      ("key-value-heads", student.keyValueHeadCount, teacher.keyValueHeadCount),
+      ("heads", student.headCount, teacher.headCount),
+    ] {
+      guard (1...limit).contains(size) else {
+        throw .invalidOption(name: name, expected: "from 1 to the teacher's \(limit)", found: "\(size)")
+      }
+    }
+    guard student.headCount.isMultiple(of: keyValueHeads), student.headCount / keyValueHeads <= group else {
+      throw .invalidOption(
+        name: "heads",
+        expected: "a multiple of the \(keyValueHeads) key-value heads, up to the teacher's \(group) for each",
+        found: "\(student.headCount)")
+    }
+    guard student.hiddenSize.isMultiple(of: student.headCount) else {
+      throw .invalidOption(
+        name: "hidden-size", expected: "a multiple of the \(student.headCount) heads, as config.json demands,",
+        found: "\(student.hiddenSize)")
+    }
+    self.teacher = teacher
+    configuration = student
+  }
+
+  /// Whether channels, heads or neurons are left out, so that their importance must be known.
+  public var prunesWidth: Bool {
+    var uncut = configuration
+    uncut.layerCount = teacher.layerCount
+    return uncut != teacher
+  }
+}
+
+/// What can be wrong with the plan of a student.
+public enum StudentPlanError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+  /// A choice of layers or a size that the teacher does not allow.
+  case invalidOption(name: String, expected: String, found: String)
+
+  /// What was expected and what found.
+  public var description: String {
+    switch self {
+    case .invalidOption(let name, let expected, let found): "\(name): \(expected) expected, \(found) found"
+    }
+  }
+
+  /// The same text as `description`.
+  public var errorDescription: String? { description }
+}

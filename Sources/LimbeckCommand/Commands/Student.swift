@@ -1,0 +1,157 @@
+import ArgumentParser
+import Checkpoints
+import Distillation
+import Foundation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import Tokenization
+
+/// `limbeck student`
+struct Student: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "student",
+    abstract: "Cuts a student out of a teacher, for 'distill --student' to start from.",
+    discussion: """
+      The student gets the teacher's layers that --layers, --every or --count choose
+      (layers count from 0; without any, all), and the embedding, norms and head.
+      The sizes make it narrower: the channels, neurons and heads stay whose
+      activations are largest on --calibration-text, which needs no labels; a few
+      pages of what the student shall read are enough. Of every key-value head that
+      stays, equally many query heads do. Vocabulary, head size and context stay
+      the teacher's. Where nothing is cut, the student computes the same logits.
+
+      Example:
+        limbeck student --from runs/teacher --count 3 --output small
+        limbeck student --from runs/teacher --hidden-size 144 --heads 4 \\
+          --feed-forward-size 384 --calibration-text books/ --output narrow
+        limbeck distill --teacher runs/teacher --student narrow --text books/ \\
+          --output runs/student --epochs 2
+      """)
+
+  @Option(help: ArgumentHelp("The teacher's model folder.", valueName: "dir"))
+  var from: String
+  @Option(help: ArgumentHelp("The folder to write; it must not exist.", valueName: "dir"))
+  var output: String
+  @Option(parsing: .unconditional, help: ArgumentHelp("The layers to keep, such as 0,2,4.", valueName: "i,j,..."))
+  var layers: LayerList?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Keep layer 0 and every n-th after it.", valueName: "n"))
+  var every: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep so many layers, evenly spread from the first to the last.", valueName: "n"))
+  var count: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Channels to keep, a multiple of the heads.", valueName: "n"))
+  var hiddenSize: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Neurons of each layer to keep.", valueName: "n"))
+  var feedForwardSize: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Query heads of each layer to keep.", valueName: "n"))
+  var heads: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Key-value heads of each layer to keep.", valueName: "n"))
+  var keyValueHeads: Int?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text to measure importance on, where a size is given: files or folders.", valueName: "path"))
+  var calibrationText: [String] = []
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How many tokens to measure, evenly spread over the text.", valueName: "n"))
+  var calibrationTokens = 65_536
+  @Option(help: ArgumentHelp("How the weights are stored.", valueName: "type"))
+  var weights = WeightType.float32
+  @OptionGroup var device: DeviceOptions
+
+  func validate() throws {
+    if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
+      throw ValidationError("Give one of --layers, --every and --count.")
+    }
+    let hasSize = [hiddenSize, feedForwardSize, heads, keyValueHeads].contains { $0 != nil }
+    if hasSize == calibrationText.isEmpty {
+      throw ValidationError(
+        hasSize
+          ? "--calibration-text is missing: the importance of what a size cuts must be measured."
+          : "--calibration-text is for --hidden-size, --feed-forward-size, --heads or --key-value-heads; give one of them."
+      )
+    }
+    if calibrationTokens < 1 {
+      throw ValidationError("--calibration-tokens must be at least 1, but is \(calibrationTokens).")
+    }
+  }
+
+  func run() throws {
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
+    }
+    let device = try device.device
+    let teacher = try LoadedModel(folder: from, on: device)
+    let plan = try StudentPlan(
+      of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
+      headCount: heads, keyValueHeadCount: keyValueHeads)
+    let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
+    let student = LanguageModels.Decoder(studentOf: teacher.decoder, plan, importance: importance)
+    try write(student, tokenizer: teacher.tokenizer)
+    try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+  }
+
+  private var selection: LayerSelection {
+    layers.map { .layers($0.indices) } ?? every.map { .every($0) } ?? count.map { .count($0) } ?? .all
+  }
+
+  private func importance(of teacher: LoadedModel, on device: Device) throws -> ActivationImportance {
+    let ids = try teacher.tokenizer.tokens(of: Corpus(paths: calibrationText), threads: device.threads).ids
+    let longest = min(512, teacher.decoder.configuration.contextLength, max(1, ids.count - 1), calibrationTokens)
+    let text = try PackedSequences(
+      TokenArray(ids), sequenceLength: longest, name: calibrationText.joined(separator: ", "))
+    var progress = ProgressLine("calibration token", on: Console())
+    defer { progress.end() }
+    return ActivationImportance(of: teacher.decoder, on: text, tokens: calibrationTokens) {
+      progress.show($0, of: $1)
+    }
+  }
+
+  private func write(_ student: LanguageModels.Decoder, tokenizer: SentencePieceTokenizer) throws {
+    let destination = URL(fileURLWithPath: output, isDirectory: true)
+    do {
+      try FileManager.default.createDirectory(
+        at: destination.deletingLastPathComponent(), withIntermediateDirectories: true)
+    } catch {
+      throw CheckpointError.unwritable(file: destination.path, reason: error.localizedDescription)
+    }
+    let folder = try AtomicFolder(creating: destination)
+    try student.write(to: folder.contents, tokenizer: tokenizer.serialized, as: weights)
+    try folder.commit()
+  }
+
+  private func facts(
+    _ plan: StudentPlan, _ teacher: LanguageModels.Decoder, _ student: LanguageModels.Decoder
+  ) -> FactList {
+    var facts = FactList()
+    func add(_ name: String, _ size: KeyPath<LlamaConfiguration, Int>) {
+      facts.add(
+        name,
+        "\(Format.count(plan.configuration[keyPath: size])) of \(Format.count(plan.teacher[keyPath: size]))")
+    }
+    facts.add(
+      "layers", "\(plan.layers.map(String.init).joined(separator: ", ")) of 0 to \(plan.teacher.layerCount - 1)")
+    add("hidden size", \.hiddenSize)
+    add("feed-forward size", \.feedForwardSize)
+    add("heads", \.headCount)
+    add("key-value heads", \.keyValueHeadCount)
+    facts.add("parameters", "\(Format.count(student.parameters.count)) of \(Format.count(teacher.parameters.count))")
+    facts.add(
+      "  without embedding and head",
+      "\(Format.count(student.nonEmbeddingParameterCount)) of \(Format.count(teacher.nonEmbeddingParameterCount))")
+    return facts
+  }
+}
+
+/// A list of layers on the command line: `0,2,4`.
+struct LayerList: ExpressibleByArgument {
+  let indices: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    indices = parts.compactMap { Int($0) }
+    if indices.count != parts.count { return nil }
+  }
+}

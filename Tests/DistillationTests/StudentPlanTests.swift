@@ -1,0 +1,80 @@
+import Checkpoints
+import Testing
+
+@testable import Distillation
+
+@Suite struct StudentPlanTests {
+  static let teacher = LlamaConfiguration(
+    vocabularySize: 67, hiddenSize: 24, feedForwardSize: 40, layerCount: 12, headCount: 6, keyValueHeadCount: 3)
+
+  @Test(arguments: [
+    (LayerSelection.all, 3, [0, 1, 2]), (.layers([0, 2, 4]), 5, [0, 2, 4]), (.layers([1]), 2, [1]),
+    (.every(1), 3, [0, 1, 2]), (.every(2), 5, [0, 2, 4]), (.every(3), 5, [0, 3]), (.every(9), 5, [0]),
+    (.count(6), 12, [0, 2, 4, 7, 9, 11]), (.count(1), 12, [0]), (.count(2), 12, [0, 11]), (.count(3), 5, [0, 2, 4]),
+    (.count(5), 5, [0, 1, 2, 3, 4]), (.count(1), 1, [0]), (.count(4), 5, [0, 1, 3, 4]),
+  ])
+  func layers(_ selection: LayerSelection, of count: Int, are expected: [Int]) throws {
+    #expect(try selection.indices(of: count) == expected)
+  }
+
+  @Test(arguments: [
+    (
+      LayerSelection.layers([0, 12]),
+      "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 0,12 found"
+    ),
+    (.layers([-1]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, -1 found"),
+    (.layers([2, 2]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 2,2 found"),
+    (.layers([4, 2]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 4,2 found"),
+    (.layers([]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, none found"),
+    (.every(0), "every: at least 1 expected, 0 found"),
+    (.count(0), "count: from 1 to the teacher's 12 layers expected, 0 found"),
+    (.count(13), "count: from 1 to the teacher's 12 layers expected, 13 found"),
+  ])
+  func layersThatDoNotExist(_ selection: LayerSelection, _ description: String) {
+    let error = #expect(throws: StudentPlanError.self) { try StudentPlan(of: Self.teacher, layers: selection) }
+    #expect(error?.description == description)
+  }
+
+  @Test func sizesThatAreLeftOutFollowTheOthers() throws {
+    func sizes(_ heads: Int?, _ keyValueHeads: Int?, channels: Int = 24) throws -> [Int] {
+      let plan = try StudentPlan(
+        of: Self.teacher, hiddenSize: channels, headCount: heads, keyValueHeadCount: keyValueHeads)
+      return [plan.configuration.headCount, plan.configuration.keyValueHeadCount, plan.configuration.headSize]
+    }
+    #expect(try sizes(nil, nil) == [6, 3, 4])
+    #expect(try sizes(3, nil) == [3, 3, 4])
+    #expect(try sizes(2, nil) == [2, 2, 4])
+    #expect(try sizes(nil, 2) == [4, 2, 4])
+    #expect(try sizes(nil, 1, channels: 10) == [2, 1, 4])
+    #expect(try sizes(2, 1) == [2, 1, 4])
+    let plan = try StudentPlan(of: Self.teacher, layers: .count(3), feedForwardSize: 7)
+    #expect(plan.configuration.layerCount == 3 && plan.configuration.feedForwardSize == 7 && plan.prunesWidth)
+    #expect(plan.configuration.vocabularySize == 67 && plan.configuration.contextLength == Self.teacher.contextLength)
+    #expect(try !StudentPlan(of: Self.teacher, layers: .count(3), hiddenSize: 24).prunesWidth)
+  }
+
+  @Test func sizesThatCannotBe() {
+    func expect(
+      _ description: String, channels: Int? = nil, neurons: Int? = nil, heads: Int? = nil, keyValueHeads: Int? = nil
+    ) {
+      let error = #expect(throws: StudentPlanError.self) {
+        try StudentPlan(
+          of: Self.teacher, hiddenSize: channels, feedForwardSize: neurons, headCount: heads,
+          keyValueHeadCount: keyValueHeads)
+      }
+      #expect(error?.description == description)
+    }
+    expect("hidden-size: from 1 to the teacher's 24 expected, 25 found", channels: 25)
+    expect(
+      "hidden-size: a multiple of the 6 heads, as config.json demands, expected, 20 found", channels: 20)
+    expect("feed-forward-size: from 1 to the teacher's 40 expected, 0 found", neurons: 0)
+    expect("heads: from 1 to the teacher's 6 expected, 12 found", heads: 12)
+    expect("key-value-heads: from 1 to the teacher's 3 expected, 0 found", heads: 2, keyValueHeads: 0)
+    expect("key-value-heads: from 1 to the teacher's 3 expected, 4 found", keyValueHeads: 4)
+    expect(
+      "heads: a multiple of the 3 key-value heads, up to the teacher's 2 for each expected, 4 found", heads: 4)
+    expect(
+      "heads: a multiple of the 1 key-value heads, up to the teacher's 2 for each expected, 3 found", heads: 3,
+      keyValueHeads: 1)
+  }
+}

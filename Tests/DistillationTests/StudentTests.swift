@@ -1,0 +1,208 @@
+import Checkpoints
+import LanguageModels
+import ModelTraining
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Distillation
+
+@Suite struct StudentTests {
+  /// Biases, an untied head, grouped queries and a head size of its own: every kind of weight there is.
+  static let configuration = LlamaConfiguration(
+    vocabularySize: 67, hiddenSize: 24, feedForwardSize: 20, layerCount: 3, headCount: 6, keyValueHeadCount: 3,
+    headSize: 8, contextLength: 64, attentionBias: true, feedForwardBias: true, initializerRange: 0.3)
+
+  /// A teacher whose biases and gains are not what they are freshly made of.
+  private func teacher(_ configuration: LlamaConfiguration = Self.configuration) throws -> Decoder {
+    let teacher = Decoder(configuration: configuration, seed: 3, device: Device(threads: 2))
+    var generator = SeededGenerator(seed: 4)
+    for parameter in teacher.parameters.parameters where parameter.shape.count == 1 {
+      parameter.value.withMutableSpan { values in
+        for index in values.indices { values[index] += 0.3 * Float(generator.nextNormal()) }
+      }
+    }
+    return teacher
+  }
+
+  private func ids(_ count: Int) -> [Int32] {
+    var generator = SeededGenerator(seed: 5)
+    return (0..<count).map { _ in Int32.random(in: 0..<67, using: &generator) }
+  }
+
+  private func logits(_ decoder: Decoder) -> [Float] {
+    let decoder = decoder.frozen()
+    return decoder.logits(decoder.hiddenStates(ids(40), batchSize: 2)).array()
+  }
+
+  private func importance(of decoder: Decoder) throws -> ActivationImportance {
+    ActivationImportance(of: decoder, on: try PackedSequences(TokenArray(ids(600)), sequenceLength: 16, name: "text"))
+  }
+
+  @Test(arguments: [true, false])
+  func whereNothingIsCutTheLogitsAreTheSame(tied: Bool) throws {
+    var configuration = Self.configuration
+    configuration.tiesEmbeddings = tied
+    let teacher = try teacher(configuration)
+    let plan = try StudentPlan(of: configuration, layers: .layers([0, 1, 2]), hiddenSize: 24, headCount: 6)
+    let student = Decoder(studentOf: teacher, plan)
+    #expect(student.configuration == configuration && student.parameters.isTrainable)
+    #expect(logits(student) == logits(teacher))
+    #expect(logits(Decoder(studentOf: teacher, plan, importance: try importance(of: teacher))) == logits(teacher))
+  }
+
+  @Test func permutedButUncutTheLogitsAreTheSameButForRounding() throws {
+    let teacher = try teacher()
+    let plan = try StudentPlan(of: Self.configuration)
+    var widths = WidthSelection(plan, nil)
+    widths.channels = (0..<24).map { ($0 * 7 + 5) % 24 }
+    widths.layers = (0..<3).map { layer in
+      let shared = [[2, 0, 1], [1, 2, 0], [0, 2, 1]][layer]
+      return WidthSelection.Layer(
+        keyValueHeads: shared, heads: shared.flatMap { [2 * $0 + 1, 2 * $0] },
+        neurons: (0..<20).map { ($0 * 3 + layer) % 20 })
+    }
+    let student = Decoder(cutting: widths, outOf: teacher, plan)
+    #expect(student.parameters.parameters[0].value.array() != teacher.parameters.parameters[0].value.array())
+    let (found, expected) = (logits(student), logits(teacher))
+    #expect(found != expected)
+    #expect(relativeError(found, expected.map(Double.init)) < 1e-5)
+  }
+
+  @Test func fewerLayersAreThoseLayers() throws {
+    let teacher = try teacher()
+    let student = Decoder(studentOf: teacher, try StudentPlan(of: Self.configuration, layers: .layers([0, 2])))
+    let weights = Dictionary(
+      uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.value.array()) })
+    for parameter in student.parameters.parameters {
+      let name = parameter.name.replacing("layers.1.", with: "layers.2.")
+      #expect(parameter.value.array() == weights[name], "\(parameter.name)")
+    }
+    #expect(student.parameters.parameters.contains { $0.name == "model.layers.1.mlp.down_proj.bias" })
+  }
+
+  /// Without the least important neurons and heads it computes what the teacher computes with them silenced.
+  @Test func whatIsCutIsWhatIsLeastImportant() throws {
+    let teacher = try teacher()
+    let importance = try importance(of: teacher)
+    let plan = try StudentPlan(of: Self.configuration, feedForwardSize: 13, headCount: 2, keyValueHeadCount: 2)
+    let student = Decoder(studentOf: teacher, plan, importance: importance)
+    let widths = WidthSelection(plan, importance)
+    for (layer, part) in widths.layers.enumerated() {
+      let neurons = importance.neurons[layer]
+      let gone = Set(neurons.indices).subtracting(part.neurons)
+      #expect(try #require(gone.map { neurons[$0] }.max()) <= #require(part.neurons.map { neurons[$0] }.min()))
+      let heads = importance.heads[layer]
+      let best = (0..<3).map { heads[2 * $0] >= heads[2 * $0 + 1] ? 2 * $0 : 2 * $0 + 1 }
+      let worst = try #require(best.min { heads[$0] < heads[$1] })
+      #expect(part.heads == best.filter { $0 != worst })
+      #expect(part.keyValueHeads == part.heads.map { $0 / 2 })
+      for parameter in teacher.parameters.parameters {
+        let columns: Set<Int>
+        switch parameter.name {
+        case "model.layers.\(layer).mlp.down_proj.weight": columns = gone
+        case "model.layers.\(layer).self_attn.o_proj.weight":
+          columns = Set((0..<48).filter { !part.heads.contains($0 / 8) })
+        default: continue
+        }
+        parameter.value.withMutableSpan { values in
+          for index in values.indices where columns.contains(index % parameter.shape[1]) { values[index] = 0 }
+        }
+      }
+    }
+    #expect(relativeError(logits(student), logits(teacher).map(Double.init)) < 1e-5)
+  }
+
+  @Test func theMostImportantChannelsStay() throws {
+    let teacher = try teacher()
+    let importance = try importance(of: teacher)
+    let plan = try StudentPlan(of: Self.configuration, layers: .count(2), hiddenSize: 12)
+    let widths = WidthSelection(plan, importance)
+    let ranked = importance.channels.indices.sorted { importance.channels[$0] > importance.channels[$1] }
+    #expect(widths.channels == ranked[..<12].sorted())
+    let student = Decoder(studentOf: teacher, plan, importance: importance)
+    #expect(student.configuration.hiddenSize == 12 && student.configuration.headSize == 8)
+    let embedding = teacher.parameters.parameters[0].value.array()
+    #expect(
+      student.parameters.parameters[0].value.array()
+        == (0..<67).flatMap { row in widths.channels.map { embedding[row * 24 + $0] } })
+    #expect(logits(student).allSatisfy { $0.isFinite })
+  }
+
+  /// The same means from a forward pass in Double, token by token.
+  @Test func importanceIsThatOfThePlainDefinition() throws {
+    let teacher = try teacher()
+    let ids = ids(33)
+    let text = try PackedSequences(TokenArray(ids), sequenceLength: 8, name: "text")
+    var reports: [[Int]] = []
+    let found = ActivationImportance(of: teacher, on: text) { reports.append([$0, $1]) }
+    let expected = DoubleImportance(of: teacher, Array(ids[..<32]), sequenceLength: 8)
+    #expect(relativeError(found.channels.map { Float($0) }, expected.channels) < 1e-5)
+    for layer in 0..<3 {
+      #expect(relativeError(found.heads[layer].map { Float($0) }, expected.heads[layer]) < 1e-5)
+      #expect(relativeError(found.neurons[layer].map { Float($0) }, expected.neurons[layer]) < 1e-5)
+    }
+    #expect(reports == [[32, 32]])
+  }
+
+  @Test func aPartOfTheTextIsSpreadOverIt() throws {
+    let teacher = try teacher()
+    let ids = ids(81)
+    let whole = try PackedSequences(TokenArray(ids), sequenceLength: 8, name: "text")
+    let chosen = try PackedSequences(
+      TokenArray(Array(ids[..<8] + ids[40..<48] + [0])), sequenceLength: 8, name: "chosen")
+    #expect(ActivationImportance(of: teacher, on: whole, tokens: 17) == ActivationImportance(of: teacher, on: chosen))
+  }
+}
+
+/// Importance from a forward pass in Double.
+private struct DoubleImportance {
+  var channels = [Double](repeating: 0, count: 24)
+  var heads = [[Double]](repeating: [Double](repeating: 0, count: 6), count: 3)
+  var neurons = [[Double]](repeating: [Double](repeating: 0, count: 20), count: 3)
+
+  init(of decoder: Decoder, _ ids: [Int32], sequenceLength: Int) {
+    let weights = Dictionary(
+      uniqueKeysWithValues: decoder.parameters.parameters.map { ($0.name, $0.value.array().map(Double.init)) })
+    func weight(_ name: String) -> [Double] { weights[name] ?? [] }
+    func linear(_ x: [Double], _ name: String, _ inputs: Int, _ outputs: Int) -> [Double] {
+      DoubleTwin.linear(x, weight("\(name).weight"), weight("\(name).bias"), inputs: inputs, outputs: outputs)
+    }
+    let count = Double(ids.count)
+    func addMagnitudes(_ x: [Double], to sums: inout [Double]) {
+      for (index, value) in x.enumerated() { sums[index % sums.count] += abs(value) / count }
+    }
+    func norm(_ x: [Double], _ name: String) -> [Double] {
+      let out = DoubleTwin.rmsNorm(x, weight("\(name).weight"), epsilon: Double(decoder.configuration.normEpsilon))
+      addMagnitudes(out, to: &channels)
+      return out
+    }
+    let positions = ids.indices.map { Int32($0 % sequenceLength) }
+    func rotated(_ x: [Double], columns: Int) -> [Double] {
+      DoubleTwin.rotated(x, headSize: 8, columns: columns, theta: 10_000, positions: positions)
+    }
+    var x = ids.flatMap { id in weight("model.embed_tokens.weight")[Int(id) * 24..<(Int(id) + 1) * 24] }
+    for layer in 0..<3 {
+      let scope = "model.layers.\(layer)"
+      let input = norm(x, "\(scope).input_layernorm")
+      let mixed = DoubleTwin.causalAttention(
+        rotated(linear(input, "\(scope).self_attn.q_proj", 24, 48), columns: 48),
+        rotated(linear(input, "\(scope).self_attn.k_proj", 24, 24), columns: 24),
+        linear(input, "\(scope).self_attn.v_proj", 24, 24), batchSize: ids.count / sequenceLength,
+        length: sequenceLength, heads: 6, keyValueHeads: 3, headSize: 8)
+      for row in ids.indices {
+        for head in 0..<6 {
+          let start = row * 48 + head * 8
+          heads[layer][head] += mixed[start..<start + 8].reduce(0) { $0 + $1 * $1 }.squareRoot() / count
+        }
+      }
+      x = zip(x, linear(mixed, "\(scope).self_attn.o_proj", 48, 24)).map { $0 + $1 }
+      let hidden = norm(x, "\(scope).post_attention_layernorm")
+      let inner = DoubleTwin.swiGLU(
+        linear(hidden, "\(scope).mlp.gate_proj", 24, 20), linear(hidden, "\(scope).mlp.up_proj", 24, 20))
+      addMagnitudes(inner, to: &neurons[layer])
+      x = zip(x, linear(inner, "\(scope).mlp.down_proj", 20, 24)).map { $0 + $1 }
+    }
+    _ = norm(x, "model.norm")
+  }
+}
