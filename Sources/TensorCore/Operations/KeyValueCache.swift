@@ -42,20 +42,10 @@ public final class KeyValueCache {
     length = count
   }
 
-  /// Copies new rows [count, K·D] behind the seen ones of a layer and returns that layer's keys and values.
-  fileprivate func append(
-    layer: Int, newKeys: UnsafePointer<Float>, newValues: UnsafePointer<Float>, count: Int
-  ) -> (keys: Tensor, values: Tensor) {
+  /// A layer's keys and values [K, capacity, D], with room for `count` more tokens.
+  fileprivate func reserved(layer: Int, count: Int) -> (keys: Tensor, values: Tensor) {
     precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
     reserve(length + count, layer: layer)
-    let capacity = keys[layer].shape[1]
-    for head in 0..<headCount {
-      for token in 0..<count {
-        let (to, from) = ((head * capacity + length + token) * headSize, (token * headCount + head) * headSize)
-        (keys[layer].pointer + to).update(from: newKeys + from, count: headSize)
-        (values[layer].pointer + to).update(from: newValues + from, count: headSize)
-      }
-    }
     return (keys[layer], values[layer])
   }
 
@@ -92,9 +82,7 @@ extension Tensor {
     var start = 0
     let sequences = zip(caches, counts).map { cache, count in
       defer { start += count }
-      let (allKeys, allValues) = cache.append(
-        layer: layer, newKeys: keys.pointer + start * keys.columns, newValues: values.pointer + start * keys.columns,
-        count: count)
+      let (allKeys, allValues) = cache.reserved(layer: layer, count: count)
       return (
         start: start, count: count, offset: cache.length, keys: allKeys, values: allValues,
         headStep: allKeys.shape[1] * headSize
@@ -107,10 +95,20 @@ extension Tensor {
     device.parallel(sequences.count * attention.keyValueHeadCount) { piece, worker in
       let (index, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
       let sequence = sequences[index]
+      let (keyHead, valueHead) = (
+        sequence.keys.pointer + head * sequence.headStep, sequence.values.pointer + head * sequence.headStep
+      )
+      // each task has a head of a sequence to itself, and nobody else reads it
+      for token in 0..<sequence.count {
+        let (to, from) = (
+          (sequence.offset + token) * headSize, (sequence.start + token) * keys.columns + head * headSize
+        )
+        (keyHead + to).update(from: keys.pointer + from, count: headSize)
+        (valueHead + to).update(from: values.pointer + from, count: headSize)
+      }
       attention.forward(
         keyValueHead: head, rows: sequence.count, offset: sequence.offset,
-        query: pointer + sequence.start * columns, keyHead: sequence.keys.pointer + head * sequence.headStep,
-        valueHead: sequence.values.pointer + head * sequence.headStep, keyStride: headSize,
+        query: pointer + sequence.start * columns, keyHead: keyHead, valueHead: valueHead, keyStride: headSize,
         out: out.pointer + sequence.start * columns, logSums: nil, scratch: scratch.pointer + worker * scratchCount)
     }
     return out
