@@ -46,11 +46,12 @@ class ModelComparisons:
         self.programs, self.limbeck, self.inputs, self.options = programs, limbeck, inputs, options
 
     def all(self):
-        generations = [self.generation(shape) for shape in ("3M", "15M", "110M")]
+        shapes = ("3M", "15M", "110M")
+        generations = [row(shape) for row in (self.generation, self.batched) for shape in shapes]
         perplexities = [self.perplexity("perplexity", "random weights, 256 × 6 layers", self.inputs.scored_model)]
         if given := self.inputs.given_model:
             perplexities.append(self.perplexity("perplexity-given", given.name, lambda: given))
-        return [*perplexities, *generations, self.batched(), self.encoding(), self.version(), self.loading()]
+        return [*perplexities, *generations, self.encoding(), self.version(), self.loading()]
 
     def perplexity(self, row, name, model):
         def arguments():
@@ -100,11 +101,11 @@ class ModelComparisons:
         ours, peers = [self.generate("float32", shape)], [Side("llama.cpp float32", peer)]
         return Comparison(f"generation-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 1")], same_ids)
 
-    def batched(self):
-        ours = [self.generate(f"{SEQUENCES} sequences", "15M", "--sequences", SEQUENCES)]
-        peers = [self.generate("Limbeck, 1 sequence", "15M")]
-        title = "greedy generation, 15M weights"
-        return Comparison("generation-batched", title, ours, peers, [Figure("tokens/s", "≥ 8")], same_ids)
+    def batched(self, shape):
+        ours = [self.generate(f"{SEQUENCES} sequences", shape, "--sequences", SEQUENCES)]
+        peers = [self.generate("Limbeck, 1 sequence", shape)]
+        title = f"greedy generation, {shape} weights"
+        return Comparison(f"generation-batched-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 8")], same_ids)
 
     def encoding(self):
         """Both whole processes; spm_encode takes lines and drops their ends, which are tokens of the text to us."""

@@ -66,11 +66,13 @@ AVX512 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const fl
                                 size_t n, size_t depth, void *scratch) {
   const word *a = (const word *)a_floats, *b = (const word *)b_floats;
   word *b_panel = scratch, *strips = b_panel + PANEL_WORDS;
-  size_t step = depth_step(depth);
+  int has_few_rows = a_step == 1 && b_step == 1 && m <= TILE_COLUMNS;
+  // few rows leave the memory of the strips to their panel: whole rows of b are read, one after another
+  size_t step = has_few_rows && depth <= ALL_WORDS / TILE_COLUMNS ? depth : depth_step(depth);
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k);
     int adds = accumulate || k > 0;
-    if (a_step == 1 && b_step == 1 && m <= TILE_COLUMNS) {
+    if (has_few_rows) {
       pack_transposed(b_panel, a + k, a_row, m, now);
       multiply_few_rows(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
       continue;

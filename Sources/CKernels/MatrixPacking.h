@@ -21,6 +21,7 @@ enum {
   DEPTH = LIMBECK_PRODUCT_DEPTH,
   PACKED_ROWS = LIMBECK_PRODUCT_ROWS,
   PANEL_WORDS = DEPTH * TILE_COLUMNS,
+  ALL_WORDS = LIMBECK_PRODUCT_SCRATCH / 4,
 };
 
 // 32 bits: a float, or a pair of bfloat16 that are neighbours in the shared dimension.
