@@ -49,7 +49,8 @@ extension KernelCase {
         hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
       let objective = DistillationObjective(.forwardKL)
       return {
-        _ = projection.mapLogitsWithGradient(rows: allRows, teacher: frozen) { index, student, teacher, scratch in
+        _ = projection.mapLogitsWithGradient(rows: allRows, teacher: TeacherProjection(frozen)) {
+          index, student, teacher, scratch in
           objective.evaluate(
             label: index, student: &student, teacher: &teacher, scratch: &scratch, scale: 1 / Float(tokens))
         }

@@ -27,7 +27,7 @@ extension DistillationObjective {
     let crossEntropy = log(sums.hard) - Double(student[label] - maximum)
     if let scale {
       // d D/d logit = (q − p)/τ, and times τ² it is τ·(q − p); d CE/d logit = q₁ − [label]
-      let soft = Double(scale * (1 - hardLabelWeight) * temperature)
+      let soft = Double(scale * softLabelWeight * temperature)
       let hard = Double(scale * hardLabelWeight)
       RowKernels.softmaxPairGradient(
         student: &student, teacher: teacher.span, exponentials: scratch.span,

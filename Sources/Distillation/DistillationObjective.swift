@@ -3,7 +3,9 @@ import TensorCore
 /// What a student is trained for at each token: λ · cross-entropy + (1 − λ) · τ² · divergence (Hinton et al. 2015).
 ///
 /// The divergence compares both distributions at temperature τ; the cross-entropy with the text's own next token is
-/// taken at temperature 1. τ² keeps the size of the soft gradient independent of τ.
+/// taken at temperature 1. τ² keeps the size of the soft gradient independent of τ. Two more terms are off by default:
+/// with a soft weight s and a weight m of the squared difference of the logits S and T of student and teacher, the whole
+/// is λ · cross-entropy + w · (s · τ² · divergence + m · mean (S − T)²), w the token's weight.
 public struct DistillationObjective: Sendable {
   /// How far the student's distribution is from the teacher's.
   public let divergence: any Divergence
@@ -11,29 +13,52 @@ public struct DistillationObjective: Sendable {
   public let temperature: Float
   /// λ, the weight of the cross-entropy.
   public let hardLabelWeight: Float
-  private let isForwardKL: Bool
+  /// s, the weight of τ² · divergence: 1 − λ, if nothing else is said.
+  public let softLabelWeight: Float
+  /// m, the weight of mean (S − T)² over the vocabulary that is masked on neither side (`alpha_mse` of DistilBERT).
+  public let logitsMSEWeight: Float
+  /// w, how much each token counts in the terms that compare student and teacher.
+  public let tokenWeighting: TokenWeighting
+  /// Whether rows are evaluated straight from logits.
+  private let isPlainForwardKL: Bool
 
   /// - Parameters:
   ///   - divergence: how far the student's distribution is from the teacher's.
   ///   - temperature: τ, at least 0.05; 2 by default.
-  ///   - hardLabelWeight: λ, in 0...1; ½ by default.
-  public init(_ divergence: some Divergence, temperature: Float = 2, hardLabelWeight: Float = 0.5) {
+  ///   - hardLabelWeight: λ, in 0...1, ½ by default; with a weight of the divergence of its own, 0 or more.
+  ///   - softLabelWeight: s, 0 or more; nil, the default, for 1 − λ.
+  ///   - logitsMSEWeight: m, 0 or more; 0 by default.
+  ///   - tokenWeighting: w; 1 for every token by default.
+  public init(
+    _ divergence: some Divergence, temperature: Float = 2, hardLabelWeight: Float = 0.5, softLabelWeight: Float? = nil,
+    logitsMSEWeight: Float = 0, tokenWeighting: TokenWeighting = .uniform
+  ) {
     precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
-    precondition((0...1).contains(hardLabelWeight), "hardLabelWeight must lie in 0...1, not \(hardLabelWeight)")
+    let most: Float = softLabelWeight == nil ? 1 : .greatestFiniteMagnitude
+    precondition(
+      (0...most).contains(hardLabelWeight), "hardLabelWeight must lie in 0...\(most), not \(hardLabelWeight)")
+    for weight in [softLabelWeight ?? 0, logitsMSEWeight] {
+      precondition(weight >= 0 && weight.isFinite, "weights must be 0 or more, not \(weight)")
+    }
     self.divergence = divergence
     self.temperature = temperature
     self.hardLabelWeight = hardLabelWeight
-    isForwardKL = Self.isForwardKL(divergence)
+    self.softLabelWeight = softLabelWeight ?? 1 - hardLabelWeight
+    self.logitsMSEWeight = logitsMSEWeight
+    self.tokenWeighting = tokenWeighting
+    isPlainForwardKL = Self.isForwardKL(divergence) && logitsMSEWeight == 0 && tokenWeighting == .uniform
   }
 
   /// The objective's terms at one token, in nats.
   public struct Terms: Sendable {
-    /// λ · crossEntropy + (1 − λ) · τ² · divergence
+    /// λ · crossEntropy + w · (s · τ² · divergence + m · logitsMSE)
     public var total: Double
     /// −log q₁(label), at temperature 1.
     public var crossEntropy: Double
     /// The divergence at temperature τ, not multiplied by τ².
     public var divergence: Double
+    /// mean (S − T)²; 0 where its weight is 0, for then it is not computed.
+    public var logitsMSE: Double
   }
 
   /// Evaluates one token from logits [V] and, unless `scale` is nil, leaves scale × the gradient on the student's
@@ -49,7 +74,7 @@ public struct DistillationObjective: Sendable {
     label: Int, student: inout MutableSpan<Float>, teacher: inout MutableSpan<Float>,
     scratch: inout MutableSpan<Float>, scale: Float?
   ) -> Terms {
-    if isForwardKL {
+    if isPlainForwardKL {
       return evaluateForwardKL(label: label, student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
     }
     let maximum = RowKernels.maximum(student.span)
@@ -63,23 +88,42 @@ public struct DistillationObjective: Sendable {
     let teacherLogSum = RowKernels.logSum(teacher.span, maximum: teacherMaximum, temperature: temperature)
     RowKernels.logSoftmax(&teacher, maximum: teacherMaximum, temperature: temperature, logSum: teacherLogSum)
 
+    let tokenWeight = tokenWeighting.weight(teacher: teacher.span)
     let distance = divergence.value(teacher: teacher.span, student: student.span, gradient: &scratch)
+    var logits = (meanSquare: 0.0, count: 0.0)
+    if logitsMSEWeight > 0 {
+      // log q = (S − maximum)/τ − log-sum, so S − T = τ·(log q − log p) + shift
+      logits = RowKernels.logitDifferences(
+        teacher: &teacher, student: student.span, temperature: temperature,
+        shift: maximum - teacherMaximum + temperature * (softLogSum - teacherLogSum))
+    }
     if let scale {
+      let softScale = scale * Float(tokenWeight)
       // d D/d logit = (g − q·Σg)/τ, and times τ² it is τ·(g − q·Σg); d CE/d logit = q₁ − [label]
       RowKernels.logitsGradient(
         student: &student, gradient: scratch.span, gradientSum: Float(RowKernels.sum(scratch.span)),
-        softScale: scale * (1 - hardLabelWeight) * temperature, hardScale: scale * hardLabelWeight,
+        softScale: softScale * softLabelWeight * temperature, hardScale: scale * hardLabelWeight,
         temperature: temperature, hardShift: temperature * softLogSum - logSum)
       student[label] -= scale * hardLabelWeight
+      if logits.count > 0 {
+        RowKernels.accumulate(
+          &student, adding: teacher.span, times: softScale * logitsMSEWeight * Float(2 / logits.count))
+      }
     }
-    return terms(crossEntropy: crossEntropy, divergence: distance)
+    return terms(
+      crossEntropy: crossEntropy, divergence: distance, logitsMSE: logits.meanSquare, tokenWeight: tokenWeight)
   }
 
-  /// The weighted sum of both terms.
-  func terms(crossEntropy: Double, divergence: Double) -> Terms {
-    let (hard, soft) = (Double(hardLabelWeight), Double(temperature) * Double(temperature) * divergence)
+  /// The weighted sum of the terms.
+  func terms(
+    crossEntropy: Double, divergence: Double, logitsMSE: Double = 0, tokenWeight: Double = 1
+  ) -> Terms {
     // a weight of 0 leaves a term out, even an infinite one
-    let total = (hard > 0 ? hard * crossEntropy : 0) + (hard < 1 ? (1 - hard) * soft : 0)
-    return Terms(total: total, crossEntropy: crossEntropy, divergence: divergence)
+    func term(_ weight: Double, _ value: Double) -> Double { weight > 0 ? weight * value : 0 }
+    let soft = Double(temperature) * Double(temperature) * divergence
+    let total =
+      term(Double(hardLabelWeight), crossEntropy) + term(tokenWeight * Double(softLabelWeight), soft)
+      + term(tokenWeight * Double(logitsMSEWeight), logitsMSE)
+    return Terms(total: total, crossEntropy: crossEntropy, divergence: divergence, logitsMSE: logitsMSE)
   }
 }

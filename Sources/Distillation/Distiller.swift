@@ -3,25 +3,7 @@ public import LanguageModels
 public import ModelTraining
 public import Tokenization
 
-/// Why a student cannot be distilled from a teacher.
-public enum DistillationError: Error, Sendable, CustomStringConvertible {
-  /// The tokenizers are not the same; the error inside names the first difference.
-  case differentTokenizers(TokenizationError)
-  /// The heads differ in their number of rows.
-  case differentVocabularies(teacher: Int, student: Int)
-
-  /// What is wrong, and what to do.
-  public var description: String {
-    switch self {
-    case .differentTokenizers(let difference):
-      "\(difference); distillation needs one tokenizer for both"
-    case .differentVocabularies(let teacher, let student):
-      "vocab_size: the teacher's is \(teacher), the student's \(student); give the student the teacher's"
-    }
-  }
-}
-
-/// Pulls a student's output distribution onto a frozen teacher's, token by token.
+/// Pulls a student's output distribution onto that of one frozen teacher or several, token by token.
 ///
 /// ```swift
 /// let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
@@ -29,11 +11,14 @@ public enum DistillationError: Error, Sendable, CustomStringConvertible {
 /// try distiller.run(over: text, recipe) { event in .continue }
 /// ```
 public struct Distiller {
+  /// A teacher, the tokenizer it was trained with, and its weight in the mixture of several.
+  public typealias Teacher = (decoder: Decoder, tokenizer: SentencePieceTokenizer, weight: Float)
+
   /// What is trained.
   public let student: Decoder
-  /// What is minimised, the teacher in it.
+  /// What is minimised, the teachers in it.
   public let objective: LiveTeacherObjective
-  private let teacher: Decoder
+  private let teachers: [Decoder]
 
   /// A distiller, once teacher and student are proved to speak of the same tokens: one tokenizer, one vocabulary size.
   /// - Parameters:
@@ -46,16 +31,43 @@ public struct Distiller {
     teacher: Decoder, student: Decoder, tokenizers: (teacher: SentencePieceTokenizer, student: SentencePieceTokenizer),
     _ objective: DistillationObjective
   ) throws(DistillationError) {
+    try self.init(
+      teachers: [(teacher, tokenizers.teacher, 1)], student: (student, tokenizers.student),
+      DistillationSchedule(objective))
+  }
+
+  /// A distiller with one teacher or the weighted mixture of several, and an objective that may change with the steps.
+  /// - Parameters:
+  ///   - teachers: one or more teachers; they stay as they are. Weights are above 0 and need not sum to 1.
+  ///   - student: the student, trainable, and the tokenizer it was trained with.
+  ///   - schedule: what is minimised at each token.
+  /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which.
+  public init(
+    teachers: [Teacher], student: (decoder: Decoder, tokenizer: SentencePieceTokenizer),
+    _ schedule: DistillationSchedule
+  ) throws(DistillationError) {
+    for (index, teacher) in teachers.enumerated() {
+      do {
+        try Self.requireSameTokens(teacher, student)
+      } catch {
+        throw teachers.count == 1 ? error : .ofTeacher(number: index + 1, error)
+      }
+    }
+    self.student = student.decoder
+    self.teachers = teachers.map(\.decoder)
+    objective = LiveTeacherObjective(teachers: teachers.map { ($0.decoder, $0.weight) }, schedule)
+  }
+
+  private static func requireSameTokens(
+    _ teacher: Teacher, _ student: (decoder: Decoder, tokenizer: SentencePieceTokenizer)
+  ) throws(DistillationError) {
     do {
-      try requireSameTokenizer(tokenizers.teacher, tokenizers.student)
+      try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
     } catch {
       throw .differentTokenizers(error)
     }
-    let sizes = (teacher.configuration.vocabularySize, student.configuration.vocabularySize)
+    let sizes = (teacher.decoder.configuration.vocabularySize, student.decoder.configuration.vocabularySize)
     guard sizes.0 == sizes.1 else { throw .differentVocabularies(teacher: sizes.0, student: sizes.1) }
-    self.student = student
-    self.teacher = teacher
-    self.objective = LiveTeacherObjective(teacher: teacher, objective: objective)
   }
 
   /// Trains the student; see `Trainer.run(_:)`.
@@ -66,13 +78,13 @@ public struct Distiller {
   ///   - folder: where metrics, checkpoints and the student go; without one nothing is written.
   ///   - handler: receives each event; `.stop` ends the run after a checkpoint.
   /// - Returns: how far the run has come.
-  /// - Throws: as `Trainer`; `contextTooShort` also where the sequences do not fit into the teacher.
+  /// - Throws: as `Trainer`; `contextTooShort` also where the sequences do not fit into a teacher.
   @discardableResult
   public func run(
     over text: PackedSequences, validation: PackedSequences? = nil, _ recipe: TrainingRecipe,
     folder: RunFolder? = nil, _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
   ) throws(TrainingError) -> TrainingSummary {
-    guard recipe.sequenceLength <= teacher.configuration.contextLength else {
+    for teacher in teachers where recipe.sequenceLength > teacher.configuration.contextLength {
       throw .contextTooShort(
         sequenceLength: recipe.sequenceLength, contextLength: teacher.configuration.contextLength)
     }

@@ -2,20 +2,32 @@ public import LanguageModels
 public import ModelTraining
 import TensorCore
 
-/// Distillation with the teacher in memory: both decoders run on each batch, and their heads meet block by block.
+/// Distillation with the teachers in memory: all decoders run on each batch, and their heads meet block by block.
 ///
-/// The teacher is frozen: nothing of it is recorded, and it has neither gradients nor optimiser state.
+/// Several teachers are one: the weighted mixture of their distributions at the objective's temperature (as opposed to
+/// the mean of their logits, which is a mixture of no distributions). Teachers are frozen: nothing of them is recorded,
+/// and they have neither gradients nor optimiser state.
 public struct LiveTeacherObjective: TrainingObjective {
-  /// What is minimised at each token.
-  public let objective: DistillationObjective
-  private let teacher: Decoder
+  /// What is minimised at each token, step by step.
+  public let schedule: DistillationSchedule
+  /// Whether the schedule changes with the steps.
+  public var dependsOnTotalSteps: Bool { schedule.dependsOnTotalSteps }
+  private let teachers: [(decoder: Decoder, weight: Float)]
 
   /// - Parameters:
   ///   - teacher: the teacher; its weights are shared, its gradients never touched.
-  ///   - objective: what is minimised at each token.
+  ///   - objective: what is minimised at each token, at every step.
   public init(teacher: Decoder, objective: DistillationObjective) {
-    self.teacher = teacher.parameters.isTrainable ? teacher.frozen() : teacher
-    self.objective = objective
+    self.init(teachers: [(teacher, 1)], DistillationSchedule(objective))
+  }
+
+  /// - Parameters:
+  ///   - teachers: one or more teachers of one vocabulary, and their weights in the mixture, which need not sum to 1.
+  ///   - schedule: what is minimised at each token, step by step.
+  public init(teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule) {
+    precondition(!teachers.isEmpty, "distillation needs a teacher")
+    self.teachers = teachers.map { ($0.decoder.parameters.isTrainable ? $0.decoder.frozen() : $0.decoder, $0.weight) }
+    self.schedule = schedule
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
@@ -24,9 +36,10 @@ public struct LiveTeacherObjective: TrainingObjective {
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let (projection, teacherProjection) = projections(of: student, on: batch)
+    let objective = schedule.objective(at: moment)
+    let (projection, teacher) = projections(of: student, on: batch, objective)
     let (terms, hiddenGradient) = projection.mapLogitsWithGradient(
-      rows: rows, teacher: teacherProjection, body(rows, batch.targets, scale: Float(scale)))
+      rows: rows, teacher: teacher, Self.body(objective, rows, batch.targets, scale: Float(scale)))
     projection.hidden.backward(from: hiddenGradient)
     return Self.sums(terms)
   }
@@ -35,23 +48,30 @@ public struct LiveTeacherObjective: TrainingObjective {
   public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let (projection, teacherProjection) = projections(of: student, on: batch)
+    let objective = schedule.objective(at: moment)
+    let (projection, teacher) = projections(of: student, on: batch, objective)
     return Self.sums(
-      projection.mapLogits(rows: rows, teacher: teacherProjection, body(rows, batch.targets, scale: nil)))
+      projection.mapLogits(
+        rows: rows, teacher: teacher, Self.body(objective, rows, batch.targets, scale: nil)))
   }
 
   private func projections(
-    of student: Decoder, on batch: TokenBatch
-  ) -> (student: VocabularyProjection, teacher: VocabularyProjection) {
-    let teacherHidden = teacher.hiddenStates(batch.ids, batchSize: batch.batchSize)
+    of student: Decoder, on batch: TokenBatch, _ objective: DistillationObjective
+  ) -> (student: VocabularyProjection, teacher: TeacherProjection) {
+    let projections = teachers.map { teacher, weight in
+      (teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: batch.batchSize)), weight)
+    }
     let studentHidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    return (student.projection(of: studentHidden), teacher.projection(of: teacherHidden))
+    return (
+      student.projection(of: studentHidden),
+      TeacherProjection(mixing: projections, temperature: objective.temperature)
+    )
   }
 
-  private func body(
-    _ rows: [Int32], _ targets: [Int32], scale: Float?
+  private static func body(
+    _ objective: DistillationObjective, _ rows: [Int32], _ targets: [Int32], scale: Float?
   ) -> LogitsRowBody<DistillationObjective.Terms> {
-    { [objective] index, student, teacher, scratch in
+    { index, student, teacher, scratch in
       objective.evaluate(
         label: Int(targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
     }

@@ -48,7 +48,7 @@ public struct TeacherStudentComparison: Codable, Sendable, Equatable {
       for (index, student) in frozen.enumerated() {
         let hidden = student.hiddenStates(batch.ids, batchSize: count)
         let scores = student.projection(of: hidden).mapLogits(
-          rows: batch.rows, teacher: target
+          rows: batch.rows, teacher: TeacherProjection(target)
         ) { row, student, teacher, scratch in
           PairedScore(of: batch.targets[row], student: &student, teacher: &teacher, scratch: &scratch)
         }

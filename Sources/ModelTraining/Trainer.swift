@@ -237,7 +237,8 @@ extension Trainer {
         }
       }
       var saved = try reading { () throws(TrainingError) in try TrainingCheckpoint.state(in: url) }
-      if let (key, begun, now) = recipe.firstObstacle(toResuming: saved.recipe) {
+      let obstacle = recipe.firstObstacle(toResuming: saved.recipe, ofFixedLength: objective.dependsOnTotalSteps)
+      if let (key, begun, now) = obstacle {
         throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
       }
       for key in ["training text", "validation text"] where saved.texts[key] != texts[key] {

@@ -14,4 +14,13 @@ public protocol TrainingObjective {
   /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
   /// step, so that they can be compared.
   func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums
+
+  /// Whether what is minimised at a step depends on how many steps there are: then an interrupted run can only be
+  /// continued to the length it was begun with. By default it does not.
+  var dependsOnTotalSteps: Bool { get }
+}
+
+extension TrainingObjective {
+  /// No: a step is the same in a run of any length.
+  public var dependsOnTotalSteps: Bool { false }
 }

@@ -62,8 +62,10 @@ extension TrainingRecipe {
   /// key, and both values.
   ///
   /// What only decides how often something is measured or kept may differ. Steps and epochs may differ where the
-  /// learning rate is constant, for then no step depends on how many follow.
-  func firstObstacle(toResuming begun: TrainingRecipe) -> (key: String, begun: String, now: String)? {
+  /// learning rate is constant, for then no step depends on how many follow; not in a run `ofFixedLength`.
+  func firstObstacle(
+    toResuming begun: TrainingRecipe, ofFixedLength: Bool = false
+  ) -> (key: String, begun: String, now: String)? {
     func difference<Value: Equatable>(
       _ key: String, _ value: (TrainingRecipe) -> Value
     ) -> (key: String, begun: String, now: String)? {
@@ -71,7 +73,8 @@ extension TrainingRecipe {
       return old == new ? nil : (key, "\(old)", "\(new)")
     }
     let length: [(key: String, begun: String, now: String)?] =
-      schedule == .constant ? [] : [difference("steps") { $0.steps ?? 0 }, difference("epochs") { $0.epochs ?? 0 }]
+      schedule == .constant && !ofFixedLength
+      ? [] : [difference("steps") { $0.steps ?? 0 }, difference("epochs") { $0.epochs ?? 0 }]
     let others = [
       difference("batch-size", \.batchSize), difference("micro-batch-size", \.resolvedMicroBatchSize),
       difference("sequence-length", \.sequenceLength), difference("learning-rate", \.learningRate),

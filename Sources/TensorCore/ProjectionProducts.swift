@@ -45,20 +45,22 @@ struct ProjectionProducts {
   /// Rows per piece of the hidden gradient.
   private var rowGrain: Int { 128 }
 
-  /// logits[count, V] = x[start..., C] · headᵀ
-  func logits(of x: Tensor, _ start: Int, _ count: Int, into logits: Tensor) {
+  /// logits[count, V] = x[start..., C] · headᵀ, rows of logits `stride` apart
+  func logits(
+    of x: Tensor, _ start: Int, _ count: Int, into logits: UnsafeMutablePointer<Float>, stride: Int
+  ) {
     let grain = vocabularyGrain
     let rows = MatrixView(x.pointer + start * channels, stride: channels)
     device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
       let first = piece * grain
-      let (out, width) = (logits.pointer + first, min(grain, vocabulary - first))
+      let (out, width) = (logits + first, min(grain, vocabulary - first))
       if let packedForLogits {
         BFloat16Product.multiply(
-          into: out, stride: vocabulary, adds: false, LeftFactor(rows), packedForLogits.from(column: first), m: count,
+          into: out, stride: stride, adds: false, LeftFactor(rows), packedForLogits.from(column: first), m: count,
           n: width, k: channels, scratch: scratch[worker])
       } else {
         SerialProduct.multiply(
-          into: out, stride: vocabulary, adds: false, rows, transposedHead.from(column: first), m: count, n: width,
+          into: out, stride: stride, adds: false, rows, transposedHead.from(column: first), m: count, n: width,
           k: channels, precision: precision, scratch: scratch[worker])
       }
     }

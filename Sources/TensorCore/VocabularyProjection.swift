@@ -40,11 +40,11 @@ extension VocabularyProjection {
   ///
   /// - Parameters:
   ///   - rows: the rows of `hidden` to work on, each at most once.
-  ///   - teacher: a second projection of the same rows over the same vocabulary.
+  ///   - teacher: one or more projections of the same rows over the same vocabulary.
   ///   - body: the work on one row.
   /// - Returns: the result of each row.
   public func mapLogits<Result>(
-    rows: [Int32], teacher: VocabularyProjection? = nil, _ body: LogitsRowBody<Result>
+    rows: [Int32], teacher: TeacherProjection? = nil, _ body: LogitsRowBody<Result>
   ) -> [Result] {
     process(rows, teacher, dHidden: nil, body)
   }
@@ -54,7 +54,7 @@ extension VocabularyProjection {
   /// The gradient of the head is added to its parameter at once; that of the hidden states [N, C] is returned for
   /// `hidden.backward(from:)`, zero in the rows that were not chosen.
   public func mapLogitsWithGradient<Result>(
-    rows: [Int32], teacher: VocabularyProjection? = nil, _ body: LogitsRowBody<Result>
+    rows: [Int32], teacher: TeacherProjection? = nil, _ body: LogitsRowBody<Result>
   ) -> (results: [Result], hiddenGradient: Tensor) {
     let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
     let results = process(rows, teacher, dHidden: compact, body)
@@ -73,24 +73,26 @@ extension VocabularyProjection {
   }
 
   private func process<Result>(
-    _ rows: [Int32], _ teacher: VocabularyProjection?, dHidden: Tensor?, _ body: LogitsRowBody<Result>
+    _ rows: [Int32], _ teacher: TeacherProjection?, dHidden: Tensor?, _ body: LogitsRowBody<Result>
   ) -> [Result] {
+    let teachers = teacher?.projections ?? []
     precondition(
-      teacher.map { $0.vocabularySize == vocabularySize && $0.hidden.rows == hidden.rows } ?? true,
+      teachers.allSatisfy { $0.vocabularySize == vocabularySize && $0.hidden.rows == hidden.rows },
       "teacher and student differ in vocabulary or tokens")
     precondition(
       rows.count == hidden.rows || Set(rows).count == rows.count, "a row of the hidden states is chosen twice")
     let device = hidden.device
     let vocabulary = vocabularySize
     let studentInput = Self.chosen(rows, of: hidden)
-    let teacherInput = teacher.map { Self.chosen(rows, of: $0.hidden) }
+    let teacherInputs = teachers.map { Self.chosen(rows, of: $0.hidden) }
     let block = min(rows.count, Self.blockRows(vocabularySize: vocabulary))
     let logits = Tensor(uninitialized: [block, vocabulary], on: device)
-    let teacherLogits = Tensor(uninitialized: [teacher == nil ? 0 : block, vocabulary], on: device)
+    let teacherWidth = teachers.count * vocabulary
+    let teacherLogits = Tensor(uninitialized: [block, teacherWidth], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
     let isRepeated = rows.count > block
     let products = ProjectionProducts(self, hasGradient: dHidden != nil, isRepeated: isRepeated)
-    let teacherProducts = teacher.map { ProjectionProducts($0, hasGradient: false, isRepeated: isRepeated) }
+    let teacherProducts = teachers.map { ProjectionProducts($0, hasGradient: false, isRepeated: isRepeated) }
     let dHead = dHidden == nil ? nil : head.node?.accumulator()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
@@ -98,17 +100,24 @@ extension VocabularyProjection {
       nonisolated(unsafe) let results = results
       for start in stride(from: 0, to: rows.count, by: max(1, block)) {
         let count = min(block, rows.count - start)
-        products.logits(of: studentInput, start, count, into: logits)
-        if let teacherInput { teacherProducts?.logits(of: teacherInput, start, count, into: teacherLogits) }
+        products.logits(of: studentInput, start, count, into: logits.pointer, stride: vocabulary)
+        for (index, (products, input)) in zip(teacherProducts, teacherInputs).enumerated() {
+          products.logits(
+            of: input, start, count, into: teacherLogits.pointer + index * vocabulary, stride: teacherWidth)
+        }
         device.parallel(count) { row, worker in
-          func line(_ tensor: Tensor, _ index: Int) -> UnsafeMutableBufferPointer<Float> {
-            UnsafeMutableBufferPointer(start: tensor.pointer + index * vocabulary, count: vocabulary)
+          func line(_ tensor: Tensor, _ index: Int, _ width: Int) -> UnsafeMutableBufferPointer<Float> {
+            UnsafeMutableBufferPointer(start: tensor.pointer + index * width, count: width)
           }
-          var student = line(logits, row).mutableSpan
-          let teacherLine =
-            teacher == nil ? UnsafeMutableBufferPointer(start: nil, count: 0) : line(teacherLogits, row)
+          var student = line(logits, row, vocabulary).mutableSpan
+          if let teacher, teachers.count > 1 {
+            RowKernels.mixSoftmax(
+              line(teacherLogits, row, teacherWidth), weights: teacher.weights, temperature: teacher.temperature)
+          }
+          let teacherLine = UnsafeMutableBufferPointer(
+            start: teacherLogits.pointer + row * teacherWidth, count: teachers.isEmpty ? 0 : vocabulary)
           var teacherRow = teacherLine.mutableSpan
-          var scratchRow = line(scratch, worker).mutableSpan
+          var scratchRow = line(scratch, worker, vocabulary).mutableSpan
           results.initializeElement(
             at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
           if dHidden != nil { products.prepareGradient(logits.pointer + row * vocabulary) }

@@ -19,7 +19,10 @@ extension CommandTests {
       (["train"], ["--model", "--tokenizer"] + trainingFlags),
       (
         ["distill"],
-        ["--teacher", "--student", "--divergence", "--temperature", "--hard-label-weight"] + trainingFlags
+        [
+          "--teacher", "--teacher-weights", "--student", "--divergence", "--temperature", "--hard-label-weight",
+          "--soft-label-weight", "--logits-mse-weight", "--token-weighting",
+        ] + trainingFlags
       ),
       (
         ["student"],

@@ -15,7 +15,7 @@ import Testing
     let teacher = VocabularyProjection(
       hidden: tensor([301, 5], seed: 3, on: device), head: tensor([2_100, 5], seed: 4, on: device))
     let rows = (0..<301).reversed().filter { $0 % 3 != 1 }.map { Int32($0) }
-    let results = projection.mapLogits(rows: rows, teacher: teacher) { _, student, teacher, _ in
+    let results = projection.mapLogits(rows: rows, teacher: TeacherProjection(teacher)) { _, student, teacher, _ in
       (RowKernels.sum(student.span), RowKernels.maximum(teacher.span))
     }
     let student = projection.hidden.linear(projection.head).array()
@@ -80,7 +80,9 @@ import Testing
       let hidden = tensor([tokens, 8], seed: 8, on: device)
       let projection = VocabularyProjection(hidden: hidden, head: tensor([16_384, 8], seed: 9, on: device))
       let rows = (0..<Int32(tokens)).map { $0 }
-      _ = projection.mapLogitsWithGradient(rows: rows, teacher: projection) { _, student, _, _ in student[0] }
+      _ = projection.mapLogitsWithGradient(rows: rows, teacher: TeacherProjection(projection)) { _, student, _, _ in
+        student[0]
+      }
       return device.peakBytes
     }
     let few = peakBytes(tokens: 512)

@@ -97,6 +97,23 @@ double limbeck_total_variation(float *gradient, const float *log_p, const float 
 void limbeck_logits_gradient(float *log_q, const float *gradient, float gradient_sum, float soft_scale,
                              float hard_scale, float temperature, float hard_shift, size_t n);
 
+// ---- What is said of a teacher's rows beside the divergence (TeacherRows.c)
+
+/// −Σ p log p of log-probabilities [V], in nats.
+double limbeck_entropy(const float *log_p, size_t n);
+
+/// A sum over the elements that both rows have.
+typedef struct {
+  double squares;
+  double count;
+} limbeck_difference;
+
+/// log_p ← d = temperature·(log_q − log_p) + shift, 0 where either is −∞: Σ d² and the number of the other elements.
+limbeck_difference limbeck_logit_differences(float *log_p, const float *log_q, float temperature, float shift, size_t n);
+
+/// a ← log(e^a + e^b), −∞ where both are.
+void limbeck_log_add(float *a, const float *b, size_t n);
+
 // ---- Forward KL from logits (ForwardKL.c)
 
 /// Sums over a row of exponentials: of the student's at temperature τ, of the teacher's at τ, of the student's at 1, and

@@ -2,7 +2,6 @@ import ArgumentParser
 import Distillation
 import LanguageModels
 import ModelTraining
-import TensorCore
 import Tokenization
 
 /// `limbeck distill`
@@ -18,7 +17,14 @@ struct Distill: ParsableCommand {
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
       symmetric-kl[:weight of the forward side], skew-forward-kl[:lambda],
-      skew-reverse-kl[:lambda], total-variation.
+      skew-reverse-kl[:lambda], total-variation; or a weighted sum of them,
+      0.7*forward-kl+0.3*reverse-kl.
+
+      Temperature and weights are numbers, or change from the first step to the last:
+      linear:4..1, cosine:0.9..0.1 (half a cosine, flat at both ends).
+
+      --teacher several times distils the mixture of the teachers' distributions, not
+      the mean of their logits; all must have one tokenizer.
 
       Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
 
@@ -26,73 +32,35 @@ struct Distill: ParsableCommand {
         limbeck distill --teacher runs/teacher --student small.json \\
           --text books/ --validation-text held-out.txt --output runs/student \\
           --epochs 2 --divergence jensen-shannon:0.3 --temperature 2
+        limbeck distill --teacher runs/one --teacher runs/two --teacher-weights 2,1 \\
+          --student small.json --text books/ --output runs/student --epochs 2 \\
+          --temperature linear:4..1 --divergence 'forward-kl+cosine:0..1*reverse-kl'
       """)
 
-  @Option(help: ArgumentHelp("The model folder to learn from.", valueName: "dir"))
-  var teacher: String?
+  @OptionGroup var teachers: TeacherOptions
   @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
   var student: String?
-  @Option(
-    help: ArgumentHelp(
-      "The distance from the teacher to make small (default: \(DivergenceChoice.forwardKL.defaultValueDescription)).",
-      valueName: "name[:x]"))
-  var divergence: DivergenceChoice?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))
-  var temperature: Float?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
-  var hardLabelWeight: Float?
-  @Option(
-    help: ArgumentHelp(
-      "What the teacher rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
-      valueName: "type"))
-  var teacherPrecision: ProductPrecision?
+  @OptionGroup var objective: ObjectiveOptions
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var recipe = try Recipe(contentsOf: options.recipeFile)
-    let teacherPath = try recipe.required("teacher", teacher)
+    let teacherSettings = try TeacherSettings(teachers, &recipe)
     let studentPath = try recipe.required("student", student)
-    let objective = try objective(&recipe)
-    let teacherPrecision = try recipe.value("teacher-precision", teacherPrecision, default: .float32)
+    let objective = try objective.schedule(&recipe)
     let settings = try TrainingSettings(options, &recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let teacher = try LoadedModel(folder: teacherPath, precision: teacherPrecision, on: session.device)
-    try settings.requireContext(of: teacher.decoder)
+    let teachers = try teacherSettings.load(session, settings)
+    let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: studentPath)
+    let student = try source.decoder(
+      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let distiller = try Distiller(
-      teacher: teacher.decoder,
-      student: source.decoder(
-        for: teacher.tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device),
-      tokenizers: (teacher.tokenizer, source.tokenizer ?? teacher.tokenizer), objective.value)
+      teachers: teachers.mixture, student: (student, source.tokenizer ?? tokenizer), objective.value)
     try session.run(
-      distiller.student, teacher.tokenizer, objective: distiller.objective,
-      inputs: [
-        "student": source.digest, "teacher": teacher.digest, "teacher precision": teacherPrecision.rawValue,
-        "objective": objective.description,
-      ])
-  }
-
-  private func objective(
-    _ recipe: inout Recipe
-  ) throws(RecipeError) -> (value: DistillationObjective, description: String) {
-    let choice = try recipe.value("divergence", divergence, default: .forwardKL)
-    let temperature = try recipe.value("temperature", temperature, default: 2)
-    let weight = try recipe.value("hard-label-weight", hardLabelWeight, default: 0.5)
-    guard temperature >= 0.05, temperature.isFinite else {
-      throw recipe.invalid("temperature", expected: "a number of at least 0.05", found: "\(temperature)")
-    }
-    guard (0...1).contains(weight) else {
-      throw recipe.invalid("hard-label-weight", expected: "a number from 0 to 1", found: "\(weight)")
-    }
-    return (
-      DistillationObjective(choice.divergence, temperature: temperature, hardLabelWeight: weight),
-      "\(choice.defaultValueDescription), temperature \(temperature), hard-label weight \(weight)"
-    )
+      distiller.student, tokenizer, objective: distiller.objective,
+      inputs: teachers.inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
   }
 }

@@ -1,0 +1,53 @@
+import Foundation
+public import ModelTraining
+
+/// A weight or a temperature over the steps of a run: constant, or from its first step's value to its last step's.
+public enum Schedule: Sendable, Equatable {
+  /// The same at every step.
+  case constant(Float)
+  /// In equal steps.
+  case linear(from: Float, to: Float)
+  /// Along half a cosine, flat at both ends.
+  case cosine(from: Float, to: Float)
+
+  /// The value at the first step.
+  public var start: Float {
+    switch self {
+    case .constant(let value), .linear(let value, _), .cosine(let value, _): value
+    }
+  }
+
+  /// The value at the last step, and in a run of one step.
+  public var end: Float {
+    switch self {
+    case .constant(let value), .linear(_, let value), .cosine(_, let value): value
+    }
+  }
+
+  /// Whether the value changes.
+  public var isConstant: Bool { start == end }
+
+  /// All values lie between those at the ends.
+  public var bounds: ClosedRange<Float> { min(start, end)...max(start, end) }
+
+  /// The value at a moment of a run of S steps; the progress of step s is (s − 1)/(S − 1).
+  public func value(at moment: TrainingMoment) -> Float {
+    guard moment.step < moment.totalSteps else { return end }
+    let progress = Double(moment.step - 1) / Double(moment.totalSteps - 1)
+    let share =
+      switch self {
+      case .constant: 0.0
+      case .linear: progress
+      case .cosine: (1 - cos(.pi * progress)) / 2
+      }
+    return Float(Double(start) + (Double(end) - Double(start)) * share)
+  }
+}
+
+extension Schedule: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+  /// A constant.
+  public init(floatLiteral value: Float) { self = .constant(value) }
+
+  /// A constant.
+  public init(integerLiteral value: Int) { self = .constant(Float(value)) }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Distillation
+
+/// What is minimised at each token of a distillation.
+struct ObjectiveOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The distance from the teacher to make small (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
+      valueName: "name[:x]"))
+  var divergence: DivergenceMixture?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))
+  var temperature: Schedule?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
+  var hardLabelWeight: Schedule?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The weight of t^2 * divergence (default: 1 - the hard-label weight, which may be above 1 where this is given).",
+      valueName: "w"))
+  var softLabelWeight: Schedule?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
+  var logitsMseWeight: Schedule?
+  @Option(
+    help: ArgumentHelp(
+      """
+      How much a token counts in what compares the models: all the same, by the entropy of the teacher's distribution \
+      (/ log V), or by its largest probability (default: \(TokenWeighting.uniform.rawValue)).
+      """, valueName: "name"))
+  var tokenWeighting: TokenWeighting?
+
+  /// The objective, and its description for the run folder.
+  func schedule(_ recipe: inout Recipe) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
+    let mixture = try recipe.value("divergence", divergence, default: .forwardKL)
+    let temperature = try recipe.value("temperature", temperature, default: 2)
+    let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: 0.5)
+    let soft = try recipe.value("soft-label-weight", softLabelWeight)
+    let logits = try recipe.value("logits-mse-weight", logitsMseWeight, default: 0)
+    let weighting = try recipe.value("token-weighting", tokenWeighting, default: .uniform)
+    guard temperature.bounds.lowerBound >= 0.05 else {
+      throw recipe.invalid(
+        "temperature", expected: "a number of at least 0.05", found: temperature.defaultValueDescription)
+    }
+    for (key, weight) in [("hard-label-weight", hard), ("soft-label-weight", soft ?? 0), ("logits-mse-weight", logits)]
+    {
+      let isShare = key == "hard-label-weight" && soft == nil
+      guard weight.bounds.lowerBound >= 0, !isShare || weight.bounds.upperBound <= 1 else {
+        throw recipe.invalid(
+          key, expected: isShare ? "a number from 0 to 1" : "a number from 0", found: weight.defaultValueDescription)
+      }
+    }
+    var schedule = DistillationSchedule(
+      .forwardKL, temperature: temperature, hardLabelWeight: hard, softLabelWeight: soft, logitsMSEWeight: logits,
+      tokenWeighting: weighting)
+    schedule.divergences = mixture.divergences
+    var parts = [
+      mixture.defaultValueDescription, "temperature \(temperature.defaultValueDescription)",
+      "hard-label weight \(hard.defaultValueDescription)",
+    ]
+    if let soft { parts.append("soft-label weight \(soft.defaultValueDescription)") }
+    if logits != 0 { parts.append("logits-MSE weight \(logits.defaultValueDescription)") }
+    if weighting != .uniform { parts.append("tokens weighted by \(weighting.rawValue)") }
+    return (schedule, parts.joined(separator: ", "))
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import TensorCore
+
+/// Whom a student learns from: one teacher or several.
+struct TeacherOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The model folder to learn from; given several times, the mixture of their distributions.", valueName: "dir"))
+  var teacher: [String] = []
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Each teacher's weight in the mixture: 2,1 (default: all the same).", valueName: "w,w"))
+  var teacherWeights: String?
+  @Option(
+    help: ArgumentHelp(
+      "What the teachers round the factors of their products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      valueName: "type"))
+  var teacherPrecision: ProductPrecision?
+}
+
+/// Whom a student learns from, settled.
+struct TeacherSettings {
+  private let teachers: [(path: String, weight: Float)]
+  private let precision: ProductPrecision
+
+  init(_ options: TeacherOptions, _ recipe: inout Recipe) throws(RecipeError) {
+    let paths = try recipe.requiredList("teacher", options.teacher)
+    let text = try recipe.value("teacher-weights", options.teacherWeights)
+    let weights =
+      text?.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan } ?? paths.map { _ in 1 }
+    guard weights.count == paths.count, weights.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+      throw recipe.invalid(
+        "teacher-weights", expected: "a number above 0 for each teacher, with commas between, \(paths.count) in all",
+        found: text ?? "")
+    }
+    teachers = zip(paths, weights).map { ($0, $1) }
+    precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
+  }
+
+  /// The teachers in memory, checked against the sequences' length.
+  func load(_ session: TrainingSession, _ settings: TrainingSettings) throws -> LoadedTeachers {
+    let models = try teachers.map { try LoadedModel(folder: $0.path, precision: precision, on: session.device) }
+    for model in models { try settings.requireContext(of: model.decoder) }
+    var inputs = [
+      "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
+    ]
+    if models.count > 1 { inputs["teacher weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ") }
+    return LoadedTeachers(models: models, weights: teachers.map(\.weight), inputs: inputs)
+  }
+}
+
+/// Teachers in memory; there is at least one.
+struct LoadedTeachers {
+  let models: [LoadedModel]
+  let weights: [Float]
+  /// What a resumed run must share.
+  let inputs: [String: String]
+
+  /// As `Distiller` takes them.
+  var mixture: [Distiller.Teacher] { zip(models, weights).map { ($0.decoder, $0.tokenizer, $1) } }
+}
