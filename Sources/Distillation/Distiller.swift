@@ -41,11 +41,15 @@ public struct Distiller {
   ///   - teachers: one or more teachers; they stay as they are. Weights are above 0 and need not sum to 1.
   ///   - student: the student, trainable, and the tokenizer it was trained with.
   ///   - schedule: what is minimised at each token.
-  /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which.
+  ///   - hiddenStates: what is compared inside of the student and the first teacher; nothing by default.
+  ///   - seed: decides the first projections of hidden states of different sizes; 0 by default.
+  /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which;
+  ///   `noSuchLayer` or `relationHeads` where hidden states cannot be compared as asked.
   public init(
     teachers: [Teacher], student: (decoder: Decoder, tokenizer: SentencePieceTokenizer),
-    _ schedule: DistillationSchedule
+    _ schedule: DistillationSchedule, hiddenStates: HiddenStateTerms = HiddenStateTerms(), seed: UInt64 = 0
   ) throws(DistillationError) {
+    precondition(!teachers.isEmpty, "distillation needs a teacher")
     for (index, teacher) in teachers.enumerated() {
       do {
         try Self.requireSameTokens(teacher, student)
@@ -55,7 +59,15 @@ public struct Distiller {
     }
     self.student = student.decoder
     self.teachers = teachers.map(\.decoder)
-    objective = LiveTeacherObjective(teachers: teachers.map { ($0.decoder, $0.weight) }, schedule)
+    let isAsked = hiddenStates.comparesHiddenStates || hiddenStates.comparesRelations
+    let alignment =
+      try !isAsked
+      ? nil
+      : HiddenStateAlignment(
+        hiddenStates, teacher: teachers[0].decoder.configuration, student: student.decoder.configuration, seed: seed,
+        on: student.decoder.device)
+    objective = LiveTeacherObjective(
+      teachers: teachers.map { ($0.decoder, $0.weight) }, schedule, alignment: alignment)
   }
 
   private static func requireSameTokens(

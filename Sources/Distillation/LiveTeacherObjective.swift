@@ -1,6 +1,6 @@
 public import LanguageModels
 public import ModelTraining
-import TensorCore
+public import TensorCore
 
 /// Distillation with the teachers in memory: all decoders run on each batch, and their heads meet block by block.
 ///
@@ -10,8 +10,14 @@ import TensorCore
 public struct LiveTeacherObjective: TrainingObjective {
   /// What is minimised at each token, step by step.
   public let schedule: DistillationSchedule
-  /// Whether the schedule changes with the steps.
-  public var dependsOnTotalSteps: Bool { schedule.dependsOnTotalSteps }
+  /// What is compared inside of the student and the first teacher; nil for nothing.
+  public let alignment: HiddenStateAlignment?
+  /// Whether a weight or the temperature changes with the steps.
+  public var dependsOnTotalSteps: Bool {
+    schedule.dependsOnTotalSteps || alignment?.terms.dependsOnTotalSteps ?? false
+  }
+  /// The projections of hidden states; nil where there are none.
+  public var parameters: ParameterStore? { alignment?.parameters }
   private let teachers: [(decoder: Decoder, weight: Float)]
 
   /// - Parameters:
@@ -24,10 +30,15 @@ public struct LiveTeacherObjective: TrainingObjective {
   /// - Parameters:
   ///   - teachers: one or more teachers of one vocabulary, and their weights in the mixture, which need not sum to 1.
   ///   - schedule: what is minimised at each token, step by step.
-  public init(teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule) {
+  ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
+  public init(
+    teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule,
+    alignment: HiddenStateAlignment? = nil
+  ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
     self.teachers = teachers.map { ($0.decoder.parameters.isTrainable ? $0.decoder.frozen() : $0.decoder, $0.weight) }
     self.schedule = schedule
+    self.alignment = alignment
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
@@ -37,11 +48,12 @@ public struct LiveTeacherObjective: TrainingObjective {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let objective = schedule.objective(at: moment)
-    let (projection, teacher) = projections(of: student, on: batch, objective)
-    let (terms, hiddenGradient) = projection.mapLogitsWithGradient(
-      rows: rows, teacher: teacher, Self.body(objective, rows, batch.targets, scale: Float(scale)))
-    projection.hidden.backward(from: hiddenGradient)
-    return Self.sums(terms)
+    let pass = forward(student, batch, objective)
+    let (terms, hiddenGradient) = pass.student.mapLogitsWithGradient(
+      rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: Float(scale)))
+    let aligned = align(pass, batch, moment, scale: scale)
+    Tensor.backward([(pass.student.hidden, hiddenGradient)] + (aligned?.seeds ?? []))
+    return Self.sums(terms, alignment: aligned?.loss)
   }
 
   /// The summed objective on a batch.
@@ -49,23 +61,42 @@ public struct LiveTeacherObjective: TrainingObjective {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let objective = schedule.objective(at: moment)
-    let (projection, teacher) = projections(of: student, on: batch, objective)
-    return Self.sums(
-      projection.mapLogits(
-        rows: rows, teacher: teacher, Self.body(objective, rows, batch.targets, scale: nil)))
+    let pass = forward(student, batch, objective)
+    let terms = pass.student.mapLogits(
+      rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: nil))
+    return Self.sums(terms, alignment: align(pass, batch, moment, scale: 1)?.loss)
   }
 
-  private func projections(
-    of student: Decoder, on batch: TokenBatch, _ objective: DistillationObjective
-  ) -> (student: VocabularyProjection, teacher: TeacherProjection) {
-    let projections = teachers.map { teacher, weight in
-      (teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: batch.batchSize)), weight)
+  /// What both sides compute of a batch.
+  private struct ForwardPass {
+    let student: VocabularyProjection
+    let teacher: TeacherProjection
+    let inside: (student: ActivationRecorder, teacher: ActivationRecorder)?
+  }
+
+  private func forward(
+    _ student: Decoder, _ batch: TokenBatch, _ objective: DistillationObjective
+  ) -> ForwardPass {
+    let inside = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
+    let projections = teachers.enumerated().map { index, teacher in
+      let hidden = teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize) {
+        if index == 0 { inside?.teacher.observe($0, $1) }
+      }
+      return (teacher.decoder.projection(of: hidden), teacher.weight)
     }
-    let studentHidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    return (
-      student.projection(of: studentHidden),
-      TeacherProjection(mixing: projections, temperature: objective.temperature)
-    )
+    let hidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize) { inside?.student.observe($0, $1) }
+    return ForwardPass(
+      student: student.projection(of: hidden),
+      teacher: TeacherProjection(mixing: projections, temperature: objective.temperature), inside: inside)
+  }
+
+  private func align(
+    _ pass: ForwardPass, _ batch: TokenBatch, _ moment: TrainingMoment, scale: Double
+  ) -> (loss: Double, seeds: [(tensor: Tensor, gradient: Tensor)])? {
+    guard let alignment, let inside = pass.inside else { return nil }
+    return alignment.evaluate(
+      student: (pass.student.hidden, inside.student), teacher: (pass.teacher.projections[0].hidden, inside.teacher),
+      on: batch, at: moment, scale: scale)
   }
 
   private static func body(
@@ -77,8 +108,8 @@ public struct LiveTeacherObjective: TrainingObjective {
     }
   }
 
-  private static func sums(_ terms: [DistillationObjective.Terms]) -> LossSums {
-    var sums = LossSums(tokens: terms.count, loss: 0, crossEntropy: 0, divergence: 0)
+  private static func sums(_ terms: [DistillationObjective.Terms], alignment: Double?) -> LossSums {
+    var sums = LossSums(tokens: terms.count, loss: alignment ?? 0, crossEntropy: 0, divergence: 0, alignment: alignment)
     for term in terms {
       sums += LossSums(
         tokens: 0, loss: term.total, crossEntropy: term.crossEntropy, divergence: term.divergence)

@@ -2,6 +2,16 @@ public import TensorCore
 
 /// A place inside a decoder whose values can be observed during a forward pass. Layers count from 0.
 public enum ActivationSite: Hashable, Sendable {
+  /// What the first layer reads, the embeddings of the ids [N, C].
+  case embeddings
+  /// What a layer adds up to, before any norm [N, C].
+  case layerOutput(layer: Int)
+  /// The queries of a layer's attention, before the rotary embedding [N, H·D].
+  case queries(layer: Int)
+  /// The keys of a layer's attention, before the rotary embedding [N, K·D].
+  case keys(layer: Int)
+  /// The values of a layer's attention [N, K·D].
+  case values(layer: Int)
   /// What a layer's attention reads, the output of its norm [N, C].
   case attentionInput(layer: Int)
   /// What the heads of a layer's attention give, one after another, before the output projection mixes them [N, H·D].

@@ -133,8 +133,10 @@ public final class Decoder {
     _ ids: [Int32], positions: [Int32], layout: TokenLayout, observe: ActivationObserver
   ) -> Tensor {
     var hidden = embedding.value.embedding(ids)
+    observe(.embeddings, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)
+      observe(.layerOutput(layer: layer), hidden)
     }
     return norm(hidden)
   }

@@ -75,9 +75,19 @@ struct GroupedQueryAttention {
     _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
     observe: ActivationObserver
   ) -> Tensor {
-    let queries = query(x).rotated(by: rotary, positions: positions)
-    let keys = key(x).rotated(by: rotary, positions: positions)
-    let values = value(x)
+    let (queries, keys, values) = (query(x), key(x), value(x))
+    observe(.queries(layer: layer), queries)
+    observe(.keys(layer: layer), keys)
+    observe(.values(layer: layer), values)
+    return attend(
+      queries.rotated(by: rotary, positions: positions), keys.rotated(by: rotary, positions: positions), values,
+      layout: layout, layer: layer, observe: observe)
+  }
+
+  /// Rotated queries [N, H·D], rotated keys and values [N, K·D] → [N, C]
+  private func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, layout: TokenLayout, layer: Int, observe: ActivationObserver
+  ) -> Tensor {
     let mixed =
       switch layout {
       case .sequences(let batchSize):

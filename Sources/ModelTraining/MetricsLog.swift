@@ -29,7 +29,8 @@ final class MetricsLog {
     try append(
       MetricsLine(
         kind: .step, step: step.number, tokens: step.countedTokens, loss: step.loss, crossEntropy: step.crossEntropy,
-        divergence: step.divergence, gradientNorm: step.gradientNorm, learningRate: step.learningRate,
+        divergence: step.divergence, alignment: step.alignment, gradientNorm: step.gradientNorm,
+        learningRate: step.learningRate,
         tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond, seconds: seconds))
   }
 
@@ -37,7 +38,8 @@ final class MetricsLog {
     try append(
       MetricsLine(
         kind: .evaluation, step: result.step, tokens: result.tokens, loss: result.loss,
-        crossEntropy: result.crossEntropy, divergence: result.divergence, perplexity: result.perplexity,
+        crossEntropy: result.crossEntropy, divergence: result.divergence, alignment: result.alignment,
+        perplexity: result.perplexity,
         seconds: seconds))
   }
 
@@ -72,6 +74,7 @@ private struct MetricsLine: Encodable {
   var loss: Double
   var crossEntropy: Double
   var divergence: Double?
+  var alignment: Double?
   var perplexity: Double?
   var gradientNorm: Double?
   var learningRate: Double?

@@ -32,6 +32,8 @@ public final class Trainer {
   private let folder: RunFolder?
   private let schedule: LearningRateSchedule
   private let optimizer: AdamW
+  /// Of the objective's own weights.
+  private let objectiveOptimizer: AdamW?
   private let frozenModel: Decoder
   private var order: SequenceOrder
   private var state: TrainingState
@@ -69,9 +71,12 @@ public final class Trainer {
     schedule = LearningRateSchedule(
       peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio, warmupSteps: recipe.warmupSteps,
       totalSteps: totalSteps, decay: recipe.schedule)
-    optimizer = AdamW(
-      model.parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon,
-      weightDecay: recipe.weightDecay)
+    func optimizer(_ parameters: ParameterStore) -> AdamW {
+      AdamW(
+        parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
+    }
+    self.optimizer = optimizer(model.parameters)
+    objectiveOptimizer = objective.parameters.map(optimizer)
     frozenModel = model.frozen()
     order = SequenceOrder(count: data.count, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
@@ -118,6 +123,9 @@ public final class Trainer {
       bestValidation: state.bestValidation, seconds: state.seconds)
   }
 
+  /// All weights that are trained: the model's, and the objective's own.
+  private var trained: [ParameterStore] { [model.parameters] + (objectiveOptimizer.map { [$0.parameters] } ?? []) }
+
   private func isDue(every steps: Int?) -> Bool {
     steps.map { state.step.isMultiple(of: $0) } ?? false
   }
@@ -137,17 +145,18 @@ extension Trainer {
     var sums = LossSums.zero
     var norm = 0.0
     if countedTokens > 0 {
-      model.parameters.zeroGradients()
+      for parameters in trained { parameters.zeroGradients() }
       for (index, batch) in batches.enumerated() {
         sums += objective.accumulateGradients(
           of: model, on: batch,
           at: TrainingMoment(step: number, totalSteps: totalSteps, microBatch: index, seed: recipe.seed),
           scale: 1 / Double(countedTokens))
       }
-      norm = model.parameters.gradientSquareSum().squareRoot()
+      norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
       try requireFinite(sums, norm, step: number)
-      optimizer.update(
-        learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip))
+      let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
+      optimizer.update(learningRate: learningRate, gradientScale: factor)
+      objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
     }
     let tokens = recipe.batchSize * recipe.sequenceLength
     state.step = number
@@ -158,7 +167,8 @@ extension Trainer {
     let means = sums.perToken
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
-      crossEntropy: means.crossEntropy, divergence: means.divergence, gradientNorm: norm, learningRate: learningRate,
+      crossEntropy: means.crossEntropy, divergence: means.divergence, alignment: means.alignment, gradientNorm: norm,
+      learningRate: learningRate,
       tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
       secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
   }
@@ -186,7 +196,7 @@ extension Trainer {
 
   private func requireFinite(_ sums: LossSums, _ norm: Double, step: Int) throws(TrainingError) {
     guard !sums.loss.isFinite || !norm.isFinite else { return }
-    let tensor = model.parameters.firstParameterWithNonFiniteGradient()
+    let tensor = trained.lazy.compactMap { $0.firstParameterWithNonFiniteGradient() }.first
     if sums.loss.isFinite {
       throw .notFinite(step: step, quantity: "gradient norm", value: norm.nonFiniteText, tensor: tensor)
     }
@@ -213,7 +223,7 @@ extension Trainer {
     }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
-      divergence: means.divergence)
+      divergence: means.divergence, alignment: means.alignment)
     state.lastValidation = result
     if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
     return result
@@ -249,9 +259,10 @@ extension Trainer {
         throw .cannotResume(folder: folder.url.path, key: "steps", begun: "\(saved.step)", now: "\(totalSteps)")
       }
       try reading { () throws(TrainingError) in
-        try TrainingCheckpoint.restore(model, optimizer, from: url, run: folder.url.path)
+        try TrainingCheckpoint.restore(model, optimizer, objectiveOptimizer, from: url, run: folder.url.path)
       }
       optimizer.updates = saved.updates
+      objectiveOptimizer?.updates = saved.updates
       saved.recipe = recipe
       state = saved
     }
@@ -267,7 +278,8 @@ extension Trainer {
     }
     let url = folder.checkpointURL(step: state.step)
     try TrainingCheckpoint.write(
-      state, model: model, optimizer: optimizer, tokenizer: folder.tokenizer, to: url)
+      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, tokenizer: folder.tokenizer,
+      to: url)
     try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
     return url
   }

@@ -29,10 +29,13 @@ struct TrainingState: Codable, Equatable {
   var texts: [String: String]
 }
 
-/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, and the model as a folder that can be loaded.
+/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and, where
+/// the objective has weights of its own, `objective.safetensors` with these and their moments.
 enum TrainingCheckpoint {
   private static let stateName = "state.json"
   private static let optimizerName = "optimizer.safetensors"
+  private static let objectiveName = "objective.safetensors"
+  private static let valuesName = "values"
   private static let firstMomentName = "first_moment"
   private static let secondMomentName = "second_moment"
 
@@ -45,7 +48,8 @@ enum TrainingCheckpoint {
 
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
-    _ state: TrainingState, model: Decoder, optimizer: AdamW, tokenizer: [UInt8]?, to url: URL
+    _ state: TrainingState, model: Decoder, optimizer: AdamW, objectiveOptimizer: AdamW?, tokenizer: [UInt8]?,
+    to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
     try writing(url) {
@@ -57,14 +61,11 @@ enum TrainingCheckpoint {
     try wrapping { () throws(CheckpointError) in
       let folder = try AtomicFolder(creating: url)
       try model.write(to: folder.contents, tokenizer: tokenizer)
-      let count = optimizer.parameters.count
-      let writer = try SafetensorsWriter(
-        replacing: folder.contents.appendingPathComponent(optimizerName),
-        tensors: [(firstMomentName, [count]), (secondMomentName, [count])])
-      for (name, moment) in [(firstMomentName, optimizer.firstMoment), (secondMomentName, optimizer.secondMoment)] {
-        try moment.withSpan { (values) throws(CheckpointError) in try writer.append(values, to: name) }
+      try write(moments(of: optimizer), to: folder.contents.appendingPathComponent(optimizerName))
+      if let objectiveOptimizer {
+        try write(
+          valuesAndMoments(of: objectiveOptimizer), to: folder.contents.appendingPathComponent(objectiveName))
       }
-      try writer.commit()
       try AtomicFile.write(data, to: folder.contents.appendingPathComponent(stateName))
       try folder.commit()
     }
@@ -78,7 +79,7 @@ enum TrainingCheckpoint {
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
   /// Throws `cannotResume` if it is another model's; what is wrong with its files, before the first weight changes.
   static func restore(
-    _ model: Decoder, _ optimizer: AdamW, from url: URL, run: String
+    _ model: Decoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
   ) throws(TrainingError) {
     let folder = try wrapping { () throws(CheckpointError) in try CheckpointFolder(contentsOf: url) }
     guard folder.configuration == model.configuration else {
@@ -88,23 +89,55 @@ enum TrainingCheckpoint {
     try wrapping { () throws(CheckpointError) in
       let parameters = model.parameters.parameters
       try folder.requireExactly(Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.shape) }))
-      let moments = try SafetensorsFile(contentsOf: url.appendingPathComponent(optimizerName))
       // everything is checked before the first weight changes
-      let count = model.parameters.count
-      for name in [firstMomentName, secondMomentName] {
-        let entry = try moments.entry(name)
-        guard entry.shape == [count], entry.type == .float32 else {
-          throw .wrongShape(file: moments.path, tensor: name, expected: [count], found: entry.shape)
-        }
+      var files = [
+        try checked(url.appendingPathComponent(optimizerName), moments(of: optimizer))
+      ]
+      if let objectiveOptimizer {
+        files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
       }
       for parameter in parameters {
         try parameter.value.withMutableSpan { (values) throws(CheckpointError) in
           try folder.weights.read(parameter.name, into: &values)
         }
       }
-      for (name, moment) in [(firstMomentName, optimizer.firstMoment), (secondMomentName, optimizer.secondMoment)] {
-        try moment.withMutableSpan { (values) throws(CheckpointError) in try moments.read(name, into: &values) }
+      for (file, tensors) in files {
+        for (name, tensor) in tensors {
+          try tensor.withMutableSpan { (values) throws(CheckpointError) in try file.read(name, into: &values) }
+        }
       }
     }
+  }
+
+  /// What is kept of an optimiser.
+  private static func moments(of optimizer: AdamW) -> [(name: String, tensor: Tensor)] {
+    [(firstMomentName, optimizer.firstMoment), (secondMomentName, optimizer.secondMoment)]
+  }
+
+  /// What is kept of weights that no model folder has, as one arena each.
+  private static func valuesAndMoments(of optimizer: AdamW) -> [(name: String, tensor: Tensor)] {
+    (optimizer.parameters.values.map { [(valuesName, $0)] } ?? []) + moments(of: optimizer)
+  }
+
+  private static func write(_ tensors: [(name: String, tensor: Tensor)], to file: URL) throws(CheckpointError) {
+    let writer = try SafetensorsWriter(replacing: file, tensors: tensors.map { ($0.name, $0.tensor.shape) })
+    for (name, tensor) in tensors {
+      try tensor.withSpan { (values) throws(CheckpointError) in try writer.append(values, to: name) }
+    }
+    try writer.commit()
+  }
+
+  /// A file that has the given tensors, in their shapes.
+  private static func checked(
+    _ url: URL, _ tensors: [(name: String, tensor: Tensor)]
+  ) throws(CheckpointError) -> (file: SafetensorsFile, tensors: [(name: String, tensor: Tensor)]) {
+    let file = try SafetensorsFile(contentsOf: url)
+    for (name, tensor) in tensors {
+      let entry = try file.entry(name)
+      guard entry.shape == tensor.shape, entry.type == .float32 else {
+        throw .wrongShape(file: file.path, tensor: name, expected: tensor.shape, found: entry.shape)
+      }
+    }
+    return (file, tensors)
   }
 }

@@ -34,6 +34,8 @@ public struct TrainingStep: Sendable, Equatable {
   public var crossEntropy: Double
   /// The mean divergence from the teacher; nil without a teacher.
   public var divergence: Double?
+  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
+  public var alignment: Double?
   /// The norm of all gradients together, before clipping.
   public var gradientNorm: Double
   /// The step's learning rate.
@@ -58,6 +60,8 @@ public struct ValidationResult: Sendable, Equatable, Codable {
   public var crossEntropy: Double
   /// The mean divergence from the teacher; nil without a teacher.
   public var divergence: Double?
+  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
+  public var alignment: Double?
 
   /// exp(cross-entropy)
   public var perplexity: Double { exp(crossEntropy) }

@@ -1,4 +1,5 @@
 public import LanguageModels
+public import TensorCore
 
 /// What a model is trained to minimise: a sum over the counted tokens of batches.
 ///
@@ -15,12 +16,19 @@ public protocol TrainingObjective {
   /// step, so that they can be compared.
   func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums
 
+  /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in checkpoints
+  /// and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default there are none.
+  var parameters: ParameterStore? { get }
+
   /// Whether what is minimised at a step depends on how many steps there are: then an interrupted run can only be
   /// continued to the length it was begun with. By default it does not.
   var dependsOnTotalSteps: Bool { get }
 }
 
 extension TrainingObjective {
+  /// None.
+  public var parameters: ParameterStore? { nil }
+
   /// No: a step is the same in a run of any length.
   public var dependsOnTotalSteps: Bool { false }
 }

@@ -89,20 +89,33 @@ final class Node {
 extension Tensor {
   /// Carries `gradient`, the derivative of some scalar by this tensor, back to every trainable parameter that this
   /// tensor was computed from, adding to their gradients. What was recorded is released on the way: once per tensor.
-  public func backward(from gradient: Tensor) {
-    precondition(gradient.shape == shape, "a gradient of shape \(gradient.shape) for a tensor of shape \(shape)")
-    guard let node else { return }
-    let order = node.inTopologicalOrder()
-    node.add(gradient.detached)
+  public func backward(from gradient: Tensor) { Tensor.backward([(self, gradient)]) }
+
+  /// As `backward(from:)` of several tensors of one scalar, which may have been computed from each other: what they share
+  /// is gone through once, when the gradients of all have met there.
+  public static func backward(_ seeds: [(tensor: Tensor, gradient: Tensor)]) {
+    for (tensor, gradient) in seeds {
+      precondition(
+        gradient.shape == tensor.shape, "a gradient of shape \(gradient.shape) for a tensor of shape \(tensor.shape)")
+    }
+    let order = Node.inTopologicalOrder(above: seeds.compactMap(\.tensor.node))
+    for (tensor, gradient) in seeds { tensor.node?.add(gradient.detached) }
     for node in order.reversed() { node.propagate() }
   }
 }
 
 extension Node {
-  /// All nodes below this one, inputs before the nodes that read them.
-  fileprivate func inTopologicalOrder() -> [Node] {
+  /// All nodes from which the given ones were computed, and these: inputs before the nodes that read them.
+  fileprivate static func inTopologicalOrder(above outputs: [Node]) -> [Node] {
     var order: [Node] = []
-    var visited: Set<ObjectIdentifier> = [ObjectIdentifier(self)]
+    var visited: Set<ObjectIdentifier> = []
+    for output in outputs where visited.insert(ObjectIdentifier(output)).inserted {
+      output.visitInputs(&visited, &order)
+    }
+    return order
+  }
+
+  private func visitInputs(_ visited: inout Set<ObjectIdentifier>, _ order: inout [Node]) {
     var stack: [(node: Node, next: Int)] = [(self, 0)]
     while let (node, next) = stack.last {
       if next == node.inputs.count {
@@ -114,6 +127,5 @@ extension Node {
         if visited.insert(ObjectIdentifier(input)).inserted { stack.append((input, 0)) }
       }
     }
-    return order
   }
 }

@@ -21,7 +21,8 @@ extension CommandTests {
         ["distill"],
         [
           "--teacher", "--teacher-weights", "--student", "--divergence", "--temperature", "--hard-label-weight",
-          "--soft-label-weight", "--logits-mse-weight", "--token-weighting",
+          "--soft-label-weight", "--logits-mse-weight", "--token-weighting", "--preset", "--align-layers",
+          "--hidden-cosine-weight", "--hidden-mse-weight", "--relation-weight", "--relation-layers", "--relation-heads",
         ] + trainingFlags
       ),
       (

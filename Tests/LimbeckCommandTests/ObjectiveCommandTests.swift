@@ -51,6 +51,13 @@ extension CommandTests {
       (["--divergence", "forward-kl+"], "'forward-kl+' is invalid for '--divergence"),
       (["--divergence", "forward-kl+-1*reverse-kl"], "'forward-kl+-1*reverse-kl' is invalid for '--divergence"),
       (["--token-weighting", "length"], "'length' is invalid for '--token-weighting"),
+      (["--align-layers", "3"], "'3' is invalid for '--align-layers"),
+      (["--align-layers", "1:-1"], "'1:-1' is invalid for '--align-layers"),
+      (["--hidden-cosine-weight", "-1"], "--hidden-cosine-weight: expected a number from 0, found -1.0"),
+      (["--relation-weight", "linear:1..-2"], "--relation-weight: expected a number from 0, found linear:1.0..-2.0"),
+      (["--relation-layers", "1:1,last"], "--relation-layers: expected one pair of layers, found 1:1,last"),
+      (["--relation-heads", "0"], "--relation-heads: expected a whole number above 0, found 0"),
+      (["--preset", "tinybert"], "'tinybert' is invalid for '--preset"),
     ])
     func mistakesAreNamedBeforeAnyWork(flags: [String], message: String) throws {
       let desk = try Desk()
@@ -58,6 +65,41 @@ extension CommandTests {
       #expect(outcome.code == 64)
       #expect(outcome.errors.contains(message), "\(outcome.errors)")
       #expect(!desk.exists("run") && !desk.exists("tokens"))
+    }
+
+    @Test(arguments: [
+      (["--align-layers", "2:1"], "layer 2 of the teacher: expected 0 to 1, or last"),
+      (["--align-layers", "last:9", "--hidden-mse-weight", "1"], "layer 9 of the student: expected 0 to 1, or last"),
+      (["--relation-weight", "1", "--relation-layers", "0:1"], "layer 0 of the teacher: expected 1 to 1, or last"),
+      (["--relation-weight", "1", "--relation-heads", "7"], "7 relation heads: expected a divisor of 32, 16, 16, 8"),
+    ])
+    func layersThatDoNotExistAreNamedBeforeAnyWork(flags: [String], message: String) throws {
+      let desk = try Desk()
+      let outcome = try distil(desk, "run", flags)
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains(message), "\(outcome.errors)")
+      #expect(!desk.exists("run") && !desk.exists("tokens"))
+    }
+
+    @Test func hiddenStatesRelationsAndAPreset() throws {
+      let desk = try Desk()
+      let flags = [
+        "--preset", "distilbert", "--align-layers", "1:1,0:0", "--hidden-mse-weight", "0.5", "--relation-weight", "1",
+      ]
+      let outcome = try distil(desk, "run", flags)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let recipe = try desk.text("run/recipe.yaml")
+      for line in [
+        "preset: distilbert", "temperature: 2.0", "hard-label-weight: 2.0", "hidden-cosine-weight: 1.0",
+        "hidden-mse-weight: 0.5", "align-layers: 1:1,0:0", "relation-layers: last",
+      ] { #expect(recipe.contains(line), "\(recipe)") }
+      let manifest = try desk.text("run/run.json")
+      #expect(manifest.contains("soft-label weight 5.0"))
+      #expect(manifest.contains("layers 1:1,0:0, cosine 1.0, squares 0.5; relations of last, weight 1.0"))
+      #expect(try desk.text("run/metrics.jsonl").contains("\"alignment\":"))
+      let again = try Command.run("distill", "--recipe", "run/recipe.yaml", "--output", "again", in: desk.folder)
+      try #require(again.code == 0, "\(again.errors)")
+      #expect(try desk.data("run/model.safetensors") == desk.data("again/model.safetensors"))
     }
 
     @Test func aTeacherWithAnotherTokenizerIsNamedByItsNumber() throws {

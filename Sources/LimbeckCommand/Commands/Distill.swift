@@ -26,6 +26,12 @@ struct Distill: ParsableCommand {
       --teacher several times distils the mixture of the teachers' distributions, not
       the mean of their logits; all must have one tokenizer.
 
+      --align-layers 3:1,6:2 compares the hidden states after layers 3 and 6 of the
+      teacher with those after layers 1 and 2 of the student, by cosine, by squares or
+      both; the last are those after the final norm. Where the sizes differ, the
+      student's go through a projection that is trained with it and not kept. Of
+      several teachers the first is compared.
+
       Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
 
       Example:
@@ -35,19 +41,24 @@ struct Distill: ParsableCommand {
         limbeck distill --teacher runs/one --teacher runs/two --teacher-weights 2,1 \\
           --student small.json --text books/ --output runs/student --epochs 2 \\
           --temperature linear:4..1 --divergence 'forward-kl+cosine:0..1*reverse-kl'
+        limbeck distill --teacher runs/teacher --student small.json --text books/ \\
+          --output runs/student --epochs 2 --preset distilbert --align-layers 3:1,last
       """)
 
   @OptionGroup var teachers: TeacherOptions
   @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
   var student: String?
   @OptionGroup var objective: ObjectiveOptions
+  @OptionGroup var hiddenStates: HiddenStateOptions
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var recipe = try Recipe(contentsOf: options.recipeFile)
     let teacherSettings = try TeacherSettings(teachers, &recipe)
     let studentPath = try recipe.required("student", student)
-    let objective = try objective.schedule(&recipe)
+    let preset = try recipe.value("preset", objective.preset)
+    let objective = try objective.schedule(&recipe, preset: preset)
+    let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
@@ -58,9 +69,13 @@ struct Distill: ParsableCommand {
     let student = try source.decoder(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let distiller = try Distiller(
-      teachers: teachers.mixture, student: (student, source.tokenizer ?? tokenizer), objective.value)
+      teachers: teachers.mixture, student: (student, source.tokenizer ?? tokenizer), objective.value,
+      hiddenStates: hiddenStates.value, seed: settings.recipe.seed)
+    var inputs = teachers.inputs
+    (inputs["student"], inputs["objective"]) = (source.digest, objective.description)
+    inputs["hidden states"] = hiddenStates.description
     try session.run(
       distiller.student, tokenizer, objective: distiller.objective,
-      inputs: teachers.inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
+      inputs: inputs)
   }
 }

@@ -5,6 +5,13 @@ import Distillation
 struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
+      """
+      Weights of a paper, which other flags override; distilbert: 5 * t^2 * divergence + 2 * cross-entropy + the cosine \
+      of the last hidden states (default: none).
+      """, valueName: "name"))
+  var preset: ObjectivePreset?
+  @Option(
+    help: ArgumentHelp(
       "The distance from the teacher to make small (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceMixture?
@@ -35,11 +42,13 @@ struct ObjectiveOptions: ParsableArguments {
   var tokenWeighting: TokenWeighting?
 
   /// The objective, and its description for the run folder.
-  func schedule(_ recipe: inout Recipe) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
+  func schedule(
+    _ recipe: inout Recipe, preset: ObjectivePreset?
+  ) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
     let mixture = try recipe.value("divergence", divergence, default: .forwardKL)
-    let temperature = try recipe.value("temperature", temperature, default: 2)
-    let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: 0.5)
-    let soft = try recipe.value("soft-label-weight", softLabelWeight)
+    let temperature = try recipe.value("temperature", temperature, default: preset?.temperature ?? 2)
+    let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: preset?.hardLabelWeight ?? 0.5)
+    let soft = try recipe.value("soft-label-weight", softLabelWeight) ?? preset?.softLabelWeight
     let logits = try recipe.value("logits-mse-weight", logitsMseWeight, default: 0)
     let weighting = try recipe.value("token-weighting", tokenWeighting, default: .uniform)
     guard temperature.bounds.lowerBound >= 0.05 else {

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Distillation
+
+/// What is compared inside of student and teacher.
+struct HiddenStateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Layers whose hidden states are compared: 0 is the embeddings (default: last).",
+      valueName: "teacher:student,…"))
+  var alignLayers: LayerPairs?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The weight of 1 - cos of hidden states (default: 1 with --align-layers and no --hidden-mse-weight, else 0).",
+      valueName: "w"))
+  var hiddenCosineWeight: Schedule?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The weight of the mean squared difference of hidden states (default: 0).", valueName: "w"))
+  var hiddenMseWeight: Schedule?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The weight of the divergence of relations among queries, keys and values, as in MiniLMv2 (default: 0).",
+      valueName: "w"))
+  var relationWeight: Schedule?
+  @Option(
+    help: ArgumentHelp(
+      "The layers whose queries, keys and values are taken (default: last).", valueName: "teacher:student"))
+  var relationLayers: LayerPairs?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Heads that queries, keys and values of both are cut into (default: the student's key-value heads).",
+      valueName: "n"))
+  var relationHeads: Int?
+
+  /// What is compared, and its description for the run folder; nil for nothing.
+  func terms(
+    _ recipe: inout Recipe, preset: ObjectivePreset?
+  ) throws(RecipeError) -> (value: HiddenStateTerms, description: String?) {
+    let pairs = try recipe.value("align-layers", alignLayers)
+    let meanSquare = try recipe.value("hidden-mse-weight", hiddenMseWeight, default: 0)
+    let asked: Schedule = pairs != nil && meanSquare == 0 ? 1 : 0
+    let cosine = try recipe.value(
+      "hidden-cosine-weight", hiddenCosineWeight, default: preset?.hiddenCosineWeight ?? asked)
+    let relation = try recipe.value("relation-weight", relationWeight, default: 0)
+    let relationLayers = try recipe.value("relation-layers", relationLayers, default: .last)
+    let heads = try recipe.value("relation-heads", relationHeads)
+    for (key, weight) in [
+      ("hidden-mse-weight", meanSquare), ("hidden-cosine-weight", cosine), ("relation-weight", relation),
+    ] where weight.bounds.lowerBound < 0 {
+      throw recipe.invalid(key, expected: "a number from 0", found: weight.defaultValueDescription)
+    }
+    guard relationLayers.pairs.count == 1 else {
+      throw recipe.invalid(
+        "relation-layers", expected: "one pair of layers", found: relationLayers.defaultValueDescription)
+    }
+    if let heads, heads < 1 {
+      throw recipe.invalid("relation-heads", expected: "a whole number above 0", found: "\(heads)")
+    }
+    let terms = HiddenStateTerms(
+      pairs: (pairs ?? .last).pairs, cosineWeight: cosine, meanSquareWeight: meanSquare,
+      relationPair: relationLayers.pairs[0], relationWeight: relation, relationHeads: heads)
+    var parts: [String] = []
+    if terms.comparesHiddenStates {
+      parts.append(
+        "layers \((pairs ?? .last).defaultValueDescription), cosine \(cosine.defaultValueDescription), "
+          + "squares \(meanSquare.defaultValueDescription)")
+    }
+    if terms.comparesRelations {
+      parts.append(
+        "relations of \(relationLayers.defaultValueDescription), weight \(relation.defaultValueDescription), "
+          + "heads \(heads.map(String.init) ?? "of the student")")
+    }
+    return (terms, parts.isEmpty ? nil : parts.joined(separator: "; "))
+  }
+}
+
+/// Pairs of layers as text: `3:1,6:2`, `last`, `last:2`.
+struct LayerPairs: ExpressibleByArgument {
+  let pairs: [LayerPair]
+
+  static let last = Self(pairs: [LayerPair()])
+
+  private init(pairs: [LayerPair]) { self.pairs = pairs }
+
+  init?(argument: String) {
+    var pairs: [LayerPair] = []
+    for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Self.number(String($0)) }
+      if part == "last" {
+        pairs.append(LayerPair())
+      } else if numbers.count == 2, let teacher = numbers[0], let student = numbers[1] {
+        pairs.append(LayerPair(teacher: teacher, student: student))
+      } else {
+        return nil
+      }
+    }
+    self.init(pairs: pairs)
+  }
+
+  private static func number(_ text: String) -> LayerNumber? {
+    text == "last" ? .last : Int(text).flatMap { $0 >= 0 ? .number($0) : nil }
+  }
+
+  static var allValueStrings: [String] { ["last", "teacher:student pairs with commas between"] }
+
+  var defaultValueDescription: String {
+    pairs.map { pair in
+      let names = [pair.teacher, pair.student].map { layer in
+        if case .number(let number) = layer { "\(number)" } else { "last" }
+      }
+      return pair == LayerPair() ? "last" : names.joined(separator: ":")
+    }.joined(separator: ",")
+  }
+}
