@@ -1,25 +1,37 @@
-/// A JSON value, as read by `JSONParser` and written by `text`.
-enum JSONValue: Equatable, Sendable {
+/// A JSON value.
+public enum JSONValue: Equatable, Sendable {
+  /// null
   case null
+  /// true or false
   case bool(Bool)
   /// A number without fraction or exponent that fits.
   case integer(Int)
+  /// Any other number; finite.
   case number(Double)
+  /// Text.
   case string(String)
+  /// A list.
   case array([JSONValue])
+  /// Values by key.
   case object([String: JSONValue])
+
+  /// Parses UTF-8 text strictly (RFC 8259); two members with the same key are an error. `file` is for errors. Throws
+  /// `invalidJSON` or `duplicateKey`.
+  public init(parsing bytes: [UInt8], file: String) throws(CheckpointError) {
+    self = try JSONParser.parse(bytes, file: file)
+  }
 }
 
 extension JSONValue: CustomStringConvertible {
   /// What an error message shows: compact JSON, cut to a line's length.
-  var description: String {
+  public var description: String {
     let full = text()
     return full.count <= 80 ? full : full.prefix(77) + "..."
   }
 
   /// JSON text with the keys of objects sorted; `indentation` is the number of spaces per level, and `nil` puts
   /// everything on one line.
-  func text(indentation: Int? = nil) -> String {
+  public func text(indentation: Int? = nil) -> String {
     var result = ""
     append(to: &result, indentation: indentation, depth: 0)
     return result

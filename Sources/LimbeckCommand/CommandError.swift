@@ -6,10 +6,6 @@ enum CommandError: Error, Equatable {
   case unreadable(file: String, reason: String)
   /// Text that is not UTF-8.
   case notUTF8(file: String)
-  /// A list of prompts without a prompt.
-  case noPrompts(file: String)
-  /// A line that is no JSON object with a prompt; lines count from 1.
-  case malformedPrompt(file: String, line: Int)
   /// A token id on the command line or standard input that is none.
   case notATokenID(text: String, vocabularySize: Int)
   /// A tokenizer that is not the one of the model folder it was given for.
@@ -31,10 +27,6 @@ extension CommandError: CustomStringConvertible {
       "\(file): cannot be read: \(reason)"
     case .notUTF8(let file):
       "\(file): text must be UTF-8, but it is not; convert it, for example with iconv"
-    case .noPrompts(let file):
-      "\(file): expected one prompt a line, or JSON Lines with the key prompt, but it has none"
-    case .malformedPrompt(let file, let line):
-      "\(file), line \(line): expected a JSON object with the key prompt and a text as its value"
     case .notATokenID(let text, let vocabularySize):
       "\"\(text)\" is not a token id; expected 0 to \(vocabularySize - 1)"
     case .anotherTokenizer(let file, let folder):

@@ -72,6 +72,7 @@ enum MatrixProduct {
     let columns: Int
     let rowGrain: Int
     let columnGrain: Int
+    let rowPieces: Int
     let columnPieces: Int
 
     /// `work` is the length of each inner product.
@@ -86,6 +87,8 @@ enum MatrixProduct {
         rowGrain = max(1, rows)
         columnGrain = Self.grain(columns, pieces)
       }
+      // A last row alone would be summed in another order, and its bits depend on how many rows there are.
+      rowPieces = max(1, (rows + rowGrain - 2) / rowGrain)
       columnPieces = (columns + columnGrain - 1) / columnGrain
     }
 
@@ -104,12 +107,12 @@ enum MatrixProduct {
       max(16, ((count + pieces - 1) / pieces + 15) / 16 * 16)
     }
 
-    var count: Int { (rows + rowGrain - 1) / rowGrain * columnPieces }
+    var count: Int { rowPieces * columnPieces }
 
     subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-      let r = piece / columnPieces * rowGrain
-      let c = piece % columnPieces * columnGrain
-      return (r..<min(rows, r + rowGrain), c..<min(columns, c + columnGrain))
+      let (rowPiece, columnPiece) = piece.quotientAndRemainder(dividingBy: columnPieces)
+      let (r, c) = (rowPiece * rowGrain, columnPiece * columnGrain)
+      return (r..<(rowPiece == rowPieces - 1 ? rows : r + rowGrain), c..<min(columns, c + columnGrain))
     }
   }
 }

@@ -10,6 +10,14 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codab
     state = seed
   }
 
+  /// One of many independent generators: that of `seed` for a list of numbers, such as a prompt's and a sample's.
+  public init(seed: UInt64, stream numbers: Int...) {
+    // Hashed at each level, for the sequences of neighbouring seeds are one sequence, shifted.
+    var hash = SeededGenerator(seed: seed)
+    for number in numbers { hash = SeededGenerator(seed: hash.next() &+ UInt64(bitPattern: Int64(number))) }
+    self.init(seed: hash.next())
+  }
+
   /// The next 64 random bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15

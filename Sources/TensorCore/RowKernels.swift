@@ -53,6 +53,14 @@ public enum RowKernels {
     }
   }
 
+  /// copy ← x
+  public static func copy(_ row: Span<Float>, into copy: inout MutableSpan<Float>) {
+    precondition(row.count == copy.count, "a row of \(row.count) into one of \(copy.count)")
+    copy.withUnsafeMutableBufferPointer { copy in
+      row.withUnsafeBufferPointer { row in _ = copy.update(fromContentsOf: row) }
+    }
+  }
+
   /// x ← factor · x
   public static func scale(_ row: inout MutableSpan<Float>, by factor: Float) {
     let count = row.count

@@ -10,6 +10,17 @@ public enum StopReason: Sendable, Equatable {
   case contextFull
   /// The handler said so.
   case handler
+
+  /// What files and reports call it: `end_of_text`, `stop_string`, `max_tokens`, `context_full` or `interrupted`.
+  public var name: String {
+    switch self {
+    case .endOfText: "end_of_text"
+    case .stopString: "stop_string"
+    case .maxTokens: "max_tokens"
+    case .contextFull: "context_full"
+    case .handler: "interrupted"
+    }
+  }
 }
 
 /// The continuation of a prompt.
@@ -18,6 +29,9 @@ public struct Generation: Sendable, Equatable {
   public var text = ""
   /// All tokens that were generated, with EOS and those of a stop string.
   public var tokenIDs: [Int32] = []
+  /// The logarithm of each one's probability, in nats, in the model's own distribution: at temperature 1, with no token
+  /// left out by the way of sampling.
+  public var logProbabilities: [Float] = []
   /// Why it ended.
   public var stopReason: StopReason
   /// The number of tokens of the prompt, with BOS.

@@ -1,4 +1,4 @@
-import Checkpoints
+public import Checkpoints
 public import LanguageModels
 import TensorCore
 public import Tokenization
@@ -11,11 +11,11 @@ public import Tokenization
 /// ```
 ///
 /// A sequence is BOS (where the tokenizer has one) and the prompt's tokens. It ends with EOS (the tokenizer's, and those of
-/// the model's configuration), with a stop string, after as many tokens as were asked for, or when prompt and
-/// continuation fill the context. Outputs of the model for which the tokenizer has no piece are never chosen.
+/// the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no other end),
+/// with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the context. Outputs of the model for which the tokenizer has no piece are never chosen.
 public struct Generator {
   private let decoder: Decoder
-  private let tokenizer: SentencePieceTokenizer
+  let tokenizer: SentencePieceTokenizer
   private let endIDs: Set<Int32>
 
   /// - Parameters:
@@ -29,8 +29,11 @@ public struct Generator {
     }
     self.decoder = decoder.frozen()
     self.tokenizer = tokenizer
-    endIDs = Set(configuration.eosTokenIDs.map { Int32($0) } + [tokenizer.eosID].compactMap { $0 })
+    endIDs = configuration.endIDs(of: tokenizer)
   }
+
+  /// The most tokens of prompt and continuation together.
+  public var contextLength: Int { decoder.configuration.contextLength }
 
   /// The text that continues a prompt, without the prompt itself.
   /// - Parameters:
@@ -95,56 +98,69 @@ public struct Generator {
     guard !stop.contains("") else {
       throw .invalidOption(name: "stop", expected: "a text of at least one character", found: "an empty one")
     }
-    let promptIDs = try ids(of: prompts)
+    let promptIDs = try tokenizer.ids(ofPrompts: prompts, contextLength: contextLength)
     var done: [Generation?] = prompts.map { _ in nil }
-    var live: [GeneratedSequence] = []
-    var next = 0
-
-    /// Takes in the token each sequence has chosen; those that end leave.
-    func advance(_ sequences: [GeneratedSequence], _ choices: [Choice]) throws(GenerationError) -> [GeneratedSequence] {
-      var remaining: [GeneratedSequence] = []
-      for (var sequence, choice) in zip(sequences, choices) {
-        let (id, generator) = try choice.get()
-        sequence.generator = generator
-        var (text, reason) = sequence.append(
-          id, isEnd: endIDs.contains(id), maxTokens: maxTokens, contextLength: decoder.configuration.contextLength)
-        sequence.generation.text += text
-        if handler(GenerationEvent(prompt: sequence.prompt, text: text)) == .stop { reason = reason ?? .handler }
-        guard let reason else {
-          remaining.append(sequence)
-          continue
-        }
-        sequence.generation.stopReason = reason
-        sequence.generation.generationSeconds = sequence.start.duration(to: .now) / .seconds(1)
-        done[sequence.prompt] = sequence.generation
-      }
-      return remaining
+    let starts = promptIDs.indices.lazy.map { prompt in
+      SequenceStart(ids: promptIDs[prompt], generator: SeededGenerator(seed: seed, stream: prompt))
     }
-
-    while next < prompts.count || !live.isEmpty {
-      while next < prompts.count && live.count < batchSize {
-        let end = Self.group(of: promptIDs, from: next, atMost: batchSize - live.count)
-        let (sequences, hidden, lastRows) = start(promptIDs, next..<end, stop: stop, seed: seed)
-        live += try advance(sequences, choose(sampling, for: sequences, hidden: hidden, rows: lastRows))
-        next = end
-      }
-      guard !live.isEmpty else { continue }
-      let hidden = decoder.hiddenStates(
-        live.map { $0.generation.tokenIDs[$0.generation.tokenIDs.count - 1] }, counts: live.map { _ in 1 },
-        caches: live.map(\.cache))
-      live = try advance(
-        live, choose(sampling, for: live, hidden: hidden, rows: live.indices.map { Int32($0) }))
-    }
+    try run(
+      starts, sampling, maxTokens: maxTokens, stop: stop, batchSize: batchSize, isRepeatable: false,
+      event: { handler(GenerationEvent(prompt: $0, text: $1)) == .proceed ? .proceed : .end },
+      completed: { done[$0] = $1 })
     return done.compactMap { $0 }
   }
 
-  private typealias Choice = Result<(id: Int32, generator: SeededGenerator), GenerationError>
+  /// Continues sequences of tokens as text.
+  /// - Parameters:
+  ///   - starts: the sequences, BOS and all; each with fewer tokens than the context.
+  ///   - sampling: how tokens are chosen.
+  ///   - maxTokens: the most tokens to generate for each.
+  ///   - stop: strings at which a text ends.
+  ///   - batchSize: the most sequences to compute together.
+  ///   - isRepeatable: whether every batch size must give the same bits.
+  ///   - event: receives the index of a sequence and the text that has become certain, after every token.
+  ///   - completed: receives the index and the continuation of a sequence that has ended, unless all were cancelled.
+  /// - Throws: `invalidOption` or `logitsNotFinite`.
+  func run<Starts: RandomAccessCollection>(
+    _ starts: Starts, _ sampling: Sampling, maxTokens: Int, stop: [String], batchSize: Int, isRepeatable: Bool,
+    event: (Int, String) -> SamplingDirective, completed: (Int, Generation) -> Void
+  ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
+    let sampler = SequenceSampler(decoder, choices: tokenizer.vocabularySize)
+    var live: [Int: GeneratedSequence] = [:]
+    try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, isRepeatable: isRepeatable) { token in
+      var sequence =
+        live.removeValue(forKey: token.sequence)
+        ?? GeneratedSequence(ids: starts[starts.startIndex + token.sequence].ids, stop: stop, tokenizer: tokenizer)
+      var (text, reason) = sequence.append(
+        token, isEnd: endIDs.contains(token.id), maxTokens: maxTokens, contextLength: contextLength)
+      switch event(token.sequence, text) {
+      case .proceed: break
+      case .end: reason = reason ?? .handler
+      case .cancel: return .cancel
+      }
+      guard let reason else {
+        live[token.sequence] = sequence
+        return .proceed
+      }
+      sequence.generation.stopReason = reason
+      completed(token.sequence, sequence.generation)
+      return .end
+    }
+  }
+}
 
-  /// The tokens of each prompt, with BOS.
-  private func ids(of prompts: [String]) throws(GenerationError) -> [[Int32]] {
-    let beginning = [tokenizer.bosID].compactMap { $0 }
-    let promptIDs = tokenizer.encode(prompts).map { beginning + $0 }
-    let contextLength = decoder.configuration.contextLength
+extension LlamaConfiguration {
+  /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would begin.
+  public func endIDs(of tokenizer: SentencePieceTokenizer) -> Set<Int32> {
+    Set(eosTokenIDs.map { Int32($0) } + [tokenizer.eosID, tokenizer.bosID].compactMap(\.self))
+  }
+}
+
+extension SentencePieceTokenizer {
+  /// The tokens of each prompt, with BOS. Throws `promptTooLong` or `emptyPrompt`.
+  func ids(ofPrompts prompts: [String], contextLength: Int) throws(GenerationError) -> [[Int32]] {
+    let beginning = [bosID].compactMap { $0 }
+    let promptIDs = encode(prompts).map { beginning + $0 }
     for (prompt, ids) in promptIDs.enumerated() {
       guard !ids.isEmpty else { throw .emptyPrompt(prompt: prompt) }
       guard ids.count < contextLength else {
@@ -152,60 +168,5 @@ public struct Generator {
       }
     }
     return promptIDs
-  }
-
-  /// Where a group of prompts ends that are computed together: so many at most, and few enough tokens for the activations
-  /// to stay small, unless a single prompt has more.
-  private static func group(of promptIDs: [[Int32]], from first: Int, atMost count: Int) -> Int {
-    var (end, tokens) = (first + 1, promptIDs[first].count)
-    while end < promptIDs.count, end - first < count, tokens + promptIDs[end].count <= 2_048 {
-      tokens += promptIDs[end].count
-      end += 1
-    }
-    return end
-  }
-
-  /// Computes some prompts together, and returns their sequences, hidden states [N, C], and the row of each one's last
-  /// token.
-  private func start(
-    _ promptIDs: [[Int32]], _ prompts: Range<Int>, stop: [String], seed: UInt64
-  ) -> (sequences: [GeneratedSequence], hidden: Tensor, lastRows: [Int32]) {
-    let ids = promptIDs[prompts]
-    let caches = prompts.map { _ in decoder.makeCache() }
-    let clock = ContinuousClock()
-    let start = clock.now
-    let hidden = decoder.hiddenStates(Array(ids.joined()), counts: ids.map(\.count), caches: caches)
-    let seconds = start.duration(to: clock.now) / .seconds(1)
-    var lastRow: Int32 = -1
-    let lastRows = ids.map { ids in
-      lastRow += Int32(ids.count)
-      return lastRow
-    }
-    let sequences = zip(prompts, caches).map { prompt, cache in
-      // Hashed twice, for the sequences of neighbouring seeds of this generator are one sequence, shifted.
-      var hash = SeededGenerator(seed: seed)
-      hash = SeededGenerator(seed: hash.next() &+ UInt64(prompt))
-      return GeneratedSequence(
-        prompt: prompt, ids: promptIDs[prompt], cache: cache, generator: SeededGenerator(seed: hash.next()), stop: stop,
-        tokenizer: tokenizer, promptSeconds: seconds)
-    }
-    return (sequences, hidden, lastRows)
-  }
-
-  /// Chooses the next token of each sequence, of which `rows` are the hidden states of the last tokens.
-  private func choose(
-    _ sampling: Sampling, for sequences: [GeneratedSequence], hidden: Tensor, rows: [Int32]
-  ) -> [Choice] {
-    decoder.projection(of: hidden).mapLogits(rows: rows) {
-      [pieces = tokenizer.vocabularySize] index, logits, _, _ in
-      for id in pieces..<logits.count { logits[id] = -.infinity }
-      var generator = sequences[index].generator
-      do throws(GenerationError) {
-        let id = try sampling.nextToken(&logits, seen: sequences[index].seen, using: &generator)
-        return .success((id, generator))
-      } catch {
-        return .failure(error)
-      }
-    }
   }
 }

@@ -149,7 +149,8 @@ struct Command {
     try send(signal) { String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self).contains(text) }
   }
 
-  private func send(_ signal: Int32, when isDue: () -> Bool) throws {
+  /// Sends a signal as soon as it is due.
+  func send(_ signal: Int32, when isDue: () -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(60)
     while !isDue() {
       try #require(process.isRunning && .now < deadline, "what was waited for did not happen")

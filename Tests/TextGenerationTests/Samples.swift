@@ -26,13 +26,14 @@ enum Trained {
 
 /// A random decoder whose logits differ enough for its choices to be clear.
 func tinyDecoder(
-  vocabularySize: Int = 320, contextLength: Int = 64, eosTokenIDs: [Int] = [], seed: UInt64 = 1
+  vocabularySize: Int = 320, contextLength: Int = 64, eosTokenIDs: [Int] = [], seed: UInt64 = 1,
+  on device: Device = .shared
 ) -> Decoder {
   Decoder(
     configuration: LlamaConfiguration(
       vocabularySize: vocabularySize, hiddenSize: 24, feedForwardSize: 40, layerCount: 2, headCount: 4,
       keyValueHeadCount: 2, contextLength: contextLength, initializerRange: 0.4, eosTokenIDs: eosTokenIDs),
-    seed: seed)
+    seed: seed, device: device)
 }
 
 extension Decoder {

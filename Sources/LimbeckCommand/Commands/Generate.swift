@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import TextGeneration
 
 /// `limbeck generate`
@@ -9,23 +8,32 @@ struct Generate: ParsableCommand {
     abstract: "Continues a text.",
     discussion: """
       Prints the prompt and its continuation as it grows. It ends with the model's
-      end-of-text token, a --stop text, --max-tokens, or when the model's context is
-      full. With --prompts, several prompts are continued together and printed in
-      order, an empty line between them.
+      end-of-text token or a BOS, with which another text would begin, a --stop
+      text, --max-tokens, or when the model's context is full. With --prompts,
+      several prompts are continued together and printed in order, an empty line
+      between them.
+
+      With --output, completions go to a file of JSON Lines to train on: each with
+      prompt, completion, sample, tokens, log_probability and mean_log_probability
+      (nats, in the model's own distribution at temperature 1), stop_reason and, as
+      record, all other keys of the prompt's line. The file depends on model,
+      prompts, seed and sampling alone. After Ctrl-C or a kill, the same command
+      with --resume goes on. 'train' and 'distill' count only completions in the
+      loss, and let each end with EOS: see --keep-ended.
 
       Example:
         limbeck generate --model runs/student --prompt "It is a truth" \\
           --max-tokens 100 --temperature 0.8 --top-p 0.95 --seed 3
         limbeck generate --model runs/student --prompts prompts.txt --json
+        limbeck generate --model runs/teacher --prompts train.jsonl \\
+          --prompt-field question --samples 4 --output answers.jsonl \\
+          --keep-matching '#### (-?[0-9.,]+)' --reference answer
       """)
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
   @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
   var prompt: String?
-  @Option(
-    help: ArgumentHelp("Texts to continue: one a line, or a .jsonl file with the key prompt.", valueName: "file"))
-  var prompts: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
   var maxTokens = 256
   @Option(
@@ -34,22 +42,28 @@ struct Generate: ParsableCommand {
   var stop: [String] = []
   @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
+  @OptionGroup var promptOptions: PromptOptions
   @OptionGroup var sampling: SamplingOptions
+  @OptionGroup var completions: CompletionOptions
   @Flag(help: "Print one JSON object when all is done.")
   var json = false
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    if (prompt == nil) == (prompts == nil) { throw ValidationError("Give either --prompt or --prompts.") }
+    if (prompt == nil) == (promptOptions.prompts == nil) {
+      throw ValidationError("Give either --prompt or --prompts.")
+    }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, but is \(maxTokens).") }
     if batchSize < 1 { throw ValidationError("--batch-size must be at least 1, but is \(batchSize).") }
     if stop.contains("") { throw ValidationError("--stop must not be empty.") }
   }
 
   func run() throws {
-    let texts = try prompts.map(PromptFile.prompts) ?? [prompt ?? ""]
     let model = try LoadedModel(folder: model, on: device.device)
     let generator = try Generator(model.decoder, model.tokenizer)
+    let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
+    if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
+    let texts = prompts.records.map(\.prompt)
     let generations = try json || texts.count > 1 ? all(texts, generator) : [streamed(texts[0], generator)]
     if json {
       try StandardOutput.write(json: Report(results: zip(texts, generations).map { .init($0, $1) }))
@@ -107,43 +121,11 @@ extension Generate {
       self.prompt = prompt
       text = generation.text
       tokenIds = generation.tokenIDs
-      stopReason =
-        switch generation.stopReason {
-        case .endOfText: "end_of_text"
-        case .stopString: "stop_string"
-        case .maxTokens: "max_tokens"
-        case .contextFull: "context_full"
-        case .handler: "interrupted"
-        }
+      stopReason = generation.stopReason.name
       promptTokens = generation.promptTokenCount
       promptSeconds = generation.promptSeconds
       generationSeconds = generation.generationSeconds
       tokensPerSecond = Double(generation.tokenIDs.count) / max(generationSeconds, 1e-9)
-    }
-  }
-}
-
-/// A file of prompts.
-private enum PromptFile {
-  private struct Line: Decodable {
-    let prompt: String
-  }
-
-  /// The lines that are not blank or, of a .jsonl file, the value of `prompt` in each.
-  static func prompts(_ path: String) throws -> [String] {
-    let data: Data
-    do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-      throw CommandError.unreadable(file: path, reason: "no such file, or no permission; check the path")
-    }
-    guard let text = String(validating: data, as: UTF8.self) else { throw CommandError.notUTF8(file: path) }
-    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init).enumerated()
-      .filter { !$1.allSatisfy(\.isWhitespace) }
-    guard !lines.isEmpty else { throw CommandError.noPrompts(file: path) }
-    guard path.hasSuffix(".jsonl") else { return lines.map(\.element) }
-    return try lines.map { index, line in
-      do { return try JSONDecoder().decode(Line.self, from: Data(line.utf8)).prompt } catch {
-        throw CommandError.malformedPrompt(file: path, line: index + 1)
-      }
     }
   }
 }

@@ -1,0 +1,63 @@
+import ArgumentParser
+import TextGeneration
+
+/// Writing completions to a file, and which of them.
+struct CompletionOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Write completions to a .jsonl file instead of printing them.", valueName: "file"))
+  var output: String?
+  @Flag(help: "Go on with the file of --output.")
+  var resume = false
+  @Option(parsing: .unconditional, help: ArgumentHelp("Completions of each prompt (default: 1).", valueName: "n"))
+  var samples: Int?
+  @Flag(help: "Also write token_ids and token_log_probabilities.")
+  var withTokens = false
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep only completions of at least n tokens, EOS included.", valueName: "n"))
+  var keepMinTokens: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep only completions of at most n tokens, EOS included.", valueName: "n"))
+  var keepMaxTokens: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep only completions with a mean log-probability of at least x nats.", valueName: "x"))
+  var keepMeanLogProbability: Double?
+  @Flag(help: "Keep only completions that ended with EOS or a --stop text.")
+  var keepEnded = false
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep only completions that match a regular expression.", valueName: "regex"))
+  var keepMatching: String?
+  @Option(
+    help: ArgumentHelp(
+      "And of these only those whose first match captures what the first match in this key of the prompt's line does.",
+      valueName: "key"))
+  var reference: String?
+
+  func validate() throws {
+    let others = [
+      ("resume", resume), ("samples", samples != nil), ("with-tokens", withTokens),
+      ("keep-min-tokens", keepMinTokens != nil), ("keep-max-tokens", keepMaxTokens != nil),
+      ("keep-mean-log-probability", keepMeanLogProbability != nil), ("keep-ended", keepEnded),
+      ("keep-matching", keepMatching != nil), ("reference", reference != nil),
+    ]
+    if output == nil, let flag = others.first(where: \.1) {
+      throw ValidationError("--\(flag.0) is for a file: give --output, too.")
+    }
+    if reference != nil, keepMatching == nil {
+      throw ValidationError("--reference says what --keep-matching compares with: give both.")
+    }
+    if let samples, samples < 1 { throw ValidationError("--samples must be at least 1, but is \(samples).") }
+  }
+
+  var filters: CompletionFilters {
+    get throws(CompletionError) {
+      var filters = CompletionFilters(
+        minTokens: keepMinTokens, maxTokens: keepMaxTokens, meanLogProbability: keepMeanLogProbability,
+        requiresEnd: keepEnded)
+      if let keepMatching { filters.matching = try AnswerPattern(keepMatching, reference: reference) }
+      return filters
+    }
+  }
+}

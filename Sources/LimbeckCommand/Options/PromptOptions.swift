@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import TextGeneration
+import Tokenization
+
+/// Where prompts come from.
+struct PromptOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Texts to continue: one a line, or a .jsonl file; or text to cut, with --prompt-length.", valueName: "file"))
+  var prompts: String?
+  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
+  var promptField: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Cut the text of --prompts into prompts of about n tokens.", valueName: "n"))
+  var promptLength: Int?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Take only the first n prompts.", valueName: "n"))
+  var promptCount: Int?
+
+  func validate() throws {
+    let others = [
+      ("prompt-field", promptField != nil), ("prompt-length", promptLength != nil),
+      ("prompt-count", promptCount != nil),
+    ]
+    if prompts == nil, let flag = others.first(where: \.1) {
+      throw ValidationError("--\(flag.0) is for the prompts of --prompts.")
+    }
+    if promptField != nil, promptLength != nil {
+      throw ValidationError("--prompt-field is for .jsonl files, --prompt-length for text: give one of them.")
+    }
+    for (name, value) in [("prompt-length", promptLength), ("prompt-count", promptCount)] {
+      if let value, value < 1 { throw ValidationError("--\(name) must be at least 1, but is \(value).") }
+    }
+  }
+
+  /// The prompts. Throws whatever is wrong with their file.
+  func promptFile(_ tokenizer: SentencePieceTokenizer) throws -> PromptFile {
+    let path = prompts ?? ""
+    var file =
+      if let promptLength {
+        try PromptFile(cutting: Corpus(paths: [path]), promptLength: promptLength, tokenizer: tokenizer)
+      } else {
+        try PromptFile(contentsOf: URL(fileURLWithPath: path), field: promptField ?? "prompt")
+      }
+    if let promptCount { file.records = Array(file.records.prefix(promptCount)) }
+    return file
+  }
+}

@@ -1,0 +1,148 @@
+import Checkpoints
+import Foundation
+import TensorCore
+
+/// How far a run has come, sequences that are still being generated included.
+public struct CompletionEvent: Sendable {
+  /// Completions that have ended, those of earlier runs included.
+  public var completions: Int
+  /// Prompts times samples.
+  public var totalCompletions: Int
+  /// Tokens generated since this run began or was continued.
+  public var tokens: Int
+}
+
+/// Samples completions of prompts and writes them to a file of JSON Lines, to be trained on: sequence-level distillation
+/// (Kim & Rush 2016) and, with filters, rejection sampling as for DeepSeek-R1's students.
+///
+/// ```swift
+/// let run = try CompletionRun(generator, PromptFile(contentsOf: prompts), CompletionSettings(samples: 4))
+/// let file = try CompletionFile(creating: output, inputs: run.inputs)
+/// try run.write(to: file)
+/// ```
+///
+/// Every completion has random numbers of its own, from the seed, its prompt and its number, and lines are written in the
+/// order of prompts and samples: the file does not depend on the batch size, on threads, or on interruptions.
+public struct CompletionRun {
+  /// Prompts times samples.
+  public var totalCompletions: Int { promptIDs.count * settings.samples }
+
+  private let generator: Generator
+  private let prompts: PromptFile
+  private let settings: CompletionSettings
+  private let promptIDs: [[Int32]]
+
+  /// Checks everything that can be checked before anything is generated.
+  /// - Parameters:
+  ///   - generator: what continues the prompts.
+  ///   - prompts: what is continued.
+  ///   - settings: how.
+  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt`, `noReference` or `generation`.
+  public init(
+    _ generator: Generator, _ prompts: PromptFile, _ settings: CompletionSettings
+  ) throws(CompletionError) {
+    try settings.validate()
+    for record in prompts.records { try settings.filters.matching?.requireReference(in: record) }
+    self.generator = generator
+    self.prompts = prompts
+    self.settings = settings
+    promptIDs = try prompts.ids(generator.tokenizer, contextLength: generator.contextLength)
+    if let minTokens = settings.filters.minTokens, let shortest = promptIDs.map(\.count).min() {
+      let room = generator.contextLength - shortest
+      guard minTokens <= room else {
+        throw .invalidOption(
+          name: "keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt,",
+          found: "\(minTokens)")
+      }
+    }
+  }
+
+  /// What the file depends on besides the model: to be recorded in it, with a digest of the model.
+  public var inputs: [String: String] { settings.description.merging(["prompts": prompts.digest]) { own, _ in own } }
+
+  /// Generates what the file does not have yet.
+  /// - Parameters:
+  ///   - file: where the completions go.
+  ///   - batchSize: the most completions to compute together, at least 1.
+  ///   - handler: called after every token; on `.stop` the completions that have ended are written, and the call returns.
+  /// - Returns: how far the file has come.
+  /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `unwritable` or `generation`.
+  @discardableResult
+  public func write(
+    to file: CompletionFile, batchSize: Int = 16,
+    _ handler: (CompletionEvent) -> GenerationDirective = { _ in .proceed }
+  ) throws(CompletionError) -> CompletionProgress {
+    let first = file.progress.completions
+    var event = CompletionEvent(completions: first, totalCompletions: totalCompletions, tokens: 0)
+    // Completions that have ended before an earlier one has.
+    var waiting: [Int: Generation] = [:]
+    var failure: CompletionError?
+    var isStopped = false
+    let starts = (first..<totalCompletions).lazy.map(start)
+    do {
+      try generator.run(
+        starts, settings.sampling, maxTokens: settings.maxTokens, stop: settings.stop, batchSize: batchSize,
+        isRepeatable: true,
+        event: { _, _ in
+          event.tokens += 1
+          if handler(event) == .stop { isStopped = true }
+          return failure == nil && !isStopped ? .proceed : .cancel
+        },
+        completed: { index, generation in
+          event.completions += 1
+          waiting[first + index] = generation
+          do throws(CompletionError) {
+            while let next = waiting.removeValue(forKey: file.progress.completions) { try append(next, to: file) }
+            try file.recordIfDue()
+          } catch {
+            failure = failure ?? error
+          }
+        })
+    } catch {
+      throw .generation(error)
+    }
+    if let failure { throw failure }
+    guard file.progress.completions == totalCompletions else {
+      try file.record()
+      return file.progress
+    }
+    guard file.progress.kept > 0 else {
+      try file.remove()
+      throw .nothingKept(completions: totalCompletions, refused: file.progress.refused)
+    }
+    try file.finish()
+    return file.progress
+  }
+
+  private func start(of completion: Int) -> SequenceStart {
+    let (prompt, sample) = completion.quotientAndRemainder(dividingBy: settings.samples)
+    return SequenceStart(
+      ids: promptIDs[prompt], generator: SeededGenerator(seed: settings.seed, stream: prompt, sample))
+  }
+
+  private func append(_ generation: Generation, to file: CompletionFile) throws(CompletionError) {
+    let (prompt, sample) = file.progress.completions.quotientAndRemainder(dividingBy: settings.samples)
+    let record = prompts.records[prompt]
+    let refusals = settings.filters.refusals(generation, of: record)
+    try file.append(
+      refusals.isEmpty ? line(generation, of: record, sample: sample) : nil, tokens: generation.tokenIDs.count,
+      refusals: refusals)
+  }
+
+  private func line(_ generation: Generation, of record: PromptRecord, sample: Int) -> String {
+    // as few digits as give the float32 again
+    func number(_ value: Float) -> JSONValue { .number(Double(value.description) ?? Double(value)) }
+    var members: [String: JSONValue] = [
+      "prompt": .string(record.prompt), "completion": .string(generation.text), "sample": .integer(sample),
+      "tokens": .integer(generation.tokenIDs.count), "log_probability": number(Float(generation.logProbability)),
+      "mean_log_probability": number(Float(generation.meanLogProbability)),
+      "stop_reason": .string(generation.stopReason.name),
+    ]
+    if !record.fields.isEmpty { members["record"] = .object(record.fields) }
+    if settings.includesTokens {
+      members["token_ids"] = .array(generation.tokenIDs.map { .integer(Int($0)) })
+      members["token_log_probabilities"] = .array(generation.logProbabilities.map(number))
+    }
+    return JSONValue.object(members).text() + "\n"
+  }
+}

@@ -1,0 +1,223 @@
+import Checkpoints
+public import LanguageModels
+public import TensorCore
+
+/// A sequence of token ids that is to be continued.
+public struct SequenceStart: Sendable {
+  /// The tokens to begin with, at least one.
+  public var ids: [Int32]
+  /// Where the randomness of this sequence comes from, and of no other.
+  public var generator: SeededGenerator
+
+  /// The start, as the properties say.
+  public init(ids: [Int32], generator: SeededGenerator) {
+    self.ids = ids
+    self.generator = generator
+  }
+}
+
+/// A token that a sequence was continued with.
+public struct SampledToken: Sendable, Equatable {
+  /// Which sequence, counted from 0.
+  public var sequence: Int
+  /// The token.
+  public var id: Int32
+  /// The logarithm of its probability, in nats, in the model's own distribution: at temperature 1, with no token left out
+  /// by the way of sampling.
+  public var logProbability: Float
+  /// What it took to compute the start of the sequence, and those that were computed together with it, in seconds.
+  public var startSeconds: Double
+  /// What it took from there to this token, in seconds; other sequences were computed in that time, too.
+  public var seconds: Double
+}
+
+/// What to do after a token.
+public enum SamplingDirective: Sendable {
+  /// Go on.
+  case proceed
+  /// End this sequence with this token.
+  case end
+  /// End all sequences, and begin no other.
+  case cancel
+}
+
+/// Continues sequences of token ids with a decoder, many at a time, with a key-value cache for each. It knows of no text;
+/// `Generator` does.
+public struct SequenceSampler {
+  private let decoder: Decoder
+  private let choices: Int
+
+  /// - Parameters:
+  ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
+  ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
+  public init(_ decoder: Decoder, choices: Int? = nil) {
+    self.decoder = decoder.frozen()
+    self.choices = choices ?? decoder.configuration.vocabularySize
+  }
+
+  /// Continues sequences until the handler ends each one.
+  ///
+  /// Products of a single row, of some rows and of many sum in different orders. Where `isRepeatable`, a single row gets
+  /// another one to keep it company, and no more rows are computed together than have one order, unless one start alone
+  /// has more; so every sequence has the same bits for every batch size (on CPUs with AVX-512; elsewhere OpenBLAS may
+  /// round by the number of rows). That takes longer for a single sequence and for very many.
+  /// - Parameters:
+  ///   - starts: the sequences; each with fewer tokens than the context.
+  ///   - sampling: how tokens are chosen.
+  ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next one takes its place.
+  ///   - isRepeatable: whether every batch size must give the same bits.
+  ///   - handler: called after every token of every sequence; it must end a sequence that fills the context.
+  /// - Throws: `invalidOption` or `logitsNotFinite`.
+  public func sample<Starts: RandomAccessCollection>(
+    after starts: Starts, sampling: Sampling = Sampling(), batchSize: Int, isRepeatable: Bool = true,
+    _ handler: (SampledToken) -> SamplingDirective
+  ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
+    precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
+    try sampling.validate()
+    let company = isRepeatable ? decoder.makeCache() : nil
+    let (rowsOfStarts, rowsOfTokens) = isRepeatable ? (Self.uniformRows, Self.uniformRows) : (2_048, batchSize)
+    var live: [LiveSequence] = []
+    var next = starts.startIndex
+    var isCancelled = false
+
+    /// Takes in the token each sequence has chosen; those that end leave.
+    func advance(_ sequences: [LiveSequence], _ choices: [Choice]) throws(GenerationError) -> [LiveSequence] {
+      var remaining: [LiveSequence] = []
+      for (var sequence, choice) in zip(sequences, choices) where !isCancelled {
+        let (id, logProbability, generator) = try choice.get()
+        sequence.take(id, generator)
+        let token = SampledToken(
+          sequence: sequence.index, id: id, logProbability: logProbability, startSeconds: sequence.startSeconds,
+          seconds: sequence.begun.duration(to: .now) / .seconds(1))
+        switch handler(token) {
+        case .proceed: remaining.append(sequence)
+        case .end: break
+        case .cancel: isCancelled = true
+        }
+      }
+      return remaining
+    }
+
+    while !isCancelled, next < starts.endIndex || !live.isEmpty {
+      while !isCancelled, next < starts.endIndex, live.count < batchSize {
+        let group = Self.group(of: starts, from: next, atMost: batchSize - live.count, rows: rowsOfStarts)
+        let (sequences, hidden, lastRows) = begin(group, at: next - starts.startIndex, company)
+        live += try advance(sequences, choose(sampling, for: sequences, hidden: hidden, rows: lastRows))
+        next += group.count
+      }
+      var remaining: [LiveSequence] = []
+      for first in stride(from: 0, to: live.count, by: rowsOfTokens) where !isCancelled {
+        let part = Array(live[first..<min(live.count, first + rowsOfTokens)])
+        let hidden = hiddenStates(part.map(\.last), counts: part.map { _ in 1 }, caches: part.map(\.cache), company)
+        let choices = choose(sampling, for: part, hidden: hidden, rows: part.indices.map { Int32($0) })
+        remaining += try advance(part, choices)
+      }
+      live = remaining
+    }
+  }
+
+  /// The most rows of which products are summed in the order of two.
+  private static let uniformRows = 48
+
+  /// The next starts that are computed together: so many and of so many tokens at most, unless a single one has more.
+  private static func group<Starts: RandomAccessCollection>(
+    of starts: Starts, from first: Int, atMost count: Int, rows: Int
+  ) -> [SequenceStart] where Starts.Element == SequenceStart, Starts.Index == Int {
+    var group = [starts[first]]
+    var tokens = group[0].ids.count
+    while group.count < count, first + group.count < starts.endIndex {
+      let start = starts[first + group.count]
+      tokens += start.ids.count
+      if tokens > rows { break }
+      group.append(start)
+    }
+    return group
+  }
+
+  /// Computes some starts together, and returns their sequences, hidden states [N, C], and the row of each one's last
+  /// token.
+  private func begin(
+    _ starts: [SequenceStart], at first: Int, _ company: KeyValueCache?
+  ) -> (sequences: [LiveSequence], hidden: Tensor, lastRows: [Int32]) {
+    let caches = starts.map { _ in decoder.makeCache() }
+    let clock = ContinuousClock()
+    let begun = clock.now
+    let hidden = hiddenStates(
+      Array(starts.map(\.ids).joined()), counts: starts.map(\.ids.count), caches: caches, company)
+    let seconds = begun.duration(to: clock.now) / .seconds(1)
+    var lastRow: Int32 = -1
+    let lastRows = starts.map { start in
+      lastRow += Int32(start.ids.count)
+      return lastRow
+    }
+    let sequences = starts.indices.map {
+      LiveSequence(index: first + $0, start: starts[$0], cache: caches[$0], startSeconds: seconds)
+    }
+    return (sequences, hidden, lastRows)
+  }
+
+  /// The hidden states of new tokens, with a row more where there would be only one and it has company.
+  private func hiddenStates(
+    _ ids: [Int32], counts: [Int], caches: [KeyValueCache], _ company: KeyValueCache?
+  ) -> Tensor {
+    guard let company, ids.count == 1 else { return decoder.hiddenStates(ids, counts: counts, caches: caches) }
+    company.truncate(to: 0)
+    return decoder.hiddenStates(ids + ids, counts: counts + [1], caches: caches + [company])
+  }
+
+  private typealias Choice = Result<(id: Int32, logProbability: Float, generator: SeededGenerator), GenerationError>
+
+  /// Chooses the next token of each sequence, of which `rows` are the hidden states of the last tokens.
+  private func choose(
+    _ sampling: Sampling, for sequences: [LiveSequence], hidden: Tensor, rows: [Int32]
+  ) -> [Choice] {
+    // the logits, too, of a row that has company have it
+    let company: [Int32] = rows.count == 1 && hidden.rows > 1 ? [rows[0] == 0 ? 1 : 0] : []
+    let results: [Choice] = decoder.projection(of: hidden).mapLogits(rows: rows + company) {
+      [choices] index, logits, _, scratch in
+      let sequence = sequences[min(index, sequences.count - 1)]
+      for id in choices..<logits.count { logits[id] = -.infinity }
+      RowKernels.copy(logits.span, into: &scratch)
+      var generator = sequence.generator
+      do throws(GenerationError) {
+        let id = try sampling.nextToken(&scratch, seen: sequence.seen, using: &generator)
+        let maximum = RowKernels.maximum(logits.span)
+        let logSum = RowKernels.logSum(logits.span, maximum: maximum, temperature: 1)
+        return .success((id, logits[Int(id)] - maximum - logSum, generator))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return Array(results.prefix(rows.count))
+  }
+}
+
+/// A sequence while it is being continued.
+private struct LiveSequence {
+  let index: Int
+  let cache: KeyValueCache
+  let startSeconds: Double
+  /// When its start had been computed.
+  let begun = ContinuousClock.now
+  private(set) var generator: SeededGenerator
+  /// The tokens so far, those of the start included.
+  private(set) var seen: Set<Int32>
+  /// The token whose successor is chosen next.
+  private(set) var last: Int32
+
+  init(index: Int, start: SequenceStart, cache: KeyValueCache, startSeconds: Double) {
+    precondition(!start.ids.isEmpty, "sequence \(index) has no token to start from")
+    self.index = index
+    self.cache = cache
+    self.startSeconds = startSeconds
+    generator = start.generator
+    seen = Set(start.ids)
+    last = start.ids[start.ids.count - 1]
+  }
+
+  mutating func take(_ id: Int32, _ generator: SeededGenerator) {
+    last = id
+    seen.insert(id)
+    self.generator = generator
+  }
+}

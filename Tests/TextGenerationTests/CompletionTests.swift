@@ -1,0 +1,255 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+import Tokenization
+
+@testable import TextGeneration
+
+@Suite("Completions")
+struct CompletionTests {
+  private let folder: TemporaryFolder
+  private let generator: Generator
+  private let prompts: PromptFile
+
+  init() throws {
+    folder = try TemporaryFolder()
+    generator = try Generator(tinyDecoder(eosTokenIDs: [9, 60, 61]), Trained.lossless)
+    let lines = """
+      {"question": "The cats", "answer": "#### 12", "id": 1, "weight": 0.5}
+
+      {"answer": "#### 3", "question": "a red ball"}
+      {"question": "", "answer": "####  4 "}
+      """
+    prompts = try PromptFile(
+      contentsOf: folder.write(lines, to: "prompts.jsonl"), field: "question")
+  }
+
+  private func run(_ settings: CompletionSettings) throws -> CompletionRun {
+    try CompletionRun(generator, prompts, settings)
+  }
+
+  private func bytes(_ name: String) throws -> Data { try Data(contentsOf: folder.file(name)) }
+
+  @discardableResult
+  private func write(_ settings: CompletionSettings, to name: String, batchSize: Int = 4) throws -> Data {
+    let run = try run(settings)
+    try run.write(to: CompletionFile(creating: folder.file(name), inputs: run.inputs), batchSize: batchSize)
+    return try bytes(name)
+  }
+
+  @Test("Every line has the prompt, the completion, its log-probability, and what the prompt's line had")
+  func lines() throws {
+    let settings = CompletionSettings(samples: 2, maxTokens: 12, seed: 3, includesTokens: true)
+    let lines = try write(settings, to: "out.jsonl").split(separator: 0x0A)
+    #expect(lines.count == 6)
+    for (index, line) in lines.enumerated() {
+      let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
+      let record = prompts.records[index / 2]
+      #expect(object["prompt"] as? String == record.prompt)
+      #expect(object["sample"] as? Int == index % 2)
+      let ids = try #require(object["token_ids"] as? [Int32])
+      #expect(object["tokens"] as? Int == ids.count)
+      #expect(object["completion"] as? String == Trained.lossless.decode(ids))
+      let logProbabilities = try #require(object["token_log_probabilities"] as? [Double])
+      let sum = try #require(object["log_probability"] as? Double)
+      #expect(abs(sum - logProbabilities.reduce(0, +)) < 1e-5)
+      #expect(abs(sum / Double(ids.count) - (object["mean_log_probability"] as? Double ?? .nan)) < 1e-5)
+      let reason = try #require(object["stop_reason"] as? String)
+      #expect(reason == (ids.count == 12 ? "max_tokens" : "end_of_text"))
+      let fields = try #require(object["record"] as? [String: Any])
+      #expect(fields["answer"] as? String == ["#### 12", "#### 3", "####  4 "][index / 2])
+    }
+    #expect(prompts.records[0].fields["weight"] == .number(0.5) && prompts.records[0].fields["id"] == .integer(1))
+  }
+
+  @Test("Training counts the tokens of completions and the EOS after each, and nothing else")
+  func trainingText() throws {
+    let settings = CompletionSettings(samples: 3, maxTokens: 12, seed: 3, includesTokens: true)
+    let lines = try write(settings, to: "out.jsonl").split(separator: 0x0A)
+    let tokenizer = Trained.lossless
+    let file = try TokenFile.open(
+      for: Corpus(paths: [folder.file("out.jsonl").path]), tokenizer: tokenizer, in: folder.file("tokens"))
+    var position = 0
+    for line in lines {
+      let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
+      let prompt = tokenizer.encode(try #require(object["prompt"] as? String))
+      let completion = tokenizer.encode(try #require(object["completion"] as? String))
+      let expected =
+        [(tokenizer.bosID, false)] + prompt.map { ($0, false) } + completion.map { ($0, true) }
+        + [(tokenizer.eosID, true)]
+      for (id, counts) in expected {
+        #expect(file[position] == id && file.countsInLoss(position) == counts)
+        position += 1
+      }
+    }
+    #expect(position == file.count)
+  }
+
+  @Test("The file does not depend on the batch size; more samples add to it, and the seed decides")
+  func repeatable() throws {
+    let settings = CompletionSettings(samples: 5, sampling: .topK(40), maxTokens: 12, seed: 3, includesTokens: true)
+    let whole = try write(settings, to: "16.jsonl", batchSize: 16)
+    for batchSize in [1, 2, 7] { #expect(try write(settings, to: "\(batchSize).jsonl", batchSize: batchSize) == whole) }
+    var fewer = settings
+    fewer.samples = 3
+    let lines = Set(whole.split(separator: 0x0A))
+    #expect(try write(fewer, to: "fewer.jsonl").split(separator: 0x0A).allSatisfy { lines.contains($0) })
+    var others = settings
+    others.seed = 4
+    #expect(try write(others, to: "others.jsonl") != whole)
+  }
+
+  @Test("A file cut at any byte, with its record cut or not, is completed to the same bytes")
+  func resuming() throws {
+    var settings = CompletionSettings(samples: 4, maxTokens: 8, seed: 1)
+    let means = try write(settings, to: "all.jsonl").split(separator: 0x0A).map { line in
+      let object = try JSONSerialization.jsonObject(with: line) as? [String: Any]
+      return try #require(object?["mean_log_probability"] as? Double)
+    }
+    settings.filters.meanLogProbability = means.sorted()[5]
+    let whole = try write(settings, to: "whole.jsonl")
+    let run = try run(settings)
+    let name = "part.jsonl"
+    for stopAfter in 1...9 {
+      let file = try CompletionFile(creating: folder.file(name), inputs: run.inputs)
+      try run.write(to: file, batchSize: 3) { $0.completions >= stopAfter ? .stop : .proceed }
+      let (text, journal) = (try bytes(name), try bytes(name + ".progress"))
+      let cuts = [(text.count, 3), (max(0, text.count - 5), 0), (text.count / 2, 0), (0, 0), (text.count, 0)]
+      for (length, journalCut) in cuts {
+        try text.prefix(length).write(to: folder.file(name))
+        try journal.dropLast(journalCut).write(to: folder.file(name + ".progress"))
+        let resumed = try CompletionFile(resuming: folder.file(name), inputs: run.inputs)
+        let progress = try run.write(to: resumed, batchSize: 5)
+        #expect(try bytes(name) == whole, "stopped after \(stopAfter), cut to \(length)")
+        #expect(progress.completions == 12 && progress.kept + progress.refused.values.reduce(0, +) == 12)
+      }
+      // what was written after the last record is dropped, too
+      try (text + Data("{\"half".utf8)).write(to: folder.file(name))
+      try journal.write(to: folder.file(name + ".progress"))
+      try run.write(to: CompletionFile(resuming: folder.file(name), inputs: run.inputs))
+      #expect(try bytes(name) == whole)
+      for file in [name, name + ".progress"] { try FileManager.default.removeItem(at: folder.file(file)) }
+    }
+    #expect(!whole.isEmpty && whole.split(separator: 0x0A).count < 12)
+  }
+
+  @Test("Another setting, a finished file, one that was edited and one that is there are refused")
+  func refusedFiles() throws {
+    let settings = CompletionSettings(maxTokens: 5)
+    let run = try run(settings)
+    let file = folder.file("out.jsonl")
+    #expect(throws: CompletionError.self) { try CompletionFile(resuming: file, inputs: run.inputs) }
+    try run.write(to: CompletionFile(creating: file, inputs: run.inputs))
+    func message(_ body: () throws -> Void) -> String {
+      do { try body() } catch { return "\(error)" }
+      return ""
+    }
+    #expect(message { _ = try CompletionFile(creating: file, inputs: run.inputs) }.contains("exists already"))
+    #expect(message { _ = try CompletionFile(resuming: file, inputs: run.inputs) }.contains("all its 3 completions"))
+    var other = settings
+    other.sampling.temperature = 0.7
+    let otherInputs = try self.run(other).inputs
+    #expect(
+      message { _ = try CompletionFile(resuming: file, inputs: otherInputs) }
+        .contains("was begun with temperature 1.0, and now it is 0.7"))
+    try Data((String(repeating: "x", count: 5000) + "\n").utf8).write(to: file)
+    #expect(message { _ = try CompletionFile(resuming: file, inputs: run.inputs) }.contains("no line ends after"))
+  }
+
+  @Test("Filters keep what they say, count what they refuse, and a file that would be empty is an error")
+  func filters() throws {
+    let all = try write(CompletionSettings(samples: 8, maxTokens: 10), to: "all.jsonl").split(separator: 0x0A)
+    func objects(_ lines: [Data]) throws -> [[String: Any]] {
+      try lines.map { try #require(try JSONSerialization.jsonObject(with: $0) as? [String: Any]) }
+    }
+    func kept(_ filters: CompletionFilters, _ isKept: ([String: Any]) -> Bool) throws -> Bool {
+      let name = "\(UUID().uuidString).jsonl"
+      let found = try write(CompletionSettings(samples: 8, maxTokens: 10, filters: filters), to: name)
+      let expected = zip(all, try objects(all)).filter { isKept($1) }.map(\.0)
+      #expect(!expected.isEmpty && expected.count < all.count)
+      return found.split(separator: 0x0A) == expected
+    }
+    #expect(try kept(CompletionFilters(minTokens: 10)) { ($0["tokens"] as? Int ?? 0) >= 10 })
+    #expect(try kept(CompletionFilters(maxTokens: 9)) { ($0["tokens"] as? Int ?? 99) <= 9 })
+    #expect(try kept(CompletionFilters(requiresEnd: true)) { $0["stop_reason"] as? String == "end_of_text" })
+    let means = try objects(all).compactMap { $0["mean_log_probability"] as? Double }.sorted()
+    let median = (means[11] + means[12]) / 2
+    #expect(
+      try kept(CompletionFilters(meanLogProbability: median)) { $0["mean_log_probability"] as? Double ?? -99 >= median }
+    )
+    let beginning = String(try #require(try objects(all)[0]["completion"] as? String).prefix(3))
+    let pattern = try AnswerPattern(NSRegularExpression.escapedPattern(for: beginning))
+    #expect(
+      try kept(CompletionFilters(matching: pattern)) { ($0["completion"] as? String ?? "").contains(beginning) })
+
+    let none = CompletionSettings(filters: CompletionFilters(minTokens: 1, matching: try AnswerPattern("no such text")))
+    let run = try run(none)
+    let file = try CompletionFile(creating: folder.file("none.jsonl"), inputs: run.inputs)
+    #expect {
+      try run.write(to: file)
+    } throws: {
+      "\($0)" == "none of 3 completions was kept: --keep-matching refused 3; loosen the filters, or sample more"
+    }
+    #expect(try !folder.names.contains { $0.hasPrefix("none") })
+  }
+
+  @Test("An answer is the first group of the first match, and must be that of the reference")
+  func answers() throws {
+    let pattern = try AnswerPattern("#### (-?[0-9.,]+)", reference: "answer")
+    #expect(pattern.answer(in: "so\n#### 72\n#### 3") == "72")
+    #expect(pattern.answer(in: "#### x") == nil)
+    #expect(try AnswerPattern("a|(b)").answer(in: "xa") == "a")
+    #expect(try AnswerPattern("answer: *(.*)").answer(in: "answer:  ✓ yes \n") == "✓ yes")
+    let record = PromptRecord(prompt: "?", name: "x", fields: ["answer": .string("48/2\n#### 24")])
+    #expect(pattern.accepts("It is #### 24", of: record))
+    #expect(!pattern.accepts("It is #### 25", of: record))
+    #expect(!pattern.accepts("24", of: record))
+  }
+
+  @Test("Requests that cannot be met are refused before anything is generated")
+  func refusals() throws {
+    func message(_ settings: CompletionSettings, _ prompts: PromptFile? = nil) -> String {
+      do { _ = try CompletionRun(generator, prompts ?? self.prompts, settings) } catch { return "\(error)" }
+      return ""
+    }
+    func filtered(_ filters: CompletionFilters) -> String { message(CompletionSettings(filters: filters)) }
+    #expect(
+      filtered(CompletionFilters(minTokens: 5, maxTokens: 4)).hasPrefix("--keep-min-tokens: a number from 0 to 4"))
+    #expect(filtered(CompletionFilters(minTokens: 300)).contains("300 found"))
+    #expect(filtered(CompletionFilters(minTokens: 64)).contains("at most 63, which the model's context leaves"))
+    #expect(filtered(CompletionFilters(maxTokens: 0)).hasPrefix("--keep-max-tokens"))
+    #expect(filtered(CompletionFilters(meanLogProbability: 0.1)).hasPrefix("--keep-mean-log-probability"))
+    #expect(throws: CompletionError.self) { try AnswerPattern("(") }
+    #expect(message(CompletionSettings(samples: 0)).hasPrefix("--samples"))
+    #expect(message(CompletionSettings(stop: [""])).hasPrefix("--stop"))
+    let pattern = try AnswerPattern("#### ([0-9]+)", reference: "solution")
+    #expect(filtered(CompletionFilters(matching: pattern)).contains("line 1: a text expected under the key solution"))
+    let strict = try AnswerPattern("#### ([0-9]+)", reference: "answer")
+    #expect(
+      filtered(CompletionFilters(matching: strict)).contains("line 4: a match of #### ([0-9]+) expected in answer"))
+    let long = try PromptFile(contentsOf: folder.write("a\n\n" + String(repeating: "z7", count: 50), to: "long.txt"))
+    #expect(message(CompletionSettings(), long).contains("long.txt, line 3: at most 63 tokens expected"))
+    let empty = PromptFile("")
+    let beginless = try Generator(tinyDecoder(), Trained.withoutBeginning)
+    #expect(throws: CompletionError.self) { try CompletionRun(beginless, empty, CompletionSettings()) }
+  }
+
+  @Test("Text is cut into prompts of so many tokens, between characters", arguments: [false, true])
+  func cutting(hasPrefix: Bool) throws {
+    let tokenizer = hasPrefix ? Trained.withPrefix : Trained.lossless
+    let text = String(repeating: "The cats saw ☃ and 7 red balls. ", count: 20)
+    let corpus = try Corpus(paths: [folder.write(text, to: "text.txt").path])
+    let ids = try tokenizer.tokens(of: corpus).ids
+    let cut = try PromptFile(cutting: corpus, promptLength: 7, tokenizer: tokenizer)
+    #expect(cut.records.count == ids.count / 7)
+    #expect(cut.records.allSatisfy { !$0.prompt.isEmpty && !$0.prompt.contains("\u{FFFD}") })
+    #expect(cut.records.contains { $0.prompt.contains("☃") })
+    #expect(text.hasPrefix(cut.records[0].prompt))
+    #expect {
+      try PromptFile(cutting: corpus, promptLength: 10_000, tokenizer: tokenizer)
+    } throws: {
+      "\($0)".contains("10000 tokens expected for a prompt")
+    }
+  }
+}
