@@ -9,6 +9,22 @@ KERNEL void limbeck_accumulate(float *y, const float *x, float alpha, size_t n) 
   for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
 }
 
+KERNEL double limbeck_subtract_clipped(float *p, const float *q, size_t n) {
+  double total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    REASSOCIATE
+    float sum = 0;
+    size_t end = start + piece_length(start, n);
+    for (size_t i = start; i < end; i++) {
+      float difference = p[i] - q[i];
+      p[i] = difference > 0 ? difference : 0;
+      sum += p[i];
+    }
+    total += (double)sum;
+  }
+  return total;
+}
+
 KERNEL void limbeck_scale(float *x, float alpha, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] *= alpha;
 }

@@ -61,6 +61,18 @@ public enum RowKernels {
     }
   }
 
+  /// p ← max(0, p − q); returns the sum.
+  public static func subtractClipped(_ p: inout MutableSpan<Float>, _ q: Span<Float>) -> Double {
+    let count = p.count
+    precondition(q.count == count, "rows of \(count) and \(q.count)")
+    return p.withUnsafeMutableBufferPointer { p in
+      q.withUnsafeBufferPointer { q in
+        guard let p = p.baseAddress, let q = q.baseAddress else { return 0 }
+        return limbeck_subtract_clipped(p, q, count)
+      }
+    }
+  }
+
   /// x ← factor · x
   public static func scale(_ row: inout MutableSpan<Float>, by factor: Float) {
     let count = row.count

@@ -40,6 +40,8 @@ public struct Generation: Sendable, Equatable {
   public var promptSeconds: Double
   /// What it took from there to the last token, in seconds; other sequences of the batch were computed in that time, too.
   public var generationSeconds: Double
+  /// What came of the draft; `nil` without one.
+  public var speculation: SpeculationStatistics?
 }
 
 /// New text of one of the sequences that are being generated.

@@ -6,8 +6,12 @@ public enum GenerationError: Error, Equatable, Sendable {
   case invalidOption(name: String, expected: String, found: String)
   /// The model has fewer outputs than its tokenizer has pieces: the two do not belong together.
   case vocabularyTooSmall(model: Int, tokenizer: Int)
+  /// A draft with another number of outputs than the model.
+  case vocabulariesDiffer(model: Int, draft: Int)
   /// A prompt whose tokens, BOS included, leave no room in the model's context; `prompt` counts from 0.
   case promptTooLong(prompt: Int, tokens: Int, contextLength: Int)
+  /// A prompt whose tokens, BOS included, leave no room in the draft's context; `prompt` counts from 0.
+  case promptTooLongForDraft(prompt: Int, tokens: Int, contextLength: Int)
   /// An empty prompt where the tokenizer has no BOS to start from; `prompt` counts from 0.
   case emptyPrompt(prompt: Int)
   /// The largest logit of a row is NaN or infinite, so that there is no distribution to sample from.
@@ -23,9 +27,14 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
     case .vocabularyTooSmall(let model, let tokenizer):
       "config.json: vocab_size of at least \(tokenizer) expected, for the tokenizer has as many pieces, but \(model) "
         + "found; give the model the tokenizer.model it was trained with"
+    case .vocabulariesDiffer(let model, let draft):
+      "vocab_size of the draft: expected \(model), the model's, found \(draft); draft with a student of the model"
     case .promptTooLong(let prompt, let tokens, let contextLength):
       "prompt \(prompt + 1): fewer tokens than the model's context of \(contextLength) expected, but \(tokens) found; "
         + "shorten it"
+    case .promptTooLongForDraft(let prompt, let tokens, let contextLength):
+      "prompt \(prompt + 1): fewer tokens than the draft's context of \(contextLength) expected, but \(tokens) found; "
+        + "shorten it, or leave the draft out"
     case .emptyPrompt(let prompt):
       "prompt \(prompt + 1) is empty, and the tokenizer has no BOS to start from; give it some text"
     case .logitsNotFinite(let largest):

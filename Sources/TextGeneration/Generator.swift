@@ -12,22 +12,38 @@ public import Tokenization
 ///
 /// A sequence is BOS (where the tokenizer has one) and the prompt's tokens. It ends with EOS (the tokenizer's, and those of
 /// the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no other end),
-/// with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the context. Outputs of the model for which the tokenizer has no piece are never chosen.
+/// with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the context. With a
+/// draft, several tokens come of each pass of the decoder, and their distribution stays exactly the decoder's (see
+/// `SpeculativeSampler`). Outputs of the model for which the tokenizer has no piece are never chosen.
 public struct Generator {
   private let decoder: Decoder
   let tokenizer: SentencePieceTokenizer
+  private let draft: (decoder: Decoder, length: DraftLength)?
   private let endIDs: Set<Int32>
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
   ///   - tokenizer: the one the decoder was trained with.
-  /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces.
-  public init(_ decoder: Decoder, _ tokenizer: SentencePieceTokenizer) throws(GenerationError) {
+  ///   - draft: a smaller decoder that was trained with the same tokenizer, such as a student of the decoder.
+  ///   - draftLength: how many tokens the draft proposes at a time.
+  /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces,
+  ///   `vocabulariesDiffer` where the draft has another number of outputs.
+  public init(
+    _ decoder: Decoder, _ tokenizer: SentencePieceTokenizer, draft: Decoder? = nil,
+    draftLength: DraftLength = .adaptive
+  ) throws(GenerationError) {
     let configuration = decoder.configuration
     guard configuration.vocabularySize >= tokenizer.vocabularySize else {
       throw .vocabularyTooSmall(model: configuration.vocabularySize, tokenizer: tokenizer.vocabularySize)
     }
+    if let outputs = draft?.configuration.vocabularySize, outputs != configuration.vocabularySize {
+      throw .vocabulariesDiffer(model: configuration.vocabularySize, draft: outputs)
+    }
+    if case .fixed(let count) = draftLength, count < 1 {
+      throw .invalidOption(name: "draft-tokens", expected: "at least 1, or adaptive,", found: "\(count)")
+    }
     self.decoder = decoder.frozen()
+    self.draft = draft.map { ($0.frozen(), draftLength) }
     self.tokenizer = tokenizer
     endIDs = configuration.endIDs(of: tokenizer)
   }
@@ -82,8 +98,8 @@ public struct Generator {
   ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next prompt takes its place.
   ///   - handler: called after every token of every sequence with the text that has become certain, often "".
   /// - Returns: the continuations, in the order of the prompts.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`, the first three before anything is
-  ///   generated.
+  /// - Throws: `invalidOption`, `promptTooLong`, `promptTooLongForDraft`, `emptyPrompt` or `logitsNotFinite`, all but the
+  ///   last before anything is generated.
   public func generate(
     after prompts: [String], sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [],
     seed: UInt64 = 0, batchSize: Int = 16, handler: (GenerationEvent) -> GenerationDirective = { _ in .proceed }
@@ -99,6 +115,11 @@ public struct Generator {
       throw .invalidOption(name: "stop", expected: "a text of at least one character", found: "an empty one")
     }
     let promptIDs = try tokenizer.ids(ofPrompts: prompts, contextLength: contextLength)
+    if let draftContext = draft?.decoder.configuration.contextLength,
+      let prompt = promptIDs.firstIndex(where: { $0.count >= draftContext })
+    {
+      throw .promptTooLongForDraft(prompt: prompt, tokens: promptIDs[prompt].count, contextLength: draftContext)
+    }
     var done: [Generation?] = prompts.map { _ in nil }
     let starts = promptIDs.indices.lazy.map { prompt in
       SequenceStart(ids: promptIDs[prompt], generator: SeededGenerator(seed: seed, stream: prompt))
@@ -117,7 +138,7 @@ public struct Generator {
   ///   - maxTokens: the most tokens to generate for each.
   ///   - stop: strings at which a text ends.
   ///   - batchSize: the most sequences to compute together.
-  ///   - isRepeatable: whether every batch size must give the same bits.
+  ///   - isRepeatable: whether every batch size must give the same bits; with a draft, none promises it.
   ///   - event: receives the index of a sequence and the text that has become certain, after every token.
   ///   - completed: receives the index and the continuation of a sequence that has ended, unless all were cancelled.
   /// - Throws: `invalidOption` or `logitsNotFinite`.
@@ -125,9 +146,8 @@ public struct Generator {
     _ starts: Starts, _ sampling: Sampling, maxTokens: Int, stop: [String], batchSize: Int, isRepeatable: Bool,
     event: (Int, String) -> SamplingDirective, completed: (Int, Generation) -> Void
   ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
-    let sampler = SequenceSampler(decoder, choices: tokenizer.vocabularySize)
     var live: [Int: GeneratedSequence] = [:]
-    try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, isRepeatable: isRepeatable) { token in
+    func take(_ token: SampledToken, _ speculation: SpeculationStatistics?) -> SamplingDirective {
       var sequence =
         live.removeValue(forKey: token.sequence)
         ?? GeneratedSequence(ids: starts[starts.startIndex + token.sequence].ids, stop: stop, tokenizer: tokenizer)
@@ -143,8 +163,19 @@ public struct Generator {
         return .proceed
       }
       sequence.generation.stopReason = reason
+      sequence.generation.speculation = speculation
       completed(token.sequence, sequence.generation)
       return .end
+    }
+    let pieces = tokenizer.vocabularySize
+    if let draft {
+      let sampler = SpeculativeSampler(decoder, draft: draft.decoder, choices: pieces, length: draft.length)
+      try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens) { take($0, $1) }
+    } else {
+      let sampler = SequenceSampler(decoder, choices: pieces)
+      try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, isRepeatable: isRepeatable) {
+        take($0, nil)
+      }
     }
   }
 }

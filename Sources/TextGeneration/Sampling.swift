@@ -85,12 +85,17 @@ public struct Sampling: Sendable, Equatable, Codable {
       return Int32(RowKernels.argmax(logits.span))
     }
     let total = try weigh(&logits, seen)
+    return Self.draw(logits.span, total: total, using: &generator)
+  }
+
+  /// Draws an id with a probability in proportion to its weight; `total` is the sum of all weights [V].
+  static func draw(_ weights: Span<Float>, total: Double, using generator: inout SeededGenerator) -> Int32 {
     let target = generator.nextUniform() * total
     var sum = 0.0
     var chosen = 0
-    for id in 0..<logits.count where logits[id] > 0 {
+    for id in 0..<weights.count where weights[id] > 0 {
       chosen = id
-      sum += Double(logits[id])
+      sum += Double(weights[id])
       if sum > target { break }
     }
     return Int32(chosen)

@@ -38,7 +38,7 @@ extension CommandTests {
         ["generate"],
         [
           "--model", "--prompt", "--prompts", "--max-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
-          "--repetition-penalty", "--seed", "--stop", "--json",
+          "--repetition-penalty", "--seed", "--stop", "--json", "--draft", "--draft-tokens",
         ]
       ),
       (["inspect"], ["--json"]),
@@ -84,6 +84,10 @@ extension CommandTests {
       ["generate", "--model", "x", "--prompt", "a", "--prompts", "b"],
       ["generate", "--model", "x", "--prompt", "a", "--top-p", "0"],
       ["generate", "--model", "x", "--prompt", "a", "--max-tokens", "0"],
+      ["generate", "--model", "x", "--prompt", "a", "--draft-tokens", "4"],
+      ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--draft-tokens", "0"],
+      ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--draft-tokens", "few"],
+      ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--output", "z.jsonl"],
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--threads", "0"],
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--generate", "0"],
       ["compare", "--teacher", "x", "--text", "z"],

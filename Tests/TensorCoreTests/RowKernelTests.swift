@@ -38,6 +38,17 @@ import Testing
     #expect(relativeError(y, expected) < 1e-6)
   }
 
+  @Test(arguments: lengths) func clippedDifferences(_ count: Int) {
+    let (p, q) = (row(count, seed: UInt64(count)), row(count, seed: UInt64(count) + 1))
+    let expected = zip(p, q).map { max(0, Double($0) - Double($1)) }
+    var found = p
+    var span = found.mutableSpan
+    let sum = RowKernels.subtractClipped(&span, q.span)
+    #expect(relativeError(found, expected) < 1e-6)
+    #expect(found.allSatisfy { $0 >= 0 })
+    #expect(abs(sum - expected.reduce(0, +)) < 1e-6 * expected.reduce(1, +))
+  }
+
   @Test func exponentialIsWithinOneAndAHalfUlp() {
     var worst = 0.0
     var x = stride(from: Float(-87.2), to: 88, by: 0.000_37).map { $0 }

@@ -17,6 +17,8 @@ extern "C" {
 void limbeck_add(float *out, const float *a, const float *b, size_t n);
 /// y[i] += alpha · x[i]
 void limbeck_accumulate(float *y, const float *x, float alpha, size_t n);
+/// p[i] = max(0, p[i] − q[i]); returns the sum
+double limbeck_subtract_clipped(float *p, const float *q, size_t n);
 /// x[i] *= alpha
 void limbeck_scale(float *x, float alpha, size_t n);
 /// x[i] ← exp(x[i]), at most 1.1 ulp from the true value; exp(−∞) = 0, NaN stays NaN

@@ -21,6 +21,12 @@ struct Generate: ParsableCommand {
       with --resume goes on. 'train' and 'distill' count only completions in the
       loss, and let each end with EOS: see --keep-ended.
 
+      With --draft, a smaller model proposes tokens that --model judges several at a
+      time; the text has exactly the distribution it has without (Leviathan et al.
+      2023), and at temperature 0 it is the same. Adaptive drafts are as long as
+      pays by what was accepted so far. Then acceptance, the one predicted by the
+      overlap of both distributions, and speed are told on standard error.
+
       Example:
         limbeck generate --model runs/student --prompt "It is a truth" \\
           --max-tokens 100 --temperature 0.8 --top-p 0.95 --seed 3
@@ -28,6 +34,8 @@ struct Generate: ParsableCommand {
         limbeck generate --model runs/teacher --prompts train.jsonl \\
           --prompt-field question --samples 4 --output answers.jsonl \\
           --keep-matching '#### (-?[0-9.,]+)' --reference answer
+        limbeck generate --model runs/teacher --draft runs/student \\
+          --prompt "It is a truth" --temperature 0.8
       """)
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
@@ -44,6 +52,7 @@ struct Generate: ParsableCommand {
   var batchSize = 16
   @OptionGroup var promptOptions: PromptOptions
   @OptionGroup var sampling: SamplingOptions
+  @OptionGroup var speculation: SpeculationOptions
   @OptionGroup var completions: CompletionOptions
   @Flag(help: "Print one JSON object when all is done.")
   var json = false
@@ -55,20 +64,42 @@ struct Generate: ParsableCommand {
     }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, but is \(maxTokens).") }
     if batchSize < 1 { throw ValidationError("--batch-size must be at least 1, but is \(batchSize).") }
+    if speculation.draft != nil, completions.output != nil {
+      throw ValidationError("--draft is for text that is printed; leave it out with --output.")
+    }
     if stop.contains("") { throw ValidationError("--stop must not be empty.") }
   }
 
   func run() throws {
-    let model = try LoadedModel(folder: model, on: device.device)
-    let generator = try Generator(model.decoder, model.tokenizer)
+    let device = try device.device
+    let model = try LoadedModel(folder: model, on: device)
+    let generator = try speculation.generator(model, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)
     let generations = try json || texts.count > 1 ? all(texts, generator) : [streamed(texts[0], generator)]
+    let report = try speculation.draft == nil ? nil : speculationReport(of: generations, texts, model)
     if json {
-      try StandardOutput.write(json: Report(results: zip(texts, generations).map { .init($0, $1) }))
+      try StandardOutput.write(
+        json: Report(results: zip(texts, generations).map { .init($0, $1) }, speculation: report))
     } else if texts.count > 1 {
       try StandardOutput.write(zip(texts, generations).map { "\($0)\($1.text)\n" }.joined(separator: "\n"))
+    }
+    if let report, !json {
+      let console = Console()
+      for line in report.lines { console.write(line) }
+    }
+  }
+
+  /// Times the model alone on the first prompts beside what came of the draft on all.
+  private func speculationReport(
+    of generations: [Generation], _ texts: [String], _ model: LoadedModel
+  ) throws -> SpeculationReport {
+    let generator = try Generator(model.decoder, model.tokenizer)
+    return try SpeculationReport(generations) { timedTokens in
+      try generator.generate(
+        after: Array(texts.prefix(batchSize)), sampling: sampling.sampling, maxTokens: min(maxTokens, timedTokens),
+        stop: stop, seed: sampling.seed, batchSize: batchSize)
     }
   }
 
@@ -108,6 +139,7 @@ extension Generate {
   /// What `--json` prints.
   private struct Report: Encodable {
     let results: [Continuation]
+    let speculation: SpeculationReport?
   }
 
   private struct Continuation: Encodable {

@@ -1,0 +1,44 @@
+public import ArgumentParser
+import TensorCore
+public import TextGeneration
+import Tokenization
+
+/// The draft of speculative decoding.
+struct SpeculationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a smaller model that drafts tokens, such as a student of --model.", valueName: "dir"))
+  var draft: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens to draft at a time (default: adaptive).", valueName: "n|adaptive"))
+  var draftTokens: DraftLength?
+
+  func validate() throws {
+    if draft == nil, draftTokens != nil { throw ValidationError("--draft-tokens is for --draft.") }
+  }
+
+  /// What continues texts with a model, and the draft if there is one. Throws where the draft has another tokenizer or
+  /// another number of outputs.
+  func generator(_ model: LoadedModel, on device: Device) throws -> Generator {
+    guard let draft else { return try Generator(model.decoder, model.tokenizer) }
+    let small = try LoadedModel(folder: draft, on: device)
+    try requireSameTokenizer(model.tokenizer, small.tokenizer)
+    try small.decoder.requireOutputs(of: model.decoder, path: draft)
+    return try Generator(
+      model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive)
+  }
+}
+
+extension DraftLength: ExpressibleByArgument {
+  /// From `adaptive`, or a whole number from 1.
+  public init?(argument: String) {
+    if argument == "adaptive" {
+      self = .adaptive
+    } else if let count = Int(argument), count >= 1 {
+      self = .fixed(count)
+    } else {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/// How many tokens a draft proposes before the model looks at them.
+public enum DraftLength: Sendable, Equatable {
+  /// Always so many, at least 1.
+  case fixed(Int)
+  /// As many as promise the most tokens for the time, from 1 to 16, by what was accepted of the sequence so far. It looks
+  /// at no clock: the same seed gives the same text.
+  case adaptive
+}
+
+/// What the next number of drafted tokens of one sequence is chosen by.
+struct DraftLengthChoice {
+  private static let longest = 16
+  /// What one more row adds to a pass, as a share of a pass of one row: on CPUs 32 sequences together take some seven
+  /// times as long as one (Benchmarks/README.md).
+  private static let rowCost = 0.2
+  private let length: DraftLength
+  /// c: what a token costs the draft, as a share of what a pass of one row costs the model.
+  private let cost: Double
+  /// Σ min(p, q) at the positions so far, and their number; to begin with, those of a draft that is accepted at two of
+  /// three.
+  private var overlaps = (sum: 2.0, count: 3.0)
+
+  init(_ length: DraftLength, cost: Double) {
+    self.length = length
+    self.cost = cost
+  }
+
+  /// Takes in the overlap of both distributions at one position.
+  mutating func observe(_ overlap: Double) {
+    overlaps.sum += overlap
+    overlaps.count += 1
+  }
+
+  /// The number of tokens to draft. With acceptance a, k drafted tokens give (1 − a^(k+1))/(1 − a) tokens in the time of
+  /// 1 + (c + r)·k passes, r what a row costs: theorem 3.8 of Leviathan et al. 2023, where rows cost nothing.
+  var next: Int {
+    guard case .fixed(let count) = length else {
+      let acceptance = overlaps.sum / overlaps.count
+      var (best, bestSpeed) = (1, 0.0)
+      var (tokens, power) = (1.0, 1.0)
+      for count in 1...Self.longest {
+        power *= acceptance
+        tokens += power
+        let speed = tokens / (1 + (cost + Self.rowCost) * Double(count))
+        if speed > bestSpeed { (best, bestSpeed) = (count, speed) }
+      }
+      return best
+    }
+    return count
+  }
+}
