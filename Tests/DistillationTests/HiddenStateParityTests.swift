@@ -1,0 +1,66 @@
+import Checkpoints
+import Distillation
+import Foundation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import TestSupport
+import Testing
+
+/// Values and gradients of all terms, in student and projections, against PyTorch in float64.
+@Suite struct HiddenStateParityTests {
+  @Test func termsAndGradientsEqualPyTorch() throws {
+    let models = try LlamaFixture("distillation")
+    let folder = LlamaFixture.root.appendingPathComponent("hidden_states")
+    let tensors = try SafetensorsFile(contentsOf: folder.appendingPathComponent("expected.safetensors"))
+    let values = try JSONDecoder().decode(
+      [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
+    let device = Device(threads: 2)
+    let teacher = try Decoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
+    let student = try Decoder(
+      contentsOf: models.folder.appendingPathComponent("student"), trainable: true, device: device)
+    let batch = TokenBatch(
+      ids: models.expected.flatIDs, targets: models.expected.targets, batchSize: models.expected.batchSize)
+    let scale = 1 / Double(batch.countedTokens)
+
+    func objective(cosine: Schedule, meanSquare: Schedule, relation: Schedule) throws -> LiveTeacherObjective {
+      let terms = HiddenStateTerms(
+        pairs: [LayerPair(teacher: .number(1), student: .number(0)), LayerPair(teacher: .number(2), student: .last)],
+        cosineWeight: cosine, meanSquareWeight: meanSquare,
+        relationPair: LayerPair(teacher: .number(1), student: .number(1)), relationWeight: relation, relationHeads: 4)
+      let alignment = try HiddenStateAlignment(
+        terms, teacher: teacher.configuration, student: student.configuration, seed: 1, on: device)
+      for (index, projection) in (alignment.parameters?.parameters ?? []).enumerated() {
+        let weights = try tensors.floats("projection.\(index)")
+        projection.value.withMutableSpan { span in for i in span.indices { span[i] = weights[i] } }
+      }
+      return LiveTeacherObjective(
+        teachers: [(teacher, 1)], DistillationSchedule(.forwardKL, hardLabelWeight: 0, softLabelWeight: 0),
+        alignment: alignment)
+    }
+
+    for (name, one) in [
+      ("cosine", try objective(cosine: 1, meanSquare: 0, relation: 0)),
+      ("mean_square", try objective(cosine: 0, meanSquare: 1, relation: 0)),
+      ("relation", try objective(cosine: 0, meanSquare: 0, relation: 1)),
+    ] {
+      let found = try #require(one.measure(student, on: batch, at: .only).perToken.alignment)
+      #expect(abs(found / (try #require(values[name])) - 1) < 2e-6, "\(name)")
+    }
+
+    let all = try objective(cosine: 0.7, meanSquare: 0.4, relation: 1.5)
+    let sums = all.accumulateGradients(of: student, on: batch, at: .only, scale: scale)
+    #expect(abs(sums.perToken.loss / (try #require(values["total"])) - 1) < 2e-6)
+    for parameter in student.parameters.parameters {
+      let expected = try tensors.floats("grad.\(parameter.name)").map(Double.init)
+      let error = relativeError(try #require(parameter.gradient).array(), expected)
+      #expect(error < 1e-4, "\(parameter.name): \(error)")
+    }
+    let projections = try #require(all.parameters).parameters
+    #expect(projections.count == 2)
+    for (index, projection) in projections.enumerated() {
+      let expected = try tensors.floats("projection.\(index).grad").map(Double.init)
+      #expect(relativeError(try #require(projection.gradient).array(), expected) < 1e-4)
+    }
+  }
+}
