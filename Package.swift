@@ -47,7 +47,9 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "Distillation",
-      dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining"],
+      dependencies: [
+        "TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining", "TextGeneration",
+      ],
       swiftSettings: safe),
     .target(
       name: "ModelEvaluation", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
@@ -83,7 +85,8 @@ let package = Package(
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "Distillation", "ModelTraining", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore", "TestSupport",
+        "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "Tokenization", "Checkpoints",
+        "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

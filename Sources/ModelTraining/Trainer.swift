@@ -138,7 +138,7 @@ extension Trainer {
   private func takeStep(_ clock: RunClock) throws(TrainingError) -> TrainingStep {
     let start = clock.seconds
     let number = state.step + 1
-    let batches = try nextBatches()
+    let batches = try nextBatches(ofStep: number)
     // Sums are divided once, by the counted tokens of the whole step.
     let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
     let learningRate = schedule.rate(atStep: number)
@@ -148,9 +148,7 @@ extension Trainer {
       for parameters in trained { parameters.zeroGradients() }
       for (index, batch) in batches.enumerated() {
         sums += objective.accumulateGradients(
-          of: model, on: batch,
-          at: TrainingMoment(step: number, totalSteps: totalSteps, microBatch: index, seed: recipe.seed),
-          scale: 1 / Double(countedTokens))
+          of: model, on: batch, at: moment(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens))
       }
       norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
       try requireFinite(sums, norm, step: number)
@@ -158,7 +156,7 @@ extension Trainer {
       optimizer.update(learningRate: learningRate, gradientScale: factor)
       objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
     }
-    let tokens = recipe.batchSize * recipe.sequenceLength
+    let tokens = batches.reduce(0) { $0 + $1.ids.count }
     state.step = number
     state.sequencesRead += recipe.batchSize
     state.updates = optimizer.updates
@@ -173,14 +171,21 @@ extension Trainer {
       secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
   }
 
-  /// The micro-batches of the step that comes next.
-  private func nextBatches() throws(TrainingError) -> [TokenBatch] {
+  /// The micro-batches of the step that comes next, as the objective has them.
+  private func nextBatches(ofStep number: Int) throws(TrainingError) -> [TokenBatch] {
     let micro = recipe.resolvedMicroBatchSize
     var batches: [TokenBatch] = []
-    for start in stride(from: state.sequencesRead, to: state.sequencesRead + recipe.batchSize, by: micro) {
-      batches.append(try batch((start..<start + micro).map { order.index(at: $0) }, of: data))
+    for index in 0..<recipe.batchSize / micro {
+      let start = state.sequencesRead + index * micro
+      let batch = try batch((start..<start + micro).map { order.index(at: $0) }, of: data)
+      batches.append(
+        try objective.batch(inPlaceOf: batch, for: model, at: moment(ofStep: number, microBatch: index)))
     }
     return batches
+  }
+
+  private func moment(ofStep number: Int, microBatch: Int) -> TrainingMoment {
+    TrainingMoment(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
   }
 
   private func batch(_ indices: [Int], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
@@ -213,8 +218,8 @@ extension Trainer {
     var sums = LossSums.zero
     for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
       let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
-      let moment = TrainingMoment(step: totalSteps, totalSteps: totalSteps, microBatch: index, seed: recipe.seed)
-      sums += objective.measure(frozenModel, on: try batch(indices, of: text), at: moment)
+      sums += objective.measure(
+        frozenModel, on: try batch(indices, of: text), at: moment(ofStep: totalSteps, microBatch: index))
     }
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken

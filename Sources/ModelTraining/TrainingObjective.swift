@@ -12,6 +12,12 @@ public protocol TrainingObjective {
     of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums
 
+  /// What is learnt in place of `batch`, which comes next in the text: by default the batch itself. The sums are divided
+  /// by the counted tokens of what this returns. Throws where there is nothing to learn from, and no weight is touched.
+  func batch(
+    inPlaceOf batch: TokenBatch, for model: Decoder, at moment: TrainingMoment
+  ) throws(TrainingError) -> TokenBatch
+
   /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
   /// step, so that they can be compared.
   func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums
@@ -31,4 +37,9 @@ extension TrainingObjective {
 
   /// No: a step is the same in a run of any length.
   public var dependsOnTotalSteps: Bool { false }
+
+  /// The batch itself.
+  public func batch(
+    inPlaceOf batch: TokenBatch, for model: Decoder, at moment: TrainingMoment
+  ) throws(TrainingError) -> TokenBatch { batch }
 }

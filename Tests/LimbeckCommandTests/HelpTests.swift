@@ -23,6 +23,8 @@ extension CommandTests {
           "--teacher", "--teacher-weights", "--student", "--divergence", "--temperature", "--hard-label-weight",
           "--soft-label-weight", "--logits-mse-weight", "--token-weighting", "--preset", "--align-layers",
           "--hidden-cosine-weight", "--hidden-mse-weight", "--relation-weight", "--relation-layers", "--relation-heads",
+          "--on-policy", "--on-policy-temperature", "--prompts", "--prompt-field", "--prompt-length",
+          "--completion-length",
         ] + trainingFlags
       ),
       (
@@ -38,7 +40,9 @@ extension CommandTests {
         ["generate"],
         [
           "--model", "--prompt", "--prompts", "--max-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
-          "--repetition-penalty", "--seed", "--stop", "--json", "--draft", "--draft-tokens",
+          "--repetition-penalty", "--seed", "--stop", "--json", "--draft", "--draft-tokens", "--output", "--samples",
+          "--resume", "--prompt-field", "--prompt-length", "--prompt-count", "--with-tokens", "--keep-min-tokens",
+          "--keep-max-tokens", "--keep-mean-log-probability", "--keep-ended", "--keep-matching", "--reference",
         ]
       ),
       (["inspect"], ["--json"]),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Distillation
 import LanguageModels
 import ModelTraining
@@ -32,6 +33,10 @@ struct Distill: ParsableCommand {
       student's go through a projection that is trained with it and not kept. Of
       several teachers the first is compared.
 
+      With --on-policy, that share of the steps learns from completions that the
+      student samples at that moment and the teacher judges (GKD); --prompts, or the
+      beginnings of the text's sequences, are what it completes.
+
       Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
 
       Example:
@@ -50,6 +55,7 @@ struct Distill: ParsableCommand {
   var student: String?
   @OptionGroup var objective: ObjectiveOptions
   @OptionGroup var hiddenStates: HiddenStateOptions
+  @OptionGroup var onPolicy: OnPolicyOptions
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
@@ -60,6 +66,7 @@ struct Distill: ParsableCommand {
     let objective = try objective.schedule(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
+    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
@@ -74,8 +81,13 @@ struct Distill: ParsableCommand {
     var inputs = teachers.inputs
     (inputs["student"], inputs["objective"]) = (source.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
+    guard let onPolicy else {
+      return try session.run(distiller.student, tokenizer, objective: distiller.objective, inputs: inputs)
+    }
+    let sampled = try onPolicy.objective(
+      distiller.objective, for: distiller.student, tokenizer,
+      teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     try session.run(
-      distiller.student, tokenizer, objective: distiller.objective,
-      inputs: inputs)
+      distiller.student, tokenizer, objective: sampled.value, inputs: inputs.merging(sampled.inputs) { $1 })
   }
 }

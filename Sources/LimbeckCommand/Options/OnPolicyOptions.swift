@@ -1,0 +1,114 @@
+import ArgumentParser
+import Checkpoints
+import Distillation
+import Foundation
+import LanguageModels
+import ModelTraining
+import TextGeneration
+import Tokenization
+
+/// Learning from the student's own completions.
+struct OnPolicyOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The share of steps, 0 to 1, that learn from completions of the student's own instead of the text (default: 0).",
+      valueName: "lambda"))
+  var onPolicy: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What divides the logits where these are sampled (default: 1).", valueName: "t"))
+  var onPolicyTemperature: Double?
+  @Option(
+    help: ArgumentHelp(
+      "Their prompts: one a line, or a .jsonl file (default: the beginnings of the text's sequences).",
+      valueName: "file"))
+  var prompts: String?
+  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
+  var promptField: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens of a prompt from the text (default: half of --sequence-length).", valueName: "n"))
+  var promptLength: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The most tokens of a completion (default: half of --sequence-length).", valueName: "n"))
+  var completionLength: Int?
+}
+
+/// `OnPolicyOptions`, settled; nil where no step is on-policy.
+struct OnPolicySettings {
+  let probability: Double
+  private let temperature: Double
+  private let prompts: String?
+  private let promptField: String
+  private let promptLength: Int
+  private let completionLength: Int
+
+  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout Recipe) throws(RecipeError) {
+    let probability = try recipe.value("on-policy", options.onPolicy)
+    let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
+    let prompts = try recipe.value("prompts", options.prompts)
+    let promptField = try recipe.value("prompt-field", options.promptField)
+    let promptLength = try recipe.value("prompt-length", options.promptLength)
+    let completionLength = try recipe.value("completion-length", options.completionLength)
+    let others = [
+      ("on-policy-temperature", temperature != nil), ("prompts", prompts != nil), ("prompt-field", promptField != nil),
+      ("prompt-length", promptLength != nil), ("completion-length", completionLength != nil),
+    ]
+    guard let probability else {
+      if let (key, _) = others.first(where: \.1) {
+        throw recipe.invalid(key, expected: "on-policy steps, for which --on-policy gives the share,", found: "none")
+      }
+      return nil
+    }
+    guard (0...1).contains(probability) else {
+      throw recipe.invalid("on-policy", expected: "a number from 0 to 1", found: "\(probability)")
+    }
+    self.probability = probability
+    self.temperature = temperature ?? 1
+    self.prompts = prompts
+    self.promptField = promptField ?? "prompt"
+    self.promptLength = promptLength ?? max(1, sequenceLength / 2)
+    self.completionLength = completionLength ?? max(1, sequenceLength / 2)
+    do { try Sampling(temperature: self.temperature).validate() } catch {
+      throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
+    }
+    if prompts != nil, promptLength != nil {
+      throw recipe.invalid("prompt-length", expected: "no --prompts, which have lengths of their own,", found: "both")
+    }
+    guard (1...sequenceLength).contains(self.promptLength) else {
+      throw recipe.invalid(
+        "prompt-length", expected: "a number from 1 to the sequence length of \(sequenceLength)",
+        found: "\(self.promptLength)")
+    }
+    guard self.completionLength >= 1 else {
+      throw recipe.invalid("completion-length", expected: "a number of at least 1", found: "\(self.completionLength)")
+    }
+  }
+
+  /// `base` with on-policy steps, and what a continued run must share with the one that was begun. Throws
+  /// whatever is wrong with the prompts; their lines are named.
+  func objective(
+    _ base: any TrainingObjective, for student: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer,
+    teacherContextLength: Int
+  ) throws -> (value: OnPolicyObjective, inputs: [String: String]) {
+    let contextLength = min(teacherContextLength, student.configuration.contextLength)
+    var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
+    if let prompts {
+      let file = try PromptFile(contentsOf: URL(fileURLWithPath: prompts), field: promptField)
+      source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
+      digest = file.digest
+    } else if promptLength >= contextLength {
+      throw RecipeError.invalidFlag(
+        key: "prompt-length", expected: "less than the context of \(contextLength)", found: "\(promptLength)")
+    }
+    let value = OnPolicyObjective(
+      base, probability: probability, prompts: source, completionLength: completionLength,
+      contextLength: contextLength, sampling: Sampling(temperature: temperature), choices: tokenizer.vocabularySize,
+      endIDs: student.configuration.endIDs(of: tokenizer))
+    let description =
+      "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
+    return (value, ["on-policy": description])
+  }
+}
