@@ -43,6 +43,17 @@ import Testing
     #expect(try folders(in: Folders.project.appendingPathComponent("Tests")).isSuperset(of: rooms.map { "\($0)Tests" }))
   }
 
+  @Test("Its ways to distil are flags that exist")
+  func waysToDistil() throws {
+    let help = try Command.run("distill", "--help").output
+    for line in try block(under: "### Ways to distil") {
+      #expect(line.hasPrefix("--"))
+      for flag in line.split(separator: " ") where flag.hasPrefix("--") {
+        #expect(help.contains("\(flag) ") || help.contains("\(flag)\n"), "\(line): \(flag)")
+      }
+    }
+  }
+
   @Test("Its list of subcommands is that of the command, with flags that exist")
   func commands() throws {
     let lines = try block(under: "## The command")
