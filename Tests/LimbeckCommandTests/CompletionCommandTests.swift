@@ -109,6 +109,7 @@ extension CommandTests {
       ["--samples", "2"], ["--resume"], ["--output", "x", "--reference", "answer"],
       ["--output", "x", "--samples", "0"],
       ["--prompt-length", "0"], ["--prompt-length", "3", "--prompt-field", "x"],
+      ["--output", "x", "--draft", "d"],
     ])
     func wrongUsage(flags: [String]) throws {
       let outcome = try Command.run(["generate", "--model", "x", "--prompts", "y"] + flags)
