@@ -29,9 +29,8 @@ final class MetricsLog {
     try append(
       MetricsLine(
         kind: .step, step: step.number, tokens: step.countedTokens, loss: step.loss, crossEntropy: step.crossEntropy,
-        divergence: step.divergence, alignment: step.alignment, gradientNorm: step.gradientNorm,
-        learningRate: step.learningRate,
-        tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond, seconds: seconds))
+        divergence: step.divergence, alignment: step.alignment, seconds: seconds, gradientNorm: step.gradientNorm,
+        learningRate: step.learningRate, tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond))
   }
 
   func append(_ result: ValidationResult, seconds: Double) throws(TrainingError) {
@@ -39,8 +38,7 @@ final class MetricsLog {
       MetricsLine(
         kind: .evaluation, step: result.step, tokens: result.tokens, loss: result.loss,
         crossEntropy: result.crossEntropy, divergence: result.divergence, alignment: result.alignment,
-        perplexity: result.perplexity,
-        seconds: seconds))
+        seconds: seconds, perplexity: result.perplexity))
   }
 
   /// Makes all lines durable.
@@ -50,35 +48,9 @@ final class MetricsLog {
 
   private func append(_ line: MetricsLine) throws(TrainingError) {
     try writing(file) {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      let data = try encoder.encode(line) + Data("\n".utf8)
+      let data = try line.encoded() + Data("\n".utf8)
       try handle.write(contentsOf: data)
       byteCount += data.count
     }
   }
-}
-
-/// A line of `metrics.jsonl`. Means are per counted token; `seconds` are those of the run so far, resumptions included.
-private struct MetricsLine: Encodable {
-  enum Kind: String, Encodable {
-    case step
-    case evaluation
-  }
-
-  var kind: Kind
-  var step: Int
-  /// Counted tokens.
-  var tokens: Int
-  var loss: Double
-  var crossEntropy: Double
-  var divergence: Double?
-  var alignment: Double?
-  var perplexity: Double?
-  var gradientNorm: Double?
-  var learningRate: Double?
-  var tokensSeen: Int?
-  var tokensPerSecond: Double?
-  var seconds: Double
 }

@@ -93,7 +93,7 @@ public final class RunFolder {
   /// Where the checkpoints are.
   public var checkpointsURL: URL { Self.checkpointsURL(ofRun: url) }
   /// Where the metrics are.
-  public var metricsURL: URL { url.appendingPathComponent("metrics.jsonl") }
+  public var metricsURL: URL { Self.metricsURL(ofRun: url) }
 
   /// The steps of the complete checkpoints, ascending.
   public func checkpointSteps() -> [Int] { Self.checkpointSteps(ofRun: url) }
@@ -108,6 +108,8 @@ public final class RunFolder {
       (step, checkpointsURL(ofRun: folder).appendingPathComponent(checkpointName(step)))
     }
   }
+
+  static func metricsURL(ofRun folder: URL) -> URL { folder.appendingPathComponent("metrics.jsonl") }
 
   private static func checkpointsURL(ofRun folder: URL) -> URL {
     folder.appendingPathComponent("checkpoints", isDirectory: true)

@@ -1,0 +1,67 @@
+import Checkpoints
+import Foundation
+
+/// A line of `metrics.jsonl`: an optimiser step, or an evaluation after it. Means are per counted token.
+public struct MetricsLine: Codable, Sendable, Equatable {
+  /// What was measured.
+  public enum Kind: String, Codable, Sendable {
+    /// The training text of one step, before its update.
+    case step
+    /// The validation text, after a step.
+    case evaluation
+  }
+
+  /// What was measured.
+  public var kind: Kind
+  /// The number of steps done, this one included.
+  public var step: Int
+  /// Counted tokens.
+  public var tokens: Int
+  /// The mean of what is minimised.
+  public var loss: Double
+  /// The mean cross-entropy with the targets, in nats.
+  public var crossEntropy: Double
+  /// The mean divergence from the teacher; nil without a teacher.
+  public var divergence: Double?
+  /// The mean distance of hidden states from the teacher's; nil where none are aligned.
+  public var alignment: Double?
+  /// Seconds of the run so far, resumptions included.
+  public var seconds: Double
+  /// exp(cross-entropy), of an evaluation.
+  public var perplexity: Double?
+  /// The norm of all gradients before clipping, of a step.
+  public var gradientNorm: Double?
+  /// The learning rate, of a step.
+  public var learningRate: Double?
+  /// Input tokens of all steps so far, of a step.
+  public var tokensSeen: Int?
+  /// Input tokens per second, of a step.
+  public var tokensPerSecond: Double?
+
+  /// JSON on one line, without its end.
+  func encoded() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return try encoder.encode(self)
+  }
+
+  /// The lines of a log, none where there is no file. A last line without its end was cut off by a kill, or is being
+  /// written, and is left out. Throws `damagedRun` where a whole line makes no sense, and what the disk refuses.
+  static func lines(of file: URL) throws(TrainingError) -> [MetricsLine] {
+    guard FileManager.default.fileExists(atPath: file.path) else { return [] }
+    let data: Data
+    do { data = try Data(contentsOf: file) } catch {
+      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+    }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    var lines: [MetricsLine] = []
+    for text in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
+      do { lines.append(try decoder.decode(MetricsLine.self, from: text)) } catch {
+        throw .damagedRun(file: "\(file.path), line \(lines.count + 1)", reason: "no metrics of a step: \(error)")
+      }
+    }
+    return lines
+  }
+}
