@@ -52,7 +52,8 @@ let package = Package(
       ],
       swiftSettings: safe),
     .target(
-      name: "ModelEvaluation", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
+      name: "ModelEvaluation",
+      dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining"],
       swiftSettings: safe),
     .target(
       name: "TextGeneration", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
@@ -91,7 +92,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ModelEvaluationTests",
-      dependencies: ["ModelEvaluation", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore", "TestSupport"],
+      dependencies: [
+        "ModelEvaluation", "ModelTraining", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TextGenerationTests",

@@ -11,8 +11,8 @@ struct PairedScore {
   let divergence: Double
   /// q − p of the true token.
   let probabilityDifference: Double
-  /// Whether p and q are largest at the same token, the first of several.
-  let hasSameTop: Bool
+  /// Where p and q are largest: the first of several tokens.
+  let teacherTop, studentTop: Int32
   /// Σ min(p, q).
   let overlap: Double
 
@@ -24,7 +24,8 @@ struct PairedScore {
     teacherNats = negativeLogProbability(of: target, teacher.span)
     studentNats = negativeLogProbability(of: target, student.span)
     probabilityDifference = exp(-studentNats) - exp(-teacherNats)
-    hasSameTop = RowKernels.argmax(student.span) == RowKernels.argmax(teacher.span)
+    teacherTop = Int32(RowKernels.argmax(teacher.span))
+    studentTop = Int32(RowKernels.argmax(student.span))
     Self.normalize(&teacher)
     Self.normalize(&student)
     divergence = RowKernels.forwardKL(teacher: teacher.span, student: student.span, gradient: &scratch)
@@ -35,31 +36,5 @@ struct PairedScore {
     let largest = RowKernels.maximum(logits.span)
     let logSum = RowKernels.logSum(logits.span, maximum: largest, temperature: 1)
     RowKernels.logSoftmax(&logits, maximum: largest, temperature: 1, logSum: logSum)
-  }
-}
-
-/// The scores of all tokens of a text, in the order of the text.
-struct PairedSamples {
-  private(set) var teacherNats: [Double]
-  private(set) var studentNats: [Double]
-  private(set) var divergences: [Double]
-  private(set) var probabilityDifferences: [Double]
-  /// 1 where both sides have the same most probable token, 0 elsewhere.
-  private(set) var sameTops: [Double]
-  private(set) var overlaps: [Double]
-
-  init(count: Int) {
-    let zeros = [Double](repeating: 0, count: count)
-    (teacherNats, studentNats, divergences) = (zeros, zeros, zeros)
-    (probabilityDifferences, sameTops, overlaps) = (zeros, zeros, zeros)
-  }
-
-  mutating func set(_ score: PairedScore, at position: Int) {
-    teacherNats[position] = score.teacherNats
-    studentNats[position] = score.studentNats
-    divergences[position] = score.divergence
-    probabilityDifferences[position] = score.probabilityDifference
-    sameTops[position] = score.hasSameTop ? 1 : 0
-    overlaps[position] = score.overlap
   }
 }

@@ -39,6 +39,24 @@ public struct Estimate: Codable, Sendable, Equatable {
   }
 }
 
+extension Estimate {
+  /// The share of the gap between a control and a teacher that a student closes: E[c − s] / E[c − t], from the nats of
+  /// the same tokens. 0 is the control, 1 the teacher; above 1 the student is better than its teacher.
+  ///
+  /// The standard error is that of a ratio of paired means, to first order: that of the mean of
+  /// (c − s) − share · (c − t), divided by the gap (Cochran 1977, §2.11; the denominators are one and the same text).
+  /// `nil` where the gap is not above two of its own standard errors, for a share of nothing has no meaning.
+  static func gapClosed(teacher: [Double], control: [Double], student: [Double]) -> Estimate? {
+    let gaps = zip(control, teacher).map { $0 - $1 }
+    let gains = zip(control, student).map { $0 - $1 }
+    let gap = Estimate(of: gaps)
+    guard gap.mean > 2 * gap.standardError else { return nil }
+    let share = Estimate(of: gains).mean / gap.mean
+    let residual = Estimate(of: zip(gains, gaps).map { $0 - share * $1 })
+    return Estimate(mean: share, standardError: residual.standardError / gap.mean)
+  }
+}
+
 /// How values are spread.
 ///
 /// The percentile f of n sorted values is at place f·(n − 1), counted from 0, interpolated linearly between neighbours: as

@@ -23,6 +23,9 @@ public struct StudentStatistics: Codable, Sendable, Equatable {
   /// Σ min(p, q) = 1 − TV(p, q): the share of the student's draws that speculative sampling accepts (Leviathan et al.
   /// 2023).
   public var speculativeAcceptance: Estimate
+  /// The share of the gap between a control and the teacher that the student closes, in nats per token, where the
+  /// comparison has a control and the control is surely worse than the teacher; see `Estimate.gapClosed`.
+  public var gapClosed: Estimate?
 
   private enum CodingKeys: String, CodingKey {
     case perplexity
@@ -35,18 +38,22 @@ public struct StudentStatistics: Codable, Sendable, Equatable {
     case probabilityDifferencePercentiles = "probability_difference_percentiles"
     case sameTopToken = "same_top_token"
     case speculativeAcceptance = "speculative_acceptance"
+    case gapClosed = "gap_closed"
   }
 
-  init(_ samples: PairedSamples, text: EvaluationText) {
-    perplexity = Perplexity(nats: samples.studentNats, text: text, seconds: nil)
-    logPerplexityRatio = Estimate(of: zip(samples.studentNats, samples.teacherNats).map { $0 - $1 })
+  init(_ scores: PairedScores, control: PairedScores?, text: EvaluationText) {
+    perplexity = Perplexity(nats: scores.studentNats, text: text, seconds: nil)
+    logPerplexityRatio = Estimate(of: zip(scores.studentNats, scores.teacherNats).map { $0 - $1 })
     perplexityRatio = logPerplexityRatio.exponential
-    klDivergence = Estimate(of: samples.divergences)
-    klDivergencePercentiles = Percentiles(of: samples.divergences)
-    probabilityDifference = Estimate(of: samples.probabilityDifferences)
-    probabilityDifferenceRMS = Estimate(of: samples.probabilityDifferences.map { $0 * $0 }).squareRoot
-    probabilityDifferencePercentiles = Percentiles(of: samples.probabilityDifferences)
-    sameTopToken = Estimate(of: samples.sameTops)
-    speculativeAcceptance = Estimate(of: samples.overlaps)
+    klDivergence = Estimate(of: scores.divergences)
+    klDivergencePercentiles = Percentiles(of: scores.divergences)
+    probabilityDifference = Estimate(of: scores.probabilityDifferences)
+    probabilityDifferenceRMS = Estimate(of: scores.probabilityDifferences.map { $0 * $0 }).squareRoot
+    probabilityDifferencePercentiles = Percentiles(of: scores.probabilityDifferences)
+    sameTopToken = Estimate(of: zip(scores.teacherTops, scores.studentTops).map { $0 == $1 ? 1 : 0 })
+    speculativeAcceptance = Estimate(of: scores.overlaps)
+    gapClosed = control.flatMap {
+      .gapClosed(teacher: scores.teacherNats, control: $0.studentNats, student: scores.studentNats)
+    }
   }
 }

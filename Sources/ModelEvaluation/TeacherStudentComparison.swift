@@ -1,6 +1,4 @@
-import Checkpoints
 public import LanguageModels
-import TensorCore
 
 /// How close students come to a teacher: statistics over the same tokens of the same windows (see `Perplexity`).
 ///
@@ -12,56 +10,27 @@ public struct TeacherStudentComparison: Codable, Sendable, Equatable {
   /// The students, in the order they were given in.
   public var students: [StudentStatistics]
 
-  /// Compares students with a teacher.
-  /// - Parameters:
-  ///   - teacher: the model that the students are to be like; nothing is recorded for gradients.
-  ///   - students: at least one, each with as many outputs as the teacher and, which only the caller can tell, with the
-  ///     same tokenizer.
-  ///   - text: at least two tokens. Windows begin with its BOS, or that of the teacher's configuration.
-  ///   - window: W, the tokens of a window, at most the context length of each model.
-  ///   - stride: S, from 1 to W; W by default, disjoint windows.
-  ///   - batchSize: how many windows are computed together; by default as many as have 4,096 tokens.
-  ///   - progress: called after each batch of windows.
-  /// - Throws: `EvaluationError` for a student with another vocabulary, an empty text or one of a single token, a
-  ///   window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that gives
-  ///   NaN or no probability at all.
+  /// Compares students with a teacher: the summary of a `TokenComparison`, with its parameters and errors.
   public init(
     teacher: Decoder, students: [Decoder], on text: EvaluationText, window: Int, stride: Int? = nil,
     batchSize: Int? = nil, progress: (EvaluationProgress) -> Void = { _ in }
   ) throws(EvaluationError) {
-    precondition(!students.isEmpty, "a comparison needs at least one student")
-    let names = students.indices.map { students.count == 1 ? "the student" : "student \($0 + 1)" }
-    for (name, student) in zip(names, students) {
-      let (expected, found) = (teacher.configuration.vocabularySize, student.configuration.vocabularySize)
-      guard expected == found else { throw .vocabulariesDiffer(teacher: expected, student: found, studentName: name) }
+    self.init(
+      try TokenComparison(
+        teacher: teacher, students: students, on: text, window: window, stride: stride, batchSize: batchSize,
+        progress: progress))
+  }
+
+  /// Sums up a comparison.
+  /// - Parameters:
+  ///   - tokens: teacher and students, token by token.
+  ///   - control: which of the students learnt without the teacher; the others are told what share of its distance from
+  ///     the teacher they closed (`StudentStatistics.gapClosed`).
+  public init(_ tokens: TokenComparison, control: Int? = nil) {
+    teacher = Perplexity(nats: tokens.students[0].teacherNats, text: tokens.text, seconds: nil)
+    students = tokens.students.enumerated().map { index, scores in
+      StudentStatistics(
+        scores, control: index == control ? nil : control.map { tokens.students[$0] }, text: tokens.text)
     }
-    let windows = try EvaluationWindows(
-      text, window: window, stride: stride, batchSize: batchSize,
-      models: [("the teacher", teacher)] + zip(names, students).map { ($0, $1) })
-    let teacher = teacher.frozen()
-    let frozen = students.map { $0.frozen() }
-    var samples = students.map { _ in PairedSamples(count: text.tokenCount) }
-    var meter = ProgressMeter(totalTokens: text.tokenCount)
-    try windows.forEachBatch { batch throws(EvaluationError) in
-      let count = batch.windows.count
-      let target = teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: count))
-      for (index, student) in frozen.enumerated() {
-        let hidden = student.hiddenStates(batch.ids, batchSize: count)
-        let scores = student.projection(of: hidden).mapLogits(
-          rows: batch.rows, teacher: TeacherProjection(target)
-        ) { row, student, teacher, scratch in
-          PairedScore(of: batch.targets[row], student: &student, teacher: &teacher, scratch: &scratch)
-        }
-        for (position, score) in zip(batch.positions, scores) {
-          try requireFinite(score.teacherNats, "loss", of: "the teacher", position: position)
-          try requireFinite(score.studentNats, "loss", of: names[index], position: position)
-          try requireFinite(score.divergence, "KL divergence", of: names[index], position: position)
-          samples[index].set(score, at: position)
-        }
-        if index == 0 { progress(meter.adding(scores.map(\.studentNats))) }
-      }
-    }
-    self.teacher = Perplexity(nats: samples[0].teacherNats, text: text, seconds: nil)
-    self.students = samples.map { StudentStatistics($0, text: text) }
   }
 }

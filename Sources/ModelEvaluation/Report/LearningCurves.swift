@@ -1,0 +1,122 @@
+import ModelTraining
+
+/// The charts of the runs of a report.
+struct LearningCurves {
+  /// A chart with its heading and what to know about it.
+  struct Panel {
+    let heading: String
+    let note: String
+    let chart: LineChart
+  }
+
+  private let runs: [(model: Int, name: String, record: RunRecord)]
+  private let references: [(model: Int, name: String, result: ValidationResult)]
+
+  /// - Parameters:
+  ///   - models: the models of a report. A teacher is drawn as the level it came to where it was validated as another run
+  ///     was; its own run took other text or more of it.
+  ///   - names: what they are called.
+  init(_ models: [ReportedModel], names: [String]) {
+    runs = models.indices.compactMap { index in
+      models[index].run.flatMap { run in
+        models[index].role == .teacher && models.count > 1 || run.steps.isEmpty ? nil : (index, names[index], run)
+      }
+    }
+    let students = models.filter { $0.role != .teacher }
+    references = models.indices.compactMap { index in
+      let model = models[index]
+      guard model.role == .teacher, let result = model.run?.manifest.result?.lastValidation,
+        students.contains(where: { $0.isValidated(as: model) })
+      else { return nil }
+      return (index, names[index], result)
+    }
+  }
+
+  /// Those that there is something to draw for.
+  var panels: [Panel] {
+    let all = [
+      panel(
+        "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
+        validation(\.crossEntropy),
+        references: references.map {
+          .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
+        }),
+      panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
+      panel(
+        "Divergence from the teacher",
+        "per token, of each step and (marks) of the validation text; each run in its own divergence and temperature",
+        training(\.divergence) + validation(\.divergence)),
+      minimised,
+      panel(
+        "Cross-entropy, validation text, over time", "nats per token",
+        validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
+        xName: "\(timeUnit.name) of training"),
+    ]
+    return all.compactMap(\.self)
+  }
+
+  /// What times are given in: what leaves numbers of one to three digits.
+  private var timeUnit: (seconds: Double, name: String) {
+    let longest = runs.flatMap(\.record.evaluations).map(\.seconds).max() ?? 0
+    return longest >= 7200 ? (3600, "hours") : longest >= 120 ? (60, "minutes") : (1, "seconds")
+  }
+
+  /// What each run minimises, where it is neither of what the other charts show.
+  private var minimised: Panel? {
+    let isMixed = runs.contains { run in
+      run.record.steps.contains { line in
+        let others = [line.crossEntropy, line.divergence].compactMap(\.self)
+        return !others.contains { abs($0 - line.loss) <= 1e-6 * abs(line.loss) }
+      }
+    }
+    return isMixed
+      ? panel(
+        "Loss, as minimised",
+        "per token, of each step and smoothed; each run in its own objective, so that levels do not compare",
+        training(\.loss)) : nil
+  }
+
+  private func panel(
+    _ heading: String, _ note: String, _ curves: [Curve], xName: String = "tokens of training",
+    references: [LineChart.Reference] = []
+  ) -> Panel? {
+    guard !curves.isEmpty else { return nil }
+    let ends = curves.map { "\($0.name) ends at \(Figures.fixed($0.points[$0.points.count - 1].y, 4))" }
+    let chart = LineChart(
+      description: "\(heading): " + ends.joined(separator: "; "), xName: xName, curves: curves,
+      references: references)
+    return Panel(heading: heading, note: note, chart: chart)
+  }
+
+  private func training(_ value: (MetricsLine) -> Double?) -> [Curve] {
+    runs.compactMap { run in
+      let points = run.record.steps.compactMap { line in
+        value(line).map { Curve.Point(x: Double(line.tokensSeen ?? line.step), y: $0) }
+      }
+      return points.isEmpty ? nil : Curve(model: run.model, name: run.name, points: points, isMarked: false)
+    }
+  }
+
+  private func validation(
+    _ value: (MetricsLine) -> Double?, over time: ((MetricsLine) -> Double)? = nil
+  ) -> [Curve] {
+    runs.compactMap { run in
+      let tokens = Dictionary(
+        run.record.steps.map { ($0.step, $0.tokensSeen ?? $0.step) }, uniquingKeysWith: { first, _ in first })
+      let points = run.record.evaluations.compactMap { line in
+        value(line).map { Curve.Point(x: time?(line) ?? Double(tokens[line.step] ?? line.step), y: $0) }
+      }
+      return points.isEmpty
+        ? nil : Curve(model: run.model, name: "\(run.name), validation", points: points, isMarked: true)
+    }
+  }
+}
+
+extension ReportedModel {
+  /// Whether validation measured the same text in the same way.
+  fileprivate func isValidated(as other: ReportedModel) -> Bool {
+    ["validation-text", "sequence-length", "evaluation-sequences"].allSatisfy { key in
+      settings.first { $0.key == key } == other.settings.first { $0.key == key }
+    }
+  }
+}
