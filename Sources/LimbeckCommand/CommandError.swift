@@ -14,6 +14,20 @@ enum CommandError: Error, Equatable {
   case vocabulariesDiffer(student: String, expected: Int, found: Int)
   /// What was to be created stands there already.
   case outputExists(path: String, advice: String)
+  /// A folder without a run.json.
+  case notARun(folder: String)
+  /// A control that learnt from a teacher.
+  case notAControl(folder: String)
+  /// A model whose tokenizer is not that of the others.
+  case unlikeTokenizer(folder: String, difference: String)
+  /// A path in the recipe of a run that is not there, or not any more; `flag` gives another one.
+  case recordedPathMissing(recipe: String, key: String, path: String, flag: String)
+  /// Two recipes that give different values where one is needed; `flag` chooses.
+  case recordsDiffer(first: String, second: String, key: String, flag: String)
+  /// A recipe with more teachers than a report can compare with.
+  case severalTeachers(recipe: String, paths: [String])
+  /// A teacher whose weights are not those that a run learnt from.
+  case teacherChanged(recipe: String, teacher: String)
   /// A library without which this machine cannot compute.
   case missingLibrary(String)
 }
@@ -35,6 +49,21 @@ extension CommandError: CustomStringConvertible {
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
     case .outputExists(let path, let advice):
       "\(path): exists already and will not be overwritten; \(advice)"
+    case .notARun(let folder):
+      "\(folder): expected the output folder of limbeck train or limbeck distill, but it has no run.json"
+    case .notAControl(let folder):
+      "--control \(folder): expected a run of limbeck train, which learnt without a teacher, found one of limbeck distill"
+    case .unlikeTokenizer(let folder, let difference):
+      "\(folder): \(difference)"
+    case .recordedPathMissing(let recipe, let key, let path, let flag):
+      "\(recipe): \(key): no such file or folder: \(path), seen from the current folder; give its place with \(flag)"
+    case .recordsDiffer(let first, let second, let key, let flag):
+      "\(first) and \(second) differ in \(key), of which a report has one; choose it with \(flag)"
+    case .severalTeachers(let recipe, let paths):
+      "\(recipe): teacher: \(paths.count) teachers, but a report compares with one; choose it with --teacher"
+    case .teacherChanged(let recipe, let teacher):
+      "\(recipe): teacher: the weights in \(teacher) are not those that the run learnt from; give the right folder, or "
+        + "this one all the same, with --teacher"
     case .missingLibrary(let text): text
     }
   }

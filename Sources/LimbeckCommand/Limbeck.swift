@@ -24,8 +24,7 @@ struct Limbeck: ParsableCommand {
     version: "limbeck 0.1.0",
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, Distill.self, PerplexityCommand.self, Compare.self,
-      Generate.self,
-      Inspect.self, Doctor.self,
+      ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
     ])
 
   static func main() {

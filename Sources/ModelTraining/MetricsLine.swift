@@ -23,7 +23,7 @@ public struct MetricsLine: Codable, Sendable, Equatable {
   public var crossEntropy: Double
   /// The mean divergence from the teacher; nil without a teacher.
   public var divergence: Double?
-  /// The mean distance of hidden states from the teacher's; nil where none are aligned.
+  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
   public var alignment: Double?
   /// Seconds of the run so far, resumptions included.
   public var seconds: Double

@@ -36,6 +36,7 @@ extension CommandTests {
       ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
+      (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
         ["generate"],
         [
@@ -59,7 +60,7 @@ extension CommandTests {
 
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
-        "train", "student", "distill", "perplexity", "compare", "generate", "inspect", "doctor", "tokenizer",
+        "train", "student", "distill", "perplexity", "compare", "report", "generate", "inspect", "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))
@@ -96,6 +97,10 @@ extension CommandTests {
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--generate", "0"],
       ["compare", "--teacher", "x", "--text", "z"],
       ["compare", "--teacher", "x", "--teacher-precision", "int4", "--text", "z"],
+      ["report", "--output", "x"],
+      ["report", "x"],
+      ["report", "x", "--output", "y", "--window", "0"],
+      ["report", "x", "--output", "y", "--sample-tokens", "0"],
       ["train", "--precision", "half"],
       ["student", "--from", "x", "--output", "y", "--layers", "0;2"],
       ["student", "--from", "x", "--output", "y", "--layers", "0,2", "--count", "2"],

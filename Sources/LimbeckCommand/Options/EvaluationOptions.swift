@@ -29,9 +29,14 @@ struct EvaluationOptions: ParsableArguments {
     }
   }
 
-  /// The window for models with these contexts. One that the user did not choose is told where it is not the usual one,
-  /// for perplexities of different windows do not compare.
+  /// The window for models with these contexts.
   func window(within contextLengths: [Int], _ console: Console) -> Int {
+    Self.window(window, within: contextLengths, console)
+  }
+
+  /// The window that the user chose, or else one for models with these contexts. One that the user did not choose is told
+  /// where it is not the usual one, for perplexities of different windows do not compare.
+  static func window(_ window: Int?, within contextLengths: [Int], _ console: Console) -> Int {
     let usual = 512
     let context = contextLengths.min() ?? usual
     if window == nil, context < usual { console.write("windows of \(context) tokens, the context of the model") }
@@ -40,7 +45,14 @@ struct EvaluationOptions: ParsableArguments {
 
   /// The text as the tokens that windows are cut from.
   func evaluationText(_ tokenizer: SentencePieceTokenizer, on device: Device) throws -> EvaluationText {
-    EvaluationText(try tokenizer.tokens(of: Corpus(paths: text), threads: device.threads), tokenizer: tokenizer)
+    try EvaluationText(paths: text, tokenizer, on: device)
+  }
+}
+
+extension EvaluationText {
+  /// The text of files and folders.
+  init(paths: [String], _ tokenizer: SentencePieceTokenizer, on device: Device) throws {
+    self.init(try tokenizer.tokens(of: Corpus(paths: paths), threads: device.threads), tokenizer: tokenizer)
   }
 }
 

@@ -106,6 +106,13 @@ struct Recipe {
     return .invalidValue(file: file, line: entry.line, key: key, expected: expected, found: found)
   }
 
+  /// What the file gives, in its order: the texts of a list, or the one text of anything else.
+  var texts: [(key: String, values: [String])] {
+    entries.map { entry in
+      (entry.key, (entry.node.sequence.map(Array.init) ?? [entry.node]).compactMap { $0.scalar?.string })
+    }
+  }
+
   private mutating func entry(_ key: String) -> (key: String, line: Int, node: Node)? {
     knownKeys.insert(key)
     return entries.first { $0.key == key }

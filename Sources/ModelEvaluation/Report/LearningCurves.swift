@@ -46,6 +46,10 @@ struct LearningCurves {
         "Divergence from the teacher",
         "per token, of each step and (marks) of the validation text; each run in its own divergence and temperature",
         training(\.divergence) + validation(\.divergence)),
+      panel(
+        "Distance inside of the models",
+        "hidden states or relations, weighted, of each step and (marks) of the validation text",
+        training(\.alignment) + validation(\.alignment)),
       minimised,
       panel(
         "Cross-entropy, validation text, over time", "nats per token",

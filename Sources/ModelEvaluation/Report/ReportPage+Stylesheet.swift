@@ -5,7 +5,7 @@ extension ReportPage {
       --paper: #faf8f4; --card: #ffffff; --ink: #1f1b16; --muted: #6b6256; --rule: #e4ddd2; --accent: #a44a17;
       --teacher: #1f1b16; --control: #66717e; --hue0: #b4501a; --hue1: #2560b5; --hue2: #0b7a70; --hue3: #7d47ad;
       --hue4: #8b6b00; --hue5: #b23463;
-      --k1: #fbe9d7; --k2: #f7cfa8; --k3: #f0a970; --k4: #e58a4d; --on-k: #1f1b16; --k-line: #a44a17;
+      --shadow: rgb(60 40 20 / 0.2); --k1: #fbe9d7; --k2: #f7cfa8; --k3: #f0a970; --k4: #e58a4d; --on-k: #1f1b16; --k-line: #a44a17;
       --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
       --serif: ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", "Liberation Serif", Georgia, serif;
       --mono: ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", "Liberation Mono", monospace;
@@ -15,7 +15,7 @@ extension ReportPage {
         --paper: #151210; --card: #1e1a17; --ink: #efe8df; --muted: #a79c8e; --rule: #37302a; --accent: #eb9b66;
         --teacher: #efe8df; --control: #98a3b0; --hue0: #ee935a; --hue1: #82aef0; --hue2: #58c7ba; --hue3: #c39bea;
         --hue4: #d9b84a; --hue5: #ee86ab;
-        --k1: #3a2619; --k2: #5a331a; --k3: #80451c; --k4: #a7561f; --on-k: #fff8f1; --k-line: #f0a872;
+        --shadow: rgb(0 0 0 / 0.75); --k1: #3a2619; --k2: #5a331a; --k3: #80451c; --k4: #a7561f; --on-k: #fff8f1; --k-line: #f0a872;
       }
     }
     * { box-sizing: border-box; }
@@ -64,7 +64,13 @@ extension ReportPage {
     .tile p { margin: 0; font-size: 0.85rem; }
     .tile .value { font: 600 1.45rem/1.35 var(--serif); font-variant-numeric: tabular-nums; }
 
-    .scroller { overflow-x: auto; border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
+    .scroller {
+      overflow-x: auto; border: 1px solid var(--rule); border-radius: 10px;
+      /* a shadow at the right edge for as long as there is more to scroll to, covered at the end */
+      background:
+        linear-gradient(to left, var(--card) 40%, transparent) right / 3rem 100% no-repeat local,
+        linear-gradient(to left, var(--shadow), transparent) right / 1.1rem 100% no-repeat scroll, var(--card);
+    }
     .scroller:focus-visible, summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
     table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
     th, td { padding: 0.42rem 0.9rem; text-align: right; font-weight: 400; white-space: nowrap; }

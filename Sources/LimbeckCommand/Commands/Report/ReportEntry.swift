@@ -1,0 +1,35 @@
+import Foundation
+import ModelEvaluation
+import ModelTraining
+import TensorCore
+
+/// A model of a report, loaded.
+struct ReportEntry {
+  let role: ReportedModel.Role
+  /// As the user named it.
+  let path: String
+  private let run: ReportedRun?
+  /// Nil while its run has no checkpoint.
+  let model: LoadedModel?
+
+  /// The model in a folder; of an unfinished run that of its newest checkpoint. Throws what is wrong with its files.
+  init(_ role: ReportedModel.Role, _ path: String, _ run: ReportedRun?, on device: Device) throws {
+    self.role = role
+    self.path = path
+    self.run = run
+    let folder = run.map(\.record.model?.path) ?? path
+    model = try folder.map { try LoadedModel(folder: $0, on: device) }
+  }
+
+  /// What there is to say of it without a text; the speed is that of so many greedy tokens.
+  func reported(generating count: Int) throws -> ReportedModel {
+    let facts = try model.map { try ComparedModel(path, $0, generating: count) }
+    return ReportedModel(
+      role: role, folder: path, run: run?.record, settings: run?.settings ?? [],
+      size: facts.map {
+        .init(
+          parameters: $0.parameters, nonEmbeddingParameters: $0.nonEmbeddingParameters, weightBytes: $0.weightBytes,
+          generatedTokensPerSecond: $0.generatedTokensPerSecond)
+      })
+  }
+}

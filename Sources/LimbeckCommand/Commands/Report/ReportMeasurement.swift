@@ -1,0 +1,151 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import LanguageModels
+import ModelEvaluation
+import ModelTraining
+import TensorCore
+import TextGeneration
+import Tokenization
+
+/// The models of a report, loaded and proved to fit together, and what is measured of them.
+struct ReportMeasurement {
+  /// How samples are made.
+  struct SampleOptions {
+    /// The prompts; without any they are cut from the held-out text.
+    let prompts: [String]
+    let maxTokens: Int
+    let seed: UInt64
+  }
+
+  /// Neither the most probable text, which repeats itself, nor the far tail.
+  private static let sampling = Sampling(temperature: 0.8, topP: 0.95)
+  private static let timedTokens = 128
+  private static let passageTokens = 200
+  /// Prompts from the held-out text: how many, and how many words of each.
+  private static let (excerpts, excerptWords) = (3, 10)
+
+  private let entries: [ReportEntry]
+  private let device: Device
+  private let remarks: [String]
+  private let console = Console()
+
+  /// Loads the models: the teacher, the control, the others. Throws what is wrong with their files, and `teacherChanged` or
+  /// `unlikeTokenizer` where they do not belong together.
+  init(_ sources: ReportSources, on device: Device) throws {
+    var entries: [ReportEntry] = []
+    if let (path, _) = sources.teacher {
+      entries.append(try ReportEntry(.teacher, path, sources.teacherRun, on: device))
+    }
+    if let control = sources.control { entries.append(try ReportEntry(.control, control.path, control, on: device)) }
+    for run in sources.others {
+      entries.append(try ReportEntry(run.isDistilled ? .student : .baseline, run.path, run, on: device))
+    }
+    try Self.requireOneVocabulary(entries)
+    self.entries = entries
+    self.device = device
+    remarks = try Self.remarks(on: sources, teacher: entries[0].model)
+  }
+
+  /// Measures everything.
+  /// - Parameters:
+  ///   - paths: the held-out text; without any, nothing is measured on text.
+  ///   - window: the tokens of a window, if the user chose them.
+  ///   - samples: how samples are made.
+  /// - Returns: the report.
+  /// - Throws: what is wrong with the text or the prompts, and what evaluation and generation refuse.
+  func report(text paths: [String], window: Int?, samples: SampleOptions) throws -> DistillationReport {
+    let present = entries.compactMap(\.model)
+    let tokenizer = paths.isEmpty ? nil : present.first?.tokenizer
+    let text = try tokenizer.map { try EvaluationText(paths: paths, $0, on: device) }
+    var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
+    report.samples = try self.samples(samples, text)
+    report.models = try entries.map { try $0.reported(generating: Self.timedTokens) }
+    guard let text else { return report }
+    let window = EvaluationOptions.window(
+      window, within: present.map(\.decoder.configuration.contextLength), console)
+    let passage = try measure(&report.models, on: text, window: window)
+    report.evaluation = ReportedEvaluation(
+      text: paths.joined(separator: ", "), tokens: text.tokenCount, window: window, passage: passage)
+    return report
+  }
+
+  /// Measures the models beside the teacher, or each alone where there is nothing to put beside another.
+  private func measure(
+    _ models: inout [ReportedModel], on text: EvaluationText, window: Int
+  ) throws -> ComparedPassage? {
+    var progress = ProgressLine("token", on: console)
+    defer { progress.end() }
+    let compared = entries.indices.filter { entries[$0].role != .teacher && entries[$0].model != nil }
+    guard entries[0].role == .teacher, let teacher = entries[0].model, !compared.isEmpty else {
+      for index in entries.indices {
+        guard let model = entries[index].model else { continue }
+        models[index].perplexity = try Perplexity(of: model.decoder, on: text, window: window) { progress.show($0) }
+      }
+      return nil
+    }
+    let tokens = try TokenComparison(
+      teacher: teacher.decoder, students: compared.compactMap { entries[$0].model?.decoder }, on: text, window: window
+    ) { progress.show($0) }
+    let comparison = TeacherStudentComparison(
+      tokens, control: compared.firstIndex { entries[$0].role == .control })
+    models[0].perplexity = comparison.teacher
+    for (index, statistics) in zip(compared, comparison.students) {
+      models[index].statistics = statistics
+      models[index].perplexity = statistics.perplexity
+    }
+    return ComparedPassage(typicalOf: tokens, length: Self.passageTokens, tokenizer: teacher.tokenizer)
+  }
+
+  private func samples(_ options: SampleOptions, _ text: EvaluationText?) throws -> [ReportedSample] {
+    guard let tokenizer = entries.compactMap(\.model).first?.tokenizer else { return [] }
+    var samples = options.prompts.map { ReportedSample(prompt: $0, continuations: []) }
+    if samples.isEmpty, let text {
+      let excerpts = text.excerpts(
+        Self.excerpts, words: Self.excerptWords, continuationWords: options.maxTokens / 2, tokenizer: tokenizer)
+      samples = excerpts.map { ReportedSample(prompt: $0.beginning, original: $0.continuation, continuations: []) }
+    }
+    guard !samples.isEmpty else { return [] }
+    for entry in entries {
+      let texts = try entry.model.map { model in
+        try Generator(model.decoder, model.tokenizer).generate(
+          after: samples.map(\.prompt), sampling: Self.sampling, maxTokens: options.maxTokens, seed: options.seed
+        ).map(\.text)
+      }
+      for index in samples.indices { samples[index].continuations.append(texts?[index]) }
+    }
+    return samples
+  }
+
+  /// Checks that all models have one tokenizer and as many outputs.
+  private static func requireOneVocabulary(_ entries: [ReportEntry]) throws {
+    let loaded = entries.compactMap { entry in entry.model.map { (entry.path, $0) } }
+    guard let (_, first) = loaded.first else { return }
+    for (path, model) in loaded.dropFirst() {
+      do throws(TokenizationError) {
+        try requireSameTokenizer(first.tokenizer, model.tokenizer)
+      } catch {
+        throw CommandError.unlikeTokenizer(folder: path, difference: error.description)
+      }
+      try model.decoder.requireOutputs(of: first.decoder, path: path)
+    }
+  }
+
+  /// What to say of students that learnt from other teachers than the one they are compared with. Throws `teacherChanged`
+  /// where the user did not choose it.
+  private static func remarks(on sources: ReportSources, teacher: LoadedModel?) throws(CommandError) -> [String] {
+    guard let (path, isGiven) = sources.teacher, let digest = teacher?.digest else { return [] }
+    var remarks: [String] = []
+    for run in sources.others {
+      // one digest a teacher; none where the teacher was a cache
+      let teachers = run.record.manifest.inputs["teacher"]?.split(separator: " ") ?? []
+      if teachers.isEmpty || teachers == [digest[...]] { continue }
+      guard isGiven else { throw .teacherChanged(recipe: run.recipeFile, teacher: path) }
+      remarks.append(
+        teachers.contains(digest[...])
+          ? "\(run.path) learnt from \(teachers.count) teachers, of which \(path), which it is compared with here, is one."
+          : "\(run.path) learnt from another teacher than \(path), which it is compared with here.")
+    }
+    return remarks
+  }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import ModelEvaluation
+import ModelTraining
+
+/// A run that a report is about.
+struct ReportedRun {
+  /// As the user named it.
+  let path: String
+  let record: RunRecord
+  let settings: [ReportedModel.Setting]
+  /// What its recipe gives as teacher and validation text, as paths.
+  let teachers, validationText: [String]
+
+  /// Whether it learnt from a teacher.
+  var isDistilled: Bool { record.manifest.inputs["command"].map { $0 == "distill" } ?? !teachers.isEmpty }
+  var recipeFile: String { record.folder.appendingPathComponent("recipe.yaml").path }
+
+  init(path: String) throws {
+    let folder = URL(fileURLWithPath: path, isDirectory: true)
+    guard let record = try RunRecord(ofRun: folder) else { throw CommandError.notARun(folder: path) }
+    self.path = path
+    self.record = record
+    let recipe = try Recipe(contentsOf: folder.appendingPathComponent("recipe.yaml").path).texts
+    // Where the run lies now is known better than its recipe does.
+    settings = recipe.filter { $0.key != "output" }.map { .init(key: $0.key, value: $0.values.joined(separator: ", ")) }
+    func values(_ key: String) -> [String] { recipe.first { $0.key == key }?.values ?? [] }
+    teachers = values("teacher")
+    validationText = values("validation-text")
+  }
+}
+
+/// Which folders a report is about, and what each is to the others.
+struct ReportSources {
+  /// The teacher's folder, and whether the user named it rather than the recipes.
+  let teacher: (path: String, isGiven: Bool)?
+  /// The run that made the teacher, where it is one.
+  let teacherRun: ReportedRun?
+  /// Nil without a control.
+  let control: ReportedRun?
+  /// Students, and runs that learnt from text alone but are not the control, in the user's order.
+  let others: [ReportedRun]
+
+  /// - Parameters:
+  ///   - paths: the runs, each once.
+  ///   - teacher: the teacher's folder, if the user names one.
+  ///   - control: the control's folder, if the user names one.
+  /// - Throws: what is wrong with the folders: `notARun`, `notAControl`, `recordedPathMissing`, `recordsDiffer`, and what
+  ///   is wrong with their files.
+  init(runs paths: [String], teacher: String?, control: String?) throws {
+    var seen: Set<String> = []
+    let runs = try paths.filter { seen.insert($0.resolvedPath).inserted }.map(ReportedRun.init)
+    let named = try teacher.map { ($0, true) } ?? Self.recordedTeacher(of: runs).map { ($0, false) }
+    self.teacher = named
+    let teacherPath = named?.0.resolvedPath
+    teacherRun = try named.flatMap { path, _ in
+      try runs.first { $0.path.resolvedPath == teacherPath }
+        ?? (RunManifest(ofRun: URL(fileURLWithPath: path, isDirectory: true)) == nil ? nil : ReportedRun(path: path))
+    }
+    let rest = runs.filter { $0.path.resolvedPath != teacherPath }
+    if let control {
+      let run = try ReportedRun(path: control)
+      guard !run.isDistilled else { throw CommandError.notAControl(folder: control) }
+      self.control = run
+    } else {
+      let alone = rest.filter { !$0.isDistilled }
+      self.control = named != nil && alone.count == 1 && rest.count > 1 ? alone[0] : nil
+    }
+    let controlPath = self.control?.path.resolvedPath
+    others = rest.filter { $0.path.resolvedPath != controlPath }
+  }
+
+  /// The text that the runs were validated on, which must be one; none if no run was.
+  var validationText: [String] {
+    get throws {
+      let trained = (others + [control].compactMap(\.self)).filter { !$0.validationText.isEmpty }
+      guard let first = trained.first ?? teacherRun else { return [] }
+      if let other = trained.first(where: { $0.validationText != first.validationText }) {
+        throw CommandError.recordsDiffer(
+          first: first.recipeFile, second: other.recipeFile, key: "validation-text", flag: "--text")
+      }
+      for path in first.validationText where !FileManager.default.fileExists(atPath: path) {
+        throw CommandError.recordedPathMissing(
+          recipe: first.recipeFile, key: "validation-text", path: path, flag: "--text")
+      }
+      return first.validationText
+    }
+  }
+
+  /// The one teacher that the recipes name; nil if they name none.
+  private static func recordedTeacher(of runs: [ReportedRun]) throws(CommandError) -> String? {
+    let students = runs.filter { !$0.teachers.isEmpty }
+    guard let first = students.first else { return nil }
+    for student in students where student.teachers.map(\.resolvedPath) != first.teachers.map(\.resolvedPath) {
+      throw .recordsDiffer(first: first.recipeFile, second: student.recipeFile, key: "teacher", flag: "--teacher")
+    }
+    guard first.teachers.count == 1 else { throw .severalTeachers(recipe: first.recipeFile, paths: first.teachers) }
+    guard FileManager.default.fileExists(atPath: first.teachers[0]) else {
+      throw .recordedPathMissing(recipe: first.recipeFile, key: "teacher", path: first.teachers[0], flag: "--teacher")
+    }
+    return first.teachers[0]
+  }
+}
+
+extension String {
+  /// What tells whether two paths are one.
+  fileprivate var resolvedPath: String { URL(fileURLWithPath: self).standardizedFileURL.resolvingSymlinksInPath().path }
+}
