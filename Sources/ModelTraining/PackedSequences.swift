@@ -45,11 +45,11 @@ public struct PackedSequences: Sendable {
         targets.append(tokens.countsInLoss(start + offset) ? window[offset] : -1)
       }
     }
-    return TokenBatch(ids: ids, targets: targets, batchSize: indices.count)
+    return TokenBatch(ids: ids, targets: targets, batchSize: indices.count, sequences: indices)
   }
 
   /// A digest of all ids and of which of them count.
-  func digest() -> String {
+  public func digest() -> String {
     let chunk = 1 << 20
     var parts = ""
     for start in stride(from: 0, to: tokens.count, by: chunk) {

@@ -6,15 +6,20 @@ public struct TokenBatch: Sendable, Equatable {
   public let targets: [Int32]
   /// B
   public let batchSize: Int
+  /// The indices [B] of the sequences in the `PackedSequences` that they were cut from; empty where they are from none.
+  public let sequences: [Int]
 
-  /// A batch of inputs [B·T] and targets [B·T]; a negative target is not counted.
-  public init(ids: [Int32], targets: [Int32], batchSize: Int) {
+  /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences` [B].
+  public init(ids: [Int32], targets: [Int32], batchSize: Int, sequences: [Int] = []) {
     precondition(ids.count == targets.count, "\(ids.count) ids with \(targets.count) targets")
     precondition(
       batchSize > 0 && ids.count.isMultiple(of: batchSize), "\(ids.count) ids for \(batchSize) sequences")
+    precondition(
+      sequences.isEmpty || sequences.count == batchSize, "\(sequences.count) indices for \(batchSize) sequences")
     self.ids = ids
     self.targets = targets
     self.batchSize = batchSize
+    self.sequences = sequences
   }
 
   /// T

@@ -15,6 +15,7 @@ import Testing
     #expect(batch.ids == [106, 107, 108, 100, 101, 102])
     #expect(batch.targets == [107, 108, 109, 101, 102, 103])
     #expect(batch.batchSize == 2)
+    #expect(batch.sequences == [2, 0])
     #expect(batch.length == 3)
     // the mask belongs to the target: 104 and 106 are masked, and the first and last inputs before them
     let masked = sequences.batch([1])
