@@ -53,7 +53,7 @@ public struct LiveTeacherObjective: TrainingObjective {
       rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: Float(scale)))
     let aligned = align(pass, batch, moment, scale: scale)
     Tensor.backward([(pass.student.hidden, hiddenGradient)] + (aligned?.seeds ?? []))
-    return Self.sums(terms, alignment: aligned?.loss)
+    return LossSums(terms, alignment: aligned?.loss)
   }
 
   /// The summed objective on a batch.
@@ -64,7 +64,7 @@ public struct LiveTeacherObjective: TrainingObjective {
     let pass = forward(student, batch, objective)
     let terms = pass.student.mapLogits(
       rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: nil))
-    return Self.sums(terms, alignment: align(pass, batch, moment, scale: 1)?.loss)
+    return LossSums(terms, alignment: align(pass, batch, moment, scale: 1)?.loss)
   }
 
   /// What both sides compute of a batch.
@@ -106,14 +106,5 @@ public struct LiveTeacherObjective: TrainingObjective {
       objective.evaluate(
         label: Int(targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
     }
-  }
-
-  private static func sums(_ terms: [DistillationObjective.Terms], alignment: Double?) -> LossSums {
-    var sums = LossSums(tokens: terms.count, loss: alignment ?? 0, crossEntropy: 0, divergence: 0, alignment: alignment)
-    for term in terms {
-      sums += LossSums(
-        tokens: 0, loss: term.total, crossEntropy: term.crossEntropy, divergence: term.divergence)
-    }
-    return sums
   }
 }

@@ -23,8 +23,8 @@ struct Limbeck: ParsableCommand {
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Student.self, Distill.self, PerplexityCommand.self, Compare.self,
-      ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
+      TokenizerCommand.self, Train.self, Student.self, CacheLogits.self, Distill.self, PerplexityCommand.self,
+      Compare.self, ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
     ])
 
   static func main() {

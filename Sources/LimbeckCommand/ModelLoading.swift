@@ -58,6 +58,14 @@ enum ModelSource {
     return given
   }
 
+  /// V
+  var vocabularySize: Int {
+    switch self {
+    case .configuration(let configuration, _): configuration.vocabularySize
+    case .folder(let checkpoint): checkpoint.configuration.vocabularySize
+    }
+  }
+
   /// Stands for what training starts from, besides the seed.
   var digest: String {
     switch self {

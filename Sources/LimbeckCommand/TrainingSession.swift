@@ -43,14 +43,20 @@ struct TrainingSession {
   ///   - tokenizer: what makes its ids.
   ///   - objective: what is minimised.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
+  ///   - checkTexts: is given the texts before anything is written, and throws where they cannot be trained on.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
     _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, objective: any TrainingObjective,
-    inputs: [String: String]
+    inputs: [String: String],
+    checkTexts: (_ training: PackedSequences, _ validation: PackedSequences?) throws -> Void = { _, _ in }
   ) throws {
     try settings.requireContext(of: model)
-    let training = try sequences(of: settings.text, tokenizer)
-    let validation = try settings.validationText.isEmpty ? nil : sequences(of: settings.validationText, tokenizer)
+    let packing = TextPacking(
+      tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
+      console: console)
+    let training = try packing.sequences(of: settings.text)
+    let validation = try settings.validationText.isEmpty ? nil : packing.sequences(of: settings.validationText)
+    try checkTexts(training, validation)
     _ = try settings.recipe.totalSteps(sequences: training.count)
     let folder = try runFolder(model, tokenizer, inputs: inputs)
     let trainer = try Trainer(
@@ -109,23 +115,6 @@ struct TrainingSession {
     case .checkpointed(let step, let url):
       log.debug("step \(step): checkpoint \(url.path)")
     }
-  }
-
-  /// The token files lie in a folder `tokens` beside the run, so that runs on the same text share them.
-  private func sequences(of paths: [String], _ tokenizer: SentencePieceTokenizer) throws -> PackedSequences {
-    let corpus = try Corpus(paths: paths)
-    let name = paths.joined(separator: ", ")
-    var progress = ProgressLine("tokenising \(name), MiB", on: console)
-    let file = try TokenFile.open(
-      for: corpus, tokenizer: tokenizer,
-      in: settings.output.deletingLastPathComponent().appendingPathComponent("tokens", isDirectory: true),
-      threads: device.threads
-    ) { reading in
-      progress.show(reading.bytesDone >> 20, of: reading.bytesTotal >> 20)
-    }
-    progress.end()
-    log.info("\(name): \(Format.count(file.count)) tokens, \(file.wasReused ? "from" : "written to") \(file.url.path)")
-    return try PackedSequences(file, sequenceLength: settings.recipe.sequenceLength, name: name)
   }
 
   private func runFolder(

@@ -48,6 +48,9 @@ public struct PackedSequences: Sendable {
     return TokenBatch(ids: ids, targets: targets, batchSize: indices.count, sequences: indices)
   }
 
+  /// The number of targets that count in the loss, over all sequences.
+  public var countedTokens: Int { (1...count * sequenceLength).count { tokens.countsInLoss($0) } }
+
   /// A digest of all ids and of which of them count.
   public func digest() -> String {
     let chunk = 1 << 20

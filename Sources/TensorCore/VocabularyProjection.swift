@@ -24,8 +24,8 @@ public struct VocabularyProjection {
   public var vocabularySize: Int { head.shape[0] }
 }
 
-/// The work of one token on its rows of logits: the student's [V], the teacher's [V] (empty without a teacher), and
-/// a scratch row [V] with unspecified contents. All three may be overwritten. It must not compute with tensors, for it
+/// The work of one token on its rows of logits: the student's [V], the teacher's [V] (empty without a teacher; with
+/// unspecified contents where a row is only reserved for it), and a scratch row [V] with unspecified contents. All three may be overwritten. It must not compute with tensors, for it
 /// runs on the very threads they would wait for.
 public typealias LogitsRowBody<Result> = (
   _ index: Int, _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>,
@@ -41,12 +41,13 @@ extension VocabularyProjection {
   /// - Parameters:
   ///   - rows: the rows of `hidden` to work on, each at most once.
   ///   - teacher: one or more projections of the same rows over the same vocabulary.
+  ///   - reservesTeacherRow: whether `body`, without such projections, gets a row to put a teacher's logits into.
   ///   - body: the work on one row.
   /// - Returns: the result of each row.
   public func mapLogits<Result>(
-    rows: [Int32], teacher: TeacherProjection? = nil, _ body: LogitsRowBody<Result>
+    rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, _ body: LogitsRowBody<Result>
   ) -> [Result] {
-    process(rows, teacher, dHidden: nil, body)
+    process(rows, teacher, reservesTeacherRow, dHidden: nil, body)
   }
 
   /// As `mapLogits`, where `body` leaves the gradient of its objective on the student's logits in place of the logits.
@@ -54,10 +55,10 @@ extension VocabularyProjection {
   /// The gradient of the head is added to its parameter at once; that of the hidden states [N, C] is returned for
   /// `hidden.backward(from:)`, zero in the rows that were not chosen.
   public func mapLogitsWithGradient<Result>(
-    rows: [Int32], teacher: TeacherProjection? = nil, _ body: LogitsRowBody<Result>
+    rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, _ body: LogitsRowBody<Result>
   ) -> (results: [Result], hiddenGradient: Tensor) {
     let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
-    let results = process(rows, teacher, dHidden: compact, body)
+    let results = process(rows, teacher, reservesTeacherRow, dHidden: compact, body)
     if rows.count == hidden.rows { return (results, compact.reshaped(hidden.shape)) }
     let columns = hidden.columns
     let full = Tensor.zeros(hidden.shape, on: hidden.device)
@@ -73,7 +74,8 @@ extension VocabularyProjection {
   }
 
   private func process<Result>(
-    _ rows: [Int32], _ teacher: TeacherProjection?, dHidden: Tensor?, _ body: LogitsRowBody<Result>
+    _ rows: [Int32], _ teacher: TeacherProjection?, _ reservesTeacherRow: Bool, dHidden: Tensor?,
+    _ body: LogitsRowBody<Result>
   ) -> [Result] {
     let teachers = teacher?.projections ?? []
     precondition(
@@ -89,6 +91,7 @@ extension VocabularyProjection {
     let logits = Tensor(uninitialized: [block, vocabulary], on: device)
     let teacherWidth = teachers.count * vocabulary
     let teacherLogits = Tensor(uninitialized: [block, teacherWidth], on: device)
+    let reserved = Tensor(uninitialized: [reservesTeacherRow ? device.threads : 0, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
     let isRepeated = rows.count > block
     let products = ProjectionProducts(self, hasGradient: dHidden != nil, isRepeated: isRepeated)
@@ -114,8 +117,11 @@ extension VocabularyProjection {
             RowKernels.mixSoftmax(
               line(teacherLogits, row, teacherWidth), weights: teacher.weights, temperature: teacher.temperature)
           }
-          let teacherLine = UnsafeMutableBufferPointer(
-            start: teacherLogits.pointer + row * teacherWidth, count: teachers.isEmpty ? 0 : vocabulary)
+          let teacherLine =
+            teachers.isEmpty && reservesTeacherRow
+            ? line(reserved, worker, vocabulary)
+            : UnsafeMutableBufferPointer(
+              start: teacherLogits.pointer + row * teacherWidth, count: teachers.isEmpty ? 0 : vocabulary)
           var teacherRow = teacherLine.mutableSpan
           var scratchRow = line(scratch, worker, vocabulary).mutableSpan
           results.initializeElement(

@@ -1,4 +1,5 @@
 import Checkpoints
+import Distillation
 import Foundation
 import LanguageModels
 import ModelTraining
@@ -20,6 +21,25 @@ struct StepInputs {
     batch = TokenBatch(
       ids: sequences.flatMap(\.self), targets: sequences.flatMap { $0.dropFirst() + [-1] },
       batchSize: sequences.count)
+  }
+
+  /// The ids of the batch as a text of as many sequences, with one token more for the last target.
+  var text: PackedSequences {
+    get throws {
+      try PackedSequences(TokenArray(batch.ids + [batch.ids[0]]), sequenceLength: batch.length, name: "batch.json")
+    }
+  }
+
+  /// 50 draws of each of the teacher's distributions over `text` at temperature 2, in a temporary folder that is removed.
+  func cache(of text: PackedSequences, precision: ProductPrecision) throws -> LogitCache {
+    let recorder = try LogitCacheRecorder(
+      teacher: decoder("teacher", trainable: false, precision: precision), text: text, method: .sampled(draws: 50),
+      temperature: 2, teacherDigest: "teacher", tokenizerDigest: "none")
+    let url = FileManager.default.temporaryDirectory.appending(path: "step-timer-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: url) }
+    try recorder.record(into: LogitCacheFolder(creating: url, recorder.description))
+    // the mapping outlives the files' names
+    return try LogitCache(contentsOf: url)
   }
 
   /// The decoder of the subfolder `name`.

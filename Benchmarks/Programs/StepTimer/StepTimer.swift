@@ -22,7 +22,11 @@ struct StepTimer: ParsableCommand {
   @Argument(help: "The folder that `pytorch_step.py --write` or `RandomInputs` saved: teacher/, student/, batch.json.")
   var inputs: String
 
-  @Option(help: "distillation: the student from the teacher; language-model: the teacher by itself.")
+  @Option(
+    help: """
+      distillation: the student from the teacher; cached-teacher: from 50 draws of each of the teacher's distributions, \
+      in a cache that is made first; language-model: the teacher by itself.
+      """)
   var objective = Objective.distillation
 
   @Option(help: "Of all products: float32 or bf16.", transform: precision(named:))
@@ -45,6 +49,7 @@ struct StepTimer: ParsableCommand {
 
   enum Objective: String, ExpressibleByArgument, CaseIterable {
     case distillation
+    case cachedTeacher = "cached-teacher"
     case languageModel = "language-model"
   }
 
@@ -64,10 +69,20 @@ struct StepTimer: ParsableCommand {
       let student = try inputs.decoder("student", trainable: true, precision: precision)
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       try measure(student, LiveTeacherObjective(teacher: teacher, objective: objective), inputs.batch).write()
+    case .cachedTeacher:
+      let text = try inputs.text
+      let student = try inputs.decoder("student", trainable: true, precision: precision)
+      let objective = try cachedObjective(try inputs.cache(of: text, precision: teacherPrecision ?? precision))
+      try measure(student, objective, text.batch(Array(0..<text.count))).write()
     case .languageModel:
       let model = try inputs.decoder("teacher", trainable: true, precision: precision)
       try measure(model, CrossEntropyObjective(), inputs.batch).write()
     }
+  }
+
+  private func cachedObjective(_ cache: LogitCache) throws -> CachedTeacherObjective {
+    try CachedTeacherObjective(
+      DistillationObjective(.forwardKL, temperature: cache.description.temperature, hardLabelWeight: 0.5), cache)
   }
 
   private func measure(_ model: Decoder, _ objective: some TrainingObjective, _ batch: TokenBatch) -> StepReport {

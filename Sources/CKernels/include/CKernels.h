@@ -132,6 +132,31 @@ void limbeck_softmax_pair_gradient(float *student, const float *teacher, const f
                                    float student_scale, float teacher_scale, float hard_scale, float maximum,
                                    float temperature, size_t n);
 
+// ---- A cached teacher (CachedTeacher.c)
+
+/// Sums over a row of the student's exponentials: at the temperature, and at temperature 1.
+typedef struct {
+  double soft, hard;
+} limbeck_student_sums;
+/// From the student's logits [V]: exponentials ← exp((student − maximum)/τ); −∞ gives 0.
+limbeck_student_sums limbeck_student_softmax(float *exponentials, const float *student, float maximum,
+                                             float temperature, size_t n);
+/// student ← soft_scale·exponentials + hard_scale·exp(student − maximum), the first as limbeck_student_softmax left it.
+void limbeck_student_softmax_gradient(float *student, const float *exponentials, float soft_scale, float hard_scale,
+                                      float maximum, float temperature, size_t n);
+/// The indices of the k largest of n elements, k ≤ n, in no order; of equal ones those with the smallest index.
+void limbeck_largest(int32_t *indices, const float *x, size_t n, size_t k);
+/// x ← exp((x − maximum)·scale); returns the sum, and in `cross` Σ x·log x of what is left.
+double limbeck_exponentials_cross(float *x, float maximum, float scale, double *cross, size_t n);
+/// Draws from weights [V], at least one above 0: indices[d] is where the running sum first exceeds uniforms[d] × the
+/// total. uniforms lie in [0, 1) and ascend.
+void limbeck_draw(int32_t *indices, const float *weights, const double *uniforms, size_t draws, size_t n);
+/// codes[i] = log_p[i] in 16 bits: −log p in steps of 2⁻¹¹ below 16, with 12 significant bits up to 10⁶; 65535 stands for
+/// −∞. Above 0 counts as 0.
+void limbeck_encode_log_probabilities(uint16_t *codes, const float *log_p, size_t n);
+/// out[i] = scale · the log-probability of codes[i]
+void limbeck_decode_log_probabilities(float *out, const uint16_t *codes, float scale, size_t n);
+
 // ---- Optimiser (Optimiser.c)
 
 /// One AdamW step (Loshchilov & Hutter 2019) with decoupled decay on n weights; gradient is multiplied by

@@ -37,6 +37,9 @@ struct Distill: ParsableCommand {
       student samples at that moment and the teacher judges (GKD); --prompts, or the
       beginnings of the text's sequences, are what it completes.
 
+      With --cached-logits no teacher is loaded, and the temperature is that of the
+      cache. If --teacher is given as well, the cache must be of that teacher.
+
       Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
 
       Example:
@@ -56,10 +59,12 @@ struct Distill: ParsableCommand {
   @OptionGroup var objective: ObjectiveOptions
   @OptionGroup var hiddenStates: HiddenStateOptions
   @OptionGroup var onPolicy: OnPolicyOptions
+  @OptionGroup var cachedLogits: CachedLogitsOptions
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var recipe = try Recipe(contentsOf: options.recipeFile)
+    if let cached = try CachedLogits(cachedLogits, &recipe) { return try run(cached, &recipe) }
     let teacherSettings = try TeacherSettings(teachers, &recipe)
     let studentPath = try recipe.required("student", student)
     let preset = try recipe.value("preset", objective.preset)

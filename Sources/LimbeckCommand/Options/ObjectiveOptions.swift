@@ -17,7 +17,8 @@ struct ObjectiveOptions: ParsableArguments {
   var divergence: DivergenceMixture?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What divides the logits of both models, 0.05 or more (default: 2).", valueName: "t"))
+    help: ArgumentHelp(
+      "What divides the logits of both models, 0.05 or more (default: 2, or the cache's).", valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
@@ -43,10 +44,10 @@ struct ObjectiveOptions: ParsableArguments {
 
   /// The objective, and its description for the run folder.
   func schedule(
-    _ recipe: inout Recipe, preset: ObjectivePreset?
+    _ recipe: inout Recipe, preset: ObjectivePreset?, standardTemperature: Schedule = 2
   ) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
     let mixture = try recipe.value("divergence", divergence, default: .forwardKL)
-    let temperature = try recipe.value("temperature", temperature, default: preset?.temperature ?? 2)
+    let temperature = try recipe.value("temperature", temperature, default: preset?.temperature ?? standardTemperature)
     let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: preset?.hardLabelWeight ?? 0.5)
     let soft = try recipe.value("soft-label-weight", softLabelWeight) ?? preset?.softLabelWeight
     let logits = try recipe.value("logits-mse-weight", logitsMseWeight, default: 0)

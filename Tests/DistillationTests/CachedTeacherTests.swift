@@ -1,0 +1,315 @@
+import Checkpoints
+import Distillation
+import Foundation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import TestSupport
+import Testing
+
+/// Making a cache, and learning from it.
+@Suite struct CachedTeacherTests {
+  static let methods: [LogitCacheMethod] = [.topK(8), .topKTail(8), .sampled(draws: 20), .dense16]
+
+  private func decoder(
+    width: Int, seed: UInt64, vocabularySize: Int = 60, context: Int = 32, threads: Int = 2
+  ) -> Decoder {
+    Decoder(
+      configuration: LlamaConfiguration(
+        vocabularySize: vocabularySize, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
+        contextLength: context, tiesEmbeddings: true, initializerRange: 0.4),
+      seed: seed, device: Device(threads: threads))
+  }
+
+  /// A text of which every seventh token does not count.
+  private func text(_ tokens: Int = 500, length: Int = 16, seed: UInt64 = 4) throws -> PackedSequences {
+    var generator = SeededGenerator(seed: seed)
+    let ids = (0..<tokens).map { _ in Int32.random(in: 0..<60, using: &generator) }
+    return try PackedSequences(
+      TokenArray(ids, counted: ids.indices.map { $0 % 7 != 0 }), sequenceLength: length, name: "text")
+  }
+
+  private func recorder(
+    _ method: LogitCacheMethod, _ teacher: Decoder, _ text: PackedSequences, temperature: Float = 2, seed: UInt64 = 5
+  ) throws -> LogitCacheRecorder {
+    try LogitCacheRecorder(
+      teacher: teacher, text: text, method: method, temperature: temperature, seed: seed, teacherDigest: "teacher",
+      tokenizerDigest: "tokenizer")
+  }
+
+  private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-cached-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder)
+  }
+
+  private func cache(
+    _ method: LogitCacheMethod, _ teacher: Decoder, _ text: PackedSequences, at url: URL, temperature: Float = 2,
+    seed: UInt64 = 5
+  ) throws -> LogitCache {
+    let recorder = try recorder(method, teacher, text, temperature: temperature, seed: seed)
+    #expect(try recorder.record(into: LogitCacheFolder(creating: url, recorder.description)))
+    return try LogitCache(contentsOf: url)
+  }
+
+  /// All files of a folder.
+  private func contents(_ url: URL) throws -> [String: Data] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: url.path)
+    return try Dictionary(
+      uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: url.appendingPathComponent($0))) })
+  }
+
+  @Test(arguments: methods) func bytesDoNotDependOnThreadsAndInterruptions(_ method: LogitCacheMethod) throws {
+    try withFolder { folder in
+      // several shards: 20 of 2,048 sequences of 16 tokens each
+      let text = try text(16 * 2_048 * 3 + 100)
+      let whole = folder.appendingPathComponent("whole")
+      _ = try cache(method, decoder(width: 8, seed: 1, threads: 1), text, at: whole)
+      let expected = try contents(whole)
+      #expect(expected.count == 5)
+
+      let broken = folder.appendingPathComponent("broken")
+      let recorder = try recorder(method, decoder(width: 8, seed: 1, threads: 3), text)
+      var calls = 0
+      let isComplete = try recorder.record(into: LogitCacheFolder(creating: broken, recorder.description)) { _ in
+        calls += 1
+        return calls == 20 ? .stop : .continue
+      }
+      #expect(!isComplete)
+      // a process that is killed leaves a hidden file; a shard was cut short by someone
+      let first = broken.appendingPathComponent("shard-000000.rows")
+      try Data(contentsOf: first).prefix(1_000).write(to: first)
+      try Data("rest".utf8).write(to: broken.appendingPathComponent(".shard-000001.rows.99999999-abc.partial"))
+      var progress: [Int] = []
+      try recorder.record(into: LogitCacheFolder(resuming: broken, recorder.description)) {
+        progress.append($0.sequencesDone)
+        return .continue
+      }
+      #expect(progress == progress.sorted() && progress.last == text.count)
+      #expect(try contents(broken) == expected)
+    }
+  }
+
+  @Test func anotherSeedDrawsOtherTokens() throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 8, seed: 1), try text())
+      let one = try cache(.sampled(draws: 20), teacher, text, at: folder.appendingPathComponent("1"), seed: 1)
+      let two = try cache(.sampled(draws: 20), teacher, text, at: folder.appendingPathComponent("2"), seed: 2)
+      #expect(one.rows(ofSequence: 0, count: 3) != two.rows(ofSequence: 0, count: 3))
+      #expect(one.digest != two.digest)
+      // tokens with the same distribution draw different tokens: each has random numbers of its own
+      let rows = one.rows(ofSequence: 3, count: 13) + one.rows(ofSequence: 4, count: 13)
+      #expect(rows.indices.allSatisfy { row in rows[..<row].allSatisfy { $0 != rows[row] } })
+    }
+  }
+
+  /// The whole distribution in 16 bits is the live teacher, but for rounding; by every divergence.
+  @Test(arguments: NamedDivergence.all) func dense16IsTheLiveTeacher(_ named: NamedDivergence) throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 16, seed: 1), try text())
+      let objective = named.objective(temperature: 2, hardLabelWeight: 0.3)
+      let cache = try cache(.dense16, teacher, text, at: folder.appendingPathComponent("cache"))
+      let batch = text.batch([3, 0, 7])
+      let (live, cached) = (decoder(width: 8, seed: 2), decoder(width: 8, seed: 2))
+      let expected = LiveTeacherObjective(teacher: teacher, objective: objective)
+        .accumulateGradients(of: live, on: batch, at: .only, scale: 0.01)
+      let found = try CachedTeacherObjective(objective, cache, validation: cache)
+      let sums = found.accumulateGradients(of: cached, on: batch, at: .only, scale: 0.01)
+      #expect(sums.tokens == expected.tokens && sums.crossEntropy == expected.crossEntropy)
+      #expect(abs(sums.loss / expected.loss - 1) < 1e-3)
+      let exact = try #require(live.parameters.gradients).array().map(Double.init)
+      #expect(relativeError(try #require(cached.parameters.gradients).array(), exact) < 2e-3)
+      #expect(found.measure(cached.frozen(), on: batch, at: .only).loss == sums.loss)
+    }
+  }
+
+  /// Cached gradients of the student's weights point where the live ones do; what a method is biased by is allowed for.
+  @Test(arguments: [
+    (LogitCacheMethod.topK(60), 2e-3), (.topKTail(60), 2e-3), (.sampled(draws: 20_000), 0.05), (.topKTail(40), 0.1),
+  ]) func gradientsAreNearTheLiveOnes(_ method: LogitCacheMethod, _ bound: Double) throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 16, seed: 1), try text())
+      let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.3)
+      let cache = try cache(method, teacher, text, at: folder.appendingPathComponent("cache"))
+      let batch = text.batch([5, 1, 9, 2])
+      let (live, cached) = (decoder(width: 8, seed: 2), decoder(width: 8, seed: 2))
+      let expected = LiveTeacherObjective(teacher: teacher, objective: objective)
+        .accumulateGradients(of: live, on: batch, at: .only, scale: 0.01)
+      let sums = try CachedTeacherObjective(objective, cache)
+        .accumulateGradients(of: cached, on: batch, at: .only, scale: 0.01)
+      #expect(sums.tokens == expected.tokens)
+      #expect(abs(sums.loss / expected.loss - 1) < bound)
+      let exact = try #require(live.parameters.gradients).array().map(Double.init)
+      #expect(relativeError(try #require(cached.parameters.gradients).array(), exact) < bound)
+    }
+  }
+
+  @Test(arguments: methods) func aStudentLearnsFromACacheAndResumes(_ method: LogitCacheMethod) throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 16, seed: 1), try text())
+      let cache = try cache(method, teacher, text, at: folder.appendingPathComponent("cache"), temperature: 1)
+      let objective = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), cache, validation: cache)
+      let recipe = TrainingRecipe(
+        steps: 40, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0, checkpointEvery: 10)
+      func train(_ name: String, stoppingAt stop: Int? = nil) throws -> (Decoder, TrainingSummary) {
+        let url = folder.appendingPathComponent(name)
+        let run =
+          try FileManager.default.fileExists(atPath: url.path)
+          ? RunFolder(resuming: url, inputs: [:])
+          : RunFolder(creating: url, manifest: RunManifest(version: "1", inputs: [:], parameters: [:]), recipe: "")
+        let student = decoder(width: 8, seed: 2)
+        let trainer = try Trainer(
+          model: student, objective: objective, data: text, validation: text, recipe: recipe, folder: run)
+        let summary = try trainer.run { event in
+          if case .step(let step) = event, step.number == stop { return .stop }
+          return .continue
+        }
+        return (student, summary)
+      }
+      let before = LiveTeacherObjective(
+        teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0))
+      let start = before.measure(decoder(width: 8, seed: 2), on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss
+      let (whole, summary) = try train("whole")
+      #expect(summary.lastValidation?.divergence != nil)
+      #expect(before.measure(whole, on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss < 0.8 * start)
+      _ = try train("stopped", stoppingAt: 13)
+      let (resumed, _) = try train("stopped")
+      #expect(
+        try #require(resumed.parameters.values).array().map(\.bitPattern)
+          == #require(whole.parameters.values).array().map(\.bitPattern))
+    }
+  }
+
+  @Test func withoutACacheOnlyTheCrossEntropyIsValidated() throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 8, seed: 1), try text())
+      let cache = try cache(.topK(4), teacher, text, at: folder.appendingPathComponent("cache"))
+      let objective = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 2), cache)
+      let sums = objective.measure(teacher, on: text.batch([0, 1]), at: .only)
+      #expect(sums == CrossEntropyObjective().measure(teacher, on: text.batch([0, 1]), at: .only))
+    }
+  }
+
+  @Test func aBatchOfOtherOrderReadsItsOwnRows() throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 8, seed: 1), try text())
+      let cache = try cache(.sampled(draws: 9), teacher, text, at: folder.appendingPathComponent("cache"))
+      let objective = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 2), cache, validation: cache)
+      let student = decoder(width: 8, seed: 2)
+      let single = [4, 0, 11].map { objective.measure(student, on: text.batch([$0]), at: .only).loss }
+      let together = objective.measure(student, on: text.batch([4, 0, 11]), at: .only).loss
+      #expect(abs(single.reduce(0, +) - together) < 1e-5)
+    }
+  }
+
+  @Test func whatDoesNotFitIsNamed() throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 8, seed: 1), try text())
+      let url = folder.appendingPathComponent("cache")
+      let cache = try cache(.topK(4), teacher, text, at: url)
+      func key(_ body: () throws -> Void) throws -> String {
+        let error = #expect(throws: CachedTeacherError.self) { try body() }
+        guard case .cache(.mismatch(let path, let key, let expected, let found)) = error else { return "\(error!)" }
+        #expect(path == url.path && expected != found)
+        return key
+      }
+      let objective = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 2), cache)
+      try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer", sequenceLength: 16)
+      try objective.requireTexts(training: text, validation: nil)
+      #expect(
+        try key { _ = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 1), cache) }
+          == "temperature")
+      #expect(
+        try key { try objective.requireFit(vocabularySize: 61, tokenizerDigest: "tokenizer", sequenceLength: 16) }
+          == "vocabulary size")
+      #expect(
+        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "other", sequenceLength: 16) }
+          == "tokenizer digest")
+      #expect(
+        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer", sequenceLength: 8) }
+          == "sequence length")
+      #expect(
+        try key { try objective.requireTexts(training: self.text(seed: 9), validation: nil) } == "token digest of text")
+      // the cache of the training text is none of the validation text
+      let both = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 2), cache, validation: cache)
+      #expect(
+        try key { try both.requireTexts(training: text, validation: self.text(seed: 9)) } == "token digest of text")
+      for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
+        let error = #expect(throws: CachedTeacherError.self) {
+          try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2), cache)
+        }
+        #expect(error == .needsForwardKL(cache: url.path, method: "top-k"))
+      }
+      _ = try CachedTeacherObjective(DistillationObjective(JensenShannon(beta: 0), temperature: 2), cache)
+      let weighted = DistillationObjective(ForwardKL(), temperature: 2, tokenWeighting: .teacherEntropy)
+      #expect(throws: CachedTeacherError.needsForwardKL(cache: url.path, method: "top-k")) {
+        try CachedTeacherObjective(weighted, cache)
+      }
+      #expect(throws: CachedTeacherError.needsLogits(cache: url.path)) {
+        try CachedTeacherObjective(DistillationObjective(ForwardKL(), temperature: 2, logitsMSEWeight: 1), cache)
+      }
+      #expect(
+        try key {
+          _ = try CachedTeacherObjective(
+            DistillationSchedule(.forwardKL, temperature: .linear(from: 2, to: 1)), cache)
+        } == "temperature")
+      #expect(
+        try CachedTeacherObjective(
+          DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: .linear(from: 0, to: 1)), cache
+        ).dependsOnTotalSteps)
+    }
+  }
+
+  @Test func methodsBeyondTheTeacherAreRefused() throws {
+    let text = try text()
+    for (method, key) in [
+      (LogitCacheMethod.topK(61), "k"), (.topKTail(0), "k"), (.sampled(draws: 0), "draws"),
+    ] {
+      let error = #expect(throws: CachedTeacherError.self) { try recorder(method, decoder(width: 8, seed: 1), text) }
+      #expect(try #require(error).description.hasPrefix("\(key): expected from 1 to"))
+    }
+    let error = #expect(throws: CachedTeacherError.self) {
+      try recorder(.dense16, decoder(width: 8, seed: 1, context: 8), text)
+    }
+    #expect(error == .contextTooShort(sequenceLength: 16, contextLength: 8))
+  }
+
+  @Test func aTeacherThatIsNotFiniteIsNamed() throws {
+    try withFolder { folder in
+      let teacher = decoder(width: 8, seed: 1)
+      try #require(teacher.parameters.values).withMutableSpan { $0[5] = .nan }
+      let recorder = try recorder(.topK(3), teacher, text())
+      let target = try LogitCacheFolder(creating: folder.appendingPathComponent("cache"), recorder.description)
+      let error = #expect(throws: CachedTeacherError.self) { try recorder.record(into: target) }
+      guard case .notFinite = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+  }
+
+  /// What the command prints: a method that leaves something out is off by more than chance explains.
+  @Test func biasIsMeasured() throws {
+    try withFolder { folder in
+      let (teacher, text) = (decoder(width: 16, seed: 1), try text(4_000))
+      func bias(_ method: LogitCacheMethod) throws -> CacheBias {
+        let cache = try cache(method, teacher, text, at: folder.appendingPathComponent(method.description))
+        return CacheBias(of: cache, teacher: teacher, text: text)
+      }
+      let dense = try bias(.dense16)
+      #expect(dense.tokens == text.batch(Array(text.count - 64..<text.count)).countedTokens)
+      #expect(abs(dense.cachedLoss / dense.denseLoss - 1) < 1e-3 && dense.gradientDifference < 1e-3)
+      let sampled = try bias(.sampled(draws: 50))
+      #expect(sampled.denseLoss == dense.denseLoss)
+      #expect(abs(sampled.cachedLoss - sampled.denseLoss) < 4 * sampled.lossStandardError)
+      #expect(sampled.gradientDifference < 1.5 * sampled.gradientDifferenceByChance)
+      let top = try bias(.topK(8))
+      #expect(abs(top.cachedLoss - top.denseLoss) > 20 * top.lossStandardError)
+      #expect(top.gradientDifference > 3 * top.gradientDifferenceByChance)
+    }
+  }
+}
