@@ -1,9 +1,11 @@
 // d/d log q of each divergence, less a multiple of q where one would only cancel digits: the chain rule through the
 // softmax, g − q·Σg, gives the same for g and g + c·q. A probability of exactly 0 contributes nothing, whatever the other side's log is:
 // 0 · ∞ would be NaN, so each product with a log-ratio is selected away where its probability is 0.
+// The gradient never overlaps the other rows: without `restrict` the loops would look whether it lies close to them when
+// they run, and then sum one element after another, with other bits.
 #include "KernelSupport.h"
 
-KERNEL double limbeck_forward_kl(float *gradient, const float *log_p, const float *log_q, size_t n) {
+KERNEL double limbeck_forward_kl(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
@@ -19,7 +21,7 @@ KERNEL double limbeck_forward_kl(float *gradient, const float *log_p, const floa
   return total;
 }
 
-KERNEL double limbeck_reverse_kl(float *gradient, const float *log_p, const float *log_q, size_t n) {
+KERNEL double limbeck_reverse_kl(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
@@ -36,8 +38,8 @@ KERNEL double limbeck_reverse_kl(float *gradient, const float *log_p, const floa
   return total;
 }
 
-KERNEL double limbeck_symmetric_kl(float *gradient, const float *log_p, const float *log_q, float forward_weight,
-                                   size_t n) {
+KERNEL double limbeck_symmetric_kl(float *restrict gradient, const float *log_p, const float *log_q,
+                                   float forward_weight, size_t n) {
   double total = 0;
   float reverse_weight = 1.0f - forward_weight;
   for (size_t start = 0; start < n; start += PIECE) {
@@ -59,7 +61,7 @@ KERNEL double limbeck_symmetric_kl(float *gradient, const float *log_p, const fl
 
 // weight_p·p·(log p − log M) + weight_q·q·(log q − log M) summed, M = a·p + (1 − a)·q, and its derivative by log q:
 // d M / d log q = (1 − a)·q, so the M terms give −(weight_p·p + weight_q·q)/M · (1 − a)·q.
-INLINE double mixture_divergence(float *gradient, const float *log_p, const float *log_q, float weight_p,
+INLINE double mixture_divergence(float *restrict gradient, const float *log_p, const float *log_q, float weight_p,
                                  float weight_q, float a, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
@@ -82,19 +84,22 @@ INLINE double mixture_divergence(float *gradient, const float *log_p, const floa
   return total;
 }
 
-KERNEL double limbeck_jensen_shannon(float *gradient, const float *log_p, const float *log_q, float beta, size_t n) {
+KERNEL double limbeck_jensen_shannon(float *restrict gradient, const float *log_p, const float *log_q, float beta,
+                                     size_t n) {
   return mixture_divergence(gradient, log_p, log_q, beta, 1.0f - beta, beta, n);
 }
 
-KERNEL double limbeck_skew_forward_kl(float *gradient, const float *log_p, const float *log_q, float lambda, size_t n) {
+KERNEL double limbeck_skew_forward_kl(float *restrict gradient, const float *log_p, const float *log_q, float lambda,
+                                      size_t n) {
   return mixture_divergence(gradient, log_p, log_q, 1.0f, 0.0f, lambda, n);
 }
 
-KERNEL double limbeck_skew_reverse_kl(float *gradient, const float *log_p, const float *log_q, float lambda, size_t n) {
+KERNEL double limbeck_skew_reverse_kl(float *restrict gradient, const float *log_p, const float *log_q, float lambda,
+                                      size_t n) {
   return mixture_divergence(gradient, log_p, log_q, 0.0f, 1.0f, 1.0f - lambda, n);
 }
 
-KERNEL double limbeck_total_variation(float *gradient, const float *log_p, const float *log_q, size_t n) {
+KERNEL double limbeck_total_variation(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
@@ -113,7 +118,7 @@ KERNEL double limbeck_total_variation(float *gradient, const float *log_p, const
   return 0.5 * total;
 }
 
-KERNEL void limbeck_logits_gradient(float *log_q, const float *gradient, float gradient_sum, float soft_scale,
+KERNEL void limbeck_logits_gradient(float *restrict log_q, const float *gradient, float gradient_sum, float soft_scale,
                                     float hard_scale, float temperature, float hard_shift, size_t n) {
   CONTRACT
   if (hard_scale == 0.0f) {

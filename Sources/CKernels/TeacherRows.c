@@ -15,8 +15,8 @@ KERNEL double limbeck_entropy(const float *log_p, size_t n) {
   return total;
 }
 
-KERNEL limbeck_difference limbeck_logit_differences(float *log_p, const float *log_q, float temperature, float shift,
-                                                    size_t n) {
+KERNEL limbeck_difference limbeck_logit_differences(float *restrict log_p, const float *log_q, float temperature,
+                                                    float shift, size_t n) {
   limbeck_difference total = {0, 0};
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
