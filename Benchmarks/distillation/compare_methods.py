@@ -82,15 +82,17 @@ def measure(corpus, runs):
 
 def study(corpus, methods, seeds):
     """Learning rates, then all runs of each seed beside its controls."""
-    from catalogue import METHODS, Method, control
+    from catalogue import Method, control
     from runs import train
 
+    for number in (1, 2):
+        corpus.teacher(number)  # what the teachers cost is nobody's
     plain = Method("control", "control", control)
-    rates = {"control": tuned(corpus, plain), "distillation": tuned(corpus, METHODS[0])}
+    rates = {method.name: tuned(corpus, method) for method in [plain, *methods]}
     measured, controls, teacher = {method.name: {} for method in methods}, {}, None
     for seed in seeds:
         runs = [train(corpus, plain, seed, rates["control"], int(length * corpus.steps)) for length in LENGTHS]
-        runs += [train(corpus, method, seed, rates["distillation"], corpus.steps) for method in methods]
+        runs += [train(corpus, method, seed, rates[method.name], corpus.steps) for method in methods]
         figures, teacher = measure(corpus, runs)
         controls[seed] = figures[: len(LENGTHS)]
         for method, figure in zip(methods, figures[len(LENGTHS) :]):
@@ -122,9 +124,9 @@ def main():
             corpus.steps = options.steps or corpus.steps
             result = found[name] = study(corpus, methods, options.seeds)
             print(f"\n{corpus.title}; {corpus.steps} steps of {corpus.batch_size} × {corpus.sequence_length} tokens, "
-                  f"seeds {', '.join(map(str, options.seeds))}, learning rates {result['rates']}\n")
+                  f"seeds {', '.join(map(str, options.seeds))}; learning rate of the control {result['rates']['control']}\n")
             print(controls_line(LENGTHS, result["controls"], result["teacher"]) + "\n")
-            for line in table(rows(methods, result["measured"], result["controls"], result["teacher"])):
+            for line in table(rows(methods, result)):
                 print(line)
             sys.stdout.flush()
     except Failure as failure:

@@ -27,10 +27,11 @@ def at_equal_time(controls, seconds):
     return points[-1][1]
 
 
-def rows(methods, measured, controls, teacher):
+def rows(methods, study):
     """One row a method: `measured[name][seed]` and `controls[seed]`, of each length, are of `Figures`."""
+    controls, teacher = study["controls"], study["teacher"]
     for method in methods:
-        figures = measured[method.name]
+        figures = study["measured"][method.name]
         equal_tokens = [figures[seed].nats - controls[seed][0].nats for seed in figures]
         equal_time = [
             figures[seed].nats - at_equal_time([(each.seconds, each.nats) for each in controls[seed]], figures[seed].seconds)
@@ -42,6 +43,7 @@ def rows(methods, measured, controls, teacher):
         slower = [figures[seed].seconds / controls[seed][0].seconds for seed in figures]
         yield [
             method.title,
+            f"{study['rates'][method.name]:g}",
             spread([math.exp(each.nats) for each in figures.values()], 2),
             spread(equal_tokens),
             spread(equal_time),
@@ -51,7 +53,10 @@ def rows(methods, measured, controls, teacher):
         ]
 
 
-HEADER = ["method", "perplexity", "nats, less control's, equal tokens", "equal time", "gap closed", "KL to the teacher", "time"]
+HEADER = [
+    *("method", "learning rate", "perplexity", "nats, less control's, equal tokens", "equal time", "gap closed"),
+    *("KL to the teacher", "time"),
+]
 
 
 def table(lines):

@@ -1,6 +1,8 @@
 """Trains one student by one method, once, and remembers how long it took."""
 
 import json
+import pathlib
+import tempfile
 import time
 
 import processes
@@ -37,18 +39,17 @@ def train(corpus, method, seed, learning_rate, steps):
         return Run(folder, json.loads(record.read_text()))
     if folder.exists():
         raise processes.Failure(f"{folder} is from a run that was interrupted; remove it")
-    start = time.perf_counter()
-    command = method.command(corpus, seed)
-    text = method.text(corpus, seed) if method.text else None
-    prepared = time.perf_counter()
-    flags = [*command, *corpus.recipe(steps, text), "--learning-rate", learning_rate, "--seed", seed]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    corpus.limbeck(*flags, "--output", folder)
-    facts = {
-        "flags": [str(flag) for flag in flags],
-        "preparation": prepared - start,
-        "training": time.perf_counter() - prepared,
-    }
+    with tempfile.TemporaryDirectory(dir=corpus.folder) as scratch:
+        scratch = pathlib.Path(scratch)
+        start = time.perf_counter()
+        command = method.command(corpus, seed, scratch)
+        text = method.text(corpus, seed, scratch) if method.text else None
+        prepared = time.perf_counter()
+        flags = [*command, *corpus.recipe(steps, text), "--learning-rate", learning_rate, "--seed", seed]
+        corpus.limbeck(*flags, "--output", folder)
+        end = time.perf_counter()
+    facts = {"flags": [str(flag) for flag in flags], "preparation": prepared - start, "training": end - prepared}
     record.write_text(json.dumps(facts, indent=1) + "\n")
     return Run(folder, facts)
 
