@@ -9,7 +9,8 @@ KERNEL void limbeck_accumulate(float *y, const float *x, float alpha, size_t n) 
   for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
 }
 
-KERNEL double limbeck_subtract_clipped(float *p, const float *q, size_t n) {
+// p never overlaps q: without `restrict` the order of the sum would depend on how close they lie (see Divergences.c).
+KERNEL double limbeck_subtract_clipped(float *restrict p, const float *restrict q, size_t n) {
   double total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
