@@ -10,7 +10,7 @@ extension Decoder {
   ///   - teacher: what it is cut from; it stays as it is.
   ///   - plan: what stays; made for this teacher's sizes.
   ///   - importance: what tells which channels, heads and neurons stay; needed where the plan cuts any of them.
-  ///   - precision: what the student rounds the factors of products with weights to.
+  ///   - precision: what the student rounds the factors of products to.
   public convenience init(
     studentOf teacher: Decoder, _ plan: StudentPlan, importance: ActivationImportance? = nil,
     precision: ProductPrecision = .float32

@@ -56,7 +56,7 @@ public final class Decoder {
   /// A trainable decoder with the given weights.
   /// - Parameters:
   ///   - configuration: sizes and constants.
-  ///   - precision: what the factors of products with weights are rounded to; the weights stay float32.
+  ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
   ///   - weights: returns the values of each parameter, in its shape.
   public convenience init(

@@ -75,7 +75,7 @@ public struct SequenceSampler {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     try sampling.validate()
     let company = isRepeatable ? decoder.makeCache() : nil
-    let (rowsOfStarts, rowsOfTokens) = isRepeatable ? (Self.uniformRows, Self.uniformRows) : (2_048, batchSize)
+    let (rowsOfStarts, rowsOfTokens) = isRepeatable ? (Device.uniformRows, Device.uniformRows) : (2_048, batchSize)
     var live: [LiveSequence] = []
     var next = starts.startIndex
     var isCancelled = false
@@ -115,9 +115,6 @@ public struct SequenceSampler {
       live = remaining
     }
   }
-
-  /// The most rows of which products are summed in the order of two.
-  private static let uniformRows = 48
 
   /// The next starts that are computed together: so many and of so many tokens at most, unless a single one has more.
   private static func group<Starts: RandomAccessCollection>(
