@@ -27,11 +27,11 @@ public final class Device: Sendable {
   public static var matrixKernelName: String {
     if BFloat16Product.isAvailable { return "Limbeck's, AVX-512 with bfloat16" }
     return hasOwnMatrixKernels ? "Limbeck's, AVX-512" : "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
-
-  /// The most rows of which float32 products with weights are summed in the order of two rows, so that each row has the
-  /// same bits beside any others (on CPUs with AVX-512).
-  public static var uniformRows: Int { Int(LIMBECK_PRODUCT_PANEL) }
   }
+
+  /// The most rows of which float32 products are summed in the order of two rows, so that each row has the same bits
+  /// beside any others (on CPUs with AVX-512).
+  public static var uniformRows: Int { Int(LIMBECK_PRODUCT_PANEL) }
 
   /// Whether this CPU runs the project's own matrix products, so that OpenBLAS is never loaded.
   public static var hasOwnMatrixKernels: Bool { SerialProduct.hasFloat32 }
