@@ -56,6 +56,7 @@ def cached(*flags):
     def command(corpus, seed, scratch):
         file = scratch / "logits"
         shape = ["--text", corpus.train, "--sequence-length", corpus.sequence_length, "--seed", seed]
+        shape += ["--teacher-precision", corpus.precision]
         corpus.limbeck("cache-logits", "--teacher", corpus.teacher(), *shape, *flags, "--output", file)
         return ["distill", "--cached-logits", file, "--tokenizer", corpus.tokenizer, "--student", corpus.student, *PLAIN]
 

@@ -32,7 +32,8 @@ def arguments(names):
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--only", nargs="+", choices=names, metavar="METHOD", help="default: all")
     parser.add_argument("--list", action="store_true", help="name the methods and stop")
-    parser.add_argument("--steps", type=int, help="of every run but the longer controls (default: 400)")
+    parser.add_argument("--steps", type=int, help="of every run but the longer controls (default: 250)")
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="of products (default: float32)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure")
     parser.add_argument("--folder", type=pathlib.Path, help="of all runs; finished ones are not repeated")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: one per core")
@@ -121,10 +122,10 @@ def main():
     try:
         for name in options.corpus:
             corpus = CORPORA[name](REPOSITORY, options.folder, limbeck)
-            corpus.steps = options.steps or corpus.steps
+            corpus.steps, corpus.precision = options.steps or corpus.steps, options.precision
             result = found[name] = study(corpus, methods, options.seeds)
-            print(f"\n{corpus.title}; {corpus.steps} steps of {corpus.batch_size} × {corpus.sequence_length} tokens, "
-                  f"seeds {', '.join(map(str, options.seeds))}; learning rate of the control {result['rates']['control']}\n")
+            print(f"\n{corpus.title}; {corpus.steps} steps of {corpus.batch_size} × {corpus.sequence_length} tokens "
+                  f"in {corpus.precision}, seeds {', '.join(map(str, options.seeds))}; learning rate of the control {result['rates']['control']}\n")
             print(controls_line(LENGTHS, result["controls"], result["teacher"]) + "\n")
             for line in table(rows(methods, result)):
                 print(line)

@@ -33,7 +33,7 @@ class Run:
 
 def train(corpus, method, seed, learning_rate, steps):
     """Runs the method, or finds that it was run: a finished run is not repeated, another one is begun anew."""
-    folder = corpus.folder / "runs" / f"{method.name}-{steps}-{learning_rate}" / str(seed)
+    folder = corpus.folder / "runs" / f"{method.name}-{corpus.precision}-{steps}-{learning_rate}" / str(seed)
     record = folder.with_suffix(".json")
     if record.exists():
         return Run(folder, json.loads(record.read_text()))
@@ -46,7 +46,9 @@ def train(corpus, method, seed, learning_rate, steps):
         command = method.command(corpus, seed, scratch)
         text = method.text(corpus, seed, scratch) if method.text else None
         prepared = time.perf_counter()
-        flags = [*command, *corpus.recipe(steps, text), "--learning-rate", learning_rate, "--seed", seed]
+        precision = ["--precision", corpus.precision]
+        precision += ["--teacher-precision", corpus.precision] if "--teacher" in command else []
+        flags = [*command, *corpus.recipe(steps, text), *precision, "--learning-rate", learning_rate, "--seed", seed]
         corpus.limbeck(*flags, "--output", folder)
         end = time.perf_counter()
     facts = {"flags": [str(flag) for flag in flags], "preparation": prepared - start, "training": end - prepared}
