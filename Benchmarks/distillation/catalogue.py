@@ -86,7 +86,6 @@ METHODS = [
     Method("skew-forward-kl", "skew forward KL, λ = 0.1", distil(*PLAIN, "--divergence", "skew-forward-kl:0.1")),
     Method("skew-reverse-kl", "skew reverse KL, λ = 0.1", distil(*PLAIN, "--divergence", "skew-reverse-kl:0.1")),
     Method("total-variation", "total variation", distil(*PLAIN, "--divergence", "total-variation")),
-    Method("mixture", "½ forward KL + ½ reverse KL", distil(*PLAIN, "--divergence", "0.5*forward-kl+0.5*reverse-kl")),
     Method("logits-mse", "forward KL + 0.1 · MSE of logits", distil(*PLAIN, "--logits-mse-weight", 0.1)),
     Method(
         "cooling", "temperature 4 → 1, cosine", distil("--temperature", "cosine:4..1", "--hard-label-weight", 0)

@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 
 /// Where tensors live and are computed: a pool of worker threads and a pool of buffers on the CPU.
@@ -29,9 +28,9 @@ public final class Device: Sendable {
     return hasOwnMatrixKernels ? "Limbeck's, AVX-512" : "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
   }
 
-  /// The most rows of which float32 products are summed in the order of two rows, so that each row has the same bits
-  /// beside any others (on CPUs with AVX-512).
-  public static var uniformRows: Int { Int(LIMBECK_PRODUCT_PANEL) }
+  /// The most rows of which float32 products are summed in the order of one row, so that each row has the same bits alone
+  /// and beside others (on CPUs with AVX-512).
+  public static var uniformRows: Int { SerialProduct.fewRows }
 
   /// Whether this CPU runs the project's own matrix products, so that OpenBLAS is never loaded.
   public static var hasOwnMatrixKernels: Bool { SerialProduct.hasFloat32 }

@@ -79,7 +79,8 @@ enum MatrixProduct {
     init(rows: Int, columns: Int, work: Int) {
       self.rows = rows
       self.columns = columns
-      let pieces = Self.pieces(multiplyAdds: rows * columns * max(1, work), rows: rows)
+      // rows that are few run at the speed of memory, in the time of about 16
+      let pieces = Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work))
       if rows >= columns {
         rowGrain = Self.grain(rows, pieces)
         columnGrain = max(1, columns)
@@ -87,15 +88,14 @@ enum MatrixProduct {
         rowGrain = max(1, rows)
         columnGrain = Self.grain(columns, pieces)
       }
-      // A last row alone would be summed in another order, and its bits depend on how many rows there are.
-      rowPieces = max(1, (rows + rowGrain - 2) / rowGrain)
+      rowPieces = (rows + rowGrain - 1) / rowGrain
       columnPieces = (columns + columnGrain - 1) / columnGrain
     }
 
     /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
-    /// unless handing a piece out costs more than computing it. One row runs at the speed of memory, many times slower.
-    private static func pieces(multiplyAdds: Int, rows: Int) -> Int {
-      switch rows == 1 ? multiplyAdds << 4 : multiplyAdds {
+    /// unless handing a piece out costs more than computing it.
+    private static func pieces(multiplyAdds: Int) -> Int {
+      switch multiplyAdds {
       case ..<(1 << 18): 1
       case ..<(1 << 21): 2
       case ..<(1 << 27): 4
@@ -112,7 +112,7 @@ enum MatrixProduct {
     subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
       let (rowPiece, columnPiece) = piece.quotientAndRemainder(dividingBy: columnPieces)
       let (r, c) = (rowPiece * rowGrain, columnPiece * columnGrain)
-      return (r..<(rowPiece == rowPieces - 1 ? rows : r + rowGrain), c..<min(columns, c + columnGrain))
+      return (r..<min(rows, r + rowGrain), c..<min(columns, c + columnGrain))
     }
   }
 }

@@ -45,6 +45,9 @@ enum SerialProduct {
   /// Floats of scratch memory that one worker needs.
   static var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
 
+  /// The most rows of a left factor that are multiplied by rows of a right one in inner products, each by itself.
+  static var fewRows: Int { Int(LIMBECK_FEW_ROWS) }
+
   /// Whether this CPU runs the project's own kernels.
   static let hasFloat32 = limbeck_has_product_f32() != 0
 
@@ -54,6 +57,9 @@ enum SerialProduct {
     k: Int, precision: ProductPrecision = .float32, scratch: UnsafeMutablePointer<Float>
   ) {
     switch precision {
+    case .float32 where hasFloat32 && m <= fewRows && a.columnStride == 1 && b.rowStride == 1:
+      limbeck_few_rows(
+        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, m, b.pointer, b.columnStride, n, k, scratch)
     case .float32 where m == 1 && a.columnStride == 1 && b.rowStride == 1:
       limbeck_matrix_vector(c, b.pointer, b.columnStride, a.pointer, n, k, adds ? 1 : 0)
     case .float32 where hasFloat32:

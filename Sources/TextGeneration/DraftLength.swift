@@ -1,18 +1,21 @@
+import TensorCore
+
 /// How many tokens a draft proposes before the model looks at them.
 public enum DraftLength: Sendable, Equatable {
   /// Always so many, at least 1.
   case fixed(Int)
-  /// As many as promise the most tokens for the time, from 1 to 16, by what was accepted of the sequence so far. It looks
+  /// As many as promise the most tokens for the time, from 1 to 11, by what was accepted of the sequence so far. It looks
   /// at no clock: the same seed gives the same text.
   case adaptive
 }
 
 /// What the next number of drafted tokens of one sequence is chosen by.
 struct DraftLengthChoice {
-  private static let longest = 16
-  /// What one more row adds to a pass, as a share of a pass of one row: on CPUs 32 sequences together take some seven
-  /// times as long as one (Benchmarks/README.md).
-  private static let rowCost = 0.2
+  /// With one row more, a pass still multiplies few rows.
+  private static let longest = Device.uniformRows - 1
+  /// What one more row adds to a pass, as a share of a pass of one row, which reads all weights as well: between a
+  /// fiftieth for 110 M parameters and a tenth for 15 M.
+  private static let rowCost = 0.05
   private let length: DraftLength
   /// c: what a token costs the draft, as a share of what a pass of one row costs the model.
   private let cost: Double

@@ -57,10 +57,9 @@ public struct SequenceSampler {
 
   /// Continues sequences until the handler ends each one.
   ///
-  /// Products of a single row, of some rows and of many sum in different orders. Where `isRepeatable`, a single row gets
-  /// another one to keep it company, and no more rows are computed together than have one order, unless one start alone
-  /// has more; so every sequence has the same bits for every batch size (on CPUs with AVX-512; elsewhere OpenBLAS may
-  /// round by the number of rows). That takes longer for a single sequence and for very many.
+  /// Products of few rows and of many sum in different orders. Where `isRepeatable`, no more rows are computed together
+  /// than have one order, unless one start alone has more; so every sequence has the same bits for every batch size (on
+  /// CPUs with AVX-512; elsewhere OpenBLAS may round by the number of rows). That takes longer for very many sequences.
   /// - Parameters:
   ///   - starts: the sequences; each with fewer tokens than the context.
   ///   - sampling: how tokens are chosen.
@@ -74,7 +73,6 @@ public struct SequenceSampler {
   ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     try sampling.validate()
-    let company = isRepeatable ? decoder.makeCache() : nil
     let (rowsOfStarts, rowsOfTokens) = isRepeatable ? (Device.uniformRows, Device.uniformRows) : (2_048, batchSize)
     var live: [LiveSequence] = []
     var next = starts.startIndex
@@ -101,14 +99,14 @@ public struct SequenceSampler {
     while !isCancelled, next < starts.endIndex || !live.isEmpty {
       while !isCancelled, next < starts.endIndex, live.count < batchSize {
         let group = Self.group(of: starts, from: next, atMost: batchSize - live.count, rows: rowsOfStarts)
-        let (sequences, hidden, lastRows) = begin(group, at: next - starts.startIndex, company)
+        let (sequences, hidden, lastRows) = begin(group, at: next - starts.startIndex)
         live += try advance(sequences, choose(sampling, for: sequences, hidden: hidden, rows: lastRows))
         next += group.count
       }
       var remaining: [LiveSequence] = []
       for first in stride(from: 0, to: live.count, by: rowsOfTokens) where !isCancelled {
         let part = Array(live[first..<min(live.count, first + rowsOfTokens)])
-        let hidden = hiddenStates(part.map(\.last), counts: part.map { _ in 1 }, caches: part.map(\.cache), company)
+        let hidden = decoder.hiddenStates(part.map(\.last), counts: part.map { _ in 1 }, caches: part.map(\.cache))
         let choices = choose(sampling, for: part, hidden: hidden, rows: part.indices.map { Int32($0) })
         remaining += try advance(part, choices)
       }
@@ -134,13 +132,13 @@ public struct SequenceSampler {
   /// Computes some starts together, and returns their sequences, hidden states [N, C], and the row of each one's last
   /// token.
   private func begin(
-    _ starts: [SequenceStart], at first: Int, _ company: KeyValueCache?
+    _ starts: [SequenceStart], at first: Int
   ) -> (sequences: [LiveSequence], hidden: Tensor, lastRows: [Int32]) {
     let caches = starts.map { _ in decoder.makeCache() }
     let clock = ContinuousClock()
     let begun = clock.now
-    let hidden = hiddenStates(
-      Array(starts.map(\.ids).joined()), counts: starts.map(\.ids.count), caches: caches, company)
+    let hidden = decoder.hiddenStates(
+      Array(starts.map(\.ids).joined()), counts: starts.map(\.ids.count), caches: caches)
     let seconds = begun.duration(to: clock.now) / .seconds(1)
     var lastRow: Int32 = -1
     let lastRows = starts.map { start in
@@ -153,26 +151,14 @@ public struct SequenceSampler {
     return (sequences, hidden, lastRows)
   }
 
-  /// The hidden states of new tokens, with a row more where there would be only one and it has company.
-  private func hiddenStates(
-    _ ids: [Int32], counts: [Int], caches: [KeyValueCache], _ company: KeyValueCache?
-  ) -> Tensor {
-    guard let company, ids.count == 1 else { return decoder.hiddenStates(ids, counts: counts, caches: caches) }
-    company.truncate(to: 0)
-    return decoder.hiddenStates(ids + ids, counts: counts + [1], caches: caches + [company])
-  }
-
   private typealias Choice = Result<(id: Int32, logProbability: Float, generator: SeededGenerator), GenerationError>
 
   /// Chooses the next token of each sequence, of which `rows` are the hidden states of the last tokens.
   private func choose(
     _ sampling: Sampling, for sequences: [LiveSequence], hidden: Tensor, rows: [Int32]
   ) -> [Choice] {
-    // the logits, too, of a row that has company have it
-    let company: [Int32] = rows.count == 1 && hidden.rows > 1 ? [rows[0] == 0 ? 1 : 0] : []
-    let results: [Choice] = decoder.projection(of: hidden).mapLogits(rows: rows + company) {
-      [choices] index, logits, _, scratch in
-      let sequence = sequences[min(index, sequences.count - 1)]
+    decoder.projection(of: hidden).mapLogits(rows: rows) { [choices] index, logits, _, scratch in
+      let sequence = sequences[index]
       for id in choices..<logits.count { logits[id] = -.infinity }
       RowKernels.copy(logits.span, into: &scratch)
       var generator = sequence.generator
@@ -185,7 +171,6 @@ public struct SequenceSampler {
         return .failure(error)
       }
     }
-    return Array(results.prefix(rows.count))
   }
 }
 

@@ -135,15 +135,15 @@ import Testing
       return choice.next
     }
     let certain = [Double](repeating: 1, count: 1000)
-    #expect(next(0.01, certain) == 16)
+    #expect(next(0.01, certain) == Device.uniformRows - 1)
     #expect(next(0.01, certain.map { _ in 0 }) == 1)
     #expect(next(3, certain) == 1)
     // acceptance 0.8, of 1000 and the three it begins with
     let overlaps = [Double](repeating: 0.8, count: 1000)
     let acceptance = 802.0 / 1003
-    let speeds: [Double] = (1...16).map { count in
+    let speeds: [Double] = (1..<Device.uniformRows).map { count in
       let tokens: Double = (1 - pow(acceptance, Double(count + 1))) / (1 - acceptance)
-      return tokens / (1 + 0.3 * Double(count))
+      return tokens / (1 + 0.15 * Double(count))
     }
     let best = speeds.indices.max { speeds[$0] < speeds[$1] } ?? 0
     #expect(next(0.1, overlaps) == best + 1)

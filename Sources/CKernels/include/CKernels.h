@@ -176,9 +176,11 @@ void limbeck_matrix_vector(float *out, const float *w, size_t stride, const floa
 /// out[i] = Σ weights[r] · w[r·stride + i] over `rows` rows, for each of n elements.
 void limbeck_weighted_rows(float *out, const float *weights, const float *w, size_t stride, size_t rows, size_t n);
 
-// ---- Matrix products (MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
+// ---- Matrix products (MatrixFewRows.c, MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
 
 enum {
+  /// The most rows that limbeck_few_rows multiplies; with more, limbeck_product_f32 is faster.
+  LIMBECK_FEW_ROWS = 12,
   /// Columns of a right factor that are packed together.
   LIMBECK_PRODUCT_PANEL = 48,
   /// Words of the shared dimension at a time: a panel then stays in the second-level cache.
@@ -188,7 +190,11 @@ enum {
   /// Bytes of scratch memory that a product needs.
   LIMBECK_PRODUCT_SCRATCH = 4 * LIMBECK_PRODUCT_DEPTH * (LIMBECK_PRODUCT_PANEL + LIMBECK_PRODUCT_ROWS),
 };
-/// Whether this CPU can run limbeck_product_f32.
+/// out[i, r] = Σ x[i, k] · w[r, k], or += where accumulate ≠ 0, of up to LIMBECK_FEW_ROWS rows of x and n of w, over
+/// `depth`, on the calling thread. What comes of a row does not depend on the others, nor on how many there are.
+void limbeck_few_rows(float *out, size_t out_stride, int accumulate, const float *x, size_t x_stride, size_t m,
+                      const float *w, size_t w_stride, size_t n, size_t depth, void *scratch);
+/// Whether this CPU can run limbeck_few_rows and limbeck_product_f32.
 int limbeck_has_product_f32(void);
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
