@@ -29,7 +29,7 @@ public final class Device: Sendable {
   }
 
   /// The most rows of which float32 products are summed in the order of one row, so that each row has the same bits alone
-  /// and beside others (on CPUs with AVX-512).
+  /// and beside others.
   public static var uniformRows: Int { SerialProduct.fewRows }
 
   /// Whether this CPU runs the project's own matrix products, so that OpenBLAS is never loaded.

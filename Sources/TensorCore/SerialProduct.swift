@@ -45,7 +45,8 @@ enum SerialProduct {
   /// Floats of scratch memory that one worker needs.
   static var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
 
-  /// The most rows of a left factor that are multiplied by rows of a right one in inner products, each by itself.
+  /// The most rows of a left factor that are multiplied by rows of a right one in inner products, so that each has the
+  /// same bits alone and beside others.
   static var fewRows: Int { Int(LIMBECK_FEW_ROWS) }
 
   /// Whether this CPU runs the project's own kernels.
@@ -57,11 +58,13 @@ enum SerialProduct {
     k: Int, precision: ProductPrecision = .float32, scratch: UnsafeMutablePointer<Float>
   ) {
     switch precision {
-    case .float32 where hasFloat32 && m <= fewRows && a.columnStride == 1 && b.rowStride == 1:
-      limbeck_few_rows(
-        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, m, b.pointer, b.columnStride, n, k, scratch)
-    case .float32 where m == 1 && a.columnStride == 1 && b.rowStride == 1:
-      limbeck_matrix_vector(c, b.pointer, b.columnStride, a.pointer, n, k, adds ? 1 : 0)
+    case .float32 where m <= fewRows && a.columnStride == 1 && b.rowStride == 1:
+      if hasFloat32 {
+        limbeck_few_rows(
+          c, stride, adds ? 1 : 0, a.pointer, a.rowStride, m, b.pointer, b.columnStride, n, k, scratch)
+      } else {
+        multiplyOneByOne(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
+      }
     case .float32 where hasFloat32:
       limbeck_product_f32(
         c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
@@ -76,6 +79,23 @@ enum SerialProduct {
       let (left, right) = (RoundedMatrix(a, rows: m, columns: k), RoundedMatrix(b, rows: k, columns: n))
       multiply(into: c, stride: stride, adds: adds, left.view, right.view, m: m, n: n, k: k, scratch: scratch)
       withExtendedLifetime((left, right)) {}
+    }
+  }
+}
+
+extension SerialProduct {
+  /// Each row of a with a few columns of b at a time, which then stay in cache.
+  private static func multiplyOneByOne(
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
+    k: Int
+  ) {
+    let together = 16
+    for column in Swift.stride(from: 0, to: n, by: together) {
+      for row in 0..<m {
+        limbeck_matrix_vector(
+          c + row * stride + column, b.from(column: column).pointer, b.columnStride, a.from(row: row).pointer,
+          min(together, n - column), k, adds ? 1 : 0)
+      }
     }
   }
 }

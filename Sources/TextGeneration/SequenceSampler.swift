@@ -58,8 +58,8 @@ public struct SequenceSampler {
   /// Continues sequences until the handler ends each one.
   ///
   /// Products of few rows and of many sum in different orders. Where `isRepeatable`, no more rows are computed together
-  /// than have one order, unless one start alone has more; so every sequence has the same bits for every batch size (on
-  /// CPUs with AVX-512; elsewhere OpenBLAS may round by the number of rows). That takes longer for very many sequences.
+  /// than have one order, unless one start alone has more; so every sequence has the same bits for every batch size. That
+  /// takes longer for very many sequences.
   /// - Parameters:
   ///   - starts: the sequences; each with fewer tokens than the context.
   ///   - sampling: how tokens are chosen.

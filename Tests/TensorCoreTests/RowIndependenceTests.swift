@@ -1,10 +1,8 @@
-import CKernels
 import Testing
 
 @testable import TensorCore
 
-@Suite("Few rows of products", .enabled(if: limbeck_has_product_f32() != 0))
-struct RowIndependenceTests {
+@Suite("Few rows of products") struct RowIndependenceTests {
   private let fewRows = Device.uniformRows
 
   private func matrix(_ rows: Int, _ columns: Int, seed: UInt64) -> Tensor {
