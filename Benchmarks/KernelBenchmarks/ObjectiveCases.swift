@@ -8,7 +8,7 @@ extension KernelCase {
     KernelCase(name: "objective of one row, V = \(vocabularySize)", work: .elements(vocabularySize)) {
       var random = Inputs()
       let (student, teacher) = (random.values(vocabularySize), random.values(vocabularySize))
-      let objective = DistillationObjective(.forwardKL)
+      let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       var (studentRow, teacherRow, scratch) = (student, teacher, student)
       return {
         // the objective overwrites its rows; copying them back is a few per cent of its time
@@ -47,7 +47,7 @@ extension KernelCase {
       let projection = VocabularyProjection(hidden: trained[0], head: trained[1], precision: precision)
       let frozen = VocabularyProjection(
         hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
-      let objective = DistillationObjective(.forwardKL)
+      let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       return {
         _ = projection.mapLogitsWithGradient(rows: allRows, teacher: TeacherProjection(frozen)) {
           index, student, teacher, scratch in

@@ -24,13 +24,13 @@ public struct DistillationObjective: Sendable {
 
   /// - Parameters:
   ///   - divergence: how far the student's distribution is from the teacher's.
-  ///   - temperature: τ, at least 0.05; 2 by default.
-  ///   - hardLabelWeight: λ, in 0...1, ½ by default; with a weight of the divergence of its own, 0 or more.
+  ///   - temperature: τ, at least 0.05; 1 by default.
+  ///   - hardLabelWeight: λ, in 0...1, 0 by default; with a weight of the divergence of its own, 0 or more.
   ///   - softLabelWeight: s, 0 or more; nil, the default, for 1 − λ.
   ///   - logitsMSEWeight: m, 0 or more; 0 by default.
   ///   - tokenWeighting: w; 1 for every token by default.
   public init(
-    _ divergence: some Divergence, temperature: Float = 2, hardLabelWeight: Float = 0.5, softLabelWeight: Float? = nil,
+    _ divergence: some Divergence, temperature: Float = 1, hardLabelWeight: Float = 0, softLabelWeight: Float? = nil,
     logitsMSEWeight: Float = 0, tokenWeighting: TokenWeighting = .uniform
   ) {
     precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")

@@ -22,7 +22,7 @@ public struct DistillationSchedule: Sendable {
 
   /// A schedule of one divergence; the parameters are as the properties, with the defaults of `DistillationObjective`.
   public init(
-    _ divergence: some Divergence, temperature: Schedule = 2, hardLabelWeight: Schedule = 0.5,
+    _ divergence: some Divergence, temperature: Schedule = 1, hardLabelWeight: Schedule = 0,
     softLabelWeight: Schedule? = nil, logitsMSEWeight: Schedule = 0, tokenWeighting: TokenWeighting = .uniform
   ) {
     divergences = [(1, divergence)]

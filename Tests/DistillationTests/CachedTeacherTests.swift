@@ -186,7 +186,8 @@ import Testing
     try withFolder { folder in
       let (teacher, text) = (decoder(width: 8, seed: 1), try text())
       let cache = try cache(.topK(4), teacher, text, at: folder.appendingPathComponent("cache"))
-      let objective = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 2), cache)
+      let objective = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache)
       let sums = objective.measure(teacher, on: text.batch([0, 1]), at: .only)
       #expect(sums == CrossEntropyObjective().measure(teacher, on: text.batch([0, 1]), at: .only))
     }
@@ -197,7 +198,7 @@ import Testing
       let (teacher, text) = (decoder(width: 8, seed: 1), try text())
       let cache = try cache(.sampled(draws: 9), teacher, text, at: folder.appendingPathComponent("cache"))
       let objective = try CachedTeacherObjective(
-        DistillationObjective(.forwardKL, temperature: 2), cache, validation: cache)
+        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)
       let student = decoder(width: 8, seed: 2)
       let single = [4, 0, 11].map { objective.measure(student, on: text.batch([$0]), at: .only).loss }
       let together = objective.measure(student, on: text.batch([4, 0, 11]), at: .only).loss
@@ -216,7 +217,8 @@ import Testing
         #expect(path == url.path && expected != found)
         return key
       }
-      let objective = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 2), cache)
+      let objective = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache)
       try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer", sequenceLength: 16)
       try objective.requireTexts(training: text, validation: nil)
       #expect(
@@ -235,12 +237,12 @@ import Testing
         try key { try objective.requireTexts(training: self.text(seed: 9), validation: nil) } == "token digest of text")
       // the cache of the training text is none of the validation text
       let both = try CachedTeacherObjective(
-        DistillationObjective(.forwardKL, temperature: 2), cache, validation: cache)
+        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)
       #expect(
         try key { try both.requireTexts(training: text, validation: self.text(seed: 9)) } == "token digest of text")
       for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
         let error = #expect(throws: CachedTeacherError.self) {
-          try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2), cache)
+          try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0.5), cache)
         }
         #expect(error == .needsForwardKL(cache: url.path, method: "top-k"))
       }

@@ -85,7 +85,7 @@ import Tokenization
     let error = #expect(throws: DistillationError.self) {
       try Distiller(
         teacher: decoder(285, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1), tokenizers: (one, other),
-        DistillationObjective(.forwardKL))
+        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     }
     #expect("\(try #require(error))".contains("tokenizer"))
   }
@@ -95,7 +95,7 @@ import Tokenization
     let error = #expect(throws: DistillationError.self) {
       try Distiller(
         teacher: decoder(305, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
-        tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL))
+        tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     }
     #expect(
       "\(try #require(error))" == "vocab_size: the teacher's is 305, the student's 285; give the student the teacher's")
@@ -105,7 +105,7 @@ import Tokenization
     let tokenizer = try Self.tokenizer(285)
     let distiller = try Distiller(
       teacher: decoder(285, width: 8, context: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
-      tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL))
+      tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     #expect(throws: TrainingError.self) {
       try distiller.run(over: try text(285), TrainingRecipe(steps: 1, batchSize: 1, sequenceLength: 16))
     }

@@ -39,7 +39,8 @@ import Testing
     let alignment = try HiddenStateAlignment(
       terms, teacher: teacher.configuration, student: student.configuration, seed: 5, on: device)
     return LiveTeacherObjective(
-      teachers: [(teacher, 1)], schedule ?? DistillationSchedule(.forwardKL), alignment: alignment)
+      teachers: [(teacher, 1)], schedule ?? DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
+      alignment: alignment)
   }
 
   /// Along the gradient the loss changes by its squared norm: in student and projections, through every term.

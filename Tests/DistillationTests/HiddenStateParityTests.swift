@@ -35,7 +35,8 @@ import Testing
         projection.value.withMutableSpan { span in for i in span.indices { span[i] = weights[i] } }
       }
       return LiveTeacherObjective(
-        teachers: [(teacher, 1)], DistillationSchedule(.forwardKL, hardLabelWeight: 0, softLabelWeight: 0),
+        teachers: [(teacher, 1)],
+        DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0, softLabelWeight: 0),
         alignment: alignment)
     }
 

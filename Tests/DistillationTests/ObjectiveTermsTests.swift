@@ -79,7 +79,7 @@ import Testing
   @Test func combinationsOfOneAndOfNone() {
     func evaluate(_ divergence: some Divergence) -> (Double, [Float]) {
       var (student, teacher) = (row(40, seed: 7), row(40, seed: 8))
-      let terms = DistillationObjective(divergence, hardLabelWeight: 0)
+      let terms = DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0)
         .evaluate(label: 0, student: &student, teacher: &teacher, scale: 1)
       return (terms.divergence, student)
     }

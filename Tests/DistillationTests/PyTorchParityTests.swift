@@ -67,7 +67,8 @@ import Testing
   @Test func maskedTokensGiveNothing() throws {
     let student = try decoder("student", trainable: true)
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false), objective: DistillationObjective(.reverseKL))
+      teacher: try decoder("teacher", trainable: false),
+      objective: DistillationObjective(.reverseKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(ids: [1, 2, 3, 4], targets: [-1, -1, -1, -1], batchSize: 2)
     #expect(objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1) == .zero)
     #expect(student.parameters.gradientSquareSum() == 0)
@@ -77,7 +78,8 @@ import Testing
   @Test func theMaskFollowsTheLabel() throws {
     let student = try decoder("student", trainable: true)
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false), objective: DistillationObjective(.forwardKL))
+      teacher: try decoder("teacher", trainable: false),
+      objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let all = TokenBatch(ids: [1, 5, 9, 3], targets: [5, 9, 3, -1], batchSize: 1)
     let last = TokenBatch(ids: [1, 5, 9, 3], targets: [-1, -1, 3, -1], batchSize: 1)
     let firstTwo = TokenBatch(ids: [1, 5, 9], targets: [5, 9, -1], batchSize: 1)

@@ -59,7 +59,7 @@ import Testing
 
   @Test func twiceTheSameTeacherIsThatTeacher() throws {
     let (teacher, student) = (decoder(width: 8, seed: 1).frozen(), decoder(width: 8, seed: 3))
-    let schedule = DistillationSchedule(.forwardKL)
+    let schedule = DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
     let one = loss([(teacher, 1)], schedule, student: student)
     let gradient = try #require(student.parameters.gradients).array()
     let two = loss([(teacher, 5), (teacher, 2)], schedule, student: student)
@@ -71,7 +71,10 @@ import Testing
     let teachers = [decoder(width: 8, seed: 1), decoder(width: 8, seed: 2)]
     let student = decoder(width: 8, seed: 3)
     func divergence(_ weights: [Float]) -> Double? {
-      loss(Array(zip(teachers, weights)), DistillationSchedule(.forwardKL), student: student).divergence
+      loss(
+        Array(zip(teachers, weights)), DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
+        student: student
+      ).divergence
     }
     #expect(divergence([2, 6]) == divergence([0.25, 0.75]))
     #expect(divergence([2, 6]) != divergence([6, 2]))

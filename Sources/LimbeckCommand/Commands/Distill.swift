@@ -28,10 +28,10 @@ struct Distill: ParsableCommand {
       the mean of their logits; all must have one tokenizer.
 
       --align-layers 3:1,6:2 compares the hidden states after layers 3 and 6 of the
-      teacher with those after layers 1 and 2 of the student, by cosine, by squares or
-      both; the last are those after the final norm. Where the sizes differ, the
-      student's go through a projection that is trained with it and not kept. Of
-      several teachers the first is compared.
+      teacher with those after layers 1 and 2 of the student, by cosine, by
+      squares or both; the last are those after the final norm. Where the sizes
+      differ, the student's go through a projection that is trained with it and not
+      kept. Of several teachers the first is compared.
 
       With --on-policy, that share of the steps learns from completions that the
       student samples at that moment and the teacher judges (GKD); --prompts, or the

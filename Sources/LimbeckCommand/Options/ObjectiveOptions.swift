@@ -18,11 +18,11 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What divides the logits of both models, 0.05 or more (default: 2, or the cache's).", valueName: "t"))
+      "What divides the logits of both models, 0.05 or more (default: 1, or the cache's).", valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0.5).", valueName: "w"))
+    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
@@ -44,11 +44,11 @@ struct ObjectiveOptions: ParsableArguments {
 
   /// The objective, and its description for the run folder.
   func schedule(
-    _ recipe: inout Recipe, preset: ObjectivePreset?, standardTemperature: Schedule = 2
+    _ recipe: inout Recipe, preset: ObjectivePreset?, standardTemperature: Schedule = 1
   ) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
     let mixture = try recipe.value("divergence", divergence, default: .forwardKL)
     let temperature = try recipe.value("temperature", temperature, default: preset?.temperature ?? standardTemperature)
-    let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: preset?.hardLabelWeight ?? 0.5)
+    let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: preset?.hardLabelWeight ?? 0)
     let soft = try recipe.value("soft-label-weight", softLabelWeight) ?? preset?.softLabelWeight
     let logits = try recipe.value("logits-mse-weight", logitsMseWeight, default: 0)
     let weighting = try recipe.value("token-weighting", tokenWeighting, default: .uniform)
