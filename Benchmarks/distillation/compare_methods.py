@@ -125,7 +125,8 @@ def main():
             corpus.steps, corpus.precision = options.steps or corpus.steps, options.precision
             result = found[name] = study(corpus, methods, options.seeds)
             print(f"\n{corpus.title}; {corpus.steps} steps of {corpus.batch_size} × {corpus.sequence_length} tokens "
-                  f"in {corpus.precision}, seeds {', '.join(map(str, options.seeds))}; learning rate of the control {result['rates']['control']}\n")
+                  f"in {corpus.precision}, seeds {', '.join(map(str, options.seeds))}; "
+                  f"learning rate of the control {result['rates']['control']}\n")
             print(controls_line(LENGTHS, result["controls"], result["teacher"]) + "\n")
             for line in table(rows(methods, result)):
                 print(line)

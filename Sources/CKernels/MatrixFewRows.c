@@ -14,6 +14,13 @@ enum {
 };
 _Static_assert(4 * LIMBECK_FEW_ROWS * PACKED_DEPTH <= LIMBECK_PRODUCT_SCRATCH, "packed rows exceed the scratch memory");
 
+// The rows of x in blocks as equal as can be; block b has those from block_start(m, b) to block_start(m, b + 1).
+static inline size_t block_count(size_t m) { return (m + BLOCK_ROWS - 1) / BLOCK_ROWS; }
+static inline size_t block_start(size_t m, size_t block) { return block * m / block_count(m); }
+
+// Floats of a packed row: whole vectors.
+static inline size_t packed_row(size_t depth) { return (depth + LANES - 1) / LANES * LANES; }
+
 // `count` rows → [depth/16, count, 16], so that they are read one after another; what is missing at the end is zero.
 AVX512 static void interleave(float *packed, const float *x, size_t x_stride, size_t count, size_t depth) {
   for (size_t k = 0; k < depth; k += LANES) {
@@ -120,13 +127,13 @@ AVX512 TILE_INLINE __m512 lane_sums(const __m512 v[LANES]) {
 AVX512 UNCHECKED static void few_rows(float *out, size_t out_stride, int accumulate, const float *x, size_t m,
                                       const float *w, size_t w_stride, size_t n, size_t depth) {
   __m512 sums[BLOCK_ROWS][LANES];
-  size_t blocks = (m + BLOCK_ROWS - 1) / BLOCK_ROWS, x_row = (depth + LANES - 1) / LANES * LANES;
+  size_t blocks = block_count(m), x_row = packed_row(depth);
   for (size_t first = 0; first < n; first += LANES) {
     size_t rows = smaller(LANES, n - first);
     __mmask16 mask = lanes(rows);
     const float *group = w + first * w_stride;
     for (size_t block = 0; block < blocks; block++) {
-      size_t from = block * m / blocks, count = (block + 1) * m / blocks - from;
+      size_t from = block_start(m, block), count = block_start(m, block + 1) - from;
       const float *left = x + from * x_row;
 #define ROWS(COUNT)                                                                  \
   case COUNT:                                                                        \
@@ -151,9 +158,9 @@ AVX512 void limbeck_few_rows(float *out, size_t out_stride, int accumulate, cons
     size_t now = smaller(PACKED_DEPTH, depth - k);
     const float *packed = x + k;
     if (m > 1) {
-      size_t blocks = (m + BLOCK_ROWS - 1) / BLOCK_ROWS, row = (now + LANES - 1) / LANES * LANES;
-      for (size_t block = 0; block < blocks; block++) {
-        size_t from = block * m / blocks, count = (block + 1) * m / blocks - from;
+      size_t row = packed_row(now);
+      for (size_t block = 0; block < block_count(m); block++) {
+        size_t from = block_start(m, block), count = block_start(m, block + 1) - from;
         interleave((float *)scratch + from * row, x + from * x_stride + k, x_stride, count, now);
       }
       packed = scratch;

@@ -35,8 +35,8 @@ AVX512 static void pack_strips(word *strips, const word *a, size_t stride, size_
 
 // c = x·wᵀ or += for at most 48 rows of x, packed as [depth, 48]. The rows of w are broadcast, so that each weight is
 // read once and none is packed; a tile of cᵀ is transposed on its way out.
-AVX512 UNCHECKED static void multiply_few_rows(float *c, size_t c_row, int accumulate, const word *x, const word *w,
-                                               size_t w_row, size_t m, size_t n, size_t depth) {
+AVX512 UNCHECKED static void multiply_one_panel(float *c, size_t c_row, int accumulate, const word *x, const word *w,
+                                                size_t w_row, size_t m, size_t n, size_t depth) {
   float transposed[TILE_ROWS * TILE_COLUMNS];
   size_t vectors = (m + LANES - 1) / LANES;
   __mmask16 all = 0xffff;
@@ -66,15 +66,15 @@ AVX512 void limbeck_product_f32(float *c, size_t c_row, int accumulate, const fl
                                 size_t n, size_t depth, void *scratch) {
   const word *a = (const word *)a_floats, *b = (const word *)b_floats;
   word *b_panel = scratch, *strips = b_panel + PANEL_WORDS;
-  int has_few_rows = a_step == 1 && b_step == 1 && m <= TILE_COLUMNS;
-  // few rows leave the memory of the strips to their panel: whole rows of b are read, one after another
-  size_t step = has_few_rows && depth <= ALL_WORDS / TILE_COLUMNS ? depth : depth_step(depth);
+  int fits_one_panel = a_step == 1 && b_step == 1 && m <= TILE_COLUMNS;
+  // one panel is left the memory of the strips: whole rows of b are read, one after another
+  size_t step = fits_one_panel && depth <= ALL_WORDS / TILE_COLUMNS ? depth : depth_step(depth);
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k);
     int adds = accumulate || k > 0;
-    if (has_few_rows) {
+    if (fits_one_panel) {
       pack_transposed(b_panel, a + k, a_row, m, now);
-      multiply_few_rows(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
+      multiply_one_panel(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
       continue;
     }
     size_t row_step = a_step == 1 ? m : PACKED_ROWS;
