@@ -7,13 +7,14 @@
 #define DEFINE_STUDENT_EXPONENTIALS(NAME, HARD)                                                                  \
   INLINE void NAME(float *exponentials, const float *student, float maximum, float inverse_temperature,         \
                    limbeck_student_sums *sums, size_t n) {                                                      \
+    exponent factor = exponent_of(inverse_temperature);                                                         \
     for (size_t start = 0; start < n; start += PIECE) {                                                         \
       REASSOCIATE                                                                                               \
       float soft_sum = 0, hard_sum = 0;                                                                         \
       size_t end = start + piece_length(start, n);                                                              \
       for (size_t i = start; i < end; i++) {                                                                    \
         float shifted = student[i] - maximum;                                                                   \
-        float e = exp_inline(shifted * inverse_temperature);                                                    \
+        float e = exp_scaled(shifted, factor);                                                                  \
         soft_sum += e;                                                                                          \
         hard_sum += HARD;                                                                                       \
         exponentials[i] = e;                                                                                    \
@@ -119,19 +120,20 @@ KERNEL void limbeck_largest(int32_t *indices, const float *x, size_t n, size_t k
 KERNEL double limbeck_exponentials_cross(float *restrict x, float maximum, float scale, double *restrict cross,
                                          size_t n) {
   double total = 0, total_cross = 0;
+  exponent factor = exponent_of(scale);
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
     float sum = 0, sum_cross = 0;
     size_t end = start + piece_length(start, n);
     for (size_t i = start; i < end; i++) {
-      float exponent = (x[i] - maximum) * scale;
-      float e = exp_inline(exponent);
+      float difference = x[i] - maximum;
+      float e = exp_scaled(difference, factor);
       x[i] = e;
       sum += e;
-      sum_cross += e > 0 ? e * exponent : 0;
+      sum_cross += e > 0 ? e * difference : 0;
     }
     total += (double)sum;
-    total_cross += (double)sum_cross;
+    total_cross += (double)sum_cross * (double)scale;
   }
   *cross = total_cross;
   return total;

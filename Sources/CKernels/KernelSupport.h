@@ -19,7 +19,7 @@
 #define CONTRACT _Pragma("clang fp contract(fast)")
 
 // A row is summed in float32 over pieces of this many elements, and in double over the pieces.
-enum { PIECE = 1024 };
+enum { PIECE = LIMBECK_SOFTMAX_PIECE };
 
 INLINE size_t piece_length(size_t start, size_t n) { return n - start < PIECE ? n - start : PIECE; }
 
@@ -35,27 +35,83 @@ INLINE int32_t bits_from_float(float x) {
   return bits;
 }
 
-// e^x = 2^k · e^r with |r| ≤ ln2 / 2 and a degree-6 polynomial for e^r (minimax coefficients as in Cephes expf).
-// Below −87.3 the result is 0; NaN stays NaN. No branch, no call: loops over it vectorise.
-INLINE float exp_inline(float x) {
+// The largest element that is a number, −∞ if there is none, and whether any is none. Reassociation does not cover a
+// maximum: the lanes are explicit.
+INLINE float max_inline(const float *x, size_t n, int32_t *not_a_number) {
+  enum { LANES = 64 };
+  float lane[LANES];
+  int32_t flag[LANES];
+  for (size_t l = 0; l < LANES; l++) {
+    lane[l] = -INFINITY;
+    flag[l] = 0;
+  }
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t l = 0; l < LANES; l++) {
+      float value = x[i + l];
+      lane[l] = value > lane[l] ? value : lane[l];
+      flag[l] |= value != value;
+    }
+  for (size_t width = LANES / 2; width > 0; width /= 2)
+    for (size_t l = 0; l < width; l++) {
+      lane[l] = lane[l + width] > lane[l] ? lane[l + width] : lane[l];
+      flag[l] |= flag[l + width];
+    }
+  float maximum = lane[0];
+  int32_t any = flag[0];
+  for (; i < n; i++) {
+    maximum = x[i] > maximum ? x[i] : maximum;
+    any |= x[i] != x[i];
+  }
+  if (not_a_number) *not_a_number = any;
+  return maximum;
+}
+
+// 2^(k + f), |f| ≤ ½, where `shifted` is ROUNDING + k: a minimax polynomial of relative error 2e-9, before it is rounded.
+// No branch, no call: loops over it vectorise.
+INLINE float power_of_two(float f, float shifted) {
   CONTRACT
-  const float rounding = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer in the low mantissa bits
-  float clamped = x > 88.3762626647949f ? 88.3762626647949f : x;
-  clamped = clamped < -87.3365478515625f ? -87.3365478515625f : clamped;
-  float shifted = clamped * 1.44269504088896341f + rounding;
-  float k = shifted - rounding;
-  float r = clamped - k * 0.693359375f;
-  r = r - k * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  int32_t exponent = (bits_from_float(shifted) - bits_from_float(rounding) + 127) << 23;
-  float result = p * float_from_bits(exponent);
-  return x < -87.3365478515625f ? 0.0f : result;
+  float p = 1.53533624e-4f;
+  p = p * f + 1.33988744e-3f;
+  p = p * f + 9.61843736e-3f;
+  p = p * f + 5.55033247e-2f;
+  p = p * f + 2.40226479e-1f;
+  p = p * f + 6.93147203e-1f;
+  p = p * f + 1.0f;
+  return float_from_bits((int32_t)((uint32_t)bits_from_float(p) + ((uint32_t)bits_from_float(shifted) << 23)));
+}
+
+// 1.5 · 2^23: adding it rounds to an integer in the low bits of the mantissa.
+#define ROUNDING 12582912.0f
+
+// e^x; 0 below −87.3, where floats lose digits, and at most e^88.7; NaN stays NaN.
+INLINE float exp_inline(float x) {
+  const float log2e = 1.44269502f, rest = 1.92596303e-8f;
+  float least = x > 88.7228f ? 88.7228f : x;
+  float shifted = __builtin_fmaf(least, log2e, ROUNDING);
+  float f = __builtin_fmaf(least, log2e, ROUNDING - shifted);
+  float power = power_of_two(__builtin_fmaf(least, rest, f), shifted);
+  return x < -87.3365478515625f ? 0.0f : power;
+}
+
+// What turns differences to a row's maximum into exponentials.
+typedef struct {
+  float scale, least;
+} exponent;
+
+// For e^(factor·d), d ≤ 0.
+INLINE exponent exponent_of(float factor) {
+  float scale = factor * 1.44269504f;
+  exponent result = {scale, -126.0f / scale};
+  return result;
+}
+
+// e^(factor·d) for d ≤ 0, in fewer steps than exp_inline: what rounds the factor's logarithm to base 2 is a change of
+// temperature by 6e-8 of it.
+INLINE float exp_scaled(float d, exponent factor) {
+  float shifted = __builtin_fmaf(d, factor.scale, ROUNDING);
+  float power = power_of_two(__builtin_fmaf(d, factor.scale, ROUNDING - shifted), shifted);
+  return d < factor.least ? 0.0f : power;
 }
 
 // ln x for normal x > 0 (Cephes logf). x = 2^k · m with √½ ≤ m < √2.

@@ -81,7 +81,8 @@ AVX512_BF16 TILE_INLINE void store_strips(word *strip, size_t pairs, size_t coun
 }
 
 // `count` contiguous columns, from column `first` on, of `depth` rows → strips of 8 columns, [count/8, pairs, 8]. Rows
-// begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16.
+// begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16. As many
+// columns more, the next to be packed, are asked for from memory: each row is a page, or several, from the last.
 AVX512_BF16 TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
                                          size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2, pitch = stride * sizeof(float);
@@ -90,9 +91,14 @@ AVX512_BF16 TILE_INLINE void pack_strips(int is_narrow, word *strips, const void
     const char *row = (const char *)a + 2 * k * pitch;
     const char *next = 2 * k + 1 < depth ? row + pitch : NULL;
     for (size_t r = 0; r < count; r += LANES) {
-      const void *x = row + (first + r) * width, *above = next ? next + (first + r) * width : NULL;
+      const char *x = row + (first + r) * width, *above = next ? next + (first + r) * width : NULL;
+      if (r * width % CACHE_LINE == 0) {
+        __builtin_prefetch(x + count * width, 0, 2);
+        __builtin_prefetch(x + pitch + count * width, 0, 2);
+      }
       __mmask16 mask = lanes(count - r);
-      __m512i pair = is_narrow ? stacked_narrow(x, above, mask) : stacked(x, above, mask);
+      __m512i pair = is_narrow ? stacked_narrow((const uint16_t *)x, (const uint16_t *)above, mask)
+                                : stacked((const float *)x, (const float *)above, mask);
       store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
     }
   }

@@ -1,33 +1,9 @@
 #include "KernelSupport.h"
 
-// fp reassociation does not cover a maximum: the lanes are explicit.
-enum { LANES = 64 };
-
 KERNEL float limbeck_max(const float *x, size_t n) {
-  float lane[LANES];
-  int32_t not_a_number[LANES];
-  for (size_t l = 0; l < LANES; l++) {
-    lane[l] = -INFINITY;
-    not_a_number[l] = 0;
-  }
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (size_t l = 0; l < LANES; l++) {
-      float value = x[i + l];
-      lane[l] = value > lane[l] ? value : lane[l];
-      not_a_number[l] |= value != value;
-    }
-  float maximum = -INFINITY;
-  int32_t any = 0;
-  for (; i < n; i++) {
-    maximum = x[i] > maximum ? x[i] : maximum;
-    any |= x[i] != x[i];
-  }
-  for (size_t l = 0; l < LANES; l++) {
-    maximum = lane[l] > maximum ? lane[l] : maximum;
-    any |= not_a_number[l];
-  }
-  return any ? NAN : maximum;
+  int32_t not_a_number = 0;
+  float maximum = max_inline(x, n, &not_a_number);
+  return not_a_number ? NAN : maximum;
 }
 
 KERNEL size_t limbeck_argmax(const float *x, size_t n) {

@@ -2,11 +2,12 @@
 
 KERNEL double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature, size_t n) {
   double total = 0;
+  exponent factor = exponent_of(inverse_temperature);
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
     float sum = 0;
     size_t end = start + piece_length(start, n);
-    for (size_t i = start; i < end; i++) sum += exp_inline((x[i] - maximum) * inverse_temperature);
+    for (size_t i = start; i < end; i++) sum += exp_scaled(x[i] - maximum, factor);
     total += (double)sum;
   }
   return total;
@@ -18,12 +19,13 @@ KERNEL void limbeck_log_softmax(float *x, float maximum, float inverse_temperatu
 
 KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t n) {
   double total = 0;
+  exponent factor = exponent_of(scale);
   for (size_t start = 0; start < n; start += PIECE) {
     REASSOCIATE
     float sum = 0;
     size_t end = start + piece_length(start, n);
     for (size_t i = start; i < end; i++) {
-      float e = exp_inline((x[i] - maximum) * scale);
+      float e = exp_scaled(x[i] - maximum, factor);
       x[i] = e;
       sum += e;
     }
@@ -33,7 +35,9 @@ KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t 
 }
 
 KERNEL void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = exp_inline(x[i] * scale - log_sum_exp);
+  exponent factor = exponent_of(scale);
+  float shift = log_sum_exp / scale;
+  for (size_t i = 0; i < n; i++) x[i] = exp_scaled(x[i] - shift, factor);
 }
 
 KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n) {

@@ -17,22 +17,19 @@ extension DistillationObjective {
     label: Int, student: inout MutableSpan<Float>, teacher: inout MutableSpan<Float>,
     scratch: inout MutableSpan<Float>, scale: Float?
   ) -> Terms {
-    let maximum = RowKernels.maximum(student.span)
-    let teacherMaximum = RowKernels.maximum(teacher.span)
-    let sums = RowKernels.softmaxPair(
-      teacher: &teacher, exponentials: &scratch, student: student.span, teacherMaximum: teacherMaximum,
-      studentMaximum: maximum, temperature: temperature)
+    let pair = RowKernels.softmaxPair(
+      teacher: &teacher, exponentials: &scratch, student: student.span, temperature: temperature)
     // with e the exponentials at τ: Σ p (log p − log q) = Σ e_p·(exponent of p − of q)/Σe_p + log Σe_q − log Σe_p
-    let distance = sums.cross / sums.teacher + log(sums.student / sums.teacher)
-    let crossEntropy = log(sums.hard) - Double(student[label] - maximum)
+    let distance = pair.cross / pair.teacher + log(pair.student / pair.teacher)
+    let crossEntropy = log(pair.hard) - Double(student[label] - pair.studentMaximum)
     if let scale {
       // d D/d logit = (q − p)/τ, and times τ² it is τ·(q − p); d CE/d logit = q₁ − [label]
       let soft = Double(scale * softLabelWeight * temperature)
       let hard = Double(scale * hardLabelWeight)
       RowKernels.softmaxPairGradient(
-        student: &student, teacher: teacher.span, exponentials: scratch.span,
-        studentScale: Float(soft / sums.student), teacherScale: Float(soft / sums.teacher),
-        hardScale: Float(hard / sums.hard), maximum: maximum, temperature: temperature)
+        student: &student, teacher: teacher.span, exponentials: scratch.span, pair: pair,
+        studentScale: Float(soft / pair.student), teacherScale: Float(soft / pair.teacher),
+        hardScale: Float(hard / pair.hard), temperature: temperature)
       student[label] -= scale * hardLabelWeight
     }
     return terms(crossEntropy: crossEntropy, divergence: distance)

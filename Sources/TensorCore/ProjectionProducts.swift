@@ -2,15 +2,20 @@ import CKernels
 
 /// The three products of a vocabulary projection on a block of tokens: logits, and the gradients of hidden states and head.
 ///
-/// In bfloat16 the head is rounded and packed once for all blocks, and gradients of logits are rounded row by row where
-/// they lie, while a row is in cache: both would otherwise be read from memory, twice as large, by every product.
+/// In bfloat16 head and hidden states are rounded, and the head packed, once for all blocks, and gradients of logits are
+/// rounded row by row where they lie, while a row is in cache: all would otherwise be read from memory, twice as large,
+/// by every product.
 struct ProjectionProducts {
+  /// [N, C]
+  private let hidden: Tensor
   private let head: Tensor
   private let precision: ProductPrecision
   private let scratch: WorkerScratch
   /// The head as the right factor of the logits, and of the gradient of the hidden states.
   private let packedForLogits: PackedFactor?
   private let packedForGradient: PackedFactor?
+  /// The hidden states, as `limbeck_narrow_bf16` leaves them.
+  private let narrowHidden: Tensor?
   private let narrowsGradients: Bool
 
   private var vocabulary: Int { head.shape[0] }
@@ -20,10 +25,12 @@ struct ProjectionProducts {
   private var transposedHead: MatrixView { MatrixView(head.pointer, stride: channels).transposed }
 
   /// - Parameters:
-  ///   - projection: whose head it is.
+  ///   - hidden: the hidden states [N, C] of the tokens to work on.
+  ///   - projection: whose head and precision it is.
   ///   - hasGradient: whether gradients will be asked for.
   ///   - isRepeated: whether there is more than one block, so that packing the head beforehand pays.
-  init(_ projection: VocabularyProjection, hasGradient: Bool, isRepeated: Bool) {
+  init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, isRepeated: Bool) {
+    self.hidden = hidden
     head = projection.head
     precision = projection.precision
     scratch = WorkerScratch(SerialProduct.scratchCount, on: head.device)
@@ -34,36 +41,54 @@ struct ProjectionProducts {
       packs ? PackedFactor(straight.transposed, k: channels, n: vocabulary, on: head.device) : nil
     packedForGradient =
       packs && hasGradient ? PackedFactor(straight, k: vocabulary, n: channels, on: head.device) : nil
+    narrowHidden = packs ? Self.narrowCopy(of: hidden) : nil
     narrowsGradients = packs && hasGradient
   }
 
-  /// Columns of logits per piece of work: a piece of a block stays in a core's cache, and there are at least eight.
+  private static func narrowCopy(of hidden: Tensor) -> Tensor {
+    let columns = hidden.columns
+    let copy = Tensor(uninitialized: hidden.shape, on: hidden.device)
+    hidden.device.parallelRanges(hidden.rows, grain: 256) { rows in
+      let start = rows.lowerBound * columns
+      (copy.pointer + start).update(from: hidden.pointer + start, count: rows.count * columns)
+      for row in rows { limbeck_narrow_bf16(copy.pointer + row * columns, columns) }
+    }
+    return copy
+  }
+
+  /// Columns of logits per piece of work: a piece of a block stays in a core's cache, there are at least eight, and as
+  /// many whole ones as pieces come to, that no thread has half a piece more to do than the others.
   private var vocabularyGrain: Int {
-    let panel = PackedFactor.panel
-    return min(43 * panel, max(2 * panel, (vocabulary / 8 + panel - 1) / panel * panel))
+    let panels = (vocabulary + PackedFactor.panel - 1) / PackedFactor.panel
+    let pieces = max(8, (panels + 42) / 43 + 1) / 2 * 2
+    return max(2, (panels + pieces - 1) / pieces) * PackedFactor.panel
   }
   /// Rows per piece of the hidden gradient.
   private var rowGrain: Int { 128 }
 
-  /// logits[count, V] = x[start..., C] · headᵀ, rows of logits `stride` apart
-  func logits(
-    of x: Tensor, _ start: Int, _ count: Int, into logits: UnsafeMutablePointer<Float>, stride: Int
-  ) {
+  /// logits[count, V] = hidden[start..., C] · headᵀ, rows of logits `stride` apart
+  func logits(_ start: Int, _ count: Int, into logits: UnsafeMutablePointer<Float>, stride: Int) {
     let grain = vocabularyGrain
-    let rows = MatrixView(x.pointer + start * channels, stride: channels)
     device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
       let first = piece * grain
       let (out, width) = (logits + first, min(grain, vocabulary - first))
-      if let packedForLogits {
+      if let packedForLogits, let narrowHidden {
+        let rows = LeftFactor(
+          narrowRows: narrowHidden.pointer + start * channels, stride: channels, transposed: false)
         BFloat16Product.multiply(
-          into: out, stride: stride, adds: false, LeftFactor(rows), packedForLogits.from(column: first), m: count,
-          n: width, k: channels, scratch: scratch[worker])
+          into: out, stride: stride, adds: false, rows, packedForLogits.from(column: first), m: count, n: width,
+          k: channels, scratch: scratch[worker])
       } else {
         SerialProduct.multiply(
-          into: out, stride: stride, adds: false, rows, transposedHead.from(column: first), m: count, n: width,
+          into: out, stride: stride, adds: false, hiddenRows(start), transposedHead.from(column: first), m: count,
+          n: width,
           k: channels, precision: precision, scratch: scratch[worker])
       }
     }
+  }
+
+  private func hiddenRows(_ start: Int) -> MatrixView {
+    MatrixView(hidden.pointer + start * channels, stride: channels)
   }
 
   /// Makes a row of gradients [V] ready for `propagate`.
@@ -73,11 +98,12 @@ struct ProjectionProducts {
 
   /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x.
   func propagate(
-    _ dLogits: Tensor, _ start: Int, _ count: Int, input: Tensor, dHidden: Tensor, dHead: UnsafeMutablePointer<Float>?
+    _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: UnsafeMutablePointer<Float>?
   ) {
     let rowPieces = (count + rowGrain - 1) / rowGrain
     let headPieces = dHead == nil ? 0 : (vocabulary + vocabularyGrain - 1) / vocabularyGrain
-    let inputRows = MatrixView(input.pointer + start * channels, stride: channels)
+    let packedHidden =
+      narrowsGradients && dHead != nil ? PackedFactor(hiddenRows(start), k: count, n: channels, on: device) : nil
     device.parallel(rowPieces + headPieces) { piece, worker in
       if piece < rowPieces {
         let first = piece * rowGrain
@@ -87,7 +113,7 @@ struct ProjectionProducts {
       } else if let dHead {
         let first = (piece - rowPieces) * vocabularyGrain
         headGradient(
-          dLogits, column: first, min(vocabularyGrain, vocabulary - first), inputRows, count,
+          dLogits, column: first, min(vocabularyGrain, vocabulary - first), hiddenRows(start), packedHidden, count,
           into: dHead + first * channels, scratch[worker])
       }
     }
@@ -111,18 +137,18 @@ struct ProjectionProducts {
   }
 
   private func headGradient(
-    _ dLogits: Tensor, column: Int, _ width: Int, _ input: MatrixView, _ count: Int,
+    _ dLogits: Tensor, column: Int, _ width: Int, _ hidden: MatrixView, _ packedHidden: PackedFactor?, _ count: Int,
     into out: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    if narrowsGradients {
+    if let packedHidden {
       let gradient = LeftFactor(narrowRows: dLogits.pointer, stride: vocabulary, transposed: true, column: column)
       BFloat16Product.multiply(
-        into: out, stride: channels, adds: true, gradient, RightFactor(input), m: width, n: channels, k: count,
-        scratch: scratch)
+        into: out, stride: channels, adds: true, gradient, packedHidden.from(column: 0), m: width, n: channels,
+        k: count, scratch: scratch)
     } else {
       SerialProduct.multiply(
         into: out, stride: channels, adds: true, MatrixView(dLogits.pointer + column, stride: vocabulary).transposed,
-        input, m: width, n: channels, k: count, precision: precision, scratch: scratch)
+        hidden, m: width, n: channels, k: count, precision: precision, scratch: scratch)
     }
   }
 }

@@ -85,8 +85,6 @@ extension VocabularyProjection {
       rows.count == hidden.rows || Set(rows).count == rows.count, "a row of the hidden states is chosen twice")
     let device = hidden.device
     let vocabulary = vocabularySize
-    let studentInput = Self.chosen(rows, of: hidden)
-    let teacherInputs = teachers.map { Self.chosen(rows, of: $0.hidden) }
     let block = min(rows.count, Self.blockRows(vocabularySize: vocabulary))
     let logits = Tensor(uninitialized: [block, vocabulary], on: device)
     let teacherWidth = teachers.count * vocabulary
@@ -94,8 +92,11 @@ extension VocabularyProjection {
     let reserved = Tensor(uninitialized: [reservesTeacherRow ? device.threads : 0, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
     let isRepeated = rows.count > block
-    let products = ProjectionProducts(self, hasGradient: dHidden != nil, isRepeated: isRepeated)
-    let teacherProducts = teachers.map { ProjectionProducts($0, hasGradient: false, isRepeated: isRepeated) }
+    let products = ProjectionProducts(
+      Self.chosen(rows, of: hidden), self, hasGradient: dHidden != nil, isRepeated: isRepeated)
+    let teacherProducts = teachers.map {
+      ProjectionProducts(Self.chosen(rows, of: $0.hidden), $0, hasGradient: false, isRepeated: isRepeated)
+    }
     let dHead = dHidden == nil ? nil : head.node?.accumulator()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
@@ -103,10 +104,9 @@ extension VocabularyProjection {
       nonisolated(unsafe) let results = results
       for start in stride(from: 0, to: rows.count, by: max(1, block)) {
         let count = min(block, rows.count - start)
-        products.logits(of: studentInput, start, count, into: logits.pointer, stride: vocabulary)
-        for (index, (products, input)) in zip(teacherProducts, teacherInputs).enumerated() {
-          products.logits(
-            of: input, start, count, into: teacherLogits.pointer + index * vocabulary, stride: teacherWidth)
+        products.logits(start, count, into: logits.pointer, stride: vocabulary)
+        for (index, products) in teacherProducts.enumerated() {
+          products.logits(start, count, into: teacherLogits.pointer + index * vocabulary, stride: teacherWidth)
         }
         device.parallel(count) { row, worker in
           func line(_ tensor: Tensor, _ index: Int, _ width: Int) -> UnsafeMutableBufferPointer<Float> {
@@ -129,7 +129,7 @@ extension VocabularyProjection {
           if dHidden != nil { products.prepareGradient(logits.pointer + row * vocabulary) }
         }
         if let dHidden {
-          products.propagate(logits, start, count, input: studentInput, dHidden: dHidden, dHead: dHead)
+          products.propagate(logits, start, count, dHidden: dHidden, dHead: dHead)
         }
       }
       initializedCount = rows.count

@@ -118,19 +118,23 @@ void limbeck_log_add(float *a, const float *b, size_t n);
 
 // ---- Forward KL from logits (ForwardKL.c)
 
-/// Sums over a row of exponentials: of the student's at temperature τ, of the teacher's at τ, of the student's at 1, and
-/// of teacher's exponential · (teacher's − student's exponent).
+/// Sums over a row of exponentials, each of a logit less the row's maximum: of the student's at temperature τ, of the
+/// teacher's at τ, of the student's at 1, and of teacher's exponential · (teacher's − student's exponent); and the maxima.
 typedef struct {
   double student, teacher, hard, cross;
+  float teacher_maximum, student_maximum;
 } limbeck_softmax_sums;
-/// From logits [V] of both sides: teacher ← exp((teacher − its maximum)/τ), exponentials ← exp((student − its maximum)/τ).
-limbeck_softmax_sums limbeck_softmax_pair(float *teacher, float *exponentials, const float *student,
-                                          float teacher_maximum, float student_maximum, float temperature, size_t n);
-/// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), the first two as
-/// limbeck_softmax_pair left them.
+/// The pieces of a row of n elements, for each of which there are two maxima.
+#define LIMBECK_SOFTMAX_PIECE 1024
+/// From logits [V] of both sides: teacher ← exp((teacher − maximum)/τ), exponentials ← exp((student − maximum)/τ), with the
+/// maxima up to the end of each piece, which are written to maxima [pieces, 2], the teacher's first.
+limbeck_softmax_sums limbeck_softmax_pair(float *teacher, float *exponentials, const float *student, float temperature,
+                                          float *maxima, size_t n);
+/// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), where exponentials,
+/// teacher, maxima and sums are what limbeck_softmax_pair left, taken relative to the maxima of the row.
 void limbeck_softmax_pair_gradient(float *student, const float *teacher, const float *exponentials,
-                                   float student_scale, float teacher_scale, float hard_scale, float maximum,
-                                   float temperature, size_t n);
+                                   const limbeck_softmax_sums *sums, float student_scale, float teacher_scale,
+                                   float hard_scale, float temperature, const float *maxima, size_t n);
 
 // ---- A cached teacher (CachedTeacher.c)
 
