@@ -17,7 +17,7 @@ KERNEL void limbeck_log_softmax(float *x, float maximum, float inverse_temperatu
   for (size_t i = 0; i < n; i++) x[i] = (x[i] - maximum) * inverse_temperature - log_sum;
 }
 
-KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t n) {
+INLINE double exponentials(float *x, float maximum, float scale, size_t n) {
   double total = 0;
   exponent factor = exponent_of(scale);
   for (size_t start = 0; start < n; start += PIECE) {
@@ -34,6 +34,15 @@ KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t 
   return total;
 }
 
+KERNEL double limbeck_exponentials(float *x, float maximum, float scale, size_t n) {
+  return exponentials(x, maximum, scale, n);
+}
+
+KERNEL double limbeck_softmax_exponentials(float *x, float *maximum, float scale, size_t n) {
+  *maximum = max_inline(x, n, NULL);
+  return exponentials(x, *maximum, scale, n);
+}
+
 KERNEL void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n) {
   exponent factor = exponent_of(scale);
   float shift = log_sum_exp / scale;
@@ -47,7 +56,8 @@ KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, fl
 void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
                         size_t stride, size_t head_size, float scale, float *scores) {
   limbeck_matrix_vector(scores, keys_base, stride, query, keys, head_size, 0);
-  double total = limbeck_exponentials(scores, limbeck_max(scores, keys), scale, keys);
+  float maximum;
+  double total = limbeck_softmax_exponentials(scores, &maximum, scale, keys);
   limbeck_weighted_rows(out, scores, values_base, stride, keys, head_size);
   limbeck_scale(out, (float)(1.0 / total), head_size);
 }

@@ -71,3 +71,14 @@ struct PackedFactor {
     return RightFactor(packed: memory.pointer + column * pairs)
   }
 }
+
+extension Tensor {
+  /// This matrix [n, k], transposed, as the right factor [k, n] of many products. Of constant memory, such as a teacher's
+  /// mapped head, it is kept for as long as the memory: every step would pack it anew.
+  func packedTransposed() -> PackedFactor {
+    if let packed = storage.packed, packed.shape == shape { return packed.factor }
+    let factor = PackedFactor(MatrixView(pointer, stride: columns).transposed, k: columns, n: rows, on: device)
+    if storage.isConstant { storage.packed = (shape, factor) }
+    return factor
+  }
+}

@@ -119,7 +119,8 @@ public final class ParameterStore {
     var offset = 0
     for parameter in parameters {
       func view(_ arena: Tensor) -> Tensor {
-        let storage = Storage(viewing: arena.pointer + offset, count: parameter.count, owner: arena.storage)
+        let storage = Storage(
+          viewing: arena.pointer + offset, count: parameter.count, owner: arena.storage, isConstant: false)
         return Tensor(shape: parameter.shape, storage: storage, device: device)
       }
       let gradient = view(gradients)

@@ -73,6 +73,10 @@ final class StoragePool: @unchecked Sendable {
 final class Storage {
   let pointer: UnsafeMutablePointer<Float>
   let count: Int
+  /// What `Tensor.packedTransposed()` has made of it as a matrix of this shape; nil if it is not constant.
+  var packed: (shape: [Int], factor: PackedFactor)?
+  /// Whether nobody writes to the memory while this object lives.
+  let isConstant: Bool
   private let pool: StoragePool?
   private let owner: AnyObject?
 
@@ -80,13 +84,15 @@ final class Storage {
     self.count = count
     self.pool = pool
     owner = nil
+    isConstant = false
     pointer = pool.take(StoragePool.capacity(for: count))
   }
 
-  init(viewing pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject) {
+  init(viewing pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject, isConstant: Bool) {
     self.pointer = pointer
     self.count = count
     self.owner = owner
+    self.isConstant = isConstant
     pool = nil
   }
 

@@ -66,7 +66,8 @@ public struct Tensor {
   public init(borrowing memory: UnsafeRawPointer, shape: [Int], owner: AnyObject, on device: Device) {
     let count = shape.reduce(1, *)
     let floats = UnsafeMutablePointer(mutating: memory.assumingMemoryBound(to: Float.self))
-    self.init(shape: shape, storage: Storage(viewing: floats, count: count, owner: owner), device: device)
+    let storage = Storage(viewing: floats, count: count, owner: owner, isConstant: true)
+    self.init(shape: shape, storage: storage, device: device)
   }
 
   /// The elements, row by row.

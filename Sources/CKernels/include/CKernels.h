@@ -66,6 +66,8 @@ double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature,
 void limbeck_log_softmax(float *x, float maximum, float inverse_temperature, float log_sum, size_t n);
 /// x ← exp((x − maximum)·scale); returns the sum
 double limbeck_exponentials(float *x, float maximum, float scale, size_t n);
+/// x ← exp((x − maximum)·scale) of the largest x, which is left in maximum; returns the sum, NaN if any x is.
+double limbeck_softmax_exponentials(float *x, float *maximum, float scale, size_t n);
 /// x ← exp(scale · x − log_sum_exp)
 void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p

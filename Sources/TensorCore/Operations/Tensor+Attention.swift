@@ -46,11 +46,13 @@ struct CausalAttention {
         for row in 0..<block {
           let visible = offset + start + row + 1
           let line = scratch + row * width
-          let maximum = limbeck_max(line, visible)
-          let sum = limbeck_exponentials(line, maximum, scale, visible)
-          (line + visible).update(repeating: 0, count: width - visible)
-          sums[row] = sum
-          logSums?[head * rows + start + row] = maximum * scale + Float(log(sum))
+          // whole vectors are faster than the elements of a part of one: masked scores have exponentials of 0
+          let padded = min(width, (visible + 63) / 64 * 64)
+          (line + visible).update(repeating: -.infinity, count: padded - visible)
+          (line + padded).update(repeating: 0, count: width - padded)
+          var maximum: Float = 0
+          sums[row] = limbeck_softmax_exponentials(line, &maximum, scale, padded)
+          logSums?[head * rows + start + row] = maximum * scale + Float(log(sums[row]))
         }
         SerialProduct.multiply(
           into: out + start * queryStride + head * headSize, stride: queryStride, adds: false,
@@ -145,6 +147,7 @@ extension Tensor {
     let scratchCount = attention.scratchCount(keys: length)
     let out = Tensor(uninitialized: shape, on: device)
     let logSums = Tensor(uninitialized: [batchSize, attention.headCount, length], on: device)
+    let recordsGradient = recordsGradient || keys.recordsGradient || values.recordsGradient
     let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
     device.parallel(pieces) { piece, worker in
       let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
@@ -152,7 +155,8 @@ extension Tensor {
         keyValueHead: head, rows: length, offset: 0, query: pointer + sequence * queryStep,
         keyHead: keys.pointer + sequence * keyStep + head * headSize,
         valueHead: values.pointer + sequence * keyStep + head * headSize, keyStride: attention.keyStride,
-        out: out.pointer + sequence * queryStep, logSums: logSums.pointer + sequence * headStep,
+        out: out.pointer + sequence * queryStep,
+        logSums: recordsGradient ? logSums.pointer + sequence * headStep : nil,
         scratch: scratch.pointer + worker * scratchCount)
     }
     let result = out
