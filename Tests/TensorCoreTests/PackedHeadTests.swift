@@ -1,0 +1,46 @@
+import Foundation
+import TensorCore
+import TestSupport
+import Testing
+
+/// A head that is packed for bfloat16 once, as a mapped one is, or in every step, as a trained one must be.
+@Suite struct PackedHeadTests {
+  private static let (rows, channels, vocabulary) = (300, 19, 131)
+
+  private func normal(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in Float(generator.nextNormal()) }
+  }
+
+  private func logits(_ hidden: [Float], _ head: Tensor) -> [[Float]] {
+    let hidden = Tensor(hidden, shape: [Self.rows, Self.channels], on: head.device)
+    return VocabularyProjection(hidden: hidden, head: head, precision: .bfloat16)
+      .mapLogits(rows: (0..<Self.rows).map { Int32($0) }) { _, row, _, _ in row.indices.map { row[$0] } }
+  }
+
+  @Test func aMappedHeadGivesTheLogitsOfACopy() {
+    let device = Device(threads: 2)
+    let count = Self.vocabulary * Self.channels
+    let values = normal(count, seed: 1)
+    let memory = NSMutableData(bytes: values, length: count * MemoryLayout<Float>.size)
+    let mapped = Tensor(
+      borrowing: memory.bytes, shape: [Self.vocabulary, Self.channels], owner: memory, on: device)
+    let copy = Tensor(values, shape: mapped.shape, on: device)
+    for seed: UInt64 in 2...4 {
+      let hidden = normal(Self.rows * Self.channels, seed: seed)
+      #expect(logits(hidden, mapped) == logits(hidden, copy))
+    }
+  }
+
+  @Test func aTrainedHeadGivesTheLogitsOfItsPresentWeights() {
+    let store = ParameterStore(on: Device(threads: 2))
+    let head = store.root.parameter("head", [Self.vocabulary, Self.channels], .zeros, decays: false)
+    let hidden = normal(Self.rows * Self.channels, seed: 1)
+    for seed: UInt64 in 2...4 {
+      let values = normal(Self.vocabulary * Self.channels, seed: seed)
+      store.load { Tensor(values, shape: $0.shape, on: store.device) }
+      let copy = Tensor(values, shape: head.shape, on: store.device)
+      #expect(logits(hidden, head.value) == logits(hidden, copy))
+    }
+  }
+}
