@@ -8,7 +8,7 @@
 #include <float.h>
 
 // Elements that are worked on together, two cache lines of each row, and the sums of each.
-enum { TOGETHER = 32, CACHE_LINE = 64 / sizeof(float) };
+enum { TOGETHER = 32, LINE_FLOATS = 64 / sizeof(float) };
 typedef struct {
   float student[TOGETHER], teacher[TOGETHER], hard[TOGETHER], cross[TOGETHER];
 } lane_sums;
@@ -50,7 +50,7 @@ INLINE void add_piece(limbeck_softmax_sums *sums, float *restrict teacher, float
   lane_sums lanes = {{0}, {0}, {0}, {0}};
   size_t i = 0;
   for (; i + TOGETHER <= n; i += TOGETHER) {
-    for (size_t l = 0; l < TOGETHER; l += CACHE_LINE) {
+    for (size_t l = 0; l < TOGETHER; l += LINE_FLOATS) {
       __builtin_prefetch(teacher + i + l + PIECE, 0, 2);
       __builtin_prefetch(student + i + l + PIECE, 0, 2);
     }

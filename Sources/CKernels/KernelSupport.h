@@ -87,10 +87,10 @@ INLINE float power_of_two(float f, float shifted) {
 // e^x; 0 below −87.3, where floats lose digits, and at most e^88.7; NaN stays NaN.
 INLINE float exp_inline(float x) {
   const float log2e = 1.44269502f, rest = 1.92596303e-8f;
-  float least = x > 88.7228f ? 88.7228f : x;
-  float shifted = __builtin_fmaf(least, log2e, ROUNDING);
-  float f = __builtin_fmaf(least, log2e, ROUNDING - shifted);
-  float power = power_of_two(__builtin_fmaf(least, rest, f), shifted);
+  float clamped = x > 88.7228f ? 88.7228f : x;
+  float shifted = __builtin_fmaf(clamped, log2e, ROUNDING);
+  float f = __builtin_fmaf(clamped, log2e, ROUNDING - shifted);
+  float power = power_of_two(__builtin_fmaf(clamped, rest, f), shifted);
   return x < -87.3365478515625f ? 0.0f : power;
 }
 

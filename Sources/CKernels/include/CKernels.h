@@ -126,7 +126,7 @@ typedef struct {
   double student, teacher, hard, cross;
   float teacher_maximum, student_maximum;
 } limbeck_softmax_sums;
-/// The pieces of a row of n elements, for each of which there are two maxima.
+/// Elements of a piece of a row; each piece has two maxima, the last may be shorter.
 #define LIMBECK_SOFTMAX_PIECE 1024
 /// From logits [V] of both sides: teacher ← exp((teacher − maximum)/τ), exponentials ← exp((student − maximum)/τ), with the
 /// maxima up to the end of each piece, which are written to maxima [pieces, 2], the teacher's first.

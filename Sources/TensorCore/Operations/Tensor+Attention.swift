@@ -130,7 +130,8 @@ struct CausalAttention {
 
 extension Tensor {
   /// Causal grouped-query attention over B sequences of T tokens: self = queries [B·T, H·D], keys and values
-  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`.
+  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`, but for
+  /// sequences of one token of which no gradient is recorded.
   public func causalAttention(
     keys: Tensor, values: Tensor, batchSize: Int, headSize: Int, precision: ProductPrecision = .float32
   ) -> Tensor {
