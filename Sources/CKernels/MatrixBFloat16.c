@@ -1,4 +1,6 @@
-#define TARGET AVX512_BF16
+#define TARGET __attribute__((target("arch=x86-64-v4,prfchw,avx512bf16")))
+#include "MatrixVectors512.h"
+
 #define MULTIPLY_ADD(c, a, b) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
 #include "MatrixTiles.h"
 
@@ -9,14 +11,14 @@ int limbeck_has_product_bf16(void) {
 }
 
 // 32 floats, rounded to nearest even, as 16 pairs of neighbours.
-AVX512_BF16 TILE_INLINE __m512i neighbours(const float *x, size_t count) {
+TARGET TILE_INLINE __m512i neighbours(const float *x, size_t count) {
   __m512 low = _mm512_maskz_loadu_ps(lanes(count), x);
   __m512 high = _mm512_maskz_loadu_ps(lanes(count > LANES ? count - LANES : 0), x + LANES);
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
 // 16 floats of one row and 16 of the next as 16 pairs, one above the other; the next row may be NULL for zeros.
-AVX512_BF16 TILE_INLINE __m512i stacked(const float *x, const float *next, __mmask16 mask) {
+TARGET TILE_INLINE __m512i stacked(const float *x, const float *next, __mmask16 mask) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   __m512 low = _mm512_maskz_loadu_ps(mask, x);
@@ -25,14 +27,14 @@ AVX512_BF16 TILE_INLINE __m512i stacked(const float *x, const float *next, __mma
 }
 
 // The same of bfloat16s.
-AVX512_BF16 TILE_INLINE __m512i stacked_narrow(const uint16_t *x, const uint16_t *next, __mmask16 mask) {
+TARGET TILE_INLINE __m512i stacked_narrow(const uint16_t *x, const uint16_t *next, __mmask16 mask) {
   __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, x));
   __m512i high = next ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next)) : _mm512_setzero_si512();
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
 // Up to 48 rows of `depth` contiguous floats → [pairs, 48].
-AVX512_BF16 static void pack_transposed(word *panel, const float *rows, size_t stride, size_t count, size_t depth) {
+TARGET static void pack_transposed(word *panel, const float *rows, size_t stride, size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2;
   for (size_t j = 0; j < count; j += LANES) {
     for (size_t k = 0; k < pairs; k += LANES) {
@@ -50,7 +52,7 @@ AVX512_BF16 static void pack_transposed(word *panel, const float *rows, size_t s
 }
 
 // Up to 48 contiguous columns of `depth` rows → [pairs, 48].
-AVX512_BF16 static void pack_columns(word *panel, const float *b, size_t stride, size_t count, size_t depth) {
+TARGET static void pack_columns(word *panel, const float *b, size_t stride, size_t count, size_t depth) {
   for (size_t k = 0; k < depth; k += 2) {
     const float *row = b + k * stride;
     const float *next = k + 1 < depth ? row + stride : NULL;
@@ -62,7 +64,7 @@ AVX512_BF16 static void pack_columns(word *panel, const float *b, size_t stride,
 }
 
 // `count` rows of `depth` contiguous floats → [count, pairs].
-AVX512_BF16 static void pack_rows(word *packed, const float *a, size_t stride, size_t count, size_t depth) {
+TARGET static void pack_rows(word *packed, const float *a, size_t stride, size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2;
   for (size_t r = 0; r < count; r++) {
     for (size_t k = 0; k < pairs; k += LANES) {
@@ -73,7 +75,7 @@ AVX512_BF16 static void pack_rows(word *packed, const float *a, size_t stride, s
 }
 
 // 16 columns of one step of the shared dimension into two strips, or into one if there are at most 8.
-AVX512_BF16 TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __m512i words) {
+TARGET TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __m512i words) {
   _mm256_storeu_si256((__m256i *)strip, _mm512_castsi512_si256(words));
   if (count > TILE_ROWS) {
     _mm256_storeu_si256((__m256i *)(strip + TILE_ROWS * pairs), _mm512_extracti64x4_epi64(words, 1));
@@ -83,7 +85,7 @@ AVX512_BF16 TILE_INLINE void store_strips(word *strip, size_t pairs, size_t coun
 // `count` contiguous columns, from column `first` on, of `depth` rows → strips of 8 columns, [count/8, pairs, 8]. Rows
 // begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16. As many
 // columns more, the next to be packed, are asked for from memory: each row is a page, or several, from the last.
-AVX512_BF16 TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
+TARGET TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
                                          size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2, pitch = stride * sizeof(float);
   size_t width = is_narrow ? sizeof(uint16_t) : sizeof(float);
@@ -104,7 +106,7 @@ AVX512_BF16 TILE_INLINE void pack_strips(int is_narrow, word *strips, const void
   }
 }
 
-AVX512_BF16 void limbeck_narrow_bf16(float *x, size_t n) {
+TARGET void limbeck_narrow_bf16(float *x, size_t n) {
   word *narrow = (word *)x;
   size_t pairs = (n + 1) / 2;
   for (size_t k = 0; k < pairs; k += LANES) {
@@ -113,7 +115,7 @@ AVX512_BF16 void limbeck_narrow_bf16(float *x, size_t n) {
   }
 }
 
-AVX512_BF16 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n,
+TARGET void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n,
                                    size_t depth) {
   size_t pairs = (depth + 1) / 2;
   for (size_t column = 0; column < n; column += TILE_COLUMNS) {
@@ -127,7 +129,7 @@ AVX512_BF16 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, 
   }
 }
 
-AVX512_BF16 void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
+TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
                                       limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
   word *b_panel = scratch, *packed = b_panel + PANEL_WORDS;
   size_t step = 2 * depth_step((depth + 1) / 2), all_pairs = (depth + 1) / 2;

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// Where tensors live and are computed: a pool of worker threads and a pool of buffers on the CPU.
@@ -25,7 +26,11 @@ public final class Device: Sendable {
   /// What matrix products are computed with on this CPU: the project's own kernels, or those of OpenBLAS.
   public static var matrixKernelName: String {
     if BFloat16Product.isAvailable { return "Limbeck's, AVX-512 with bfloat16" }
-    return hasOwnMatrixKernels ? "Limbeck's, AVX-512" : "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
+    return switch SerialProduct.vectors {
+    case LIMBECK_AVX512: "Limbeck's, AVX-512"
+    case LIMBECK_AVX2: "Limbeck's, AVX2"
+    default: "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
+    }
   }
 
   /// The most rows of which float32 products are summed in the order of one row, so that each row has the same bits alone
@@ -41,7 +46,7 @@ public final class Device: Sendable {
   /// What is wrong where this CPU needs OpenBLAS and it is not installed, else nil.
   public static var missingLibrary: String? {
     hasOwnMatrixKernels || OpenBLAS.shared != nil
-      ? nil : "this CPU has no AVX-512, and libopenblas.so.0 cannot be loaded; install it: apt-get install libopenblas0"
+      ? nil : "this CPU has no AVX2, and libopenblas.so.0 cannot be loaded; install it: apt-get install libopenblas0"
   }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {

@@ -36,9 +36,9 @@ struct MatrixView {
   }
 }
 
-/// Products of matrices on the calling thread: the project's own kernels on CPUs with AVX-512, OpenBLAS elsewhere.
+/// Products of matrices on the calling thread: the project's own kernels on CPUs with AVX2 or AVX-512, OpenBLAS elsewhere.
 ///
-/// Every piece of every larger product ends here. The kernels read operands where they are, pack what must be
+/// Every piece of every larger product ends here. The kernels read left factors where they are, pack what must be
 /// transposed into `scratch` panel by panel, and write the result once; OpenBLAS packs all of both operands, which costs
 /// a fifth of the time where one of the three sizes is small, as it is in language models.
 enum SerialProduct {
@@ -49,8 +49,11 @@ enum SerialProduct {
   /// same bits alone and beside others.
   static var fewRows: Int { Int(LIMBECK_FEW_ROWS) }
 
+  /// The vectors that this CPU runs the project's own kernels with.
+  static let vectors = limbeck_best_vectors()
+
   /// Whether this CPU runs the project's own kernels.
-  static let hasFloat32 = limbeck_has_product_f32() != 0
+  static var hasFloat32: Bool { vectors != LIMBECK_NO_VECTORS }
 
   /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
   static func multiply(
@@ -61,14 +64,14 @@ enum SerialProduct {
     case .float32 where m <= fewRows && a.columnStride == 1 && b.rowStride == 1:
       if hasFloat32 {
         limbeck_few_rows(
-          c, stride, adds ? 1 : 0, a.pointer, a.rowStride, m, b.pointer, b.columnStride, n, k, scratch)
+          vectors, c, stride, adds ? 1 : 0, a.pointer, a.rowStride, m, b.pointer, b.columnStride, n, k, scratch)
       } else {
         multiplyOneByOne(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
       }
     case .float32 where hasFloat32:
       limbeck_product_f32(
-        c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride, b.columnStride, m, n,
-        k, scratch)
+        vectors, c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride,
+        b.columnStride, m, n, k, scratch)
     case .float32:
       guard let library = OpenBLAS.shared else { preconditionFailure(Device.missingLibrary ?? "") }
       library.multiply(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)

@@ -18,12 +18,13 @@ import Testing
     }
   }
 
-  /// Every edge of tiles (8 × 48), vectors (16), panels (512, or 3,242 for few rows) and packed blocks (256).
+  /// Every edge of tiles (8 × 48, 6 × 16), vectors (16, 8), panels (512, 320, or 3,242 for few rows) and packed blocks (256,
+  /// 252).
   static let shapes: [Shape] = {
     let sizes = [
       (1, 1, 1), (1, 48, 7), (2, 17, 2), (5, 100, 33), (7, 47, 3), (8, 48, 16), (9, 49, 17), (16, 31, 64),
       (33, 96, 144),
-      (47, 50, 511), (48, 16, 513), (49, 15, 1025), (60, 143, 31), (256, 48, 12), (300, 20, 1_100), (513, 3, 5),
+      (6, 15, 319), (13, 7, 321), (253, 17, 9), (47, 50, 511), (48, 16, 513), (49, 15, 1025), (60, 143, 31), (256, 48, 12), (300, 20, 1_100), (513, 3, 5),
       (3, 20, 3_243),
     ]
     return sizes.enumerated().flatMap { index, size in
@@ -45,7 +46,27 @@ import Testing
     }
   }
 
-  /// What CPUs without AVX-512 compute with.
+  /// What other CPUs compute with, as far as this one has their vectors.
+  @Test(arguments: shapes, [LIMBECK_AVX2, LIMBECK_AVX512])
+  func productsOfEveryLevelAreThoseOfDouble(shape: Shape, vectors: limbeck_vectors) {
+    guard vectors.rawValue <= limbeck_best_vectors().rawValue else { return }
+    check(shape, roundedTo: .float32) { c, stride, a, b, scratch in
+      limbeck_product_f32(
+        vectors, c, stride, shape.adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride,
+        b.columnStride, shape.m, shape.n, shape.k, scratch)
+    }
+    guard !shape.isLeftTransposed, shape.isRightTransposed else { return }
+    let few = Shape(
+      m: min(shape.m, SerialProduct.fewRows), n: shape.n, k: shape.k, isLeftTransposed: false, isRightTransposed: true,
+      adds: shape.adds)
+    check(few, roundedTo: .float32) { c, stride, a, b, scratch in
+      limbeck_few_rows(
+        vectors, c, stride, few.adds ? 1 : 0, a.pointer, a.rowStride, few.m, b.pointer, b.columnStride, few.n, few.k,
+        scratch)
+    }
+  }
+
+  /// What CPUs without AVX2 compute with.
   @Test(arguments: shapes) func productsOfOpenBLASAreThoseOfDouble(shape: Shape) throws {
     let library = try #require(OpenBLAS.shared)
     check(shape, roundedTo: .float32) { c, stride, a, b, _ in

@@ -182,34 +182,38 @@ void limbeck_matrix_vector(float *out, const float *w, size_t stride, const floa
 /// out[i] = Σ weights[r] · w[r·stride + i] over `rows` rows, for each of n elements.
 void limbeck_weighted_rows(float *out, const float *weights, const float *w, size_t stride, size_t rows, size_t n);
 
-// ---- Matrix products (MatrixFewRows.c, MatrixFloat32.c, MatrixBFloat16.c), for AVX-512; elsewhere a BLAS does the work
+// ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c); on CPUs without the vectors a BLAS does the work
 
 enum {
   /// The most rows that limbeck_few_rows multiplies; with more, limbeck_product_f32 is faster.
   LIMBECK_FEW_ROWS = 12,
   /// Columns of a right factor that are packed together.
   LIMBECK_PRODUCT_PANEL = 48,
-  /// Words of the shared dimension at a time: a panel then stays in the second-level cache.
+  /// The most words of the shared dimension that are packed at a time.
   LIMBECK_PRODUCT_DEPTH = 512,
-  /// Rows of a left factor that are packed at a time.
+  /// The most rows of a left factor that are packed at a time.
   LIMBECK_PRODUCT_ROWS = 256,
   /// Bytes of scratch memory that a product needs.
   LIMBECK_PRODUCT_SCRATCH = 4 * LIMBECK_PRODUCT_DEPTH * (LIMBECK_PRODUCT_PANEL + LIMBECK_PRODUCT_ROWS),
 };
+/// The vectors that products in float32 have kernels for: those of x86-64-v3 and x86-64-v4.
+typedef enum { LIMBECK_NO_VECTORS, LIMBECK_AVX2, LIMBECK_AVX512 } limbeck_vectors;
+/// The longest that this CPU has.
+limbeck_vectors limbeck_best_vectors(void);
 /// out[i, r] = Σ x[i, k] · w[r, k], or += where accumulate ≠ 0, of up to LIMBECK_FEW_ROWS rows of x and n of w, over
-/// `depth`, on the calling thread. What comes of a row does not depend on the others, nor on how many there are.
-void limbeck_few_rows(float *out, size_t out_stride, int accumulate, const float *x, size_t x_stride, size_t m,
-                      const float *w, size_t w_stride, size_t n, size_t depth, void *scratch);
-/// Whether this CPU can run limbeck_few_rows and limbeck_product_f32.
-int limbeck_has_product_f32(void);
+/// `depth`, on the calling thread, whose CPU must have the vectors. What comes of a row does not depend on the others, nor
+/// on how many there are.
+void limbeck_few_rows(limbeck_vectors vectors, float *out, size_t out_stride, int accumulate, const float *x,
+                      size_t x_stride, size_t m, const float *w, size_t w_stride, size_t n, size_t depth,
+                      void *scratch);
+/// c[m, n] = a·b, or += where accumulate ≠ 0, over `depth` steps of the shared dimension, on the calling thread, whose CPU
+/// must have the vectors. a's element of row r at step k is a[r·a_row + k·a_step], b's of column j
+/// b[k·b_step + j·b_column]; one stride of each is 1. c's rows lie c_row apart. `depth` is at least 1.
+void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, int accumulate, const float *a, size_t a_row,
+                         size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
+                         size_t depth, void *scratch);
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
-/// c[m, n] = a·b, or += where accumulate ≠ 0, over `depth` steps of the shared dimension, on the calling thread.
-/// a's element of row r at step k is a[r·a_row + k·a_step], b's of column j b[k·b_step + j·b_column]; one stride of each
-/// is 1. c's rows lie c_row apart. `depth` is at least 1.
-void limbeck_product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
-                         const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
-                         void *scratch);
 
 /// The left factor of limbeck_product_bf16: element (r, k) at data[r·row + k·step], floats, of which one stride is 1. If
 /// it is narrow, limbeck_narrow_bf16 has been at each of its rows, or columns, which still begin where they did.

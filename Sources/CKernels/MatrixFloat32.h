@@ -1,0 +1,132 @@
+// Products in float32, included once per CPU level, after its vectors, with
+//   PRODUCT_F32  the name of the function
+#define MULTIPLY_ADD(c, a, b) multiply_add(c, floats_of(a), floats_of(b))
+#include "MatrixTiles.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+// Up to TILE_COLUMNS rows of `depth` contiguous words → [depth, TILE_COLUMNS].
+TARGET static void pack_transposed(word *panel, const word *rows, size_t stride, size_t count, size_t depth) {
+  for (size_t j = 0; j < count; j += LANES) {
+    for (size_t k = 0; k < depth; k += LANES) {
+      words block[LANES];
+      lane_mask mask = lanes(depth - k);
+#pragma unroll
+      for (size_t i = 0; i < LANES; i++) {
+        block[i] = j + i < count ? load_some_words(mask, rows + (j + i) * stride + k) : zero_words();
+      }
+      transpose(block);
+      size_t steps = smaller(LANES, depth - k);
+      for (size_t i = 0; i < steps; i++) store_words(panel + (k + i) * TILE_COLUMNS + j, block[i]);
+    }
+  }
+}
+
+// Up to TILE_COLUMNS contiguous columns of `depth` rows → [depth, TILE_COLUMNS].
+TARGET static void pack_columns(word *panel, const word *b, size_t stride, size_t count, size_t depth) {
+  for (size_t j = 0; j < count; j += LANES) {
+    lane_mask mask = lanes(count - j);
+    for (size_t k = 0; k < depth; k++) {
+      store_words(panel + k * TILE_COLUMNS + j, load_some_words(mask, b + k * stride + j));
+    }
+  }
+}
+
+// `count` contiguous columns of `depth` rows → strips of TILE_ROWS columns, [count/TILE_ROWS, depth, TILE_ROWS].
+TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_t count, size_t depth) {
+  for (size_t k = 0; k < depth; k++) {
+    for (size_t r = 0; r < count; r += TILE_ROWS) {
+      size_t width = smaller(TILE_ROWS, count - r);
+      const word *from = a + k * stride + r;
+      word *to = strips + r * depth + k * TILE_ROWS;
+      if (width == TILE_ROWS) {
+        memcpy(to, from, TILE_ROWS * sizeof(word));
+      } else {
+        memcpy(to, from, width * sizeof(word));
+      }
+    }
+  }
+}
+
+// c = x·wᵀ or += for rows of x packed in panels of [depth, TILE_COLUMNS]. The rows of w are broadcast, so that each
+// weight is read from memory once and none is packed; a tile of cᵀ is transposed on its way out.
+TARGET UNCHECKED static void multiply_panels(float *c, size_t c_row, int accumulate, const word *x, const word *w,
+                                             size_t w_row, size_t m, size_t n, size_t depth) {
+  float transposed[TILE_ROWS * TILE_COLUMNS];
+  const lane_mask all = lanes(LANES);
+  for (size_t first = 0; first < n; first += TILE_ROWS) {
+    size_t width = smaller(TILE_ROWS, n - first);
+    const word *rows = w + first * w_row;
+    for (size_t row = 0; row < m; row += TILE_COLUMNS) {
+      size_t columns = smaller(TILE_COLUMNS, m - row);
+      const word *panel = x + row * depth;
+#define STREAMED_TILE(VECTORS)                                                                                    \
+  tile(TILE_ROWS, VECTORS, 1, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, panel, TILE_COLUMNS, depth)
+      if (width < TILE_ROWS) {
+        edge_tile(width, columns, transposed, TILE_COLUMNS, 0, rows, w_row, 1, panel, TILE_COLUMNS, depth);
+      } else if (columns <= LANES) {
+        STREAMED_TILE(1);
+      } else if (columns <= 2 * LANES) {
+        STREAMED_TILE(2);
+      } else {
+        STREAMED_TILE(TILE_VECTORS);
+      }
+#undef STREAMED_TILE
+      for (size_t i = 0; i < columns; i++) {
+        float *out = c + (row + i) * c_row + first;
+        for (size_t j = 0; j < width; j++) out[j] = (accumulate ? out[j] : 0.0f) + transposed[j * TILE_COLUMNS + i];
+      }
+    }
+  }
+}
+
+// Rows of a left factor of which all are packed, for what is read once of the right one.
+enum { PANEL_ROWS = LIMBECK_PRODUCT_PANEL };
+
+TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_floats, size_t a_row, size_t a_step,
+                        const float *b_floats, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
+                        void *scratch) {
+  const word *a = (const word *)a_floats, *b = (const word *)b_floats;
+  word *b_panel = scratch, *strips = b_panel + PANEL_WORDS;
+  int fits_panels = a_step == 1 && b_step == 1 && m <= PANEL_ROWS;
+  // panels alone are left the memory of the strips: whole rows of b are read, one after another
+  size_t step = fits_panels && depth <= ALL_WORDS / PANEL_ROWS ? depth : depth_step(depth);
+  for (size_t k = 0; k < depth; k += step) {
+    size_t now = smaller(step, depth - k);
+    int adds = accumulate || k > 0;
+    if (fits_panels) {
+      for (size_t row = 0; row < m; row += TILE_COLUMNS) {
+        pack_transposed(b_panel + row * now, a + row * a_row + k, a_row, smaller(TILE_COLUMNS, m - row), now);
+      }
+      multiply_panels(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
+      continue;
+    }
+    size_t row_step = a_step == 1 ? m : PACKED_ROWS;
+    for (size_t row = 0; row < m; row += row_step) {
+      size_t rows = smaller(row_step, m - row);
+      if (a_step != 1) pack_strips(strips, a + k * a_step + row, a_step, rows, now);
+      for (size_t column = 0; column < n; column += TILE_COLUMNS) {
+        size_t columns = smaller(TILE_COLUMNS, n - column);
+        const word *right = b_panel;
+        size_t right_step = TILE_COLUMNS;
+        if (b_column != 1) {
+          pack_transposed(b_panel, b + column * b_column + k, b_column, columns, now);
+        } else if (READS_IN_PLACE) {
+          right = b + k * b_step + column;
+          right_step = b_step;
+        } else {
+          pack_columns(b_panel, b + k * b_step + column, b_step, columns, now);
+        }
+        float *out = c + row * c_row + column;
+        if (a_step == 1) {
+          const word *left = a + row * a_row + k;
+          panel(out, c_row, adds, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now);
+        } else {
+          panel(out, c_row, adds, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now);
+        }
+      }
+    }
+  }
+}
+
+#endif

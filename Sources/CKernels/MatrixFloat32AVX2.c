@@ -1,0 +1,7 @@
+#include "MatrixVectors256.h"
+
+#define PRODUCT_F32 product_f32_avx2
+#include "MatrixFloat32.h"
+
+#define FEW_ROWS_F32 few_rows_f32_avx2
+#include "MatrixFewRows.h"

@@ -1,0 +1,33 @@
+// What the matrix products of all CPU levels share.
+#pragma once
+#include "CKernels.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <immintrin.h>
+#include <string.h>
+
+// The innermost loops read each element dozens of times, each time through a call under ThreadSanitizer. Operands that
+// are packed are still checked there, and OpenBLAS' accesses never were.
+#define UNCHECKED __attribute__((no_sanitize("thread")))
+#define TILE_INLINE static inline __attribute__((always_inline))
+
+enum {
+  CACHE_LINE = 64,
+  ALL_WORDS = LIMBECK_PRODUCT_SCRATCH / 4,
+};
+
+// 32 bits: a float, or a pair of bfloat16 that are neighbours in the shared dimension.
+typedef uint32_t __attribute__((may_alias)) word;
+
+// limbeck_product_f32 and limbeck_few_rows on one CPU level.
+typedef void product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+                         const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
+                         void *scratch);
+typedef void few_rows_f32(float *out, size_t out_stride, int accumulate, const float *x, size_t x_stride, size_t m,
+                          const float *w, size_t w_stride, size_t n, size_t depth, void *scratch);
+product_f32 product_f32_avx2, product_f32_avx512;
+few_rows_f32 few_rows_f32_avx2, few_rows_f32_avx512;
+
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+#endif
