@@ -163,9 +163,11 @@ TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck
         }
         float *out = c + row * c_row + column;
         if (has_rows) {
-          panel(out, c_row, adds, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs);
+          panel(out, c_row, adds, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs,
+              NULL);
         } else {
-          panel(out, c_row, adds, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs);
+          panel(out, c_row, adds, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs,
+              NULL);
         }
       }
     }

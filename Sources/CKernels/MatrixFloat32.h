@@ -32,17 +32,23 @@ TARGET static void pack_columns(word *panel, const word *b, size_t stride, size_
   }
 }
 
-// `count` contiguous columns of `depth` rows → strips of TILE_ROWS columns, [count/TILE_ROWS, depth, TILE_ROWS].
+// `count` contiguous columns of `depth` rows → strips of TILE_ROWS columns, [count/TILE_ROWS, depth, TILE_ROWS]. Strips lie
+// a multiple of large powers of two apart, which share places in the first-level cache: several steps of one are written
+// before the next strip's.
 TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_t count, size_t depth) {
-  for (size_t k = 0; k < depth; k++) {
+  enum { STEPS = 16 };
+  for (size_t k = 0; k < depth; k += STEPS) {
+    size_t end = smaller(k + STEPS, depth);
     for (size_t r = 0; r < count; r += TILE_ROWS) {
       size_t width = smaller(TILE_ROWS, count - r);
-      const word *from = a + k * stride + r;
-      word *to = strips + r * depth + k * TILE_ROWS;
-      if (width == TILE_ROWS) {
-        memcpy(to, from, TILE_ROWS * sizeof(word));
-      } else {
-        memcpy(to, from, width * sizeof(word));
+      const word *from = a + r;
+      word *to = strips + r * depth;
+      for (size_t step = k; step < end; step++) {
+        if (width == TILE_ROWS) {
+          copy_tile_rows(to + step * TILE_ROWS, from + step * stride);
+        } else {
+          for (size_t i = 0; i < width; i++) to[step * TILE_ROWS + i] = from[step * stride + i];
+        }
       }
     }
   }
@@ -102,9 +108,16 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_f
       continue;
     }
     size_t row_step = a_step == 1 ? m : PACKED_ROWS;
+    size_t panels = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     for (size_t row = 0; row < m; row += row_step) {
-      size_t rows = smaller(row_step, m - row);
+      size_t rows = smaller(row_step, m - row), tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
       if (a_step != 1) pack_strips(strips, a + k * a_step + row, a_step, rows, now);
+      // rows of a left factor that is used where it lies are read fast enough as they come
+      factors_ahead soon = {0};
+      if (a_step != 1 && row + rows < m) {
+        soon.left = region_ahead(a + k * a_step + row + rows, 4 * a_step, 4 * smaller(rows, m - row - rows), now,
+                                 panels * tiles);
+      }
       for (size_t column = 0; column < n; column += TILE_COLUMNS) {
         size_t columns = smaller(TILE_COLUMNS, n - column);
         const word *right = b_panel;
@@ -117,12 +130,19 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_f
         } else {
           pack_columns(b_panel, b + k * b_step + column, b_step, columns, now);
         }
+        // the next panel, or the first of the next part of the shared dimension
+        size_t next = column + columns < n ? column + columns : 0, next_k = next > 0 ? k : k + now;
+        size_t width = smaller(TILE_COLUMNS, n - next), length = smaller(now, depth - next_k);
+        if (next_k < depth) {
+          soon.right = b_column != 1 ? region_ahead(b + next * b_column + next_k, 4 * b_column, 4 * length, width, tiles)
+                                     : region_ahead(b + next_k * b_step + next, 4 * b_step, 4 * width, length, tiles);
+        }
         float *out = c + row * c_row + column;
         if (a_step == 1) {
           const word *left = a + row * a_row + k;
-          panel(out, c_row, adds, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now);
+          panel(out, c_row, adds, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now, &soon);
         } else {
-          panel(out, c_row, adds, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now);
+          panel(out, c_row, adds, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now, &soon);
         }
       }
     }

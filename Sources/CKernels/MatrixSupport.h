@@ -30,4 +30,34 @@ few_rows_f32 few_rows_f32_avx2, few_rows_f32_avx512;
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+// Memory that will be read soon, `rows` of `width` bytes that lie `pitch` apart, of which `share` cache lines are asked for
+// at a time: while it multiplies, a core reads ahead neither far enough nor from row to row.
+typedef struct {
+  const char *row;
+  size_t pitch, width, rows, share, next;
+} region;
+
+// What products will read of both factors.
+typedef struct {
+  region left, right;
+} factors_ahead;
+
+// A region that is read in about `shares` shares.
+static inline region region_ahead(const void *start, size_t pitch, size_t width, size_t rows, size_t shares) {
+  size_t lines = rows * ((width + CACHE_LINE - 1) / CACHE_LINE);
+  region result = {start, pitch, width, rows, lines / shares + 1, 0};
+  return result;
+}
+
+TILE_INLINE void read_ahead(region *soon) {
+  for (size_t line = 0; line < soon->share && soon->rows > 0; line++) {
+    __builtin_prefetch(soon->row + soon->next);
+    soon->next += CACHE_LINE;
+    if (soon->next < soon->width) continue;
+    soon->next = 0;
+    soon->row += soon->pitch;
+    soon->rows--;
+  }
+}
+
 #endif

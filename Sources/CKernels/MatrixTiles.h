@@ -93,13 +93,18 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
 #undef EDGE
 }
 
-// All rows of a by the columns of a tile, or fewer. Each TILE_ROWS rows of a begin `a_tile` words after the last.
+// All rows of a by the columns of a tile, or fewer. Each TILE_ROWS rows of a begin `a_tile` words after the last. Before
+// each of them some of what will be read `soon` is asked for.
 TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
                                    size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns,
-                                   size_t depth) {
+                                   size_t depth, factors_ahead *soon) {
   const lane_mask all = lanes(LANES);
   for (size_t row = 0; row < rows; row += TILE_ROWS, a += a_tile, c += TILE_ROWS * c_row) {
     size_t height = smaller(TILE_ROWS, rows - row);
+    if (READS_AHEAD) {
+      read_ahead(&soon->left);
+      read_ahead(&soon->right);
+    }
     if (height < TILE_ROWS || columns < TILE_COLUMNS) {
       edge_tile(height, columns, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);
     } else if (a_step == 1) {

@@ -16,6 +16,7 @@
 #define PACKED_ROWS 252
 // a panel is narrower than what the CPU reads ahead of rows that lie apart
 #define READS_IN_PLACE 0
+#define READS_AHEAD 1
 
 typedef __m256 floats;
 typedef __m256i words;
@@ -35,6 +36,11 @@ TARGET TILE_INLINE words broadcast_word(word x) { return _mm256_set1_epi32((int)
 TARGET TILE_INLINE void store_words(word *p, words x) { _mm256_storeu_si256((__m256i *)p, x); }
 TARGET TILE_INLINE void store_some_words(word *p, lane_mask mask, words x) {
   _mm256_maskstore_epi32((int *)p, mask, x);
+}
+
+TARGET TILE_INLINE void copy_tile_rows(word *to, const word *from) {
+  _mm_storeu_si128((__m128i *)to, _mm_loadu_si128((const __m128i *)from));
+  _mm_storel_epi64((__m128i *)(to + 4), _mm_loadl_epi64((const __m128i *)(from + 4)));
 }
 
 TARGET TILE_INLINE floats load_floats(const float *p) { return _mm256_loadu_ps(p); }

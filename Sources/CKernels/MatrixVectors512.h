@@ -18,6 +18,8 @@
 #define PACKED_ROWS LIMBECK_PRODUCT_ROWS
 // whether rows of a right factor are as fast where they lie as packed
 #define READS_IN_PLACE 1
+// whether reading ahead of both factors was found to pay
+#define READS_AHEAD 0
 
 typedef __m512 floats;
 typedef __m512i words;
@@ -34,6 +36,11 @@ TARGET TILE_INLINE words zero_words(void) { return _mm512_setzero_si512(); }
 TARGET TILE_INLINE words broadcast_word(word x) { return _mm512_set1_epi32((int)x); }
 TARGET TILE_INLINE void store_words(word *p, words x) { _mm512_storeu_epi32(p, x); }
 TARGET TILE_INLINE void store_some_words(word *p, lane_mask mask, words x) { _mm512_mask_storeu_epi32(p, mask, x); }
+
+// TILE_ROWS words.
+TARGET TILE_INLINE void copy_tile_rows(word *to, const word *from) {
+  _mm256_storeu_si256((__m256i *)to, _mm256_loadu_si256((const __m256i *)from));
+}
 
 TARGET TILE_INLINE floats load_floats(const float *p) { return _mm512_loadu_ps(p); }
 TARGET TILE_INLINE floats load_some_floats(lane_mask mask, const float *p) { return _mm512_maskz_loadu_ps(mask, p); }
