@@ -7,6 +7,13 @@
 // (Goto & van de Geijn 2008; the register scheme of BLIS).
 #if defined(__x86_64__) && defined(__linux__)
 
+// the words from a step of a right factor to the next
+#if READS_IN_PLACE
+#define RIGHT_STEP(b_step) b_step
+#else
+#define RIGHT_STEP(b_step) TILE_COLUMNS
+#endif
+
 enum { PANEL_WORDS = DEPTH * TILE_COLUMNS };
 _Static_assert(PANEL_WORDS + DEPTH * PACKED_ROWS <= ALL_WORDS, "a panel and packed rows exceed the scratch memory");
 
@@ -16,12 +23,31 @@ static inline size_t depth_step(size_t depth) {
   return parts <= 1 ? depth : ((depth + parts - 1) / parts + LANES - 1) / LANES * LANES;
 }
 
+// sums += one step of the shared dimension: a word of each row, `a_place` words from where `row` is, by the vectors at b.
+TARGET TILE_INLINE void tile_step(int rows, int vectors, int is_whole, lane_mask mask,
+                                  floats sums[TILE_ROWS][TILE_VECTORS], const word *const row[TILE_ROWS],
+                                  size_t a_place, const word *b) {
+  words right[TILE_VECTORS];
+#pragma unroll
+  for (int j = 0; j < vectors; j++) {
+    right[j] = is_whole || j < vectors - 1 ? load_words(b + j * LANES) : load_some_words(mask, b + j * LANES);
+  }
+#pragma unroll
+  for (int r = 0; r < rows; r++) {
+    words left = broadcast_word(row[r][a_place]);
+#pragma unroll
+    for (int j = 0; j < vectors; j++) sums[r][j] = MULTIPLY_ADD(sums[r][j], left, right[j]);
+  }
+}
+
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
 // b[k·b_step + j]. `mask` has the columns of the last of `vectors`, and `is_whole` says that these are all. Where a is
 // `streamed`, the next rows are fetched from memory while these are used.
 TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int is_whole, lane_mask mask, float *c, size_t c_row,
                              int accumulate, const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
                              size_t depth) {
+  // steps at a time: a core that shares its front end with another thread's multiplies no faster than it decodes
+  enum { STEPS = 8 };
   floats sums[TILE_ROWS][TILE_VECTORS];
 #pragma unroll
   for (int r = 0; r < rows; r++) {
@@ -32,21 +58,28 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int is_whole, 
       sums[r][j] = zero_floats();
     }
   }
-  for (size_t k = 0; k < depth; k++) {
-    if (streamed) __builtin_prefetch(a + TILE_ROWS * a_row + k * TILE_ROWS);
-    words right[TILE_VECTORS];
+  const word *row[TILE_ROWS];
 #pragma unroll
-    for (int j = 0; j < vectors; j++) {
-      const word *from = b + k * b_step + j * LANES;
-      right[j] = is_whole || j < vectors - 1 ? load_words(from) : load_some_words(mask, from);
-    }
+  for (int r = 0; r < rows; r++) {
+    row[r] = a + r * a_row;
+    // each in a register of its own, else the compiler adds them up in every step
+    if (is_whole && a_step == 1) __asm__("" : "+r"(row[r]));
+  }
+  size_t k = 0;
+  if (is_whole) {
+    for (; k + STEPS <= depth; k += STEPS) {
+      if (streamed) {
+        const word *soon = a + TILE_ROWS * a_row + k * TILE_ROWS;
 #pragma unroll
-    for (int r = 0; r < rows; r++) {
-      words left = broadcast_word(a[r * a_row + k * a_step]);
+        for (int i = 0; i < STEPS * TILE_ROWS; i += CACHE_LINE / 4) __builtin_prefetch(soon + i);
+      }
 #pragma unroll
-      for (int j = 0; j < vectors; j++) sums[r][j] = MULTIPLY_ADD(sums[r][j], left, right[j]);
+      for (int s = 0; s < STEPS; s++) {
+        tile_step(rows, vectors, 1, mask, sums, row, (k + s) * a_step, b + (k + s) * b_step);
+      }
     }
   }
+  for (; k < depth; k++) tile_step(rows, vectors, is_whole, mask, sums, row, k * a_step, b + k * b_step);
 #pragma unroll
   for (int r = 0; r < rows; r++) {
 #pragma unroll
@@ -108,9 +141,9 @@ TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const
     if (height < TILE_ROWS || columns < TILE_COLUMNS) {
       edge_tile(height, columns, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);
     } else if (a_step == 1) {
-      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, a_row, 1, b, b_step, depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, a_row, 1, b, RIGHT_STEP(b_step), depth);
     } else {
-      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, 1, TILE_ROWS, b, b_step, depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, 1, TILE_ROWS, b, RIGHT_STEP(b_step), depth);
     }
   }
 }
