@@ -86,6 +86,12 @@ TARGET UNCHECKED static void multiply_panels(float *c, size_t c_row, int accumul
   }
 }
 
+// The rows of a left factor that are worked on at a time: as equal parts as whole tiles allow.
+static inline size_t rows_step(size_t rows) {
+  size_t parts = (rows + PACKED_ROWS - 1) / PACKED_ROWS;
+  return ((rows + parts - 1) / parts + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
 // Rows of a left factor of which all are packed, for what is read once of the right one.
 enum { PANEL_ROWS = LIMBECK_PRODUCT_PANEL };
 
@@ -107,7 +113,7 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_f
       multiply_panels(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
       continue;
     }
-    size_t row_step = a_step == 1 ? m : PACKED_ROWS;
+    size_t row_step = a_step == 1 && READS_IN_PLACE ? m : rows_step(m);
     size_t panels = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     for (size_t row = 0; row < m; row += row_step) {
       size_t rows = smaller(row_step, m - row), tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;

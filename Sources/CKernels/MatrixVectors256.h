@@ -13,7 +13,8 @@
 #define TILE_COLUMNS (TILE_VECTORS * LANES)
 // a packed panel of columns then stays in the first-level cache
 #define DEPTH 320
-#define PACKED_ROWS 252
+// rows of a left factor at a time, packed or where they lie: they stay in the second-level cache
+#define PACKED_ROWS 258
 // a panel is narrower than what the CPU reads ahead of rows that lie apart
 #define READS_IN_PLACE 0
 #define READS_AHEAD 1

@@ -89,7 +89,7 @@ public struct OnPolicyObjective: TrainingObjective {
     var completions = [[Int32]](repeating: [], count: starts.count)
     do throws(GenerationError) {
       try SequenceSampler(student, choices: choices).sample(
-        after: starts, sampling: sampling, batchSize: starts.count
+        after: starts, sampling: sampling, batchSize: starts.count, maxTokens: completionLength
       ) { token in
         let sequence = token.sequence
         completions[sequence].append(token.id)

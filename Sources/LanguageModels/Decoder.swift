@@ -121,12 +121,12 @@ public final class Decoder {
     VocabularyProjection(hidden: hidden, head: head, precision: precision)
   }
 
-  /// An empty key-value cache for one sequence.
-  public func makeCache() -> KeyValueCache {
+  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more.
+  public func makeCache(expectedLength: Int? = nil) -> KeyValueCache {
     KeyValueCache(
       layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
-      headSize: configuration.headSize,
-      contextLength: configuration.contextLength, on: device)
+      headSize: configuration.headSize, contextLength: configuration.contextLength, expectedLength: expectedLength,
+      on: device)
   }
 
   private func run(

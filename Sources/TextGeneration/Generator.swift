@@ -173,9 +173,9 @@ public struct Generator {
       try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens) { take($0, $1) }
     } else {
       let sampler = SequenceSampler(decoder, choices: pieces)
-      try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, isRepeatable: isRepeatable) {
-        take($0, nil)
-      }
+      try sampler.sample(
+        after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens, isRepeatable: isRepeatable
+      ) { take($0, nil) }
     }
   }
 }

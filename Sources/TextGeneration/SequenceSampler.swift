@@ -16,6 +16,14 @@ public struct SequenceStart: Sendable {
   }
 }
 
+extension SequenceStart {
+  /// The tokens of the sequence when it has been continued with `maxTokens` more; nil for more than can be counted.
+  func expectedLength(maxTokens: Int) -> Int? {
+    let (sum, overflows) = ids.count.addingReportingOverflow(maxTokens)
+    return overflows ? nil : sum
+  }
+}
+
 /// A token that a sequence was continued with.
 public struct SampledToken: Sendable, Equatable {
   /// Which sequence, counted from 0.
@@ -64,12 +72,13 @@ public struct SequenceSampler {
   ///   - starts: the sequences; each with fewer tokens than the context.
   ///   - sampling: how tokens are chosen.
   ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next one takes its place.
+  ///   - maxTokens: the most tokens that the handler lets a sequence be continued with; caches have room for them. The default says nothing.
   ///   - isRepeatable: whether every batch size must give the same bits.
   ///   - handler: called after every token of every sequence; it must end a sequence that fills the context.
   /// - Throws: `invalidOption` or `logitsNotFinite`.
   public func sample<Starts: RandomAccessCollection>(
-    after starts: Starts, sampling: Sampling = Sampling(), batchSize: Int, isRepeatable: Bool = true,
-    _ handler: (SampledToken) -> SamplingDirective
+    after starts: Starts, sampling: Sampling = Sampling(), batchSize: Int, maxTokens: Int = .max,
+    isRepeatable: Bool = true, _ handler: (SampledToken) -> SamplingDirective
   ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     try sampling.validate()
@@ -99,7 +108,7 @@ public struct SequenceSampler {
     while !isCancelled, next < starts.endIndex || !live.isEmpty {
       while !isCancelled, next < starts.endIndex, live.count < batchSize {
         let group = Self.group(of: starts, from: next, atMost: batchSize - live.count, rows: rowsOfStarts)
-        let (sequences, hidden, lastRows) = begin(group, at: next - starts.startIndex)
+        let (sequences, hidden, lastRows) = begin(group, at: next - starts.startIndex, maxTokens: maxTokens)
         live += try advance(sequences, choose(sampling, for: sequences, hidden: hidden, rows: lastRows))
         next += group.count
       }
@@ -132,9 +141,9 @@ public struct SequenceSampler {
   /// Computes some starts together, and returns their sequences, hidden states [N, C], and the row of each one's last
   /// token.
   private func begin(
-    _ starts: [SequenceStart], at first: Int
+    _ starts: [SequenceStart], at first: Int, maxTokens: Int
   ) -> (sequences: [LiveSequence], hidden: Tensor, lastRows: [Int32]) {
-    let caches = starts.map { _ in decoder.makeCache() }
+    let caches = starts.map { decoder.makeCache(expectedLength: $0.expectedLength(maxTokens: maxTokens)) }
     let clock = ContinuousClock()
     let begun = clock.now
     let hidden = decoder.hiddenStates(

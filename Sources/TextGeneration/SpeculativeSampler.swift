@@ -50,7 +50,7 @@ public struct SpeculativeSampler {
     var next = starts.startIndex
     while next < starts.endIndex || !live.isEmpty {
       while next < starts.endIndex, live.count < batchSize {
-        live.append(begin(starts[next], index: next - starts.startIndex))
+        live.append(begin(starts[next], index: next - starts.startIndex, maxTokens: maxTokens))
         next += 1
       }
       try propose(&live, sampling, maxTokens: maxTokens)
@@ -68,10 +68,11 @@ public struct SpeculativeSampler {
   }
 
   /// A sequence, with all its tokens but the last in both caches.
-  private func begin(_ start: SequenceStart, index: Int) -> SpeculativeSequence {
+  private func begin(_ start: SequenceStart, index: Int, maxTokens: Int) -> SpeculativeSequence {
     let clock = ContinuousClock()
     let begun = clock.now
-    let (cache, draftCache) = (decoder.makeCache(), draft.makeCache())
+    let length = start.expectedLength(maxTokens: maxTokens)
+    let (cache, draftCache) = (decoder.makeCache(expectedLength: length), draft.makeCache(expectedLength: length))
     let known = Array(start.ids.dropLast())
     if !known.isEmpty {
       _ = decoder.hiddenStates(known, counts: [known.count], caches: [cache])
@@ -81,7 +82,7 @@ public struct SpeculativeSampler {
     }
     let cost = Double(Self.work(draft)) / Double(Self.work(decoder))
     return SpeculativeSequence(
-      index: index, start: start, cache: cache, draftCache: draftCache, length: DraftLengthChoice(length, cost: cost),
+      index: index, start: start, cache: cache, draftCache: draftCache, length: DraftLengthChoice(self.length, cost: cost),
       startSeconds: begun.duration(to: clock.now) / .seconds(1))
   }
 

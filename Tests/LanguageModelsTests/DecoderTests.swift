@@ -39,6 +39,19 @@ import Testing
       relativeError(others, decoder.hiddenStates(second, batchSize: 1).array().map(Double.init)) < 1e-5)
   }
 
+  /// Whether a cache grows or has room from the beginning is seen in its capacity alone.
+  @Test(arguments: [nil, 1, 130, 140, 10_000]) func aCacheHasRoomForWhatIsExpected(expectedLength: Int?) {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
+    let ids = ids(140, seed: 2)
+    let cache = decoder.makeCache(expectedLength: expectedLength)
+    #expect(cache.capacity == min(150, expectedLength ?? 64))
+    let rows = ids.flatMap { decoder.hiddenStates([$0], counts: [1], caches: [cache]).array() }
+    let whole = decoder.hiddenStates(ids, counts: [140], caches: [decoder.makeCache()]).array()
+    #expect(relativeError(rows, whole.map(Double.init)) < 1e-5)
+    #expect(cache.length == 140)
+    if expectedLength == 140 { #expect(cache.capacity == 140) }
+  }
+
   @Test func aTruncatedCacheContinuesFromThere() {
     let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
     let cache = decoder.makeCache()

@@ -1,13 +1,16 @@
 /// The keys and values of the tokens a sequence has seen so far, for every layer of a decoder.
 ///
-/// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. Memory
-/// grows by doubling as tokens arrive, up to `contextLength`. One sequence each: a batch has one cache per
-/// sequence, each with its own length.
+/// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. There is
+/// room for as many tokens as are expected from the beginning, of which the system gives what is written to; beyond it,
+/// room grows by doubling, up to `contextLength`. One sequence each: a batch has one cache per sequence, each with its own
+/// length.
 public final class KeyValueCache {
   /// The most tokens it may hold.
   public let contextLength: Int
   /// The number of tokens every layer holds; grown by `advance(by:)` after all layers have appended theirs.
   public private(set) var length = 0
+  /// The number of tokens there is room for at present.
+  public var capacity: Int { keys.first?.shape[1] ?? 0 }
   private var keys: [Tensor]
   private var values: [Tensor]
   private let headCount: Int
@@ -19,13 +22,16 @@ public final class KeyValueCache {
   ///   - headCount: K, the number of key-value heads.
   ///   - headSize: D.
   ///   - contextLength: the most tokens it may hold.
+  ///   - expectedLength: how many it will probably hold; by default there is room for 64.
   ///   - device: where the decoder computes.
-  public init(layerCount: Int, headCount: Int, headSize: Int, contextLength: Int, on device: Device) {
+  public init(
+    layerCount: Int, headCount: Int, headSize: Int, contextLength: Int, expectedLength: Int? = nil, on device: Device
+  ) {
     self.contextLength = contextLength
     self.headCount = headCount
     self.headSize = headSize
     self.device = device
-    let shape = [headCount, min(contextLength, 64), headSize]
+    let shape = [headCount, min(contextLength, max(1, expectedLength ?? 64)), headSize]
     keys = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
     values = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
   }
@@ -80,11 +86,12 @@ extension Tensor {
       headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
       precision: precision)
     var start = 0
+    // pointers, which the caches keep valid: workers that retain the same tensors wait for each other
     let sequences = zip(caches, counts).map { cache, count in
       defer { start += count }
       let (allKeys, allValues) = cache.reserved(layer: layer, count: count)
       return (
-        start: start, count: count, offset: cache.length, keys: allKeys, values: allValues,
+        start: start, count: count, offset: cache.length, keys: allKeys.pointer, values: allValues.pointer,
         headStep: allKeys.shape[1] * headSize
       )
     }
@@ -96,7 +103,7 @@ extension Tensor {
       let (index, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
       let sequence = sequences[index]
       let (keyHead, valueHead) = (
-        sequence.keys.pointer + head * sequence.headStep, sequence.values.pointer + head * sequence.headStep
+        sequence.keys + head * sequence.headStep, sequence.values + head * sequence.headStep
       )
       // each task has a head of a sequence to itself, and nobody else reads it
       for token in 0..<sequence.count {
@@ -111,6 +118,7 @@ extension Tensor {
         query: pointer + sequence.start * columns, keyHead: keyHead, valueHead: valueHead, keyStride: headSize,
         out: out.pointer + sequence.start * columns, logSums: nil, scratch: scratch.pointer + worker * scratchCount)
     }
+    withExtendedLifetime(caches) {}
     return out
   }
 }
