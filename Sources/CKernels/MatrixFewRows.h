@@ -42,6 +42,8 @@ TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int ad
 #pragma unroll
     for (int i = 0; i < count; i++) even[r][i] = odd[r][i] = zero_floats();
   size_t k = 0;
+  // fewer instructions for the same sums: a core that another thread's shares decodes no more of them than it multiplies
+#pragma unroll 4
   for (; k + 2 * LANES <= depth; k += 2 * LANES, x += 2 * count * LANES) {
     floats first[2], second[2];
 #pragma unroll

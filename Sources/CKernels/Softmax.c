@@ -52,12 +52,3 @@ KERNEL void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size
 KERNEL void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n) {
   for (size_t i = 0; i < n; i++) d_p[i] = p[i] * (d_p[i] - delta) * scale;
 }
-
-void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
-                        size_t stride, size_t head_size, float scale, float *scores) {
-  limbeck_matrix_vector(scores, keys_base, stride, query, keys, head_size, 0);
-  float maximum;
-  double total = limbeck_softmax_exponentials(scores, &maximum, scale, keys);
-  limbeck_weighted_rows(out, scores, values_base, stride, keys, head_size);
-  limbeck_scale(out, (float)(1.0 / total), head_size);
-}

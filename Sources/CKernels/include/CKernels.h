@@ -72,10 +72,6 @@ double limbeck_softmax_exponentials(float *x, float *maximum, float scale, size_
 void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p
 void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n);
-/// One query against `keys` cached keys and values with row stride `stride` (floats): out[D] = softmax(q·Kᵀ·scale)·V.
-/// scores is scratch of `keys` floats.
-void limbeck_attend_one(float *out, const float *query, const float *keys_base, const float *values_base, size_t keys,
-                        size_t stride, size_t head_size, float scale, float *scores);
 
 // ---- Divergences of one token over the vocabulary (Divergences.c)
 // log_p, log_q: log-probabilities of teacher and student [V]; −∞ is legal on either side. Each returns the value in

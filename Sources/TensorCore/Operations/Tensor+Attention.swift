@@ -34,9 +34,9 @@ struct CausalAttention {
     var sums = [Double](repeating: 0, count: queryBlock)
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
       if rows == 1, logSums == nil {
-        limbeck_attend_one(
-          out + head * headSize, query + head * headSize, keyHead, valueHead, offset + 1, keyStride, headSize, scale,
-          scratch)
+        attendOne(
+          out + head * headSize, query + head * headSize, keyHead, valueHead, keyStride, keys: offset + 1, scratch,
+          productScratch)
         continue
       }
       for start in stride(from: 0, to: rows, by: queryBlock) {
@@ -64,6 +64,21 @@ struct CausalAttention {
         }
       }
     }
+  }
+
+  /// One query and the keys and values it sees: out[D] = softmax(scale · K·q)ᵀ · V, of which nothing is rounded.
+  private func attendOne(
+    _ out: UnsafeMutablePointer<Float>, _ query: UnsafePointer<Float>, _ keyHead: UnsafePointer<Float>,
+    _ valueHead: UnsafePointer<Float>, _ keyStride: Int, keys: Int, _ scores: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    SerialProduct.multiply(
+      into: scores, stride: keys, adds: false, MatrixView(query, stride: headSize),
+      MatrixView(keyHead, stride: keyStride).transposed, m: 1, n: keys, k: headSize, scratch: scratch)
+    var maximum: Float = 0
+    let total = limbeck_softmax_exponentials(scores, &maximum, scale, keys)
+    limbeck_weighted_rows(out, scores, valueHead, keyStride, keys, headSize)
+    limbeck_scale(out, Float(1 / total), headSize)
   }
 
   /// The gradients of `forward` with offset 0: adds to dQuery, dKey and dValue of one key-value head.
