@@ -82,7 +82,8 @@ public struct SpeculativeSampler {
     }
     let cost = Double(Self.work(draft)) / Double(Self.work(decoder))
     return SpeculativeSequence(
-      index: index, start: start, cache: cache, draftCache: draftCache, length: DraftLengthChoice(self.length, cost: cost),
+      index: index, start: start, cache: cache, draftCache: draftCache,
+      length: DraftLengthChoice(self.length, cost: cost),
       startSeconds: begun.duration(to: clock.now) / .seconds(1))
   }
 
