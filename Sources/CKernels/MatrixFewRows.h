@@ -42,8 +42,8 @@ TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int ad
 #pragma unroll
     for (int i = 0; i < count; i++) even[r][i] = odd[r][i] = zero_floats();
   size_t k = 0;
-  // fewer instructions for the same sums: a core that another thread's shares decodes no more of them than it multiplies
-#pragma unroll 4
+  // fewer instructions for the same sums: a core that is shared with another thread's work decodes half as many
+#pragma unroll(FEW_STEPS)
   for (; k + 2 * LANES <= depth; k += 2 * LANES, x += 2 * count * LANES) {
     floats first[2], second[2];
 #pragma unroll
@@ -103,8 +103,13 @@ TARGET UNCHECKED TILE_INLINE void row_block(floats (*sums)[LANES], const float *
   for (size_t k = 0; k < depth; k += CACHED_DEPTH) {
     size_t now = smaller(CACHED_DEPTH, depth - k), r = 0;
     for (; r + together <= rows; r += together) {
-      int fetches = r / together % blocks == block;
-      partial_sums(sums, r, k > 0, w + r * w_stride + k, w_stride, together, x + k * count, count, now, fetches);
+      const float *group = w + r * w_stride + k;
+      // constants: a branch in the innermost loop would keep its vectors from staying in registers
+      if (r / together % blocks == block) {
+        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 1);
+      } else {
+        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 0);
+      }
     }
     if (r < rows) partial_sums(sums, r, k > 0, w + r * w_stride + k, w_stride, 1, x + k * count, count, now, 0);
   }

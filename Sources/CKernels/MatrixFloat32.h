@@ -98,6 +98,7 @@ enum { PANEL_ROWS = LIMBECK_PRODUCT_PANEL };
 TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_floats, size_t a_row, size_t a_step,
                         const float *b_floats, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
                         void *scratch) {
+  if (m == 0 || n == 0) return;
   const word *a = (const word *)a_floats, *b = (const word *)b_floats;
   word *b_panel = scratch, *strips = b_panel + PANEL_WORDS;
   int fits_panels = a_step == 1 && b_step == 1 && m <= PANEL_ROWS;

@@ -18,6 +18,7 @@
 // a panel is narrower than what the CPU reads ahead of rows that lie apart
 #define READS_IN_PLACE 0
 #define READS_AHEAD 1
+#define FEW_STEPS 4
 
 typedef __m256 floats;
 typedef __m256i words;

@@ -20,6 +20,8 @@
 #define READS_IN_PLACE 1
 // whether reading ahead of both factors was found to pay
 #define READS_AHEAD 0
+// steps at a time where rows of the left factor are few
+#define FEW_STEPS 1
 
 typedef __m512 floats;
 typedef __m512i words;

@@ -75,6 +75,21 @@ import Testing
     }
   }
 
+  @Test(arguments: [(0, 3), (3, 0)], [false, true]) func productsWithoutElementsWriteNothing(
+    size: (m: Int, n: Int), isLeftTransposed: Bool
+  ) {
+    let device = Device(threads: 1)
+    let factor = Tensor([Float](repeating: 1, count: 30), shape: [5, 6], on: device)
+    let c = Tensor([Float](repeating: 7, count: 9), shape: [3, 3], on: device)
+    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    let straight = MatrixView(factor.pointer, stride: 6)
+    SerialProduct.multiply(
+      into: c.pointer, stride: 3, adds: false, isLeftTransposed ? straight.transposed : straight, straight, m: size.m,
+      n: size.n, k: 4, scratch: scratch[0])
+    #expect(c.array() == [Float](repeating: 7, count: 9))
+    withExtendedLifetime(factor) {}
+  }
+
   @Test func roundingIsToNearestEven() {
     let one: Float = 1
     let half = Float(sign: .plus, exponent: -8, significand: 1)
