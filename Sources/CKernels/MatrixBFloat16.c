@@ -86,7 +86,7 @@ TARGET TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __
 // begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16. As many
 // columns more, the next to be packed, are asked for from memory: each row is a page, or several, from the last.
 TARGET TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
-                                         size_t count, size_t depth) {
+                                    size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2, pitch = stride * sizeof(float);
   size_t width = is_narrow ? sizeof(uint16_t) : sizeof(float);
   for (size_t k = 0; k < pairs; k++) {
@@ -116,7 +116,7 @@ TARGET void limbeck_narrow_bf16(float *x, size_t n) {
 }
 
 TARGET void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n,
-                                   size_t depth) {
+                              size_t depth) {
   size_t pairs = (depth + 1) / 2;
   for (size_t column = 0; column < n; column += TILE_COLUMNS) {
     word *panel = (word *)packed + column * pairs;
@@ -130,7 +130,7 @@ TARGET void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_
 }
 
 TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
-                                      limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
+                                 limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
   word *b_panel = scratch, *packed = b_panel + PANEL_WORDS;
   size_t step = 2 * depth_step((depth + 1) / 2), all_pairs = (depth + 1) / 2;
   int has_rows = a.step == 1;
@@ -164,10 +164,10 @@ TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck
         float *out = c + row * c_row + column;
         if (has_rows) {
           panel(out, c_row, adds, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs,
-              NULL);
+                NULL);
         } else {
           panel(out, c_row, adds, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs,
-              NULL);
+                NULL);
         }
       }
     }

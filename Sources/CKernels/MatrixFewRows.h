@@ -69,10 +69,10 @@ TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int ad
     lane_mask mask = lanes(depth - k);
 #pragma unroll
     for (int r = 0; r < rows; r++) {
-      floats words = load_some_floats(mask, w + r * w_stride + k);
+      floats weights = load_some_floats(mask, w + r * w_stride + k);
 #pragma unroll
       for (int i = 0; i < count; i++) {
-        even[r][i] = multiply_add(even[r][i], words, load_some_floats(mask, x + i * LANES));
+        even[r][i] = multiply_add(even[r][i], weights, load_some_floats(mask, x + i * LANES));
       }
     }
   }

@@ -72,7 +72,8 @@ public struct SequenceSampler {
   ///   - starts: the sequences; each with fewer tokens than the context.
   ///   - sampling: how tokens are chosen.
   ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next one takes its place.
-  ///   - maxTokens: the most tokens that the handler lets a sequence be continued with; caches have room for them. The default says nothing.
+  ///   - maxTokens: the most tokens that the handler lets a sequence be continued with; caches have room for them. The
+  ///     default says nothing.
   ///   - isRepeatable: whether every batch size must give the same bits.
   ///   - handler: called after every token of every sequence; it must end a sequence that fills the context.
   /// - Throws: `invalidOption` or `logitsNotFinite`.

@@ -185,11 +185,11 @@ enum {
   LIMBECK_FEW_ROWS = 12,
   /// Columns of a right factor that are packed together.
   LIMBECK_PRODUCT_PANEL = 48,
-  /// The most words of the shared dimension that are packed at a time.
+  /// Words of the shared dimension at a time, with AVX-512: a panel then stays in the second-level cache.
   LIMBECK_PRODUCT_DEPTH = 512,
-  /// The most rows of a left factor that are packed at a time.
+  /// Rows of a left factor that are packed at a time, with AVX-512.
   LIMBECK_PRODUCT_ROWS = 256,
-  /// Bytes of scratch memory that a product needs.
+  /// Bytes of scratch memory that a product needs; with AVX2 it takes less.
   LIMBECK_PRODUCT_SCRATCH = 4 * LIMBECK_PRODUCT_DEPTH * (LIMBECK_PRODUCT_PANEL + LIMBECK_PRODUCT_ROWS),
 };
 /// The vectors that products in float32 have kernels for: those of x86-64-v3 and x86-64-v4.
