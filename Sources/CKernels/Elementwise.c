@@ -47,14 +47,15 @@ KERNEL void limbeck_swiglu(float *out, const float *gate, const float *up, size_
 }
 
 KERNEL void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
-                                    size_t n) {
+                                    float gate_beta, float up_beta, size_t n) {
   CONTRACT
   for (size_t i = 0; i < n; i++) {
     // in the forward pass: out = silu(gate) · up, silu(g) = g·σ(g), silu'(g) = σ(g)·(1 + g·(1 − σ(g)))
     float sigmoid = 1.0f / (1.0f + exp_inline(-gate[i]));
     float silu = gate[i] * sigmoid;
-    d_up[i] += d_out[i] * silu;
-    d_gate[i] += d_out[i] * up[i] * sigmoid * (1.0f + gate[i] * (1.0f - sigmoid));
+    float slope = sigmoid * (1.0f + gate[i] * (1.0f - sigmoid));
+    d_up[i] = (up_beta == 0.0f ? 0.0f : d_up[i]) + d_out[i] * silu;
+    d_gate[i] = (gate_beta == 0.0f ? 0.0f : d_gate[i]) + d_out[i] * up[i] * slope;
   }
 }
 

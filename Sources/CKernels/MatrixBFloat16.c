@@ -66,11 +66,14 @@ TARGET static void pack_columns(word *panel, const float *b, size_t stride, size
 // `count` rows of `depth` contiguous floats → [count, pairs].
 TARGET static void pack_rows(word *packed, const float *a, size_t stride, size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2;
-  for (size_t r = 0; r < count; r++) {
-    for (size_t k = 0; k < pairs; k += LANES) {
-      _mm512_mask_storeu_epi32(packed + r * pairs + k, lanes(pairs - k),
-                               neighbours(a + r * stride + 2 * k, depth - 2 * k));
+  for (size_t r = 0; r < count; r++, packed += pairs, a += stride) {
+    size_t k = 0;
+    // without the masks, which take more time than the rounding
+    for (; 2 * (k + LANES) <= depth; k += LANES) {
+      __m512 low = _mm512_loadu_ps(a + 2 * k), high = _mm512_loadu_ps(a + 2 * k + LANES);
+      _mm512_storeu_si512(packed + k, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
+    if (k < pairs) _mm512_mask_storeu_epi32(packed + k, lanes(pairs - k), neighbours(a + 2 * k, depth - 2 * k));
   }
 }
 
@@ -87,21 +90,25 @@ TARGET TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __
 // columns more, the next to be packed, are asked for from memory: each row is a page, or several, from the last.
 TARGET TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
                                     size_t count, size_t depth) {
+  enum { STEPS = 8 };
   size_t pairs = (depth + 1) / 2, pitch = stride * sizeof(float);
   size_t width = is_narrow ? sizeof(uint16_t) : sizeof(float);
-  for (size_t k = 0; k < pairs; k++) {
-    const char *row = (const char *)a + 2 * k * pitch;
-    const char *next = 2 * k + 1 < depth ? row + pitch : NULL;
+  for (size_t k = 0; k < pairs; k += STEPS) {
+    size_t end = smaller(k + STEPS, pairs);
     for (size_t r = 0; r < count; r += LANES) {
-      const char *x = row + (first + r) * width, *above = next ? next + (first + r) * width : NULL;
-      if (r * width % CACHE_LINE == 0) {
-        __builtin_prefetch(x + count * width, 0, 2);
-        __builtin_prefetch(x + pitch + count * width, 0, 2);
-      }
       __mmask16 mask = lanes(count - r);
-      __m512i pair = is_narrow ? stacked_narrow((const uint16_t *)x, (const uint16_t *)above, mask)
-                                : stacked((const float *)x, (const float *)above, mask);
-      store_strips(strips + r * pairs + k * TILE_ROWS, pairs, count - r, pair);
+      const char *x = (const char *)a + 2 * k * pitch + (first + r) * width;
+      word *to = strips + r * pairs;
+      for (size_t step = k; step < end; step++, x += 2 * pitch) {
+        const char *next = 2 * step + 1 < depth ? x + pitch : NULL;
+        if (r * width % CACHE_LINE == 0) {
+          __builtin_prefetch(x + count * width, 0, 2);
+          __builtin_prefetch(x + pitch + count * width, 0, 2);
+        }
+        __m512i pair = is_narrow ? stacked_narrow((const uint16_t *)x, (const uint16_t *)next, mask)
+                                 : stacked((const float *)x, (const float *)next, mask);
+        store_strips(to + step * TILE_ROWS, pairs, count - r, pair);
+      }
     }
   }
 }

@@ -49,6 +49,15 @@ KERNEL double limbeck_dot(const float *a, const float *b, size_t n) {
   return total;
 }
 
+KERNEL void limbeck_dots(float *out, const float *a, const float *b, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++, a += n, b += n) {
+    REASSOCIATE
+    float sum = 0;
+    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+    out[r] = sum;
+  }
+}
+
 KERNEL size_t limbeck_first_not_finite(const float *x, size_t n) {
   for (size_t start = 0; start < n; start += PIECE) {
     size_t end = start + piece_length(start, n);

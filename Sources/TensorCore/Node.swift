@@ -1,5 +1,17 @@
 import CKernels
 
+/// Where a contribution to a gradient is written: over unspecified contents, or added to what came before.
+struct GradientDestination {
+  let pointer: UnsafeMutablePointer<Float>
+  let adds: Bool
+
+  /// What the old contents are multiplied by: 0 or 1.
+  var beta: Float { adds ? 1 : 0 }
+
+  /// The part that begins `offset` elements further on.
+  func from(_ offset: Int) -> GradientDestination { GradientDestination(pointer: pointer + offset, adds: adds) }
+}
+
 /// One step of the recorded computation: which steps it read, and how its gradient becomes theirs.
 ///
 /// A node holds no gradient until something below it adds one. Leaves (parameters) keep theirs in the store's arena.
@@ -32,21 +44,31 @@ final class Node {
 
   private var count: Int { shape.reduce(1, *) }
 
-  /// Where to write a contribution, and whether to overwrite (β = 0) or to add (β = 1).
-  func destination() -> (pointer: UnsafeMutablePointer<Float>, beta: Float) {
+  /// Where to write a contribution.
+  func destination() -> GradientDestination {
     guard gradient != nil else {
       let fresh = Storage(count: count, pool: device.storagePool)
       gradient = fresh
-      return (fresh.pointer, 0)
+      return GradientDestination(pointer: fresh.pointer, adds: false)
     }
-    return (writableGradient(), 1)
+    return GradientDestination(pointer: writableGradient(), adds: true)
   }
 
   /// Where to add a contribution: zeros, if nothing came before.
   func accumulator() -> UnsafeMutablePointer<Float> {
-    let (pointer, beta) = destination()
-    if beta == 0 { pointer.update(repeating: 0, count: count) }
-    return pointer
+    let destination = destination()
+    if !destination.adds { destination.pointer.update(repeating: 0, count: count) }
+    return destination.pointer
+  }
+
+  /// Where to write the contributions to several nodes in any order, into `unwanted` where there is no node: of nodes that
+  /// are one and the same, all add.
+  static func destinations(_ nodes: [Node?], discarding unwanted: Tensor) -> [GradientDestination] {
+    nodes.map { node in
+      guard let node else { return GradientDestination(pointer: unwanted.pointer, adds: false) }
+      return nodes.count { $0 === node } == 1
+        ? node.destination() : GradientDestination(pointer: node.accumulator(), adds: true)
+    }
   }
 
   /// Adds a whole tensor as a contribution; shares it without copying if it is the first.
@@ -74,7 +96,7 @@ final class Node {
 
   /// Memory for gradients that a kernel computes beside the wanted ones; empty if every node wants its own.
   static func discarding(_ count: Int, for nodes: ArraySlice<Node?>, on device: Device) -> Tensor {
-    Tensor.zeros([nodes.contains { $0 == nil } ? count : 0], on: device)
+    Tensor(uninitialized: [nodes.contains { $0 == nil } ? count : 0], on: device)
   }
 
   /// Runs the backward step once, then lets go of everything it held.

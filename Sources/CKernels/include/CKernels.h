@@ -27,9 +27,9 @@ void limbeck_exp(float *x, size_t n);
 void limbeck_round_bf16(float *out, const float *x, size_t n);
 /// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
 void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
-/// The gradient of limbeck_swiglu, added to d_gate and d_up.
+/// The gradient of limbeck_swiglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
 void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
-                             size_t n);
+                             float gate_beta, float up_beta, size_t n);
 /// Rotates (x[i], x[i + D/2]) by the angle whose cosine and sine are cosine[i], sine[i], i < D/2 (rotate-half order).
 /// direction +1 rotates forward, −1 back. out may be x; beta 1 adds to out, 0 overwrites it.
 void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t half,
@@ -47,6 +47,8 @@ double limbeck_sum(const float *x, size_t n);
 double limbeck_sum_of_squares(const float *x, size_t n);
 /// Σ a·b
 double limbeck_dot(const float *a, const float *b, size_t n);
+/// out[row] = Σ a·b of each row of n elements, few enough to be summed in float32.
+void limbeck_dots(float *out, const float *a, const float *b, size_t rows, size_t n);
 /// The index of the first element that is NaN or infinite, or n.
 size_t limbeck_first_not_finite(const float *x, size_t n);
 

@@ -81,19 +81,23 @@ struct CausalAttention {
     limbeck_scale(out, Float(1 / total), headSize)
   }
 
-  /// The gradients of `forward` with offset 0: adds to dQuery, dKey and dValue of one key-value head.
+  /// The gradients of `forward` with offset 0: dQuery, dKey and dValue of one key-value head, each overwritten or added
+  /// to. `deltas` [rows, H] has the inner products of a head's output and its gradient.
   func backward(
     keyValueHead: Int, rows: Int, query: UnsafePointer<Float>, key: UnsafePointer<Float>, value: UnsafePointer<Float>,
-    out: UnsafePointer<Float>, dOut: UnsafePointer<Float>, logSums: UnsafePointer<Float>,
-    dQuery: UnsafeMutablePointer<Float>, dKey: UnsafeMutablePointer<Float>, dValue: UnsafeMutablePointer<Float>,
+    dOut: UnsafePointer<Float>, deltas: UnsafePointer<Float>, logSums: UnsafePointer<Float>,
+    dQuery: GradientDestination, dKey: GradientDestination, dValue: GradientDestination,
     scratch: UnsafeMutablePointer<Float>
   ) {
     let shared = keyValueHead * headSize
     let dScores = scratch + queryBlock * rows
     let productScratch = dScores + queryBlock * rows
-    for head in keyValueHead * group..<(keyValueHead + 1) * group {
-      for start in stride(from: 0, to: rows, by: queryBlock) {
+    // the last block sees all keys, so that it comes first, and what comes after it adds
+    let firstHead = keyValueHead * group
+    for head in firstHead..<firstHead + group {
+      for start in stride(from: 0, to: rows, by: queryBlock).reversed() {
         let block = min(queryBlock, rows - start)
+        let isFirst = head == firstHead && start + block == rows
         let width = start + block
         let offset = start * queryStride + head * headSize
         // in the forward pass: P = softmax(scale · Q·Kᵀ); the scores are computed again rather than kept
@@ -104,19 +108,19 @@ struct CausalAttention {
           let visible = start + row + 1
           let (line, dLine) = (scratch + row * width, dScores + row * width)
           limbeck_softmax_again(line, scale, logSums[head * rows + start + row], visible)
-          let position = offset + row * queryStride
-          let delta = Float(limbeck_dot(dOut + position, out + position, headSize))
-          limbeck_softmax_backward(dLine, line, delta, scale, visible)
+          limbeck_softmax_backward(dLine, line, deltas[(start + row) * headCount + head], scale, visible)
           (line + visible).update(repeating: 0, count: width - visible)
           (dLine + visible).update(repeating: 0, count: width - visible)
         }
-        addTransposed(dValue + shared, scratch, dOut + offset, block, width, productScratch)
+        transposedProduct(
+          dValue.pointer + shared, adds: dValue.adds || !isFirst, scratch, dOut + offset, block, width, productScratch)
         // in the forward pass: S = Q·Kᵀ, so d Q = d S · K and d K += d Sᵀ · Q
         SerialProduct.multiply(
-          into: dQuery + offset, stride: queryStride, adds: true, MatrixView(dScores, stride: width),
+          into: dQuery.pointer + offset, stride: queryStride, adds: dQuery.adds, MatrixView(dScores, stride: width),
           MatrixView(key + shared, stride: keyStride), m: block, n: headSize, k: width, precision: precision,
           scratch: productScratch)
-        addTransposed(dKey + shared, dScores, query + offset, block, width, productScratch)
+        transposedProduct(
+          dKey.pointer + shared, adds: dKey.adds || !isFirst, dScores, query + offset, block, width, productScratch)
       }
     }
   }
@@ -132,13 +136,13 @@ struct CausalAttention {
     )
   }
 
-  /// c[width, D] += s[block, width]ᵀ · a[block, D], c strided as keys, a as queries.
-  private func addTransposed(
-    _ c: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int,
+  /// c[width, D] = s[block, width]ᵀ · a[block, D], or += where `adds`, c strided as keys, a as queries.
+  private func transposedProduct(
+    _ c: UnsafeMutablePointer<Float>, adds: Bool, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int,
     _ width: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     SerialProduct.multiply(
-      into: c, stride: keyStride, adds: true, MatrixView(s, stride: width).transposed,
+      into: c, stride: keyStride, adds: adds, MatrixView(s, stride: width).transposed,
       MatrixView(a, stride: queryStride), m: width, n: headSize, k: block, precision: precision, scratch: scratch)
   }
 }
@@ -178,18 +182,26 @@ extension Tensor {
     let result = out
     return out.recorded(from: [self, keys, values]) { [device, detached] gradient, nodes in
       let unwanted = Node.discarding(detached.count, for: nodes[...], on: device)
-      let dQuery = nodes[0]?.accumulator() ?? unwanted.pointer
-      let dKey = nodes[1]?.accumulator() ?? unwanted.pointer
-      let dValue = nodes[2]?.accumulator() ?? unwanted.pointer
+      let destinations = Node.destinations(nodes, discarding: unwanted)
+      let (dQuery, dKey, dValue) = (destinations[0], destinations[1], destinations[2])
       let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
+      let headRows = detached.rows * attention.headCount
+      // row after row, as memory is read fastest, and not head by head
+      let deltas = Tensor(uninitialized: [headRows], on: device)
+      device.parallelRanges(headRows, grain: 1024) { range in
+        let offset = range.lowerBound * headSize
+        limbeck_dots(
+          deltas.pointer + range.lowerBound, gradient.pointer + offset, result.pointer + offset, range.count, headSize)
+      }
       device.parallel(pieces) { piece, worker in
         let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
         let (queryOffset, keyOffset) = (sequence * queryStep, sequence * keyStep)
         attention.backward(
           keyValueHead: head, rows: length, query: detached.pointer + queryOffset, key: keys.pointer + keyOffset,
-          value: values.pointer + keyOffset, out: result.pointer + queryOffset, dOut: gradient.pointer + queryOffset,
-          logSums: logSums.pointer + sequence * headStep, dQuery: dQuery + queryOffset, dKey: dKey + keyOffset,
-          dValue: dValue + keyOffset, scratch: scratch.pointer + worker * scratchCount)
+          value: values.pointer + keyOffset, dOut: gradient.pointer + queryOffset,
+          deltas: deltas.pointer + sequence * headStep, logSums: logSums.pointer + sequence * headStep,
+          dQuery: dQuery.from(queryOffset), dKey: dKey.from(keyOffset), dValue: dValue.from(keyOffset),
+          scratch: scratch.pointer + worker * scratchCount)
       }
       withExtendedLifetime(unwanted) {}
     }

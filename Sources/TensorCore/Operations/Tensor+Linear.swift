@@ -19,10 +19,10 @@ extension Tensor {
     return out.recorded(from: [self, weight, bias]) { [device, detached, weight] gradient, nodes in
       if let node = nodes[0] {
         // in the forward pass: out = x · Wᵀ, so d x = d out · W
-        let (dx, beta) = node.destination()
+        let dx = node.destination()
         MatrixProduct.times(
-          dx, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs,
-          adds: beta != 0, precision: precision, on: device)
+          dx.pointer, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs,
+          adds: dx.adds, precision: precision, on: device)
       }
       if let node = nodes[1] {
         // and d W = d outᵀ · x

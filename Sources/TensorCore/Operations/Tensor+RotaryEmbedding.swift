@@ -42,9 +42,9 @@ extension Tensor {
     let out = Tensor(uninitialized: shape, on: device)
     rotate(into: out.pointer, beta: 0, direction: 1, rotary, positions)
     return out.recorded(from: [self]) { gradient, nodes in
-      guard let (destination, beta) = nodes[0]?.destination() else { return }
+      guard let destination = nodes[0]?.destination() else { return }
       // in the forward pass: out = R·x with R orthogonal, so d x = Rᵀ·d out, the rotation back
-      gradient.rotate(into: destination, beta: beta, direction: -1, rotary, positions)
+      gradient.rotate(into: destination.pointer, beta: destination.beta, direction: -1, rotary, positions)
     }
   }
 

@@ -19,7 +19,7 @@ extension Tensor {
     }
     return out.recorded(from: [self, weight]) { [device, detached, weight] gradient, nodes in
       let unwanted = Node.discarding(rows * channels, for: nodes.prefix(1), on: device)
-      let (dInput, beta) = nodes[0]?.destination() ?? (unwanted.pointer, 0)
+      let dInput = Node.destinations([nodes[0]], discarding: unwanted)[0]
       let pieces = (rows + rowGrain - 1) / rowGrain
       // each piece sums its rows' weight gradients apart; the pieces are then added in order
       let partial = nodes[1] == nil ? nil : Tensor.zeros([pieces, channels], on: device)
@@ -28,8 +28,8 @@ extension Tensor {
         for row in range {
           let offset = row * channels
           limbeck_rms_norm_backward(
-            dInput + offset, sums, gradient.pointer + offset, detached.pointer + offset, weight.pointer,
-            reciprocalRoots.pointer[row], beta, channels)
+            dInput.pointer + offset, sums, gradient.pointer + offset, detached.pointer + offset, weight.pointer,
+            reciprocalRoots.pointer[row], dInput.beta, channels)
         }
       }
       withExtendedLifetime(unwanted) {}
@@ -50,13 +50,13 @@ extension Tensor {
     }
     return out.recorded(from: [self, up]) { [device, detached, count] gradient, nodes in
       let unwanted = Node.discarding(count, for: nodes[...], on: device)
-      let dGate = nodes[0]?.accumulator() ?? unwanted.pointer
-      let dUp = nodes[1]?.accumulator() ?? unwanted.pointer
+      let destinations = Node.destinations(nodes, discarding: unwanted)
+      let (dGate, dUp) = (destinations[0], destinations[1])
       device.parallelRanges(count, grain: 1 << 14) { range in
         let start = range.lowerBound
         limbeck_swiglu_backward(
-          dGate + start, dUp + start, gradient.pointer + start, detached.pointer + start, up.pointer + start,
-          range.count)
+          dGate.pointer + start, dUp.pointer + start, gradient.pointer + start, detached.pointer + start,
+          up.pointer + start, dGate.beta, dUp.beta, range.count)
       }
       withExtendedLifetime(unwanted) {}
     }
