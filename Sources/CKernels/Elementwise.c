@@ -59,15 +59,31 @@ KERNEL void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_o
   }
 }
 
-KERNEL void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t half,
-                                float direction, float beta) {
-  CONTRACT
-  for (size_t i = 0; i < half; i++) {
-    float s = direction * sine[i];
-    float first = x[i] * cosine[i] - x[i + half] * s;
-    float second = x[i + half] * cosine[i] + x[i] * s;
-    out[i] = (beta == 0.0f ? 0.0f : out[i]) + first;
-    out[i + half] = (beta == 0.0f ? 0.0f : out[i + half]) + second;
+INLINE void rotate_heads(float *out, const float *x, const float *cosine, const float *sine, size_t heads, size_t half,
+                         float direction, float beta) {
+  for (size_t h = 0; h < heads; h++, out += 2 * half, x += 2 * half) {
+    CONTRACT
+    // out is x or overlaps nothing
+#pragma clang loop vectorize(assume_safety)
+    for (size_t i = 0; i < half; i++) {
+      float s = direction * sine[i];
+      float first = x[i] * cosine[i] - x[i + half] * s;
+      float second = x[i + half] * cosine[i] + x[i] * s;
+      out[i] = (beta == 0.0f ? 0.0f : out[i]) + first;
+      out[i + half] = (beta == 0.0f ? 0.0f : out[i + half]) + second;
+    }
+  }
+}
+
+KERNEL void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t heads,
+                                size_t half, float direction, float beta) {
+  switch (half) {
+    // a known number of whole vectors
+    case 4: return rotate_heads(out, x, cosine, sine, heads, 4, direction, beta);
+    case 8: return rotate_heads(out, x, cosine, sine, heads, 8, direction, beta);
+    case 16: return rotate_heads(out, x, cosine, sine, heads, 16, direction, beta);
+    case 32: return rotate_heads(out, x, cosine, sine, heads, 32, direction, beta);
+    default: return rotate_heads(out, x, cosine, sine, heads, half, direction, beta);
   }
 }
 

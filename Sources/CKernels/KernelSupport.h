@@ -52,6 +52,13 @@ INLINE float max_inline(const float *x, size_t n, int32_t *not_a_number) {
       lane[l] = value > lane[l] ? value : lane[l];
       flag[l] |= value != value;
     }
+  // the rest in vectors, too, as far as they go
+  for (; i + LANES / 4 <= n; i += LANES / 4)
+    for (size_t l = 0; l < LANES / 4; l++) {
+      float value = x[i + l];
+      lane[l] = value > lane[l] ? value : lane[l];
+      flag[l] |= value != value;
+    }
   for (size_t width = LANES / 2; width > 0; width /= 2)
     for (size_t l = 0; l < width; l++) {
       lane[l] = lane[l + width] > lane[l] ? lane[l + width] : lane[l];

@@ -139,7 +139,7 @@ TARGET void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_
 TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
                                  limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
   word *b_panel = scratch, *packed = b_panel + PANEL_WORDS;
-  size_t step = 2 * depth_step((depth + 1) / 2), all_pairs = (depth + 1) / 2;
+  size_t step = 2 * depth_step((depth + 1) / 2);
   int has_rows = a.step == 1;
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k), pairs = (now + 1) / 2;
@@ -161,8 +161,8 @@ TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck
       for (size_t column = 0; column < n; column += TILE_COLUMNS) {
         size_t columns = smaller(TILE_COLUMNS, n - column);
         const word *right = b_panel;
-        if (b.is_packed) {
-          right = (const word *)b.data + column * all_pairs + k / 2 * TILE_COLUMNS;
+        if (b.packed_pairs > 0) {
+          right = (const word *)b.data + column * b.packed_pairs + k / 2 * TILE_COLUMNS;
         } else if (b.column == 1) {
           pack_columns(b_panel, (const float *)b.data + k * b.step + column, b.step, columns, now);
         } else {

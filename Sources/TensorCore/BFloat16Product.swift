@@ -36,11 +36,23 @@ struct RightFactor {
 
   /// Floats, to be rounded in passing.
   init(_ view: MatrixView) {
-    factor = limbeck_right_factor(data: view.pointer, step: view.rowStride, column: view.columnStride, is_packed: 0)
+    factor = limbeck_right_factor(data: view.pointer, step: view.rowStride, column: view.columnStride, packed_pairs: 0)
   }
 
-  fileprivate init(packed: UnsafeRawPointer) {
-    factor = limbeck_right_factor(data: packed, step: 0, column: 0, is_packed: 1)
+  fileprivate init(packed: UnsafeRawPointer, pairs: Int) {
+    factor = limbeck_right_factor(data: packed, step: 0, column: 0, packed_pairs: pairs)
+  }
+
+  /// A factor [k, n] rounded and packed into `memory`, which has room for `packedCount` floats and outlives it. Products
+  /// may take fewer than its k steps, or n columns: the first.
+  init(packing matrix: MatrixView, k: Int, n: Int, into memory: UnsafeMutablePointer<Float>) {
+    limbeck_pack_bf16(memory, matrix.pointer, matrix.rowStride, matrix.columnStride, n, k)
+    self.init(packed: memory, pairs: (k + 1) / 2)
+  }
+
+  /// Floats of a packed factor [k, n].
+  static func packedCount(k: Int, n: Int) -> Int {
+    (k + 1) / 2 * ((n + PackedFactor.panel - 1) / PackedFactor.panel * PackedFactor.panel)
   }
 }
 
@@ -68,7 +80,7 @@ struct PackedFactor {
   /// The factor from a column on that is divisible by `panel`; valid while this value lives.
   func from(column: Int) -> RightFactor {
     precondition(column % Self.panel == 0, "column \(column) lies within a panel")
-    return RightFactor(packed: memory.pointer + column * pairs)
+    return RightFactor(packed: memory.pointer + column * pairs, pairs: pairs)
   }
 }
 

@@ -88,4 +88,29 @@ import Testing
     }
     #expect(runs.allSatisfy { $0 == runs[0] })
   }
+
+  /// As the gradients of different inputs with the same contents, added up.
+  @Test func oneTensorMayBeSeveralInputs() throws {
+    let (rows, channels) = (70, 8)
+    var generator = SeededGenerator(seed: 6)
+    let x = (0..<rows * channels).map { _ in Float(generator.nextNormal()) }
+    let operations: [(inputs: Int, apply: ([Tensor]) -> Tensor)] = [
+      (2, { $0[0].swiGLU($0[1]) }),
+      (3, { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: 1, headSize: 4) }),
+    ]
+    for (inputs, apply) in operations {
+      let shape = [rows, channels]
+      let apart = parameters(
+        Array(repeating: x, count: inputs), Array(repeating: shape, count: inputs), on: Device(threads: 2))
+      let together = parameters([x], [shape], on: Device(threads: 2))
+      for store in [apart, together] {
+        let values = store.parameters.map(\.value)
+        let out = apply(values.count == 1 ? Array(repeating: values[0], count: inputs) : values)
+        out.backward(from: out.detached)
+      }
+      let gradients = try apart.parameters.map { try #require($0.gradient).array().map(Double.init) }
+      let sum = gradients[1...].reduce(gradients[0]) { zip($0, $1).map(+) }
+      #expect(relativeError(try #require(together.parameters[0].gradient).array(), sum) < 1e-6)
+    }
+  }
 }

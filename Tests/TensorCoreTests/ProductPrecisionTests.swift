@@ -83,9 +83,11 @@ import Testing
         < 1e-6)
   }
 
-  /// Attention's own products too: near the twin of unrounded factors, as near as 8 significant bits allow.
-  @Test func attentionAndItsGradientsRoundTheirFactors() throws {
-    let (batchSize, length, heads, keyValueHeads, headSize) = (2, 70, 4, 2, 24)
+  /// Attention's own products too: near the twin of unrounded factors, as near as 8 significant bits allow. Of several
+  /// blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
+  @Test(arguments: [(70, 24), (150, 52), (33, 8)])
+  func attentionAndItsGradientsRoundTheirFactors(length: Int, headSize: Int) throws {
+    let (batchSize, heads, keyValueHeads) = (2, 4, 2)
     let rows = batchSize * length
     let names = ["queries", "keys", "values"]
     let shapes = [[rows, heads * headSize], [rows, keyValueHeads * headSize], [rows, keyValueHeads * headSize]]

@@ -30,10 +30,10 @@ void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
 void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
                              float gate_beta, float up_beta, size_t n);
-/// Rotates (x[i], x[i + D/2]) by the angle whose cosine and sine are cosine[i], sine[i], i < D/2 (rotate-half order).
-/// direction +1 rotates forward, −1 back. out may be x; beta 1 adds to out, 0 overwrites it.
-void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t half,
-                         float direction, float beta);
+/// Rotates (x[i], x[i + D/2]) of each head by the angle whose cosine and sine are cosine[i], sine[i], i < half = D/2
+/// (rotate-half order). direction +1 rotates forward, −1 back. out may be x; beta 1 adds to out, 0 overwrites it.
+void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t heads,
+                         size_t half, float direction, float beta);
 
 // ---- Reductions (Reductions.c)
 
@@ -221,11 +221,11 @@ typedef struct {
   int is_narrow;
 } limbeck_left_factor;
 /// The right factor: element (k, j) at data[k·step + j·column], floats, of which one stride is 1; or what
-/// limbeck_pack_bf16 made of a matrix with as many steps, from a column divisible by LIMBECK_PRODUCT_PANEL on.
+/// limbeck_pack_bf16 made of a matrix of `packed_pairs` pairs of steps, of which the first are used, from a column divisible
+/// by LIMBECK_PRODUCT_PANEL on.
 typedef struct {
   const void *data;
-  size_t step, column;
-  int is_packed;
+  size_t step, column, packed_pairs;
 } limbeck_right_factor;
 /// Rounds n floats to bfloat16 (nearest, ties to even), each half as long, from where the first one was.
 void limbeck_narrow_bf16(float *x, size_t n);

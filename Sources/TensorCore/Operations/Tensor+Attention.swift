@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists.
+/// Rows of queries whose gradients are computed at a time, and the most that meet their keys at a time.
 private let queryBlock = 64
 
 /// Causal grouped-query attention of one sequence (Vaswani et al. 2017, Ainslie et al. 2023) on raw memory.
@@ -20,7 +20,14 @@ struct CausalAttention {
   var scale: Float { 1 / Float(headSize).squareRoot() }
 
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
-  func scratchCount(keys: Int) -> Int { 2 * queryBlock * keys + SerialProduct.scratchCount }
+  func scratchCount(keys: Int) -> Int {
+    2 * queryBlock * line(keys) + SerialProduct.scratchCount
+      + KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
+  }
+
+  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part of
+  /// one.
+  private func line(_ width: Int) -> Int { (width + 63) / 64 * 64 }
 
   /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
   /// `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single query
@@ -30,38 +37,47 @@ struct CausalAttention {
     valueHead: UnsafePointer<Float>, keyStride: Int, out: UnsafeMutablePointer<Float>,
     logSums: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
-    let productScratch = scratch + 2 * queryBlock * (offset + rows)
-    var sums = [Double](repeating: 0, count: queryBlock)
-    for head in keyValueHead * group..<(keyValueHead + 1) * group {
-      if rows == 1, logSums == nil {
+    let keys = offset + rows
+    let productScratch = scratch + 2 * queryBlock * line(keys)
+    let heads = keyValueHead * group..<(keyValueHead + 1) * group
+    if rows == 1, logSums == nil {
+      for head in heads {
         attendOne(
-          out + head * headSize, query + head * headSize, keyHead, valueHead, keyStride, keys: offset + 1, scratch,
+          out + head * headSize, query + head * headSize, keyHead, valueHead, keyStride, keys: keys, scratch,
           productScratch)
-        continue
       }
-      for start in stride(from: 0, to: rows, by: queryBlock) {
-        let block = min(queryBlock, rows - start)
+      return
+    }
+    let factors = KeyValueFactors(
+      keys: keyHead, values: valueHead, stride: keyStride, count: keys, headSize: headSize, precision: precision,
+      memory: productScratch + SerialProduct.scratchCount)
+    var sums = [Double](repeating: 0, count: factors.queryBlock)
+    for head in heads {
+      for start in stride(from: 0, to: rows, by: factors.queryBlock) {
+        let block = min(factors.queryBlock, rows - start)
         let width = offset + start + block
-        scores(scratch, query + start * queryStride + head * headSize, keyHead, keyStride, block, width, productScratch)
+        let line = line(width)
+        let position = start * queryStride + head * headSize
+        factors.scores(
+          into: scratch, stride: line, MatrixView(query + position, stride: queryStride), block: block, width: width,
+          scratch: productScratch)
         for row in 0..<block {
           let visible = offset + start + row + 1
-          let line = scratch + row * width
-          // whole vectors are faster than the elements of a part of one: masked scores have exponentials of 0
-          let padded = min(width, (visible + 63) / 64 * 64)
-          (line + visible).update(repeating: -.infinity, count: padded - visible)
-          (line + padded).update(repeating: 0, count: width - padded)
+          let weights = scratch + row * line
+          // masked scores have exponentials of 0
+          let padded = self.line(visible)
+          (weights + visible).update(repeating: -.infinity, count: padded - visible)
+          (weights + padded).update(repeating: 0, count: line - padded)
           var maximum: Float = 0
-          sums[row] = limbeck_softmax_exponentials(line, &maximum, scale, padded)
+          sums[row] = limbeck_softmax_exponentials(weights, &maximum, scale, padded)
           logSums?[head * rows + start + row] = maximum * scale + Float(log(sums[row]))
+          factors.prepare(weights: weights, width: width)
         }
-        SerialProduct.multiply(
-          into: out + start * queryStride + head * headSize, stride: queryStride, adds: false,
-          MatrixView(scratch, stride: width), MatrixView(valueHead, stride: keyStride), m: block, n: headSize, k: width,
-          precision: precision, scratch: productScratch)
+        factors.weightedValues(
+          into: out + position, stride: queryStride, weights: scratch, line: line, block: block, width: width,
+          scratch: productScratch)
         // a row of the output is shorter than one of probabilities
-        for row in 0..<block {
-          limbeck_scale(out + (start + row) * queryStride + head * headSize, Float(1 / sums[row]), headSize)
-        }
+        for row in 0..<block { limbeck_scale(out + position + row * queryStride, Float(1 / sums[row]), headSize) }
       }
     }
   }

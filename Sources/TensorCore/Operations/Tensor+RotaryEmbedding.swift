@@ -57,11 +57,9 @@ extension Tensor {
       for row in range {
         let angle = Int(positions[row]) * half
         precondition(angle >= 0 && angle < rotary.cosines.count, "position \(positions[row]) is outside the context")
-        for head in stride(from: row * columns, to: (row + 1) * columns, by: rotary.headSize) {
-          limbeck_rotate_half(
-            out + head, pointer + head, rotary.cosines.pointer + angle, rotary.sines.pointer + angle, half, direction,
-            beta)
-        }
+        limbeck_rotate_half(
+          out + row * columns, pointer + row * columns, rotary.cosines.pointer + angle, rotary.sines.pointer + angle,
+          columns / rotary.headSize, half, direction, beta)
       }
     }
   }
