@@ -26,7 +26,7 @@ KERNEL void limbeck_matrix_vector(float *out, const float *w, size_t stride, con
 INLINE void weighted_columns(float *out, const float *weights, const float *w, size_t stride, size_t rows,
                              size_t columns, size_t together) {
   CONTRACT
-  float sums[64] = {0};
+  float sums[96] = {0};
   size_t r = 0;
   for (; r + together <= rows; r += together) {
     for (size_t t = 0; t < together; t++) {
@@ -47,6 +47,7 @@ KERNEL void limbeck_weighted_rows(float *out, const float *weights, const float 
                                   size_t n) {
   size_t i = 0;
   for (; i + 64 <= n; i += 64) weighted_columns(out + i, weights, w + i, stride, rows, 64, 1);
+  for (; i + 48 <= n; i += 48) weighted_columns(out + i, weights, w + i, stride, rows, 48, 2);
   for (; i + 32 <= n; i += 32) weighted_columns(out + i, weights, w + i, stride, rows, 32, 2);
   for (; i + 16 <= n; i += 16) weighted_columns(out + i, weights, w + i, stride, rows, 16, 4);
   for (; i < n; i++) weighted_columns(out + i, weights, w + i, stride, rows, 1, 4);

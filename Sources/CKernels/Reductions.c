@@ -7,8 +7,16 @@ KERNEL float limbeck_max(const float *x, size_t n) {
 }
 
 KERNEL size_t limbeck_argmax(const float *x, size_t n) {
+  enum { TOGETHER = 64 };
   float maximum = limbeck_max(x, n);
-  for (size_t i = 0; i < n; i++)
+  size_t i = 0;
+  // a loop that may end after each element would not vectorise
+  for (; i + TOGETHER <= n; i += TOGETHER) {
+    int32_t any = 0;
+    for (size_t l = 0; l < TOGETHER; l++) any |= x[i + l] == maximum;
+    if (any) break;
+  }
+  for (; i < n; i++)
     if (x[i] == maximum) return i;
   return 0;
 }

@@ -69,6 +69,9 @@ public struct Sampling: Sendable, Equatable, Codable {
       "a finite number above 0")
   }
 
+  /// Whether `nextToken` changes no logit: greedily, and without a penalty.
+  var leavesLogits: Bool { temperature == 0 && repetitionPenalty == 1 }
+
   /// Chooses the next token.
   /// - Parameters:
   ///   - logits: the logits [V], of which −∞ are legal; overwritten.

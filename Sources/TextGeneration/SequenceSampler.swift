@@ -170,10 +170,15 @@ public struct SequenceSampler {
     decoder.projection(of: hidden).mapLogits(rows: rows) { [choices] index, logits, _, scratch in
       let sequence = sequences[index]
       for id in choices..<logits.count { logits[id] = -.infinity }
-      RowKernels.copy(logits.span, into: &scratch)
       var generator = sequence.generator
       do throws(GenerationError) {
-        let id = try sampling.nextToken(&scratch, seen: sequence.seen, using: &generator)
+        let id: Int32
+        if sampling.leavesLogits {
+          id = try sampling.nextToken(&logits, seen: sequence.seen, using: &generator)
+        } else {
+          RowKernels.copy(logits.span, into: &scratch)
+          id = try sampling.nextToken(&scratch, seen: sequence.seen, using: &generator)
+        }
         let maximum = RowKernels.maximum(logits.span)
         let logSum = RowKernels.logSum(logits.span, maximum: maximum, temperature: 1)
         return .success((id, logits[Int(id)] - maximum - logSum, generator))
