@@ -35,6 +35,14 @@ INLINE int32_t bits_from_float(float x) {
   return bits;
 }
 
+// Lane by lane, the larger of what was there and x, and whether any of x is not a number.
+INLINE void max_lanes(float *lane, int32_t *flag, const float *x, size_t lanes) {
+  for (size_t l = 0; l < lanes; l++) {
+    lane[l] = x[l] > lane[l] ? x[l] : lane[l];
+    flag[l] |= x[l] != x[l];
+  }
+}
+
 // The largest element that is a number, −∞ if there is none, and whether any is none. Reassociation does not cover a
 // maximum: the lanes are explicit.
 INLINE float max_inline(const float *x, size_t n, int32_t *not_a_number) {
@@ -46,19 +54,9 @@ INLINE float max_inline(const float *x, size_t n, int32_t *not_a_number) {
     flag[l] = 0;
   }
   size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (size_t l = 0; l < LANES; l++) {
-      float value = x[i + l];
-      lane[l] = value > lane[l] ? value : lane[l];
-      flag[l] |= value != value;
-    }
+  for (; i + LANES <= n; i += LANES) max_lanes(lane, flag, x + i, LANES);
   // the rest in vectors, too, as far as they go
-  for (; i + LANES / 4 <= n; i += LANES / 4)
-    for (size_t l = 0; l < LANES / 4; l++) {
-      float value = x[i + l];
-      lane[l] = value > lane[l] ? value : lane[l];
-      flag[l] |= value != value;
-    }
+  for (; i + LANES / 4 <= n; i += LANES / 4) max_lanes(lane, flag, x + i, LANES / 4);
   for (size_t width = LANES / 2; width > 0; width /= 2)
     for (size_t l = 0; l < width; l++) {
       lane[l] = lane[l + width] > lane[l] ? lane[l + width] : lane[l];

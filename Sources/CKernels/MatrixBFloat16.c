@@ -66,14 +66,11 @@ TARGET static void pack_columns(word *panel, const float *b, size_t stride, size
 // `count` rows of `depth` contiguous floats → [count, pairs].
 TARGET static void pack_rows(word *packed, const float *a, size_t stride, size_t count, size_t depth) {
   size_t pairs = (depth + 1) / 2;
-  for (size_t r = 0; r < count; r++, packed += pairs, a += stride) {
-    size_t k = 0;
-    // without the masks, which take more time than the rounding
-    for (; 2 * (k + LANES) <= depth; k += LANES) {
-      __m512 low = _mm512_loadu_ps(a + 2 * k), high = _mm512_loadu_ps(a + 2 * k + LANES);
-      _mm512_storeu_si512(packed + k, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  for (size_t r = 0; r < count; r++) {
+    for (size_t k = 0; k < pairs; k += LANES) {
+      _mm512_mask_storeu_epi32(packed + r * pairs + k, lanes(pairs - k),
+                               neighbours(a + r * stride + 2 * k, depth - 2 * k));
     }
-    if (k < pairs) _mm512_mask_storeu_epi32(packed + k, lanes(pairs - k), neighbours(a + 2 * k, depth - 2 * k));
   }
 }
 

@@ -65,7 +65,7 @@ struct PackedFactor {
 
   init(_ matrix: MatrixView, k: Int, n: Int, on device: Device) {
     let (panels, pairs) = ((n + Self.panel - 1) / Self.panel, (k + 1) / 2)
-    let memory = Tensor(uninitialized: [panels, pairs * Self.panel], on: device)
+    let memory = Tensor(uninitialized: [RightFactor.packedCount(k: k, n: n)], on: device)
     self.memory = memory
     self.pairs = pairs
     device.parallelRanges(panels, grain: max(1, min(8, panels / 4))) { range in
