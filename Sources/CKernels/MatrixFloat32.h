@@ -13,6 +13,7 @@ TARGET static void pack_transposed(word *panel, const word *rows, size_t stride,
       lane_mask mask = lanes(depth - k);
 #pragma unroll
       for (size_t i = 0; i < LANES; i++) {
+        if (!READS_AHEAD) __builtin_prefetch(rows + (j + i + LANES) * stride + k);
         block[i] = j + i < count ? load_some_words(mask, rows + (j + i) * stride + k) : zero_words();
       }
       transpose(block);
@@ -36,7 +37,7 @@ TARGET static void pack_columns(word *panel, const word *b, size_t stride, size_
 // a multiple of large powers of two apart, which share places in the first-level cache: several steps of one are written
 // before the next strip's.
 TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_t count, size_t depth) {
-  enum { STEPS = 16 };
+  enum { STEPS = 16, STEPS_AHEAD = 32 };
   for (size_t k = 0; k < depth; k += STEPS) {
     size_t end = smaller(k + STEPS, depth);
     for (size_t r = 0; r < count; r += TILE_ROWS) {
@@ -44,6 +45,7 @@ TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_
       const word *from = a + r;
       word *to = strips + r * depth;
       for (size_t step = k; step < end; step++) {
+        if (!READS_AHEAD && r % LANES == 0) __builtin_prefetch(from + (step + STEPS_AHEAD) * stride);
         if (width == TILE_ROWS) {
           copy_tile_rows(to + step * TILE_ROWS, from + step * stride);
         } else {
