@@ -11,6 +11,8 @@ enum {
   // of the shared dimension: packed rows of x fit the scratch memory, and part of a block stays in the first-level cache
   PACKED_DEPTH = 12288,
   CACHED_DEPTH = 768,
+  // floats ahead that rows are asked for from memory, where one after another is read
+  ROW_AHEAD = 1024,
 };
 _Static_assert(4 * LIMBECK_FEW_ROWS * PACKED_DEPTH <= LIMBECK_PRODUCT_SCRATCH, "packed rows exceed the scratch memory");
 
@@ -32,10 +34,10 @@ TARGET static void interleave(float *packed, const float *x, size_t x_stride, si
 }
 
 // sums[i][place + r], each still of many lanes, = or += of `rows` neighbouring rows of w with `count` interleaved ones of x;
-// constants both. Where it `fetches`, the rows LANES further on are asked for from memory: while it multiplies, a core does
-// not read ahead far enough.
+// constants both. Where it `fetches`, what lies `ahead` floats further on is asked for from memory: while it multiplies, a
+// core does not read ahead far enough.
 TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int adds, const float *w, size_t w_stride,
-                                     int rows, const float *x, int count, size_t depth, int fetches) {
+                                     int rows, const float *x, int count, size_t depth, int fetches, size_t ahead) {
   floats even[2][BLOCK_ROWS], odd[2][BLOCK_ROWS];
 #pragma unroll
   for (int r = 0; r < rows; r++)
@@ -51,8 +53,8 @@ TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int ad
       first[r] = load_floats(w + r * w_stride + k);
       second[r] = load_floats(w + r * w_stride + k + LANES);
       if (fetches) {
-        __builtin_prefetch(w + (LANES + r) * w_stride + k, 0, 2);
-        __builtin_prefetch(w + (LANES + r) * w_stride + k + LANES, 0, 2);
+        __builtin_prefetch(w + r * w_stride + k + ahead);
+        __builtin_prefetch(w + r * w_stride + k + LANES + ahead);
       }
     }
 #pragma unroll
@@ -94,7 +96,7 @@ TARGET UNCHECKED TILE_INLINE void row_block(floats (*sums)[LANES], const float *
     for (size_t r = 0; r < rows; r++) {
       for (size_t k = 0; k < depth; k += CACHED_DEPTH) {
         const float *row = w + r * w_stride + k;
-        partial_sums(sums, r, k > 0, row, w_stride, 1, x + k, 1, smaller(CACHED_DEPTH, depth - k), 0);
+        partial_sums(sums, r, k > 0, row, w_stride, 1, x + k, 1, smaller(CACHED_DEPTH, depth - k), 1, ROW_AHEAD);
       }
     }
     return;
@@ -106,12 +108,12 @@ TARGET UNCHECKED TILE_INLINE void row_block(floats (*sums)[LANES], const float *
       const float *group = w + r * w_stride + k;
       // constants: a branch in the innermost loop would keep its vectors from staying in registers
       if (r / together % blocks == block) {
-        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 1);
+        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 1, LANES * w_stride);
       } else {
-        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 0);
+        partial_sums(sums, r, k > 0, group, w_stride, together, x + k * count, count, now, 0, 0);
       }
     }
-    if (r < rows) partial_sums(sums, r, k > 0, w + r * w_stride + k, w_stride, 1, x + k * count, count, now, 0);
+    if (r < rows) partial_sums(sums, r, k > 0, w + r * w_stride + k, w_stride, 1, x + k * count, count, now, 0, 0);
   }
 }
 
