@@ -1,6 +1,7 @@
 import CKernels
 
-/// The keys and values [keys, D] of one head as right factors of attention's two products.
+/// The keys and values [keys, D] of one head as right factors of attention's two products, and what these have in the
+/// backward pass, where values meet the output's gradients as keys meet queries, and keys the scores' as values weights.
 ///
 /// In bfloat16, on CPUs that have the instructions, both are rounded and packed once for all queries, and a row of weights
 /// where it lies, while it is in cache.
@@ -69,25 +70,42 @@ struct KeyValueFactors {
     }
   }
 
-  /// Readies a row of weights [width] for `weightedValues`.
+  /// Readies a row of weights [width] for `weightedValues` and `weightedQueries`.
   func prepare(weights: UnsafeMutablePointer<Float>, width: Int) {
     if case .packed = form { limbeck_narrow_bf16(weights, width) }
   }
 
-  /// out[block, D] = p[block, width] · v[width, D], of prepared rows of weights, which lie `line` apart.
+  /// out[block, D] = p[block, width] · v[width, D], or += where `adds`, of prepared rows of weights, which lie `line` apart.
   func weightedValues(
-    into out: UnsafeMutablePointer<Float>, stride: Int, weights: UnsafePointer<Float>, line: Int, block: Int,
-    width: Int, scratch: UnsafeMutablePointer<Float>
+    into out: UnsafeMutablePointer<Float>, stride: Int, adds: Bool = false, weights: UnsafePointer<Float>, line: Int,
+    block: Int, width: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     switch form {
     case .floats(_, let values):
       SerialProduct.multiply(
-        into: out, stride: stride, adds: false, MatrixView(weights, stride: line), values, m: block, n: headSize,
+        into: out, stride: stride, adds: adds, MatrixView(weights, stride: line), values, m: block, n: headSize,
         k: width, precision: precision, scratch: scratch)
     case .packed(_, let values):
       BFloat16Product.multiply(
-        into: out, stride: stride, adds: false, LeftFactor(narrowRows: weights, stride: line, transposed: false),
+        into: out, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: line, transposed: false),
         values, m: block, n: headSize, k: width, scratch: scratch)
+    }
+  }
+
+  /// c[width, D] = p[block, width]ᵀ · a[block, D], or += where `adds`, of prepared rows of weights, which lie `line` apart.
+  func weightedQueries(
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, weights: UnsafePointer<Float>, line: Int,
+    _ a: MatrixView, block: Int, width: Int, scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch form {
+    case .floats:
+      SerialProduct.multiply(
+        into: c, stride: stride, adds: adds, MatrixView(weights, stride: line).transposed, a, m: width, n: headSize,
+        k: block, precision: precision, scratch: scratch)
+    case .packed:
+      BFloat16Product.multiply(
+        into: c, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: line, transposed: true),
+        RightFactor(a), m: width, n: headSize, k: block, scratch: scratch)
     }
   }
 }

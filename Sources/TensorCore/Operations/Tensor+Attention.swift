@@ -21,8 +21,12 @@ struct CausalAttention {
 
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
   func scratchCount(keys: Int) -> Int {
-    2 * queryBlock * line(keys) + SerialProduct.scratchCount
-      + KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
+    2 * queryBlock * line(keys) + SerialProduct.scratchCount + 2 * factorsCount(keys: keys)
+  }
+
+  /// Of them, those of the factors that keys and values become.
+  private func factorsCount(keys: Int) -> Int {
+    KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
   }
 
   /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part of
@@ -106,8 +110,18 @@ struct CausalAttention {
     scratch: UnsafeMutablePointer<Float>
   ) {
     let shared = keyValueHead * headSize
-    let dScores = scratch + queryBlock * rows
-    let productScratch = dScores + queryBlock * rows
+    let dScores = scratch + queryBlock * line(rows)
+    let productScratch = dScores + queryBlock * line(rows)
+    let memory = productScratch + SerialProduct.scratchCount
+    func factors(
+      keys: UnsafePointer<Float>, values: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>
+    ) -> KeyValueFactors {
+      KeyValueFactors(
+        keys: keys + shared, values: values + shared, stride: keyStride, count: rows, headSize: headSize,
+        precision: precision, memory: memory)
+    }
+    let forward = factors(keys: key, values: value, memory)
+    let backward = factors(keys: value, values: key, memory + factorsCount(keys: rows))
     // the last block sees all keys, so that it comes first, and what comes after it adds
     let firstHead = keyValueHead * group
     for head in firstHead..<firstHead + group {
@@ -115,51 +129,36 @@ struct CausalAttention {
         let block = min(queryBlock, rows - start)
         let isFirst = head == firstHead && start + block == rows
         let width = start + block
+        let line = line(width)
         let offset = start * queryStride + head * headSize
+        let queries = MatrixView(query + offset, stride: queryStride)
+        let gradients = MatrixView(dOut + offset, stride: queryStride)
         // in the forward pass: P = softmax(scale · Q·Kᵀ); the scores are computed again rather than kept
-        scores(scratch, query + offset, key + shared, keyStride, block, width, productScratch)
+        forward.scores(into: scratch, stride: line, queries, block: block, width: width, scratch: productScratch)
         // in the forward pass: O = P·V, so d P = d O · Vᵀ and d V += Pᵀ · d O
-        scores(dScores, dOut + offset, value + shared, keyStride, block, width, productScratch)
+        backward.scores(into: dScores, stride: line, gradients, block: block, width: width, scratch: productScratch)
         for row in 0..<block {
           let visible = start + row + 1
-          let (line, dLine) = (scratch + row * width, dScores + row * width)
-          limbeck_softmax_again(line, scale, logSums[head * rows + start + row], visible)
-          limbeck_softmax_backward(dLine, line, deltas[(start + row) * headCount + head], scale, visible)
-          (line + visible).update(repeating: 0, count: width - visible)
-          (dLine + visible).update(repeating: 0, count: width - visible)
+          let (weights, dWeights) = (scratch + row * line, dScores + row * line)
+          limbeck_softmax_again(weights, scale, logSums[head * rows + start + row], visible)
+          limbeck_softmax_backward(dWeights, weights, deltas[(start + row) * headCount + head], scale, visible)
+          for row in [weights, dWeights] {
+            (row + visible).update(repeating: 0, count: width - visible)
+            backward.prepare(weights: row, width: width)
+          }
         }
-        transposedProduct(
-          dValue.pointer + shared, adds: dValue.adds || !isFirst, scratch, dOut + offset, block, width, productScratch)
+        backward.weightedQueries(
+          into: dValue.pointer + shared, stride: keyStride, adds: dValue.adds || !isFirst, weights: scratch, line: line,
+          gradients, block: block, width: width, scratch: productScratch)
         // in the forward pass: S = Q·Kᵀ, so d Q = d S · K and d K += d Sᵀ · Q
-        SerialProduct.multiply(
-          into: dQuery.pointer + offset, stride: queryStride, adds: dQuery.adds, MatrixView(dScores, stride: width),
-          MatrixView(key + shared, stride: keyStride), m: block, n: headSize, k: width, precision: precision,
-          scratch: productScratch)
-        transposedProduct(
-          dKey.pointer + shared, adds: dKey.adds || !isFirst, dScores, query + offset, block, width, productScratch)
+        backward.weightedValues(
+          into: dQuery.pointer + offset, stride: queryStride, adds: dQuery.adds, weights: dScores, line: line,
+          block: block, width: width, scratch: productScratch)
+        backward.weightedQueries(
+          into: dKey.pointer + shared, stride: keyStride, adds: dKey.adds || !isFirst, weights: dScores, line: line,
+          queries, block: block, width: width, scratch: productScratch)
       }
     }
-  }
-
-  /// s[block, width] = a[block, D] · b[width, D]ᵀ, a strided as queries.
-  private func scores(
-    _ s: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ bStride: Int,
-    _ block: Int, _ width: Int, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    SerialProduct.multiply(
-      into: s, stride: width, adds: false, MatrixView(a, stride: queryStride),
-      MatrixView(b, stride: bStride).transposed, m: block, n: width, k: headSize, precision: precision, scratch: scratch
-    )
-  }
-
-  /// c[width, D] = s[block, width]ᵀ · a[block, D], or += where `adds`, c strided as keys, a as queries.
-  private func transposedProduct(
-    _ c: UnsafeMutablePointer<Float>, adds: Bool, _ s: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ block: Int,
-    _ width: Int, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    SerialProduct.multiply(
-      into: c, stride: keyStride, adds: adds, MatrixView(s, stride: width).transposed,
-      MatrixView(a, stride: queryStride), m: width, n: headSize, k: block, precision: precision, scratch: scratch)
   }
 }
 
