@@ -87,19 +87,29 @@ TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int ad
     }
 }
 
+// Up to LANES rows of w with a single row of x: one after another, as memory is read fastest.
+TARGET UNCHECKED TILE_INLINE void single_row(floats (*sums)[LANES], const float *w, size_t w_stride, size_t rows,
+                                             const float *x, size_t depth) {
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t k = 0; k < depth; k += CACHED_DEPTH) {
+      const float *row = w + r * w_stride + k;
+      partial_sums(sums, r, k > 0, row, w_stride, 1, x + k, 1, smaller(CACHED_DEPTH, depth - k), 1, ROW_AHEAD);
+    }
+  }
+}
+
 // Up to LANES rows of w with a block of x of `count` rows, a constant: two rows of w at a time where there are registers
-// for all sums, which saves loads of x, but a single row of x with one after another, as memory is read fastest. Of several
-// blocks each asks for its share of the next rows of w.
+// for all sums, which saves loads of x. Of several blocks each asks for its share of the next rows of w.
 TARGET UNCHECKED TILE_INLINE void row_block(floats (*sums)[LANES], const float *w, size_t w_stride, size_t rows,
                                             const float *x, int count, size_t depth, size_t block, size_t blocks) {
   if (count == 1) {
-    for (size_t r = 0; r < rows; r++) {
-      for (size_t k = 0; k < depth; k += CACHED_DEPTH) {
-        const float *row = w + r * w_stride + k;
-        partial_sums(sums, r, k > 0, row, w_stride, 1, x + k, 1, smaller(CACHED_DEPTH, depth - k), 1, ROW_AHEAD);
-      }
+    switch (depth) {
+      // heads of attention: x stays in registers
+      case 32: return single_row(sums, w, w_stride, rows, x, 32);
+      case 48: return single_row(sums, w, w_stride, rows, x, 48);
+      case 64: return single_row(sums, w, w_stride, rows, x, 64);
+      default: return single_row(sums, w, w_stride, rows, x, depth);
     }
-    return;
   }
   const int together = 4 * count <= TILE_ROWS * TILE_VECTORS ? 2 : 1;
   for (size_t k = 0; k < depth; k += CACHED_DEPTH) {
