@@ -56,6 +56,27 @@ TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_
   }
 }
 
+// c[columns, width] = tileᵀ or +=, rows of the tile TILE_COLUMNS floats apart.
+TARGET TILE_INLINE void store_transposed(float *c, size_t c_row, int accumulate, const float *tile, size_t width,
+                                         size_t columns) {
+  lane_mask mask = lanes(width);
+  for (size_t column = 0; column < columns; column += LANES) {
+    words block[LANES];
+#pragma unroll
+    for (size_t i = 0; i < LANES; i++) {
+      block[i] = i < TILE_ROWS ? load_words((const word *)tile + i * TILE_COLUMNS + column) : zero_words();
+    }
+    transpose(block);
+    size_t rows = smaller(LANES, columns - column);
+    for (size_t i = 0; i < rows; i++) {
+      float *out = c + (column + i) * c_row;
+      floats sums = floats_of(block[i]);
+      if (accumulate) sums = add_floats(load_some_floats(mask, out), sums);
+      store_some_floats(out, mask, sums);
+    }
+  }
+}
+
 // c = x·wᵀ or += for rows of x packed in panels of [depth, TILE_COLUMNS]. The rows of w are broadcast, so that each
 // weight is read from memory once and none is packed; a tile of cᵀ is transposed on its way out.
 TARGET UNCHECKED static void multiply_panels(float *c, size_t c_row, int accumulate, const word *x, const word *w,
@@ -80,10 +101,7 @@ TARGET UNCHECKED static void multiply_panels(float *c, size_t c_row, int accumul
         STREAMED_TILE(TILE_VECTORS);
       }
 #undef STREAMED_TILE
-      for (size_t i = 0; i < columns; i++) {
-        float *out = c + (row + i) * c_row + first;
-        for (size_t j = 0; j < width; j++) out[j] = (accumulate ? out[j] : 0.0f) + transposed[j * TILE_COLUMNS + i];
-      }
+      store_transposed(c + row * c_row + first, c_row, accumulate, transposed, width, columns);
     }
   }
 }
