@@ -57,39 +57,28 @@ enum MatrixProduct {
     _ scratch: WorkerScratch, on device: Device
   ) {
     let factor = PackedFactor(b, k: k, n: n, on: device)
-    let grain = Grid.grain(m, 8)
-    device.parallel((m + grain - 1) / grain) { piece, worker in
-      let first = piece * grain
+    let pieces = Pieces(of: m, most: 8)
+    device.parallel(pieces.count) { piece, worker in
+      let rows = pieces[piece]
       BFloat16Product.multiply(
-        into: c + first * n, stride: n, adds: adds, LeftFactor(a.from(row: first)), factor.from(column: 0),
-        m: min(grain, m - first), n: n, k: k, scratch: scratch[worker])
+        into: c + rows.lowerBound * n, stride: n, adds: adds, LeftFactor(a.from(row: rows.lowerBound)),
+        factor.from(column: 0), m: rows.count, n: n, k: k, scratch: scratch[worker])
     }
   }
 
-  /// A result matrix cut into pieces that are worth a worker's while.
+  /// A result matrix cut into pieces that are worth a worker's while: of its rows, or of its columns if these are more.
   private struct Grid {
-    let rows: Int
-    let columns: Int
-    let rowGrain: Int
-    let columnGrain: Int
-    let rowPieces: Int
-    let columnPieces: Int
+    private let rows: Int
+    private let columns: Int
+    private let pieces: Pieces
 
     /// `work` is the length of each inner product.
     init(rows: Int, columns: Int, work: Int) {
       self.rows = rows
       self.columns = columns
       // rows that are few run at the speed of memory, in the time of about 16
-      let pieces = Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work))
-      if rows >= columns {
-        rowGrain = Self.grain(rows, pieces)
-        columnGrain = max(1, columns)
-      } else {
-        rowGrain = max(1, rows)
-        columnGrain = Self.grain(columns, pieces)
-      }
-      rowPieces = (rows + rowGrain - 1) / rowGrain
-      columnPieces = (columns + columnGrain - 1) / columnGrain
+      let most = Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work))
+      pieces = Pieces(of: max(rows, columns), most: most)
     }
 
     /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
@@ -103,16 +92,27 @@ enum MatrixProduct {
       }
     }
 
-    static func grain(_ count: Int, _ pieces: Int) -> Int {
-      max(16, ((count + pieces - 1) / pieces + 15) / 16 * 16)
-    }
-
-    var count: Int { rowPieces * columnPieces }
+    var count: Int { pieces.count }
 
     subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-      let (rowPiece, columnPiece) = piece.quotientAndRemainder(dividingBy: columnPieces)
-      let (r, c) = (rowPiece * rowGrain, columnPiece * columnGrain)
-      return (r..<min(rows, r + rowGrain), c..<min(columns, c + columnGrain))
+      rows >= columns ? (pieces[piece], 0..<columns) : (0..<rows, pieces[piece])
+    }
+  }
+
+  /// Rows or columns in pieces of whole blocks of 16, as equal as these allow, so that no thread waits for the last one.
+  private struct Pieces {
+    private let length: Int
+    private let blocks: Int
+    let count: Int
+
+    init(of length: Int, most: Int) {
+      self.length = length
+      blocks = (length + 15) / 16
+      count = min(most, blocks)
+    }
+
+    subscript(piece: Int) -> Range<Int> {
+      min(length, piece * blocks / count * 16)..<min(length, (piece + 1) * blocks / count * 16)
     }
   }
 }
