@@ -111,4 +111,29 @@ import Testing
       #expect(error > 1e-4, "nothing was rounded")
     }
   }
+
+  /// Its weight is 1, so that the values' gradient is that of the output, summed over the heads that share them, and those of
+  /// queries and keys are 0.
+  @Test func aSequenceOfOneTokenPassesItsGradientToTheValues() throws {
+    let (batchSize, headSize) = (3, 16)
+    let store = ParameterStore(on: Device(threads: 2))
+    let parameters = [("queries", 2), ("keys", 1), ("values", 1)].map { name, heads in
+      store.root.parameter(name, [batchSize, heads * headSize], .zeros, decays: false)
+    }
+    store.load { Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device) }
+    let out = parameters[0].value.causalAttention(
+      keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
+      precision: .bfloat16)
+    let cotangent = normal(out.count, seed: 12)
+    out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
+    let gradients = rounded(cotangent)
+    let expected = (0..<batchSize).flatMap { token in
+      (0..<headSize).map { gradients[2 * token * headSize + $0] + gradients[(2 * token + 1) * headSize + $0] }
+    }
+    #expect(relativeError(try #require(parameters[2].gradient).array(), expected) < 1e-6)
+    // up to the rounding of d P and of its mean, whose difference is 0
+    for parameter in parameters.prefix(2) {
+      #expect(try #require(parameter.gradient).array().allSatisfy { abs($0) < 0.1 })
+    }
+  }
 }

@@ -19,14 +19,14 @@ import Testing
   }
 
   /// Every edge of tiles (8 × 48, 6 × 16), vectors (16, 8), panels (512, 320, or 3,242 for few rows) and packed blocks (256,
-  /// 258).
+  /// 258), and one query with the keys of heads of the usual sizes.
   static let shapes: [Shape] = {
     let sizes = [
       (1, 1, 1), (1, 48, 7), (2, 17, 2), (5, 100, 33), (7, 47, 3), (8, 48, 16), (9, 49, 17), (16, 31, 64),
       (33, 96, 144),
       (6, 15, 319), (13, 7, 321), (259, 17, 9), (47, 50, 511), (48, 16, 513), (49, 15, 1025), (60, 143, 31),
       (256, 48, 12), (300, 20, 1_100), (513, 3, 5),
-      (3, 20, 3_243),
+      (3, 20, 3_243), (1, 37, 32), (1, 20, 48), (1, 16, 64),
     ]
     return sizes.enumerated().flatMap { index, size in
       (0..<4).map {
