@@ -92,8 +92,7 @@ TARGET TILE_INLINE void store_strips(word *strip, size_t pairs, size_t count, __
 }
 
 // `count` contiguous columns, from column `first` on, of `depth` rows → strips of 8 columns, [count/8, pairs, 8]. Rows
-// begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16. As many
-// columns more, the next to be packed, are asked for from memory: each row is a page, or several, from the last.
+// begin `stride` floats apart; column r of a narrow one, as limbeck_narrow_bf16 left it, is its r-th bfloat16.
 TARGET TILE_INLINE void pack_strips(int is_narrow, word *strips, const void *a, size_t stride, size_t first,
                                     size_t count, size_t depth) {
   enum { STEPS = 8 };

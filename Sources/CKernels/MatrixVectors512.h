@@ -18,7 +18,7 @@
 #define PACKED_ROWS LIMBECK_PRODUCT_ROWS
 // whether rows of a right factor are as fast where they lie as packed
 #define READS_IN_PLACE 1
-// whether what is packed next is asked for from memory in shares while tiles are multiplied, or row by row while it is packed
+// whether what is packed next is asked for from memory while tiles are multiplied, or row by row while it is packed
 #define READS_AHEAD 0
 // steps at a time where rows of the left factor are few
 #define FEW_STEPS 1
