@@ -10,9 +10,9 @@ int limbeck_has_product_bf16(void) {
   return __builtin_cpu_supports("x86-64-v4") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
 }
 
-// Rows that are packed are asked for from memory this many rows before: a core that rounds and stores what it reads does
-// not read ahead fast enough by itself.
-enum { PACKS_AHEAD = 4, STEPS_AHEAD = 16 };
+// What is packed is asked for from memory so many rows of a left factor, or steps of the shared dimension, before: a core
+// that rounds and stores what it reads does not read ahead fast enough by itself.
+enum { ROWS_AHEAD = 4, STEPS_AHEAD = 16 };
 
 // 32 floats, rounded to nearest even, as 16 pairs of neighbours.
 TARGET TILE_INLINE __m512i neighbours(const float *x, size_t count) {
@@ -74,7 +74,7 @@ TARGET static void pack_rows(word *packed, const float *a, size_t stride, size_t
   size_t pairs = (depth + 1) / 2;
   for (size_t r = 0; r < count; r++) {
     for (size_t k = 0; k < pairs; k += LANES) {
-      const float *ahead = a + (r + PACKS_AHEAD) * stride + 2 * k;
+      const float *ahead = a + (r + ROWS_AHEAD) * stride + 2 * k;
       __builtin_prefetch(ahead);
       __builtin_prefetch(ahead + LANES);
       _mm512_mask_storeu_epi32(packed + r * pairs + k, lanes(pairs - k),

@@ -142,10 +142,10 @@ struct CausalAttention {
           let (weights, dWeights) = (scratch + row * line, dScores + row * line)
           limbeck_softmax_again(weights, scale, logSums[head * rows + start + row], visible)
           limbeck_softmax_backward(dWeights, weights, deltas[(start + row) * headCount + head], scale, visible)
-          for row in [weights, dWeights] {
-            (row + visible).update(repeating: 0, count: width - visible)
-            backward.prepare(weights: row, width: width)
-          }
+          (weights + visible).update(repeating: 0, count: width - visible)
+          (dWeights + visible).update(repeating: 0, count: width - visible)
+          backward.prepare(weights: weights, width: width)
+          backward.prepare(weights: dWeights, width: width)
         }
         backward.weightedQueries(
           into: dValue.pointer + shared, stride: keyStride, adds: dValue.adds || !isFirst, weights: scratch, line: line,
