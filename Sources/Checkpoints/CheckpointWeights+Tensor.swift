@@ -18,7 +18,7 @@ extension SafetensorsFile {
     }
     let tensor = Tensor.zeros(shape, on: device)
     try tensor.withMutableSpan { (values) throws(CheckpointError) in try read(name, into: &values) }
-    return tensor
+    return tensor.constant
   }
 }
 

@@ -79,9 +79,12 @@ public struct LiveTeacherObjective: TrainingObjective {
   ) -> ForwardPass {
     let inside = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
     let projections = teachers.enumerated().map { index, teacher in
-      let hidden = teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize) {
-        if index == 0 { inside?.teacher.observe($0, $1) }
-      }
+      let hidden =
+        if index == 0, let recorder = inside?.teacher {
+          teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize, observe: recorder.observe)
+        } else {
+          teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize)
+        }
       return (teacher.decoder.projection(of: hidden), teacher.weight)
     }
     let hidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize) { inside?.student.observe($0, $1) }

@@ -91,15 +91,26 @@ public final class Decoder {
     return copy
   }
 
-  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each.
-  ///
-  /// Every id must lie in 0..<V, and T must not exceed the context length. `observe` receives what is computed inside.
-  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver = { _, _ in }) -> Tensor {
+  /// As `hiddenStates(_:batchSize:)`, where `observe` receives what is computed inside, of all sequences together.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor {
+    states(of: ids, batchSize: batchSize, on: device, observe: observe)
+  }
+
+  /// T of B sequences of T tokens each.
+  func tokensPerSequence(_ ids: [Int32], batchSize: Int) -> Int {
     precondition(batchSize > 0 && ids.count % batchSize == 0, "\(ids.count) ids for a batch of \(batchSize)")
     let length = ids.count / batchSize
     precondition(length <= configuration.contextLength, "\(length) tokens for \(configuration.contextLength)")
+    return length
+  }
+
+  /// The hidden states of B sequences, all computed together on `device`.
+  func states(
+    of ids: [Int32], batchSize: Int, on device: Device, observe: ActivationObserver = { _, _ in }
+  ) -> Tensor {
+    let length = tokensPerSequence(ids, batchSize: batchSize)
     let positions = (0..<ids.count).map { Int32($0 % max(1, length)) }
-    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize), observe: observe)
+    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize), on: device, observe: observe)
   }
 
   /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
@@ -108,7 +119,7 @@ public final class Decoder {
     let positions = zip(counts, caches).flatMap { count, cache in
       (cache.length..<cache.length + count).map { Int32($0) }
     }
-    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts), observe: { _, _ in })
+    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts), on: device) { _, _ in }
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
   }
@@ -130,9 +141,9 @@ public final class Decoder {
   }
 
   private func run(
-    _ ids: [Int32], positions: [Int32], layout: TokenLayout, observe: ActivationObserver
+    _ ids: [Int32], positions: [Int32], layout: TokenLayout, on device: Device, observe: ActivationObserver
   ) -> Tensor {
-    var hidden = embedding.value.embedding(ids)
+    var hidden = embedding.value.on(device).embedding(ids)
     observe(.embeddings, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)

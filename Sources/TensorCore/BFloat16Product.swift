@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 /// Products in bfloat16 on CPUs that have the instructions, with factors that were rounded beforehand where it pays.
 enum BFloat16Product {
@@ -84,13 +85,30 @@ struct PackedFactor {
   }
 }
 
-extension Tensor {
-  /// This matrix [n, k], transposed, as the right factor [k, n] of many products. Of constant memory, such as a teacher's
-  /// mapped head, it is kept for as long as the memory: every step would pack it anew.
-  func packedTransposed() -> PackedFactor {
-    if let packed = storage.packed, packed.shape == shape { return packed.factor }
-    let factor = PackedFactor(MatrixView(pointer, stride: columns).transposed, k: columns, n: rows, on: device)
-    if storage.isConstant { storage.packed = (shape, factor) }
+/// What constant memory has become as a right factor: made by the first product that needs it, kept for the others.
+final class PackedFactorCache {
+  private let lock = NSLock()
+  /// The shape of the matrix, and what became of it; touched only inside `lock`.
+  private var made: (shape: [Int], factor: PackedFactor)?
+
+  /// The factor of the matrix of that shape; products on other threads that need it, too, wait for the one that makes it.
+  func factor(of shape: [Int], _ make: () -> PackedFactor) -> PackedFactor {
+    lock.lock()
+    defer { lock.unlock() }
+    if let made, made.shape == shape { return made.factor }
+    let factor = make()
+    made = (shape, factor)
     return factor
+  }
+}
+
+extension Tensor {
+  /// This matrix [n, k], transposed, as the right factor [k, n] of many products, packed on `device`. Of constant memory,
+  /// such as a teacher's mapped weights, it is kept for as long as the memory, half as large: every step would pack it anew.
+  func packedTransposed(on device: Device) -> PackedFactor {
+    func pack() -> PackedFactor {
+      PackedFactor(MatrixView(pointer, stride: columns).transposed, k: columns, n: rows, on: device)
+    }
+    return storage.packedFactors?.factor(of: shape, pack) ?? pack()
   }
 }

@@ -11,16 +11,27 @@ public final class Device: Sendable {
 
   let workers: WorkerPool
   let storagePool = StoragePool()
+  /// A device for what each of the threads computes by itself, with buffers of its own, which stay in its core's cache.
+  let workerDevices: [Device]
+  /// Whether work is cut into pieces for several threads, also where there is only one: not on the devices of workers.
+  var cutsWork: Bool { !workerDevices.isEmpty }
 
   /// The number of threads, the calling one included.
   public var threads: Int { workers.threads }
 
   /// The most bytes that tensors on this device have held at once; mapped weights are not among them.
-  public var peakBytes: Int { storagePool.peak }
+  public var peakBytes: Int { workerDevices.reduce(storagePool.peak) { $0 + $1.peakBytes } }
 
   /// - Parameter threads: the number of threads to compute with, at least 1; one per active core by default.
-  public init(threads: Int? = nil) {
-    workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+  public convenience init(threads: Int? = nil) {
+    let workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+    self.init(
+      workers, workerDevices: (0..<workers.threads).map { _ in Device(WorkerPool(threads: 1), workerDevices: []) })
+  }
+
+  private init(_ workers: WorkerPool, workerDevices: [Device]) {
+    self.workers = workers
+    self.workerDevices = workerDevices
   }
 
   /// What matrix products are computed with on this CPU: the project's own kernels, or those of OpenBLAS.

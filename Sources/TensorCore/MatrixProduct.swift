@@ -4,12 +4,14 @@
 enum MatrixProduct {
   /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`.
   static func timesTransposed(
-    _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-    rows: Int, inputs: Int, outputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
+    _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: Tensor, rows: Int, adds: Bool,
+    precision: ProductPrecision, on device: Device
   ) {
+    let (outputs, inputs) = (w.rows, w.columns)
     multiply(
-      into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w, stride: inputs).transposed, m: rows,
-      n: outputs, k: inputs, precision, on: device)
+      into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w.pointer, stride: inputs).transposed, m: rows,
+      n: outputs, k: inputs, precision, on: device
+    ) { w.packedTransposed(on: device) }
   }
 
   /// c[M, I] = d[M, O] · w, w[O, I], or += where `adds`.
@@ -32,16 +34,17 @@ enum MatrixProduct {
       n: inputs, k: rows, precision, on: device)
   }
 
-  /// c[m, n] = a · b, or +=, with rows of c one after another.
+  /// c[m, n] = a · b, or +=, with rows of c one after another. `packed` returns b rounded and packed, if it is there.
   private static func multiply(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
-    _ precision: ProductPrecision, on device: Device
+    _ precision: ProductPrecision, on device: Device, packed: (() -> PackedFactor)? = nil
   ) {
     let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
     if precision == .bfloat16, BFloat16Product.isAvailable, m * n * k >= 1 << 21 {
-      return multiplyPacked(into: c, adds: adds, a, b, m: m, n: n, k: k, scratch, on: device)
+      let factor = packed?() ?? PackedFactor(b, k: k, n: n, on: device)
+      return multiplyPacked(into: c, adds: adds, a, factor, m: m, n: n, k: k, scratch, on: device)
     }
-    let grid = Grid(rows: m, columns: n, work: k)
+    let grid = Grid(rows: m, columns: n, work: k, isCut: device.cutsWork)
     device.parallel(grid.count) { piece, worker in
       let (rows, columns) = grid[piece]
       SerialProduct.multiply(
@@ -53,11 +56,10 @@ enum MatrixProduct {
 
   /// As `multiply` in bfloat16, with b rounded and packed once for all pieces, which are rows.
   private static func multiplyPacked(
-    into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
+    into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ factor: PackedFactor, m: Int, n: Int, k: Int,
     _ scratch: WorkerScratch, on device: Device
   ) {
-    let factor = PackedFactor(b, k: k, n: n, on: device)
-    let pieces = Pieces(of: m, most: 8)
+    let pieces = Pieces(of: m, most: device.cutsWork ? 8 : 1)
     device.parallel(pieces.count) { piece, worker in
       let rows = pieces[piece]
       BFloat16Product.multiply(
@@ -72,12 +74,12 @@ enum MatrixProduct {
     private let columns: Int
     private let pieces: Pieces
 
-    /// `work` is the length of each inner product.
-    init(rows: Int, columns: Int, work: Int) {
+    /// `work` is the length of each inner product; it stays one piece unless it `isCut`.
+    init(rows: Int, columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
       // rows that are few run at the speed of memory, in the time of about 16
-      let most = Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work))
+      let most = isCut ? Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work)) : 1
       pieces = Pieces(of: max(rows, columns), most: most)
     }
 

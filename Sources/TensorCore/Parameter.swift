@@ -67,6 +67,8 @@ public final class ParameterStore {
   public var count: Int { parameters.reduce(0) { $0 + $1.count } }
   /// Whether the parameters have gradients.
   public var isTrainable: Bool { gradients != nil }
+  /// Whether all values lie in memory that nobody writes to, such as a mapped checkpoint.
+  public var isConstant: Bool { parameters.allSatisfy { $0.stored?.storage.isConstant ?? false } }
 
   fileprivate func declare(_ parameter: Parameter) {
     precondition(!parameters.contains { $0.name == parameter.name }, "parameter \(parameter.name) is declared twice")

@@ -37,7 +37,7 @@ struct ProjectionProducts {
     let packs = isRepeated && precision == .bfloat16 && BFloat16Product.isAvailable
     let (vocabulary, channels) = (head.shape[0], head.shape[1])
     let straight = MatrixView(head.pointer, stride: channels)
-    packedForLogits = packs ? head.packedTransposed() : nil
+    packedForLogits = packs ? head.packedTransposed(on: head.device) : nil
     packedForGradient =
       packs && hasGradient ? PackedFactor(straight, k: vocabulary, n: channels, on: head.device) : nil
     narrowHidden = packs ? Self.narrowCopy(of: hidden) : nil

@@ -73,10 +73,8 @@ final class StoragePool: @unchecked Sendable {
 final class Storage {
   let pointer: UnsafeMutablePointer<Float>
   let count: Int
-  /// What `Tensor.packedTransposed()` has made of it as a matrix of this shape; nil if it is not constant.
-  var packed: (shape: [Int], factor: PackedFactor)?
-  /// Whether nobody writes to the memory while this object lives.
-  let isConstant: Bool
+  /// What products have made of it; nil where it may be written to.
+  let packedFactors: PackedFactorCache?
   private let pool: StoragePool?
   private let owner: AnyObject?
 
@@ -84,7 +82,7 @@ final class Storage {
     self.count = count
     self.pool = pool
     owner = nil
-    isConstant = false
+    packedFactors = nil
     pointer = pool.take(StoragePool.capacity(for: count))
   }
 
@@ -92,9 +90,12 @@ final class Storage {
     self.pointer = pointer
     self.count = count
     self.owner = owner
-    self.isConstant = isConstant
+    packedFactors = isConstant ? PackedFactorCache() : nil
     pool = nil
   }
+
+  /// Whether nobody writes to the memory while this object lives.
+  var isConstant: Bool { packedFactors != nil }
 
   deinit {
     pool?.give(pointer, StoragePool.capacity(for: count))

@@ -70,6 +70,13 @@ public struct Tensor {
     self.init(shape: shape, storage: storage, device: device)
   }
 
+  /// The same elements, in memory that nobody will write to any more, such as a teacher's weights: what products make of
+  /// them is kept.
+  public var constant: Tensor {
+    let constant = Storage(viewing: pointer, count: count, owner: storage, isConstant: true)
+    return Tensor(shape: shape, storage: constant, device: device)
+  }
+
   /// The elements, row by row.
   public func array() -> [Float] {
     Array(UnsafeBufferPointer(start: pointer, count: count))

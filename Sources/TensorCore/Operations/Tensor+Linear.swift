@@ -14,8 +14,7 @@ extension Tensor {
       for row in 0..<rows { (out.pointer + row * outputs).update(from: bias.pointer, count: outputs) }
     }
     MatrixProduct.timesTransposed(
-      out.pointer, pointer, weight.pointer, rows: rows, inputs: inputs, outputs: outputs, adds: bias != nil,
-      precision: precision, on: device)
+      out.pointer, pointer, weight, rows: rows, adds: bias != nil, precision: precision, on: device)
     return out.recorded(from: [self, weight, bias]) { [device, detached, weight] gradient, nodes in
       if let node = nodes[0] {
         // in the forward pass: out = x · Wᵀ, so d x = d out · W

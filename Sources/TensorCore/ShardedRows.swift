@@ -1,0 +1,36 @@
+extension Device {
+  /// A tensor [Σ counts, columns] of which each shard, the next `counts[shard]` rows, is computed on one of the threads from
+  /// beginning to end. Between two operations no thread then waits for the others, and what one leaves for the next is
+  /// still in that core's cache.
+  ///
+  /// - Parameters:
+  ///   - counts: the rows of each shard.
+  ///   - columns: the size of a row.
+  ///   - body: returns the rows of a shard, [counts[shard], columns], computed with the device that it is given. Several
+  ///     threads call it at the same time, each for other shards: it records no gradient, and of what it shares with them,
+  ///     such as weights, it only reads.
+  /// - Returns: all rows, on this device.
+  public func shardedRows(
+    _ counts: [Int], columns: Int, _ body: (_ shard: Int, _ device: Device) -> Tensor
+  ) -> Tensor {
+    precondition(cutsWork, "a shard is cut into shards")
+    let ends = counts.indices.map { counts[...$0].reduce(0, +) }
+    let out = Tensor(uninitialized: [ends.last ?? 0, columns], on: self)
+    parallel(counts.count) { shard, worker in
+      let rows = body(shard, workerDevices[worker])
+      precondition(
+        rows.shape == [counts[shard], columns] && !rows.recordsGradient,
+        "shard \(shard) of \(counts[shard]) rows of \(columns) is \(rows.shape)")
+      // each task has rows of its own
+      (out.pointer + (ends[shard] - counts[shard]) * columns).update(from: rows.pointer, count: rows.count)
+    }
+    return out
+  }
+}
+
+extension Tensor {
+  /// The same elements, for operations on another device.
+  public func on(_ device: Device) -> Tensor {
+    Tensor(shape: shape, storage: storage, device: device, node: node)
+  }
+}
