@@ -23,6 +23,7 @@ extension Device {
         "shard \(shard) of \(counts[shard]) rows of \(columns) is \(rows.shape)")
       // each task has rows of its own
       (out.pointer + (ends[shard] - counts[shard]) * columns).update(from: rows.pointer, count: rows.count)
+      withExtendedLifetime(rows) {}
     }
     return out
   }

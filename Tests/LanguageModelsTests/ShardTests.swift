@@ -45,6 +45,16 @@ import Testing
     }
   }
 
+  /// That sequences are shared out at all is seen in the memory they take.
+  @Test("They take less memory than all sequences together", arguments: ProductPrecision.allCases)
+  func memory(precision: ProductPrecision) {
+    let ids = ids(16 * 128)
+    let (shared, whole) = (decoder(precision, threads: 2), decoder(precision, threads: 2))
+    _ = shared.hiddenStates(ids, batchSize: 16)
+    _ = together(whole, ids, batchSize: 16)
+    #expect(shared.device.peakBytes < whole.device.peakBytes / 2)
+  }
+
   @Test("Weights that a training run changes are never kept as they were", arguments: ProductPrecision.allCases)
   func changingWeights(precision: ProductPrecision) {
     let model = Decoder(configuration: Self.configuration, seed: 1, precision: precision)
