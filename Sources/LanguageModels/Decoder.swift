@@ -132,12 +132,13 @@ public final class Decoder {
     VocabularyProjection(hidden: hidden, head: head, precision: precision)
   }
 
-  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more.
-  public func makeCache(expectedLength: Int? = nil) -> KeyValueCache {
+  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more,
+  /// and what it keeps keys and values as.
+  public func makeCache(expectedLength: Int? = nil, precision: CachePrecision = .float32) -> KeyValueCache {
     KeyValueCache(
       layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
       headSize: configuration.headSize, contextLength: configuration.contextLength, expectedLength: expectedLength,
-      on: device)
+      precision: precision, on: device)
   }
 
   private func run(

@@ -1,6 +1,6 @@
 public import Checkpoints
 public import LanguageModels
-import TensorCore
+public import TensorCore
 public import Tokenization
 
 /// Continues text with a decoder, one token after another, with a key-value cache for every sequence.
@@ -19,6 +19,8 @@ public struct Generator {
   private let decoder: Decoder
   let tokenizer: SentencePieceTokenizer
   private let draft: (decoder: Decoder, length: DraftLength)?
+  /// What the caches keep keys and values as.
+  public let cachePrecision: CachePrecision
   private let endIDs: Set<Int32>
 
   /// - Parameters:
@@ -26,11 +28,12 @@ public struct Generator {
   ///   - tokenizer: the one the decoder was trained with.
   ///   - draft: a smaller decoder that was trained with the same tokenizer, such as a student of the decoder.
   ///   - draftLength: how many tokens the draft proposes at a time.
+  ///   - cachePrecision: what the caches keep keys and values as; float32, the default, changes nothing.
   /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces,
   ///   `vocabulariesDiffer` where the draft has another number of outputs.
   public init(
     _ decoder: Decoder, _ tokenizer: SentencePieceTokenizer, draft: Decoder? = nil,
-    draftLength: DraftLength = .adaptive
+    draftLength: DraftLength = .adaptive, cachePrecision: CachePrecision = .float32
   ) throws(GenerationError) {
     let configuration = decoder.configuration
     guard configuration.vocabularySize >= tokenizer.vocabularySize else {
@@ -45,6 +48,7 @@ public struct Generator {
     self.decoder = decoder.frozen()
     self.draft = draft.map { ($0.frozen(), draftLength) }
     self.tokenizer = tokenizer
+    self.cachePrecision = cachePrecision
     endIDs = configuration.endIDs(of: tokenizer)
   }
 
@@ -169,10 +173,11 @@ public struct Generator {
     }
     let pieces = tokenizer.vocabularySize
     if let draft {
-      let sampler = SpeculativeSampler(decoder, draft: draft.decoder, choices: pieces, length: draft.length)
+      let sampler = SpeculativeSampler(
+        decoder, draft: draft.decoder, choices: pieces, length: draft.length, cachePrecision: cachePrecision)
       try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens) { take($0, $1) }
     } else {
-      let sampler = SequenceSampler(decoder, choices: pieces)
+      let sampler = SequenceSampler(decoder, choices: pieces, cachePrecision: cachePrecision)
       try sampler.sample(
         after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens, isRepeatable: isRepeatable
       ) { take($0, nil) }

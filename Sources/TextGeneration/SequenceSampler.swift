@@ -54,13 +54,16 @@ public enum SamplingDirective: Sendable {
 public struct SequenceSampler {
   private let decoder: Decoder
   private let choices: Int
+  private let cachePrecision: CachePrecision
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
   ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
-  public init(_ decoder: Decoder, choices: Int? = nil) {
+  ///   - cachePrecision: what the caches keep keys and values as.
+  public init(_ decoder: Decoder, choices: Int? = nil, cachePrecision: CachePrecision = .float32) {
     self.decoder = decoder.frozen()
     self.choices = choices ?? decoder.configuration.vocabularySize
+    self.cachePrecision = cachePrecision
   }
 
   /// Continues sequences until the handler ends each one.
@@ -144,7 +147,9 @@ public struct SequenceSampler {
   private func begin(
     _ starts: [SequenceStart], at first: Int, maxTokens: Int
   ) -> (sequences: [LiveSequence], hidden: Tensor, lastRows: [Int32]) {
-    let caches = starts.map { decoder.makeCache(expectedLength: $0.expectedLength(maxTokens: maxTokens)) }
+    let caches = starts.map {
+      decoder.makeCache(expectedLength: $0.expectedLength(maxTokens: maxTokens), precision: cachePrecision)
+    }
     let clock = ContinuousClock()
     let begun = clock.now
     let hidden = decoder.hiddenStates(

@@ -1,6 +1,6 @@
 import Checkpoints
 public import LanguageModels
-import TensorCore
+public import TensorCore
 
 /// Continues sequences of token ids with a decoder and a smaller one, its draft, which proposes several tokens that the
 /// decoder then judges all together in one pass (Leviathan et al. 2023, Chen et al. 2023).
@@ -12,6 +12,7 @@ public struct SpeculativeSampler {
   private let draft: Decoder
   private let choices: Int
   private let length: DraftLength
+  private let cachePrecision: CachePrecision
 
   /// - Parameters:
   ///   - decoder: what has the last word; nothing is recorded for gradients.
@@ -19,7 +20,11 @@ public struct SpeculativeSampler {
   ///     decoder goes on alone.
   ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
   ///   - length: how many tokens the draft proposes at a time.
-  public init(_ decoder: Decoder, draft: Decoder, choices: Int? = nil, length: DraftLength = .adaptive) {
+  ///   - cachePrecision: what the caches of both keep keys and values as.
+  public init(
+    _ decoder: Decoder, draft: Decoder, choices: Int? = nil, length: DraftLength = .adaptive,
+    cachePrecision: CachePrecision = .float32
+  ) {
     precondition(
       decoder.configuration.vocabularySize == draft.configuration.vocabularySize,
       "vocabularies of \(decoder.configuration.vocabularySize) and \(draft.configuration.vocabularySize)")
@@ -27,6 +32,7 @@ public struct SpeculativeSampler {
     self.draft = draft.frozen()
     self.choices = choices ?? decoder.configuration.vocabularySize
     self.length = length
+    self.cachePrecision = cachePrecision
   }
 
   /// Continues sequences until the handler ends each one.
@@ -72,7 +78,10 @@ public struct SpeculativeSampler {
     let clock = ContinuousClock()
     let begun = clock.now
     let length = start.expectedLength(maxTokens: maxTokens)
-    let (cache, draftCache) = (decoder.makeCache(expectedLength: length), draft.makeCache(expectedLength: length))
+    let (cache, draftCache) = (
+      decoder.makeCache(expectedLength: length, precision: cachePrecision),
+      draft.makeCache(expectedLength: length, precision: cachePrecision)
+    )
     let known = Array(start.ids.dropLast())
     if !known.isEmpty {
       _ = decoder.hiddenStates(known, counts: [known.count], caches: [cache])

@@ -39,6 +39,17 @@ import Testing
       relativeError(others, decoder.hiddenStates(second, batchSize: 1).array().map(Double.init)) < 1e-5)
   }
 
+  /// float16 has 11 bits: keys and values are off by up to 2⁻¹² of themselves, and errors mostly cancel in sums.
+  @Test func cachesInFloat16ChangeLittle() {
+    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let ids = ids(40, seed: 2)
+    let cache = decoder.makeCache(precision: .float16)
+    var rows = decoder.hiddenStates(Array(ids[..<30]), counts: [30], caches: [cache]).array()
+    for id in ids[30...] { rows += decoder.hiddenStates([id], counts: [1], caches: [cache]).array() }
+    let error = relativeError(rows, decoder.hiddenStates(ids, batchSize: 1).array().map(Double.init))
+    #expect(error < 1e-3 && error > 1e-6)
+  }
+
   /// Whether a cache grows or has room from the beginning is seen in its capacity alone.
   @Test(arguments: [nil, 1, 130, 140, 10_000]) func aCacheHasRoomForWhatIsExpected(expectedLength: Int?) {
     let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()

@@ -38,6 +38,8 @@ extension CommandTests {
         #expect(again.code == 1 && again.errors.contains("\(name): exists already"), "\(again.errors)")
         let other = try Command.run(arguments(name, "--resume", "--temperature", "0.9"))
         #expect(other.errors.contains("was begun with temperature 1.0, and now it is 0.9"), "\(other.errors)")
+        let rounded = try Command.run(arguments(name, "--resume", "--cache-precision", "float16"))
+        #expect(rounded.errors.contains("was begun with cache-precision not given, and now it is float16"))
         let resumed = try Command.run(arguments(name, "--resume", "--batch-size", "7", "--threads", "2"))
         #expect(resumed.code == 0, "\(resumed.errors)")
         #expect(try desk.data(name) == desk.data("whole.jsonl"))
@@ -109,7 +111,7 @@ extension CommandTests {
       ["--samples", "2"], ["--resume"], ["--output", "x", "--reference", "answer"],
       ["--output", "x", "--samples", "0"],
       ["--prompt-length", "0"], ["--prompt-length", "3", "--prompt-field", "x"],
-      ["--output", "x", "--draft", "d"],
+      ["--output", "x", "--draft", "d"], ["--cache-precision", "bf16"],
     ])
     func wrongUsage(flags: [String]) throws {
       let outcome = try Command.run(["generate", "--model", "x", "--prompts", "y"] + flags)

@@ -49,6 +49,26 @@ extension CommandTests {
       #expect(try text("3") != text("4"))
     }
 
+    /// Rounding may decide between nearly equal logits, but not at every token: the texts begin alike.
+    @Test func cachesMayBeRounded() throws {
+      let desk = try Desk()
+      func text(_ flags: String...) throws -> String {
+        let outcome = try Command.run(
+          [
+            "generate", "--model", desk.workspace.teacher, "--prompt", "The", "--max-tokens", "20", "--temperature",
+            "0",
+          ]
+            + flags)
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        return outcome.output
+      }
+      let exact = try text()
+      let rounded = try text("--cache-precision", "float16")
+      #expect(rounded.prefix(8) == exact.prefix(8))
+      #expect(try text("--cache-precision", "float32") == exact)
+      #expect(try text("--cache-precision", "float16", "--draft", desk.workspace.teacher).prefix(8) == exact.prefix(8))
+    }
+
     @Test func promptsBeyondTheContextAreAnError() throws {
       let desk = try Desk()
       let outcome = try Command.run(

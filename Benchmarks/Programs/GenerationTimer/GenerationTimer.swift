@@ -30,6 +30,10 @@ struct GenerationTimer: ParsableCommand {
   @Option(help: "Tokens of each sequence in a first run that is not timed; 0 for none.")
   var warmupTokens = 16
 
+  @Option(
+    help: "What the caches keep keys and values as: float32 or float16.", transform: cachePrecision(named:))
+  var cachePrecision = CachePrecision.float32
+
   @Option(help: "Threads to compute with (default: one per core).")
   var threads: Int?
 
@@ -55,7 +59,7 @@ struct GenerationTimer: ParsableCommand {
     if !loadOnly {
       let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appending(path: "tokenizer.model"))
       let prompts = (0..<sequences).map { $0 == 0 ? "" : tokenizer.piece(Int32(tokenizer.vocabularySize - $0)) }
-      let generator = try Generator(decoder, tokenizer)
+      let generator = try Generator(decoder, tokenizer, cachePrecision: cachePrecision)
       func generate(_ count: Int) throws -> [Generation] {
         try generator.generate(after: prompts, sampling: .greedy, maxTokens: count, batchSize: sequences)
       }
@@ -71,6 +75,15 @@ struct GenerationTimer: ParsableCommand {
     report.peakResidentMib = Machine.peakResidentMib()
     try report.write()
   }
+}
+
+/// The precision of that name.
+private func cachePrecision(named name: String) throws -> CachePrecision {
+  guard let precision = CachePrecision(rawValue: name) else {
+    let known = CachePrecision.allCases.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("\(name) is no precision of caches; these are: \(known)")
+  }
+  return precision
 }
 
 /// What a run found.

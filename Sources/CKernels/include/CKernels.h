@@ -179,6 +179,17 @@ void limbeck_matrix_vector(float *out, const float *w, size_t stride, const floa
                            int accumulate);
 /// out[i] = Σ weights[r] · w[r·stride + i] over `rows` rows, for each of n elements.
 void limbeck_weighted_rows(float *out, const float *weights, const float *w, size_t stride, size_t rows, size_t n);
+/// The same of rows of n elements in float16, one after another.
+void limbeck_weighted_rows_f16(float *out, const float *weights, const void *w, size_t rows, size_t n);
+
+// ---- Rows in float16 (CachedRows.c)
+
+/// to[i] = from[i] in float16, to nearest even; beyond its range, its largest number.
+void limbeck_narrow_f16(void *to, const float *from, size_t n);
+/// to[i] = from[i], which is in float16
+void limbeck_widen_f16(float *to, const void *from, size_t n);
+/// out[r] = Σ w[r·n + i] · x[i] over n elements of each of `rows` rows in float16.
+void limbeck_inner_products_f16(float *out, const void *w, const float *x, size_t rows, size_t n);
 
 // ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c); on CPUs without the vectors a BLAS does the work
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TensorCore
 import TextGeneration
 
 /// `limbeck generate`
@@ -17,9 +18,9 @@ struct Generate: ParsableCommand {
       prompt, completion, sample, tokens, log_probability and mean_log_probability
       (nats, in the model's own distribution at temperature 1), stop_reason and, as
       record, all other keys of the prompt's line. The file depends on model,
-      prompts, seed and sampling alone. After Ctrl-C or a kill, the same command
-      with --resume goes on. 'train' and 'distill' count only completions in the
-      loss, and let each end with EOS: see --keep-ended.
+      prompts, seed, sampling and --cache-precision alone. After Ctrl-C or a kill,
+      the same command with --resume goes on. 'train' and 'distill' count only
+      completions in the loss, and let each end with EOS: see --keep-ended.
 
       With --draft, a smaller model proposes tokens that --model judges several at a
       time; the text has exactly the distribution it has without (Leviathan et al.
@@ -50,6 +51,11 @@ struct Generate: ParsableCommand {
   var stop: [String] = []
   @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
+  @Option(
+    help: ArgumentHelp(
+      "What keys and values of earlier tokens are kept as: float16 takes half the memory, and many prompts together are faster.",
+      valueName: "type"))
+  var cachePrecision = CachePrecision.float32
   @OptionGroup var promptOptions: PromptOptions
   @OptionGroup var sampling: SamplingOptions
   @OptionGroup var speculation: SpeculationOptions
@@ -76,7 +82,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     let device = try device.device
     let model = try LoadedModel(folder: model, on: device)
-    let generator = try speculation.generator(model, on: device)
+    let generator = try speculation.generator(model, cachePrecision: cachePrecision, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)
@@ -98,7 +104,7 @@ struct Generate: ParsableCommand {
   private func speculationReport(
     of generations: [Generation], _ texts: [String], _ model: LoadedModel
   ) throws -> SpeculationReport {
-    let generator = try Generator(model.decoder, model.tokenizer)
+    let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: cachePrecision)
     return try SpeculationReport(generations) { timedTokens in
       try generator.generate(
         after: Array(texts.prefix(batchSize)), sampling: sampling.sampling, maxTokens: min(maxTokens, timedTokens),

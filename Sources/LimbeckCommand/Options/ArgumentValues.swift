@@ -7,4 +7,5 @@ public import Tokenization
 extension LearningRateDecay: ExpressibleByArgument {}
 extension TokenizerTrainingOptions.Algorithm: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
+extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}

@@ -20,13 +20,16 @@ struct SpeculationOptions: ParsableArguments {
 
   /// What continues texts with a model, and the draft if there is one. Throws where the draft has another tokenizer or
   /// another number of outputs.
-  func generator(_ model: LoadedModel, on device: Device) throws -> Generator {
-    guard let draft else { return try Generator(model.decoder, model.tokenizer) }
+  func generator(
+    _ model: LoadedModel, cachePrecision: CachePrecision, on device: Device
+  ) throws -> Generator {
+    guard let draft else { return try Generator(model.decoder, model.tokenizer, cachePrecision: cachePrecision) }
     let small = try LoadedModel(folder: draft, on: device)
     try requireSameTokenizer(model.tokenizer, small.tokenizer)
     try small.decoder.requireOutputs(of: model.decoder, path: draft)
     return try Generator(
-      model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive)
+      model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,
+      cachePrecision: cachePrecision)
   }
 }
 

@@ -1,3 +1,12 @@
+/// What a key-value cache keeps keys and values as.
+public enum CachePrecision: String, Sendable, Codable, CaseIterable {
+  /// As they were computed.
+  case float32
+  /// Rounded to float16, 11 significant bits, to nearest even, as in llama.cpp by default: half the memory, and many
+  /// sequences together or long ones are faster, for whom memory sets the pace.
+  case float16
+}
+
 /// The keys and values of the tokens a sequence has seen so far, for every layer of a decoder.
 ///
 /// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. There is
@@ -13,25 +22,32 @@ public final class KeyValueCache {
   public var capacity: Int { keys.first?.shape[1] ?? 0 }
   private var keys: [Tensor]
   private var values: [Tensor]
+  /// What they are kept as.
+  public let precision: CachePrecision
   private let headCount: Int
-  private let headSize: Int
+  /// Floats of memory that a head's keys of one token take: D, or half of it.
+  let rowSize: Int
   private let device: Device
 
   /// - Parameters:
   ///   - layerCount: the number of layers.
   ///   - headCount: K, the number of key-value heads.
-  ///   - headSize: D.
+  ///   - headSize: D; even in float16.
   ///   - contextLength: the most tokens it may hold.
   ///   - expectedLength: how many it will probably hold; by default there is room for 64.
+  ///   - precision: what keys and values are kept as; float32 by default.
   ///   - device: where the decoder computes.
   public init(
-    layerCount: Int, headCount: Int, headSize: Int, contextLength: Int, expectedLength: Int? = nil, on device: Device
+    layerCount: Int, headCount: Int, headSize: Int, contextLength: Int, expectedLength: Int? = nil,
+    precision: CachePrecision = .float32, on device: Device
   ) {
+    precondition(precision == .float32 || headSize % 2 == 0, "heads of \(headSize) in float16")
     self.contextLength = contextLength
     self.headCount = headCount
-    self.headSize = headSize
+    self.precision = precision
+    rowSize = precision == .float32 ? headSize : headSize / 2
     self.device = device
-    let shape = [headCount, min(contextLength, max(1, expectedLength ?? 64)), headSize]
+    let shape = [headCount, min(contextLength, max(1, expectedLength ?? 64)), rowSize]
     keys = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
     values = (0..<layerCount).map { _ in Tensor(uninitialized: shape, on: device) }
   }
@@ -48,8 +64,8 @@ public final class KeyValueCache {
     length = count
   }
 
-  /// A layer's keys and values [K, capacity, D], with room for `count` more tokens.
-  fileprivate func reserved(layer: Int, count: Int) -> (keys: Tensor, values: Tensor) {
+  /// A layer's keys and values [K, capacity, `rowSize`], with room for `count` more tokens.
+  func reserved(layer: Int, count: Int) -> (keys: Tensor, values: Tensor) {
     precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
     reserve(length + count, layer: layer)
     return (keys[layer], values[layer])
@@ -60,65 +76,14 @@ public final class KeyValueCache {
     if tokens <= oldCapacity { return }
     let capacity = min(contextLength, max(tokens, 2 * oldCapacity))
     func grown(_ old: Tensor) -> Tensor {
-      let new = Tensor(uninitialized: [headCount, capacity, headSize], on: device)
+      let new = Tensor(uninitialized: [headCount, capacity, rowSize], on: device)
       for head in 0..<headCount {
-        (new.pointer + head * capacity * headSize)
-          .update(from: old.pointer + head * oldCapacity * headSize, count: length * headSize)
+        (new.pointer + head * capacity * rowSize)
+          .update(from: old.pointer + head * oldCapacity * rowSize, count: length * rowSize)
       }
       return new
     }
     keys[layer] = grown(keys[layer])
     values[layer] = grown(values[layer])
-  }
-}
-
-extension Tensor {
-  /// Attention of new tokens to everything their sequence has seen: self = queries [N, H·D], keys and values [N, K·D],
-  /// the rows of sequence s being `counts[s]` consecutive ones. The new keys and values are appended to `caches[s]`;
-  /// call `advance(by:)` on each after the last layer. Records no gradient. The factors of products are rounded to
-  /// `precision`, those of single new tokens never.
-  public func cachedAttention(
-    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, headSize: Int,
-    precision: ProductPrecision = .float32
-  ) -> Tensor {
-    precondition(caches.count == counts.count && counts.reduce(0, +) == rows, "\(rows) rows for counts \(counts)")
-    let attention = CausalAttention(
-      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
-      precision: precision)
-    var start = 0
-    // pointers, which the caches keep valid: workers that retain the same tensors wait for each other
-    let sequences = zip(caches, counts).map { cache, count in
-      defer { start += count }
-      let (allKeys, allValues) = cache.reserved(layer: layer, count: count)
-      return (
-        start: start, count: count, offset: cache.length, keys: allKeys.pointer, values: allValues.pointer,
-        headStep: allKeys.shape[1] * headSize
-      )
-    }
-    let out = Tensor(uninitialized: shape, on: device)
-    let longest = sequences.map { $0.offset + $0.count }.max() ?? 0
-    let scratchCount = attention.scratchCount(keys: longest)
-    let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
-    device.parallel(sequences.count * attention.keyValueHeadCount) { piece, worker in
-      let (index, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
-      let sequence = sequences[index]
-      let (keyHead, valueHead) = (
-        sequence.keys + head * sequence.headStep, sequence.values + head * sequence.headStep
-      )
-      // each task has a head of a sequence to itself, and nobody else reads it
-      for token in 0..<sequence.count {
-        let (to, from) = (
-          (sequence.offset + token) * headSize, (sequence.start + token) * keys.columns + head * headSize
-        )
-        (keyHead + to).update(from: keys.pointer + from, count: headSize)
-        (valueHead + to).update(from: values.pointer + from, count: headSize)
-      }
-      attention.forward(
-        keyValueHead: head, rows: sequence.count, offset: sequence.offset,
-        query: pointer + sequence.start * columns, keyHead: keyHead, valueHead: valueHead, keyStride: headSize,
-        out: out.pointer + sequence.start * columns, logSums: nil, scratch: scratch.pointer + worker * scratchCount)
-    }
-    withExtendedLifetime(caches) {}
-    return out
   }
 }

@@ -21,10 +21,13 @@ struct CausalAttention {
 
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
   func scratchCount(keys: Int) -> Int {
-    2 * queryBlock * line(keys) + SerialProduct.scratchCount + 2 * factorsCount(keys: keys)
+    scoresCount(keys: keys) + SerialProduct.scratchCount + 2 * factorsCount(keys: keys)
   }
 
-  /// Of them, those of the factors that keys and values become.
+  /// Of them, those of two blocks of scores, which come first.
+  func scoresCount(keys: Int) -> Int { 2 * queryBlock * line(keys) }
+
+  /// And those of the factors that keys and values become.
   private func factorsCount(keys: Int) -> Int {
     KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
   }
@@ -42,14 +45,12 @@ struct CausalAttention {
     logSums: UnsafeMutablePointer<Float>?, scratch: UnsafeMutablePointer<Float>
   ) {
     let keys = offset + rows
-    let productScratch = scratch + 2 * queryBlock * line(keys)
+    let productScratch = scratch + scoresCount(keys: keys)
     let heads = keyValueHead * group..<(keyValueHead + 1) * group
     if rows == 1, logSums == nil {
-      for head in heads {
-        attendOne(
-          out + head * headSize, query + head * headSize, keyHead, valueHead, keyStride, keys: keys, scratch,
-          productScratch)
-      }
+      attendOne(
+        keyValueHead: keyValueHead, query: query, keys: .floats(keyHead, stride: keyStride),
+        values: .floats(valueHead, stride: keyStride), count: keys, out: out, scratch: scratch)
       return
     }
     let factors = KeyValueFactors(
@@ -84,21 +85,6 @@ struct CausalAttention {
         for row in 0..<block { limbeck_scale(out + position + row * queryStride, Float(1 / sums[row]), headSize) }
       }
     }
-  }
-
-  /// One query and the keys and values it sees: out[D] = softmax(scale · K·q)ᵀ · V, of which nothing is rounded.
-  private func attendOne(
-    _ out: UnsafeMutablePointer<Float>, _ query: UnsafePointer<Float>, _ keyHead: UnsafePointer<Float>,
-    _ valueHead: UnsafePointer<Float>, _ keyStride: Int, keys: Int, _ scores: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    SerialProduct.multiply(
-      into: scores, stride: keys, adds: false, MatrixView(query, stride: headSize),
-      MatrixView(keyHead, stride: keyStride).transposed, m: 1, n: keys, k: headSize, scratch: scratch)
-    var maximum: Float = 0
-    let total = limbeck_softmax_exponentials(scores, &maximum, scale, keys)
-    limbeck_weighted_rows(out, scores, valueHead, keyStride, keys, headSize)
-    limbeck_scale(out, Float(1 / total), headSize)
   }
 
   /// The gradients of `forward` with offset 0: dQuery, dKey and dValue of one key-value head, each overwritten or added

@@ -58,7 +58,13 @@ public struct CompletionRun {
   }
 
   /// What the file depends on besides the model: to be recorded in it, with a digest of the model.
-  public var inputs: [String: String] { settings.description.merging(["prompts": prompts.digest]) { own, _ in own } }
+  public var inputs: [String: String] {
+    var inputs = settings.description
+    inputs["prompts"] = prompts.digest
+    // files begun before there was a choice do not name it
+    if generator.cachePrecision != .float32 { inputs["cache-precision"] = generator.cachePrecision.rawValue }
+    return inputs
+  }
 
   /// Generates what the file does not have yet.
   /// - Parameters:
