@@ -14,11 +14,14 @@ STEPS = 3
 FLOAT_BYTES = 4
 # As in VocabularyProjection.blockRows.
 LOGITS_BYTES = 32 << 20
+# As in TokenBatch.pieces: whole sequences, of models whose head is not the greater part.
+TOKENS_AT_ONCE = 1_024
 
 
 def reckoned(shape, options):
     """Bytes by name. They are not all in use at the same moment; but buffers that were given back stay in the pool."""
-    tokens, vocabulary = shape.tokens(), shape.vocabulary
+    vocabulary = shape.vocabulary
+    tokens = min(shape.tokens(), max(1, TOKENS_AT_ONCE // shape.length) * shape.length)
     teacher, student = shape.teacher, shape.student
     block = min(tokens, max(16, min(256, LOGITS_BYTES // (FLOAT_BYTES * vocabulary) // 16 * 16)))
     # of each layer: what comes in and its norm, Q, K, V, what they give, the sum and its norm; gate, up, their product

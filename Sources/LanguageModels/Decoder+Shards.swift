@@ -22,8 +22,9 @@ extension Decoder {
     guard !parameters.isTrainable, Device.hasOwnMatrixKernels else { return [] }
     // weights that change are rounded and packed anew by every shard
     guard precision == .float32 || parameters.isConstant else { return [] }
-    let count = min(batchSize, batchSize * length / Self.leastRows)
-    guard count >= Self.fewestShards else { return [] }
+    let rows = batchSize * length
+    let count = min(batchSize, rows / Self.leastRows)
+    guard count > 1, rows >= Self.leastRowsTogether else { return [] }
     // every thread has as many as the others, or nearly
     let (threads, rounds) = (device.threads, (count + device.threads - 1) / device.threads)
     guard Double(count) >= Self.leastShareOfThreads * Double(threads * rounds) else { return [] }
@@ -32,7 +33,7 @@ extension Decoder {
 
   /// Rows of which products are as fast as of many, and more than those that are summed in an order of their own.
   private static let leastRows = 128
-  /// Of fewer than these together, pieces of products could be so small that they are.
-  private static let fewestShards = 8
+  /// Of fewer rows together, the eighths that products are cut into could be so few that they are.
+  private static let leastRowsTogether = 8 * leastRows
   private static let leastShareOfThreads = 0.85
 }

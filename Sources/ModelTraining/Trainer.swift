@@ -147,7 +147,7 @@ extension Trainer {
     if countedTokens > 0 {
       for parameters in trained { parameters.zeroGradients() }
       for (index, batch) in batches.enumerated() {
-        sums += objective.accumulateGradients(
+        sums += objective.accumulateGradientsInPieces(
           of: model, on: batch, at: moment(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens))
       }
       norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()

@@ -10,7 +10,7 @@ import Testing
   // products with more than 512 inputs are summed in parts where their rows are many, and without where they are few
   private static let configuration = LlamaConfiguration(
     vocabularySize: 67, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
-    contextLength: 150, tiesEmbeddings: true, initializerRange: 0.2)
+    contextLength: 600, tiesEmbeddings: true, initializerRange: 0.2)
 
   private func ids(_ count: Int) -> [Int32] {
     var generator = SeededGenerator(seed: 2)
@@ -33,7 +33,7 @@ import Testing
 
   @Test(
     "They have the bits of all sequences together, on every number of threads",
-    arguments: ProductPrecision.allCases, [(8, 128), (16, 130), (17, 128), (100, 12), (3, 150), (40, 1)])
+    arguments: ProductPrecision.allCases, [(8, 128), (16, 130), (17, 128), (100, 12), (7, 150), (4, 256), (2, 600), (3, 150), (40, 1)])
   func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
     let ids = ids(batch.size * batch.length)
     let expected = together(decoder(precision, threads: 1), ids, batchSize: batch.size)

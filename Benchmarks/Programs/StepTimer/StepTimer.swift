@@ -93,7 +93,7 @@ struct StepTimer: ParsableCommand {
       let processorStart = clock()
       let duration = ContinuousClock().measure {
         model.parameters.zeroGradients()
-        let sums = objective.accumulateGradients(
+        let sums = objective.accumulateGradientsInPieces(
           of: model, on: batch, at: .only, scale: 1 / Double(batch.countedTokens))
         let norm = model.parameters.gradientSquareSum().squareRoot()
         optimizer.update(learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))

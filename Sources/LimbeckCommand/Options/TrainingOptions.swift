@@ -37,7 +37,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Sequences computed at once, a divisor of the batch size; fewer take less memory (default: all).", valueName: "n")
+      "The most sequences computed at once, a divisor of the batch size; fewer take less memory (default: as fits).",
+      valueName: "n")
   )
   var microBatchSize: Int?
   @Option(
