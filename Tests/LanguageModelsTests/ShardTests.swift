@@ -33,7 +33,8 @@ import Testing
 
   @Test(
     "They have the bits of all sequences together, on every number of threads",
-    arguments: ProductPrecision.allCases, [(8, 128), (16, 130), (17, 128), (100, 12), (7, 150), (4, 256), (2, 600), (3, 150), (40, 1)])
+    arguments: ProductPrecision.allCases,
+    [(8, 128), (16, 130), (17, 128), (100, 12), (7, 150), (4, 256), (2, 600), (3, 150), (40, 1)])
   func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
     let ids = ids(batch.size * batch.length)
     let expected = together(decoder(precision, threads: 1), ids, batchSize: batch.size)
