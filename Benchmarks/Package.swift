@@ -40,6 +40,7 @@ let package = Package(
       name: "RandomInputs", dependencies: program, path: "Programs/RandomInputs",
       swiftSettings: strict + [.strictMemorySafety()]),
     .target(
-      name: "ProgramSupport", path: "Programs/ProgramSupport", swiftSettings: strict + [.strictMemorySafety()]),
+      name: "ProgramSupport", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Programs/ProgramSupport", swiftSettings: strict + [.strictMemorySafety()]),
   ]
 )

@@ -12,6 +12,9 @@ NATS_TOLERANCES = {"float32": 1e-5, "bf16": 1e-2}
 SAME_TOKENS = 16
 GENERATED_TOKENS = 256
 SEQUENCES = 32
+# Flags of GenerationTimer.
+ROUNDED_CACHE = ["--cache-precision", "float16"]
+BF16 = ["--precision", "bf16", *ROUNDED_CACHE]
 STARTS = 20
 
 
@@ -49,7 +52,9 @@ class ModelComparisons:
 
     def all(self):
         shapes = ("3M", "15M", "110M")
-        generations = [row(shape) for row in (self.generation, self.batched) for shape in shapes]
+        generations = [
+            row(shape) for row in (self.generation, self.batched, self.batched_bf16) for shape in shapes
+        ]
         perplexities = [self.perplexity("perplexity", "random weights, 256 × 6 layers", self.inputs.scored_model)]
         if given := self.inputs.given_model:
             perplexities.append(self.perplexity("perplexity-given", given.name, lambda: given))
@@ -100,22 +105,29 @@ class ModelComparisons:
             )
 
         title = f"greedy generation, {shape} weights"
-        ours, peers = [self.generate("float32", shape)], [Side("llama.cpp float32", peer)]
+        ours = [self.generate("float32", shape), self.generate("bf16, cache in float16", shape, *BF16)]
+        peers = [Side("llama.cpp float32", peer)]
         return Comparison(f"generation-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 1")], same_ids)
 
     def batched(self, shape):
-        rounded = ["--cache-precision", "float16"]
         together = f"{SEQUENCES} sequences"
         ours = [
             self.generate(together, shape, "--sequences", SEQUENCES),
-            self.generate(f"{together}, caches in float16", shape, "--sequences", SEQUENCES, *rounded),
+            self.generate(f"{together}, caches in float16", shape, "--sequences", SEQUENCES, *ROUNDED_CACHE),
         ]
         peers = [
             self.generate("Limbeck, 1 sequence", shape),
-            self.generate("Limbeck, 1 sequence, cache in float16", shape, *rounded),
+            self.generate("Limbeck, 1 sequence, cache in float16", shape, *ROUNDED_CACHE),
         ]
         title = f"greedy generation, {shape} weights"
         return Comparison(f"generation-batched-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 8")], same_ids)
+
+    def batched_bf16(self, shape):
+        name = "bf16, caches in float16"
+        ours = [self.generate(f"{SEQUENCES} sequences, {name}", shape, "--sequences", SEQUENCES, *BF16)]
+        peers = [self.generate(f"Limbeck, 1 sequence, {name}", shape, *BF16)]
+        title = f"greedy generation, {shape} weights"
+        return Comparison(f"generation-batched-bf16-{shape}", title, ours, peers, [Figure("tokens/s", "≥ 8")], same_ids)
 
     def encoding(self):
         """Both whole processes; spm_encode takes lines and drops their ends, which are tokens of the text to us."""

@@ -10,7 +10,7 @@ enum MatrixProduct {
     let (outputs, inputs) = (w.rows, w.columns)
     multiply(
       into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w.pointer, stride: inputs).transposed, m: rows,
-      n: outputs, k: inputs, precision, on: device
+      n: outputs, k: inputs, precision, on: device, isKept: w.storage.isConstant
     ) { w.packedTransposed(on: device) }
   }
 
@@ -34,13 +34,15 @@ enum MatrixProduct {
       n: inputs, k: rows, precision, on: device)
   }
 
-  /// c[m, n] = a · b, or +=, with rows of c one after another. `packed` returns b rounded and packed, if it is there.
+  /// c[m, n] = a · b, or +=, with rows of c one after another. `packed` returns b rounded and packed, if it is there, as it
+  /// is from the second time on if it `isKept`.
   private static func multiply(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
-    _ precision: ProductPrecision, on device: Device, packed: (() -> PackedFactor)? = nil
+    _ precision: ProductPrecision, on device: Device, isKept: Bool = false,
+    packed: (() -> PackedFactor)? = nil
   ) {
     let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
-    if precision == .bfloat16, BFloat16Product.isAvailable, m * n * k >= 1 << 21 {
+    if precision == .bfloat16, BFloat16Product.isAvailable, isKept || m * n * k >= 1 << 21 {
       let factor = packed?() ?? PackedFactor(b, k: k, n: n, on: device)
       return multiplyPacked(into: c, adds: adds, a, factor, m: m, n: n, k: k, scratch, on: device)
     }
@@ -54,39 +56,54 @@ enum MatrixProduct {
     }
   }
 
-  /// As `multiply` in bfloat16, with b rounded and packed once for all pieces, which are rows.
+  /// As `multiply` in bfloat16, with b rounded and packed once for all pieces: rows, or columns of b where rows are few.
   private static func multiplyPacked(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ factor: PackedFactor, m: Int, n: Int, k: Int,
     _ scratch: WorkerScratch, on device: Device
   ) {
-    let pieces = Pieces(of: m, most: device.cutsWork ? 8 : 1)
-    device.parallel(pieces.count) { piece, worker in
-      let rows = pieces[piece]
+    let grid = Grid(rows: m, packedColumns: n, work: k, isCut: device.cutsWork)
+    device.parallel(grid.count) { piece, worker in
+      let (rows, columns) = grid[piece]
       BFloat16Product.multiply(
-        into: c + rows.lowerBound * n, stride: n, adds: adds, LeftFactor(a.from(row: rows.lowerBound)),
-        factor.from(column: 0), m: rows.count, n: n, k: k, scratch: scratch[worker])
+        into: c + rows.lowerBound * n + columns.lowerBound, stride: n, adds: adds,
+        LeftFactor(a.from(row: rows.lowerBound)), factor.from(column: columns.lowerBound), m: rows.count,
+        n: columns.count, k: k, scratch: scratch[worker])
     }
   }
 
-  /// A result matrix cut into pieces that are worth a worker's while: of its rows, or of its columns if these are more.
+  /// A result matrix cut into pieces that are worth a worker's while, of its rows or of its columns.
   private struct Grid {
     private let rows: Int
     private let columns: Int
+    private let cutsRows: Bool
     private let pieces: Pieces
 
-    /// `work` is the length of each inner product; it stays one piece unless it `isCut`.
+    /// `work` is the length of each inner product; it stays one piece unless it `isCut`. The more of rows and columns are
+    /// cut.
     init(rows: Int, columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
-      // rows that are few run at the speed of memory, in the time of about 16
-      let most = isCut ? Self.pieces(multiplyAdds: max(16, rows) * columns * max(1, work)) : 1
-      pieces = Pieces(of: max(rows, columns), most: most)
+      cutsRows = rows >= columns
+      let most = isCut ? Self.pieces(rows: rows, columns: columns, work: work) : 1
+      pieces = Pieces(of: max(rows, columns), inBlocksOf: 16, most: most)
+    }
+
+    /// As above, of a right factor that is packed already: rows are cut where there are many, so that each piece's left
+    /// factor stays in cache, and else panels of the right factor, which then is read once.
+    init(rows: Int, packedColumns columns: Int, work: Int, isCut: Bool) {
+      self.rows = rows
+      self.columns = columns
+      cutsRows = rows >= 128
+      let most = cutsRows ? 8 : Self.pieces(rows: rows, columns: columns, work: work)
+      pieces = Pieces(
+        of: cutsRows ? rows : columns, inBlocksOf: cutsRows ? 16 : PackedFactor.panel, most: isCut ? most : 1)
     }
 
     /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
     /// unless handing a piece out costs more than computing it.
-    private static func pieces(multiplyAdds: Int) -> Int {
-      switch multiplyAdds {
+    private static func pieces(rows: Int, columns: Int, work: Int) -> Int {
+      // rows that are few run at the speed of memory, in the time of about 16
+      switch max(16, rows) * columns * max(1, work) {
       case ..<(1 << 18): 1
       case ..<(1 << 21): 2
       case ..<(1 << 27): 4
@@ -97,24 +114,26 @@ enum MatrixProduct {
     var count: Int { pieces.count }
 
     subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-      rows >= columns ? (pieces[piece], 0..<columns) : (0..<rows, pieces[piece])
+      cutsRows ? (pieces[piece], 0..<columns) : (0..<rows, pieces[piece])
     }
   }
 
-  /// Rows or columns in pieces of whole blocks of 16, as equal as these allow, so that no thread waits for the last one.
+  /// Rows or columns in pieces of whole blocks, as equal as these allow, so that no thread waits for the last one.
   private struct Pieces {
     private let length: Int
+    private let block: Int
     private let blocks: Int
     let count: Int
 
-    init(of length: Int, most: Int) {
+    init(of length: Int, inBlocksOf block: Int, most: Int) {
       self.length = length
-      blocks = (length + 15) / 16
+      self.block = block
+      blocks = (length + block - 1) / block
       count = min(most, blocks)
     }
 
     subscript(piece: Int) -> Range<Int> {
-      min(length, piece * blocks / count * 16)..<min(length, (piece + 1) * blocks / count * 16)
+      min(length, piece * blocks / count * block)..<min(length, (piece + 1) * blocks / count * block)
     }
   }
 }

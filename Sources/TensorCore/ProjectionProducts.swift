@@ -28,13 +28,14 @@ struct ProjectionProducts {
   ///   - hidden: the hidden states [N, C] of the tokens to work on.
   ///   - projection: whose head and precision it is.
   ///   - hasGradient: whether gradients will be asked for.
-  ///   - isRepeated: whether there is more than one block, so that packing the head beforehand pays.
+  ///   - isRepeated: whether there is more than one block, so that packing the head beforehand pays; that of a constant
+  ///     head is kept anyway.
   init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, isRepeated: Bool) {
     self.hidden = hidden
     head = projection.head
     precision = projection.precision
     scratch = WorkerScratch(SerialProduct.scratchCount, on: head.device)
-    let packs = isRepeated && precision == .bfloat16 && BFloat16Product.isAvailable
+    let packs = (isRepeated || head.storage.isConstant) && precision == .bfloat16 && BFloat16Product.isAvailable
     let (vocabulary, channels) = (head.shape[0], head.shape[1])
     let straight = MatrixView(head.pointer, stride: channels)
     packedForLogits = packs ? head.packedTransposed(on: head.device) : nil

@@ -52,6 +52,9 @@ public struct Generator {
     endIDs = configuration.endIDs(of: tokenizer)
   }
 
+  /// What the decoder rounds the factors of its products to.
+  public var precision: ProductPrecision { decoder.precision }
+
   /// The most tokens of prompt and continuation together.
   public var contextLength: Int { decoder.configuration.contextLength }
 

@@ -38,6 +38,8 @@ extension CommandTests {
         #expect(again.code == 1 && again.errors.contains("\(name): exists already"), "\(again.errors)")
         let other = try Command.run(arguments(name, "--resume", "--temperature", "0.9"))
         #expect(other.errors.contains("was begun with temperature 1.0, and now it is 0.9"), "\(other.errors)")
+        let bf16 = try Command.run(arguments(name, "--resume", "--precision", "bf16"))
+        #expect(bf16.errors.contains("was begun with precision not given, and now it is bf16"))
         let rounded = try Command.run(arguments(name, "--resume", "--cache-precision", "float16"))
         #expect(rounded.errors.contains("was begun with cache-precision not given, and now it is float16"))
         let resumed = try Command.run(arguments(name, "--resume", "--batch-size", "7", "--threads", "2"))

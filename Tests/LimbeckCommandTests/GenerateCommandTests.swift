@@ -50,7 +50,7 @@ extension CommandTests {
     }
 
     /// Rounding may decide between nearly equal logits, but not at every token: the texts begin alike.
-    @Test func cachesMayBeRounded() throws {
+    @Test func cachesAndProductsMayBeRounded() throws {
       let desk = try Desk()
       func text(_ flags: String...) throws -> String {
         let outcome = try Command.run(
@@ -65,7 +65,8 @@ extension CommandTests {
       let exact = try text()
       let rounded = try text("--cache-precision", "float16")
       #expect(rounded.prefix(8) == exact.prefix(8))
-      #expect(try text("--cache-precision", "float32") == exact)
+      #expect(try text("--cache-precision", "float32", "--precision", "float32") == exact)
+      #expect(try text("--precision", "bf16").hasPrefix("The"))
       #expect(try text("--cache-precision", "float16", "--draft", desk.workspace.teacher).prefix(8) == exact.prefix(8))
     }
 

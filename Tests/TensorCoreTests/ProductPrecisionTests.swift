@@ -51,6 +51,27 @@ import Testing
         product(transposed(dDouble, rows: rows, columns: outputs), xDouble, m: outputs, k: rows, n: inputs)) < 1e-6)
   }
 
+  /// As generation has them: weights that are kept packed, and rows so few that columns are shared out among threads.
+  @Test(arguments: [1, 5, 32, 127, 128], [(51, 29), (600, 48), (96, 500)])
+  func constantWeightsHaveOneOrderForAnyRowsAndThreads(rows: Int, shape: (inputs: Int, outputs: Int)) {
+    let (inputs, outputs) = shape
+    let (x, w) = (normal(rows * inputs, seed: 1), normal(outputs * inputs, seed: 2))
+    func product(_ threads: Int, firstRows count: Int) -> [Float] {
+      let device = Device(threads: threads)
+      let weight = Tensor(w, shape: [outputs, inputs], on: device).constant
+      let rows = Tensor(Array(x[..<(count * inputs)]), shape: [count, inputs], on: device)
+      // the second finds the weights packed
+      _ = rows.linear(weight, precision: .bfloat16)
+      return rows.linear(weight, precision: .bfloat16).array()
+    }
+    let found = product(1, firstRows: rows)
+    let expected = self.product(
+      rounded(x), transposed(rounded(w), rows: outputs, columns: inputs), m: rows, k: inputs, n: outputs)
+    #expect(relativeError(found, expected) < 1e-6)
+    for threads in [2, 3, 8] { #expect(product(threads, firstRows: rows) == found, "\(threads) threads") }
+    #expect(product(2, firstRows: 1)[...] == found[..<outputs])
+  }
+
   /// In one block of tokens and in several, for which the head is packed beforehand.
   @Test(arguments: [21, 300]) func projectionAndItsGradientsRoundTheirFactors(rows: Int) throws {
     let (channels, vocabulary) = (19, 131)

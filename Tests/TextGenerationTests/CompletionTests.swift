@@ -1,5 +1,7 @@
 import Checkpoints
 import Foundation
+import LanguageModels
+import TensorCore
 import TestSupport
 import Testing
 import Tokenization
@@ -32,8 +34,10 @@ struct CompletionTests {
   private func bytes(_ name: String) throws -> Data { try Data(contentsOf: folder.file(name)) }
 
   @discardableResult
-  private func write(_ settings: CompletionSettings, to name: String, batchSize: Int = 4) throws -> Data {
-    let run = try run(settings)
+  private func write(
+    _ settings: CompletionSettings, to name: String, batchSize: Int = 4, with generator: Generator? = nil
+  ) throws -> Data {
+    let run = try CompletionRun(generator ?? self.generator, prompts, settings)
     try run.write(to: CompletionFile(creating: folder.file(name), inputs: run.inputs), batchSize: batchSize)
     return try bytes(name)
   }
@@ -84,6 +88,18 @@ struct CompletionTests {
       }
     }
     #expect(position == file.count)
+  }
+
+  @Test("Nor does it where products and caches are rounded")
+  func repeatableWhenRounded() throws {
+    let settings = CompletionSettings(samples: 5, sampling: .topK(40), maxTokens: 12, seed: 3, includesTokens: true)
+    let rounded = try Generator(
+      tinyDecoder(eosTokenIDs: [9, 60, 61]).frozen(precision: .bfloat16), Trained.lossless, cachePrecision: .float16)
+    let whole = try write(settings, to: "rounded-16.jsonl", batchSize: 16, with: rounded)
+    for batchSize in [1, 2, 7] {
+      #expect(try write(settings, to: "rounded-\(batchSize).jsonl", batchSize: batchSize, with: rounded) == whole)
+    }
+    #expect(try write(settings, to: "exact.jsonl") != whole)
   }
 
   @Test("The file does not depend on the batch size; more samples add to it, and the seed decides")

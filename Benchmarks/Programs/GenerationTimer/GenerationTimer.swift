@@ -30,8 +30,11 @@ struct GenerationTimer: ParsableCommand {
   @Option(help: "Tokens of each sequence in a first run that is not timed; 0 for none.")
   var warmupTokens = 16
 
+  @Option(help: "Of all products: float32 or bf16.", transform: choice(named:))
+  var precision = ProductPrecision.float32
+
   @Option(
-    help: "What the caches keep keys and values as: float32 or float16.", transform: cachePrecision(named:))
+    help: "What the caches keep keys and values as: float32 or float16.", transform: choice(named:))
   var cachePrecision = CachePrecision.float32
 
   @Option(help: "Threads to compute with (default: one per core).")
@@ -52,7 +55,7 @@ struct GenerationTimer: ParsableCommand {
     let start = clock.now
     let device = threads.map { Device(threads: $0) } ?? .shared
     let folder = URL(filePath: model)
-    let decoder = try Decoder(contentsOf: folder, device: device)
+    let decoder = try Decoder(contentsOf: folder, precision: precision, device: device)
     var report = GenerationReport(
       threads: device.threads, loadSeconds: start.duration(to: clock.now) / .seconds(1),
       anonymousMibAfterLoading: Machine.anonymousMib(), matrixKernel: Device.matrixKernelName)
@@ -75,15 +78,6 @@ struct GenerationTimer: ParsableCommand {
     report.peakResidentMib = Machine.peakResidentMib()
     try report.write()
   }
-}
-
-/// The precision of that name.
-private func cachePrecision(named name: String) throws -> CachePrecision {
-  guard let precision = CachePrecision(rawValue: name) else {
-    let known = CachePrecision.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("\(name) is no precision of caches; these are: \(known)")
-  }
-  return precision
 }
 
 /// What a run found.

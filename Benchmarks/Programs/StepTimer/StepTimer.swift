@@ -29,10 +29,10 @@ struct StepTimer: ParsableCommand {
       """)
   var objective = Objective.distillation
 
-  @Option(help: "Of all products: float32 or bf16.", transform: precision(named:))
+  @Option(help: "Of all products: float32 or bf16.", transform: choice(named:))
   var precision = ProductPrecision.float32
 
-  @Option(help: "Of the teacher's products, where they differ.", transform: precision(named:))
+  @Option(help: "Of the teacher's products, where they differ.", transform: choice(named:))
   var teacherPrecision: ProductPrecision?
 
   @Option(help: "Threads to compute with (default: one per core).")
@@ -114,13 +114,4 @@ struct StepTimer: ParsableCommand {
       peakResidentMib: Machine.peakResidentMib(), losses: losses, gradientNorms: norms,
       processor: Machine.processor(), matrixKernel: Device.matrixKernelName)
   }
-}
-
-/// The precision of that name.
-private func precision(named name: String) throws -> ProductPrecision {
-  guard let precision = ProductPrecision(rawValue: name) else {
-    let known = ProductPrecision.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("\(name) is no precision; these are: \(known)")
-  }
-  return precision
 }

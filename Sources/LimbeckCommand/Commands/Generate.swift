@@ -1,5 +1,4 @@
 import ArgumentParser
-import TensorCore
 import TextGeneration
 
 /// `limbeck generate`
@@ -18,7 +17,7 @@ struct Generate: ParsableCommand {
       prompt, completion, sample, tokens, log_probability and mean_log_probability
       (nats, in the model's own distribution at temperature 1), stop_reason and, as
       record, all other keys of the prompt's line. The file depends on model,
-      prompts, seed, sampling and --cache-precision alone. After Ctrl-C or a kill,
+      prompts, seed, sampling and what is rounded alone. After Ctrl-C or a kill,
       the same command with --resume goes on. 'train' and 'distill' count only
       completions in the loss, and let each end with EOS: see --keep-ended.
 
@@ -51,11 +50,7 @@ struct Generate: ParsableCommand {
   var stop: [String] = []
   @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
-  @Option(
-    help: ArgumentHelp(
-      "What keys and values of earlier tokens are kept as: float16 takes half the memory, and many prompts together are faster.",
-      valueName: "type"))
-  var cachePrecision = CachePrecision.float32
+  @OptionGroup var rounding: GenerationPrecisionOptions
   @OptionGroup var promptOptions: PromptOptions
   @OptionGroup var sampling: SamplingOptions
   @OptionGroup var speculation: SpeculationOptions
@@ -81,8 +76,8 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let device = try device.device
-    let model = try LoadedModel(folder: model, on: device)
-    let generator = try speculation.generator(model, cachePrecision: cachePrecision, on: device)
+    let model = try LoadedModel(folder: model, precision: rounding.precision, on: device)
+    let generator = try speculation.generator(model, rounding, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)
@@ -104,7 +99,7 @@ struct Generate: ParsableCommand {
   private func speculationReport(
     of generations: [Generation], _ texts: [String], _ model: LoadedModel
   ) throws -> SpeculationReport {
-    let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: cachePrecision)
+    let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     return try SpeculationReport(generations) { timedTokens in
       try generator.generate(
         after: Array(texts.prefix(batchSize)), sampling: sampling.sampling, maxTokens: min(maxTokens, timedTokens),

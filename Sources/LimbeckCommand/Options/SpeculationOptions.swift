@@ -18,18 +18,20 @@ struct SpeculationOptions: ParsableArguments {
     if draft == nil, draftTokens != nil { throw ValidationError("--draft-tokens is for --draft.") }
   }
 
-  /// What continues texts with a model, and the draft if there is one. Throws where the draft has another tokenizer or
+  /// What continues texts with a model, and the draft if there is one, which is rounded as the model is. Throws where the draft has another tokenizer or
   /// another number of outputs.
   func generator(
-    _ model: LoadedModel, cachePrecision: CachePrecision, on device: Device
+    _ model: LoadedModel, _ rounding: GenerationPrecisionOptions, on device: Device
   ) throws -> Generator {
-    guard let draft else { return try Generator(model.decoder, model.tokenizer, cachePrecision: cachePrecision) }
-    let small = try LoadedModel(folder: draft, on: device)
+    guard let draft else {
+      return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
+    }
+    let small = try LoadedModel(folder: draft, precision: rounding.precision, on: device)
     try requireSameTokenizer(model.tokenizer, small.tokenizer)
     try small.decoder.requireOutputs(of: model.decoder, path: draft)
     return try Generator(
       model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,
-      cachePrecision: cachePrecision)
+      cachePrecision: rounding.cachePrecision)
   }
 }
 

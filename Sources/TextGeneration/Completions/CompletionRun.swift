@@ -62,6 +62,7 @@ public struct CompletionRun {
     var inputs = settings.description
     inputs["prompts"] = prompts.digest
     // files begun before there was a choice do not name it
+    if generator.precision != .float32 { inputs["precision"] = generator.precision.rawValue }
     if generator.cachePrecision != .float32 { inputs["cache-precision"] = generator.cachePrecision.rawValue }
     return inputs
   }
