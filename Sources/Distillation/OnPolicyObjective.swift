@@ -88,7 +88,8 @@ public struct OnPolicyObjective: TrainingObjective {
     let starts = (0..<batch.batchSize).map { start(of: $0, in: batch, at: moment) }
     var completions = [[Int32]](repeating: [], count: starts.count)
     do throws(GenerationError) {
-      try SequenceSampler(student, choices: choices).sample(
+      // no step is taken meanwhile
+      try SequenceSampler(student.frozen(isConstant: true), choices: choices).sample(
         after: starts, sampling: sampling, batchSize: starts.count, maxTokens: completionLength
       ) { token in
         let sequence = token.sequence

@@ -80,13 +80,16 @@ public final class Decoder {
 
   /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
   ///
-  /// The factors of its products are rounded to `precision`, by default as in this decoder.
-  public func frozen(precision: ProductPrecision? = nil) -> Decoder {
+  /// - Parameters:
+  ///   - precision: what the factors of its products are rounded to; by default as in this decoder.
+  ///   - isConstant: whether nobody writes to the weights while the copy is used, so that what products make of them is kept.
+  /// - Returns: the copy, which lives on this decoder's memory.
+  public func frozen(precision: ProductPrecision? = nil, isConstant: Bool = false) -> Decoder {
     let copy = Decoder(declaring: configuration, precision: precision ?? self.precision, on: device)
     var values = parameters.parameters.makeIterator()
     copy.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
-      return value.value
+      return isConstant ? value.value.constant : value.value
     }
     return copy
   }

@@ -34,7 +34,6 @@ public final class Trainer {
   private let optimizer: AdamW
   /// Of the objective's own weights.
   private let objectiveOptimizer: AdamW?
-  private let frozenModel: Decoder
   private var order: SequenceOrder
   private var state: TrainingState
   private var metrics: MetricsLog?
@@ -77,7 +76,6 @@ public final class Trainer {
     }
     self.optimizer = optimizer(model.parameters)
     objectiveOptimizer = objective.parameters.map(optimizer)
-    frozenModel = model.frozen()
     order = SequenceOrder(count: data.count, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
   }
@@ -215,11 +213,13 @@ extension Trainer {
   /// Measures the validation text, or as much of its start as the recipe says, in its own order.
   private func evaluate(_ text: PackedSequences) throws(TrainingError) -> ValidationResult {
     let count = min(text.count, recipe.evaluationSequences ?? text.count)
+    // no step is taken meanwhile
+    let model = model.frozen(isConstant: true)
     var sums = LossSums.zero
     for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
       let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
       sums += objective.measure(
-        frozenModel, on: try batch(indices, of: text), at: moment(ofStep: totalSteps, microBatch: index))
+        model, on: try batch(indices, of: text), at: moment(ofStep: totalSteps, microBatch: index))
     }
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken

@@ -93,7 +93,7 @@ enum MatrixProduct {
     init(rows: Int, packedColumns columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
-      cutsRows = rows >= 128
+      cutsRows = rows >= 64
       let most = cutsRows ? 8 : Self.pieces(rows: rows, columns: columns, work: work)
       pieces = Pieces(
         of: cutsRows ? rows : columns, inBlocksOf: cutsRows ? 16 : PackedFactor.panel, most: isCut ? most : 1)

@@ -101,6 +101,27 @@ private struct ObservedObjective: TrainingObjective {
     #expect(steps[50...].reduce(0) { $0 + $1.loss } / 10 < 2)
   }
 
+  /// Weights that are kept rounded are those of the step that is measured.
+  @Test func validationsInBFloat16AreOfThePresentWeights() throws {
+    let model = Decoder(configuration: Small.model().configuration, seed: 5, precision: .bfloat16)
+    var recipe = Small.recipe(steps: 4)
+    recipe.evaluateEvery = 1
+    let validation = try Small.text()
+    let trainer = try Trainer(
+      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: validation, recipe: recipe)
+    var found: [(validation: Double, present: Double)] = []
+    try trainer.run { event in
+      if case .evaluated(let result) = event {
+        let all = validation.batch(Array(0..<validation.count))
+        found.append((result.loss, CrossEntropyObjective().measure(model, on: all, at: .only).perToken.loss))
+      }
+      return .continue
+    }
+    #expect(found.count == 4)
+    for (validation, present) in found { #expect(abs(validation / present - 1) < 1e-6) }
+    #expect(Set(found.map(\.validation)).count == 4)
+  }
+
   /// 1 × 8 = 2 × 4 = 4 × 2 = 8 × 1, on gradients: AdamW would hide a factor. The eight sequences have different numbers
   /// of counted tokens, so that a mean of means would be another.
   @Test(arguments: [4, 2, 1])
