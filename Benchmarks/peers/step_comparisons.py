@@ -100,6 +100,7 @@ class StepComparisons:
                 losses_agree,
             ),
             self.arithmetic_rate(),
+            self.products_alone("step-products", "reference"),
             Comparison(
                 "step-threads",
                 step,
@@ -109,26 +110,27 @@ class StepComparisons:
                 losses_agree,
             ),
             better_of_both("small-step", "distillation step, V = 4,096", "≥ 3", objective="distillation"),
-            self.products_alone(),
+            self.products_alone("small-step-products", "small"),
             better_of_both("language-model", "training step of that teacher", "≥ 2", objective="language-model"),
         ]
 
-    def products_alone(self):
+    def products_alone(self, key, shape):
         """A whole step beside the products of its linear maps and heads, and nothing else, by PyTorch's libraries."""
 
         def side(dtype):
             def measure():
                 run = processes.run(
-                    [self.inputs.python, self.inputs.script("pytorch_products.py"), "--shape", "small"]
+                    [self.inputs.python, self.inputs.script("pytorch_products.py"), "--shape", shape]
                     + ["--dtype", dtype, "--threads", self.options.threads]
                 ).json()
                 return Measurement(run["tokens_per_second"], result=run)
 
             return Side(f"PyTorch {dtype}, the products of maps and heads alone", measure)
 
-        ours = [self.ours(name, *own, shape="small") for name, own in PRECISIONS.items()]
+        ours = [self.ours(name, *own, shape=shape) for name, own in PRECISIONS.items()]
         peers = [side("float32"), side("bfloat16")]
-        return Comparison("small-step-products", "distillation step, V = 4,096", ours, peers, [Figure("tokens/s")])
+        title = f"distillation step, V = {SHAPES[shape].vocabulary:,}"
+        return Comparison(key, title, ours, peers, [Figure("tokens/s")])
 
     def arithmetic_rate(self):
         """The step's products per second beside one large product's; what the step does besides counts against it."""
