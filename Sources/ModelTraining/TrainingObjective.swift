@@ -4,7 +4,8 @@ public import TensorCore
 /// What a model is trained to minimise: a sum over the counted tokens of batches.
 ///
 /// An objective never divides by a number of tokens. The trainer does, once, by the counted tokens of a whole optimiser
-/// step, and passes the quotient as `scale`; so it does not matter how a step is cut into micro-batches.
+/// step, and passes the quotient as `scale`; so it does not matter how a step is cut into micro-batches, nor that
+/// gradients of a micro-batch may be asked for some sequences at a time.
 public protocol TrainingObjective {
   /// Adds `scale` × the gradient of the summed loss on `batch` to the gradients of `model`, and returns the sums
   /// themselves, not scaled. `scale` is positive.

@@ -6,8 +6,9 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var epochs: Double?
   /// B: sequences per optimiser step. Default 16.
   public var batchSize: Int
-  /// Sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory and
-  /// gives the same gradients but for rounding.
+  /// The most sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory
+  /// and gives the same gradients but for rounding. Where it pays, they are computed some at a time anyway (see
+  /// `TrainingObjective.accumulateGradientsInPieces`).
   public var microBatchSize: Int?
   /// T: tokens per sequence. Default 256.
   public var sequenceLength: Int

@@ -69,9 +69,6 @@ struct Generate: ParsableCommand {
       throw ValidationError("--draft is for text that is printed; leave it out with --output.")
     }
     if stop.contains("") { throw ValidationError("--stop must not be empty.") }
-    if completions.output != nil, speculation.draft != nil {
-      throw ValidationError("--draft is for printed text: a file of --output must not depend on what is drafted.")
-    }
   }
 
   func run() throws {

@@ -37,7 +37,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most sequences computed at once, a divisor of the batch size; fewer take less memory (default: as fits).",
+      "The most sequences computed at once, a divisor of the batch size; fewer take less memory (default: those of 1,024 tokens, all where the head is most of the model).",
       valueName: "n")
   )
   var microBatchSize: Int?
