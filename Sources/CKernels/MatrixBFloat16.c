@@ -141,14 +141,14 @@ TARGET void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_
   }
 }
 
-TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a,
+TARGET void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, limbeck_left_factor a,
                                  limbeck_right_factor b, size_t m, size_t n, size_t depth, void *scratch) {
   word *b_panel = scratch, *packed = b_panel + PANEL_WORDS;
   size_t step = 2 * depth_step((depth + 1) / 2);
   int has_rows = a.step == 1;
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k), pairs = (now + 1) / 2;
-    int adds = accumulate || k > 0;
+    limbeck_store now_store = store_of_step(store, c, c_row, k, now, depth);
     for (size_t row = 0; row < m; row += PACKED_ROWS) {
       size_t rows = smaller(PACKED_ROWS, m - row);
       const word *left = packed;
@@ -175,15 +175,16 @@ TARGET void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck
         }
         float *out = c + row * c_row + column;
         if (has_rows) {
-          panel(out, c_row, adds, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs,
+          panel(out, c_row, now_store, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs,
                 NULL);
         } else {
-          panel(out, c_row, adds, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs,
+          panel(out, c_row, now_store, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs,
                 NULL);
         }
       }
     }
   }
+  if (store == LIMBECK_STREAM) _mm_sfence();
 }
 
 #else
@@ -200,9 +201,9 @@ void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_col
   __builtin_trap();
 }
 
-void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a, limbeck_right_factor b,
+void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, limbeck_left_factor a, limbeck_right_factor b,
                           size_t m, size_t n, size_t depth, void *scratch) {
-  (void)c, (void)c_row, (void)accumulate, (void)a, (void)b, (void)m, (void)n, (void)depth, (void)scratch;
+  (void)c, (void)c_row, (void)store, (void)a, (void)b, (void)m, (void)n, (void)depth, (void)scratch;
   __builtin_trap();
 }
 

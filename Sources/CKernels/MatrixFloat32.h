@@ -90,7 +90,7 @@ TARGET UNCHECKED static void multiply_panels(float *c, size_t c_row, int accumul
       size_t columns = smaller(TILE_COLUMNS, m - row);
       const word *panel = x + row * depth;
 #define STREAMED_TILE(VECTORS)                                                                                    \
-  tile(TILE_ROWS, VECTORS, 1, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, panel, TILE_COLUMNS, depth)
+  tile(TILE_ROWS, VECTORS, 1, 0, 1, all, transposed, TILE_COLUMNS, 0, rows, w_row, 1, panel, TILE_COLUMNS, depth)
       if (width < TILE_ROWS) {
         edge_tile(width, columns, transposed, TILE_COLUMNS, 0, rows, w_row, 1, panel, TILE_COLUMNS, depth);
       } else if (columns <= LANES) {
@@ -115,7 +115,7 @@ static inline size_t rows_step(size_t rows) {
 // Rows of a left factor of which all are packed, for what is read once of the right one.
 enum { PANEL_ROWS = LIMBECK_PRODUCT_PANEL };
 
-TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_floats, size_t a_row, size_t a_step,
+TARGET void PRODUCT_F32(float *c, size_t c_row, limbeck_store store, const float *a_floats, size_t a_row, size_t a_step,
                         const float *b_floats, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
                         void *scratch) {
   if (m == 0 || n == 0) return;
@@ -126,12 +126,12 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_f
   size_t step = fits_panels && depth <= ALL_WORDS / PANEL_ROWS ? depth : depth_step(depth);
   for (size_t k = 0; k < depth; k += step) {
     size_t now = smaller(step, depth - k);
-    int adds = accumulate || k > 0;
+    limbeck_store now_store = store_of_step(store, c, c_row, k, now, depth);
     if (fits_panels) {
       for (size_t row = 0; row < m; row += TILE_COLUMNS) {
         pack_transposed(b_panel + row * now, a + row * a_row + k, a_row, smaller(TILE_COLUMNS, m - row), now);
       }
-      multiply_panels(c, c_row, adds, b_panel, b + k, b_column, m, n, now);
+      multiply_panels(c, c_row, now_store == LIMBECK_ADD, b_panel, b + k, b_column, m, n, now);
       continue;
     }
     size_t row_step = a_step == 1 && READS_IN_PLACE ? m : rows_step(m);
@@ -167,13 +167,14 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, int accumulate, const float *a_f
         float *out = c + row * c_row + column;
         if (a_step == 1) {
           const word *left = a + row * a_row + k;
-          panel(out, c_row, adds, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now, &soon);
+          panel(out, c_row, now_store, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now, &soon);
         } else {
-          panel(out, c_row, adds, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now, &soon);
+          panel(out, c_row, now_store, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now, &soon);
         }
       }
     }
   }
+  if (store == LIMBECK_STREAM) _mm_sfence();
 }
 
 #endif

@@ -20,7 +20,7 @@ enum {
 typedef uint32_t __attribute__((may_alias)) word;
 
 // limbeck_product_f32 and limbeck_few_rows on one CPU level.
-typedef void product_f32(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+typedef void product_f32(float *c, size_t c_row, limbeck_store store, const float *a, size_t a_row, size_t a_step,
                          const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth,
                          void *scratch);
 typedef void few_rows_f32(float *out, size_t out_stride, int accumulate, const float *x, size_t x_stride, size_t m,
@@ -29,6 +29,15 @@ product_f32 product_f32_avx2, product_f32_avx512;
 few_rows_f32 few_rows_f32_avx2, few_rows_f32_avx512;
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// How the sums over `now` steps from k on are stored, of `depth`: each part but the first adds to c. Only what is complete
+// is streamed, and only where all its lines are c's.
+static inline limbeck_store store_of_step(limbeck_store store, const float *c, size_t c_row, size_t k, size_t now,
+                                          size_t depth) {
+  if (k > 0) return LIMBECK_ADD;
+  int is_in_lines = ((uintptr_t)c | c_row * sizeof(float)) % CACHE_LINE == 0;
+  return store == LIMBECK_STREAM && (now < depth || !is_in_lines) ? LIMBECK_OVERWRITE : store;
+}
 
 // Memory that will be read soon, `rows` of `width` bytes that lie `pitch` apart, of which `share` cache lines are asked for
 // at a time: while it multiplies, a core reads ahead neither far enough nor from row to row.

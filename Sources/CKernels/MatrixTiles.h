@@ -42,10 +42,11 @@ TARGET TILE_INLINE void tile_step(int rows, int vectors, int is_whole, lane_mask
 
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
 // b[k·b_step + j]. `mask` has the columns of the last of `vectors`, and `is_whole` says that these are all. Where a is
-// `streamed`, the next rows are fetched from memory while these are used.
-TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int is_whole, lane_mask mask, float *c, size_t c_row,
-                             int accumulate, const word *a, size_t a_row, size_t a_step, const word *b, size_t b_step,
-                             size_t depth) {
+// `streamed`, the next rows are fetched from memory while these are used; where `streams`, c is written past the caches,
+// a line at a time.
+TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int streams, int is_whole, lane_mask mask, float *c,
+                             size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step, const word *b,
+                             size_t b_step, size_t depth) {
   // steps at a time: a core that shares its front end with another thread's multiplies no faster than it decodes
   enum { STEPS = 8 };
   floats sums[TILE_ROWS][TILE_VECTORS];
@@ -54,7 +55,7 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int is_whole, 
 #pragma unroll
     for (int j = 0; j < vectors; j++) {
       // written only after the whole depth: by then the line has come from memory
-      __builtin_prefetch(c + r * c_row + j * LANES, 1);
+      if (!streams) __builtin_prefetch(c + r * c_row + j * LANES, 1);
       sums[r][j] = zero_floats();
     }
   }
@@ -85,7 +86,9 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int is_whole, 
 #pragma unroll
     for (int j = 0; j < vectors; j++) {
       float *out = c + r * c_row + j * LANES;
-      if (is_whole || j < vectors - 1) {
+      if (streams) {
+        stream_floats(out, sums[r][j]);
+      } else if (is_whole || j < vectors - 1) {
         store_floats(out, accumulate ? add_floats(load_floats(out), sums[r][j]) : sums[r][j]);
       } else {
         store_some_floats(out, mask, accumulate ? add_floats(load_some_floats(mask, out), sums[r][j]) : sums[r][j]);
@@ -102,7 +105,7 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
   lane_mask mask = lanes(columns - (vectors - 1) * LANES);
 #define EDGE(ROWS, VECTORS, A_ROW, A_STEP)                                                                \
   case VECTORS * 16 + ROWS:                                                                               \
-    tile(ROWS, VECTORS, 0, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);            \
+    tile(ROWS, VECTORS, 0, 0, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);            \
     break;
 #if TILE_ROWS == 8
 #define EDGES(VECTORS, A_ROW, A_STEP)                                                                     \
@@ -127,11 +130,12 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
 }
 
 // All rows of a by the columns of a tile, or fewer. Each TILE_ROWS rows of a begin `a_tile` words after the last. Before
-// each of them some of what will be read `soon` is asked for.
-TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
-                                   size_t a_tile, const word *b, size_t b_step, size_t rows, size_t columns,
-                                   size_t depth, factors_ahead *soon) {
+// each of them some of what will be read `soon` is asked for. Whole tiles of rows that lie where they are can be streamed.
+TARGET UNCHECKED static void panel(float *c, size_t c_row, limbeck_store store, const word *a, size_t a_row,
+                                   size_t a_step, size_t a_tile, const word *b, size_t b_step, size_t rows,
+                                   size_t columns, size_t depth, factors_ahead *soon) {
   const lane_mask all = lanes(LANES);
+  const int accumulate = store == LIMBECK_ADD;
   for (size_t row = 0; row < rows; row += TILE_ROWS, a += a_tile, c += TILE_ROWS * c_row) {
     size_t height = smaller(TILE_ROWS, rows - row);
     if (READS_AHEAD) {
@@ -140,10 +144,12 @@ TARGET UNCHECKED static void panel(float *c, size_t c_row, int accumulate, const
     }
     if (height < TILE_ROWS || columns < TILE_COLUMNS) {
       edge_tile(height, columns, c, c_row, accumulate, a, a_row, a_step, b, b_step, depth);
+    } else if (a_step == 1 && store == LIMBECK_STREAM) {
+      tile(TILE_ROWS, TILE_VECTORS, 0, 1, 1, all, c, c_row, 0, a, a_row, 1, b, RIGHT_STEP(b_step), depth);
     } else if (a_step == 1) {
-      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, a_row, 1, b, RIGHT_STEP(b_step), depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, 0, 1, all, c, c_row, accumulate, a, a_row, 1, b, RIGHT_STEP(b_step), depth);
     } else {
-      tile(TILE_ROWS, TILE_VECTORS, 0, 1, all, c, c_row, accumulate, a, 1, TILE_ROWS, b, RIGHT_STEP(b_step), depth);
+      tile(TILE_ROWS, TILE_VECTORS, 0, 0, 1, all, c, c_row, accumulate, a, 1, TILE_ROWS, b, RIGHT_STEP(b_step), depth);
     }
   }
 }

@@ -49,6 +49,8 @@ TARGET TILE_INLINE floats load_floats(const float *p) { return _mm256_loadu_ps(p
 TARGET TILE_INLINE floats load_some_floats(lane_mask mask, const float *p) { return _mm256_maskload_ps(p, mask); }
 TARGET TILE_INLINE floats zero_floats(void) { return _mm256_setzero_ps(); }
 TARGET TILE_INLINE void store_floats(float *p, floats x) { _mm256_storeu_ps(p, x); }
+// p begins half a cache line.
+TARGET TILE_INLINE void stream_floats(float *p, floats x) { _mm256_stream_ps(p, x); }
 TARGET TILE_INLINE void store_some_floats(float *p, lane_mask mask, floats x) { _mm256_maskstore_ps(p, mask, x); }
 TARGET TILE_INLINE floats add_floats(floats a, floats b) { return _mm256_add_ps(a, b); }
 TARGET TILE_INLINE floats multiply_add(floats c, floats a, floats b) { return _mm256_fmadd_ps(a, b, c); }

@@ -48,6 +48,8 @@ TARGET TILE_INLINE floats load_floats(const float *p) { return _mm512_loadu_ps(p
 TARGET TILE_INLINE floats load_some_floats(lane_mask mask, const float *p) { return _mm512_maskz_loadu_ps(mask, p); }
 TARGET TILE_INLINE floats zero_floats(void) { return _mm512_setzero_ps(); }
 TARGET TILE_INLINE void store_floats(float *p, floats x) { _mm512_storeu_ps(p, x); }
+// p begins a cache line.
+TARGET TILE_INLINE void stream_floats(float *p, floats x) { _mm512_stream_ps(p, x); }
 TARGET TILE_INLINE void store_some_floats(float *p, lane_mask mask, floats x) { _mm512_mask_storeu_ps(p, mask, x); }
 TARGET TILE_INLINE floats add_floats(floats a, floats b) { return _mm512_add_ps(a, b); }
 // c + a·b

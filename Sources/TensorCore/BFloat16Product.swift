@@ -5,12 +5,14 @@ import Foundation
 enum BFloat16Product {
   static let isAvailable = limbeck_has_product_bf16() != 0
 
-  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too large
+  /// for the caches anyway `streams` past them, as far as its memory allows.
   static func multiply(
-    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: LeftFactor, _ b: RightFactor, m: Int, n: Int,
-    k: Int, scratch: UnsafeMutablePointer<Float>
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool = false, _ a: LeftFactor,
+    _ b: RightFactor, m: Int, n: Int, k: Int, scratch: UnsafeMutablePointer<Float>
   ) {
-    limbeck_product_bf16(c, stride, adds ? 1 : 0, a.factor, b.factor, m, n, k, scratch)
+    limbeck_product_bf16(
+      c, stride, limbeck_store(adds: adds, streams: streams), a.factor, b.factor, m, n, k, scratch)
   }
 }
 

@@ -66,9 +66,13 @@ struct ProjectionProducts {
   /// Rows per piece of the hidden gradient.
   private var rowGrain: Int { 128 }
 
+  /// Blocks of logits from this many bytes on leave no room in a third-level cache for what else is used.
+  private static let streamedBytes = 16 << 20
+
   /// logits[count, V] = hidden[start..., C] · headᵀ, rows of logits `stride` apart
   func logits(_ start: Int, _ count: Int, into logits: UnsafeMutablePointer<Float>, stride: Int) {
     let grain = vocabularyGrain
+    let streams = count * vocabulary * MemoryLayout<Float>.stride >= Self.streamedBytes
     device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
       let first = piece * grain
       let (out, width) = (logits + first, min(grain, vocabulary - first))
@@ -76,13 +80,13 @@ struct ProjectionProducts {
         let rows = LeftFactor(
           narrowRows: narrowHidden.pointer + start * channels, stride: channels, transposed: false)
         BFloat16Product.multiply(
-          into: out, stride: stride, adds: false, rows, packedForLogits.from(column: first), m: count, n: width,
-          k: channels, scratch: scratch[worker])
+          into: out, stride: stride, adds: false, streams: streams, rows, packedForLogits.from(column: first), m: count,
+          n: width, k: channels, scratch: scratch[worker])
       } else {
         SerialProduct.multiply(
-          into: out, stride: stride, adds: false, hiddenRows(start), transposedHead.from(column: first), m: count,
-          n: width,
-          k: channels, precision: precision, scratch: scratch[worker])
+          into: out, stride: stride, adds: false, streams: streams, hiddenRows(start),
+          transposedHead.from(column: first), m: count, n: width, k: channels, precision: precision,
+          scratch: scratch[worker])
       }
     }
   }

@@ -55,10 +55,12 @@ enum SerialProduct {
   /// Whether this CPU runs the project's own kernels.
   static var hasFloat32: Bool { vectors != LIMBECK_NO_VECTORS }
 
-  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1.
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too large
+  /// for the caches anyway `streams` past them, as far as this CPU and the memory of c allow.
   static func multiply(
-    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
-    k: Int, precision: ProductPrecision = .float32, scratch: UnsafeMutablePointer<Float>
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool = false, _ a: MatrixView,
+    _ b: MatrixView, m: Int, n: Int, k: Int, precision: ProductPrecision = .float32,
+    scratch: UnsafeMutablePointer<Float>
   ) {
     switch precision {
     case .float32 where m <= fewRows && a.columnStride == 1 && b.rowStride == 1:
@@ -70,20 +72,28 @@ enum SerialProduct {
       }
     case .float32 where hasFloat32:
       limbeck_product_f32(
-        vectors, c, stride, adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride,
-        b.columnStride, m, n, k, scratch)
+        vectors, c, stride, limbeck_store(adds: adds, streams: streams), a.pointer, a.rowStride, a.columnStride,
+        b.pointer, b.rowStride, b.columnStride, m, n, k, scratch)
     case .float32:
       guard let library = OpenBLAS.shared else { preconditionFailure(Device.missingLibrary ?? "") }
       library.multiply(into: c, stride: stride, adds: adds, a, b, m: m, n: n, k: k)
     case .bfloat16 where BFloat16Product.isAvailable:
       BFloat16Product.multiply(
-        into: c, stride: stride, adds: adds, LeftFactor(a), RightFactor(b), m: m, n: n, k: k, scratch: scratch)
+        into: c, stride: stride, adds: adds, streams: streams, LeftFactor(a), RightFactor(b), m: m, n: n, k: k,
+        scratch: scratch)
     case .bfloat16:
       let (left, right) = (RoundedMatrix(a, rows: m, columns: k), RoundedMatrix(b, rows: k, columns: n))
-      multiply(into: c, stride: stride, adds: adds, left.view, right.view, m: m, n: n, k: k, scratch: scratch)
+      multiply(
+        into: c, stride: stride, adds: adds, streams: streams, left.view, right.view, m: m, n: n, k: k,
+        scratch: scratch)
       withExtendedLifetime((left, right)) {}
     }
   }
+}
+
+extension limbeck_store {
+  /// What a product does that adds to its result, or overwrites it, past the caches if it `streams`.
+  init(adds: Bool, streams: Bool) { self = adds ? LIMBECK_ADD : streams ? LIMBECK_STREAM : LIMBECK_OVERWRITE }
 }
 
 extension SerialProduct {

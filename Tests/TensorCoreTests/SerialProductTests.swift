@@ -13,8 +13,12 @@ import Testing
     let isLeftTransposed: Bool
     let isRightTransposed: Bool
     let adds: Bool
+    var streams = false
+    /// From one row of the result to the next: as unlike cache lines as can be, or whole ones, which streaming needs.
+    var resultStride: Int { streams ? (n + 20) / 16 * 16 : n + 5 }
     var description: String {
-      "[\(m), \(k)]\(isLeftTransposed ? "ᵀ" : "") · [\(k), \(n)]\(isRightTransposed ? "ᵀ" : "")\(adds ? ", added" : "")"
+      let factors = "[\(m), \(k)]\(isLeftTransposed ? "ᵀ" : "") · [\(k), \(n)]\(isRightTransposed ? "ᵀ" : "")"
+      return factors + (adds ? ", added" : streams ? ", streamed" : "")
     }
   }
 
@@ -34,6 +38,11 @@ import Testing
           m: size.0, n: size.1, k: size.2, isLeftTransposed: $0 & 1 == 1, isRightTransposed: $0 & 2 == 2,
           adds: (index + $0) % 3 == 0)
       }
+        + (0..<4).map {
+          Shape(
+            m: size.0, n: size.1, k: size.2, isLeftTransposed: $0 & 1 == 1, isRightTransposed: $0 & 2 == 2, adds: false,
+            streams: true)
+        }
     }
   }()
 
@@ -42,8 +51,8 @@ import Testing
   ) {
     check(shape, roundedTo: precision) { c, stride, a, b, scratch in
       SerialProduct.multiply(
-        into: c, stride: stride, adds: shape.adds, a, b, m: shape.m, n: shape.n, k: shape.k, precision: precision,
-        scratch: scratch)
+        into: c, stride: stride, adds: shape.adds, streams: shape.streams, a, b, m: shape.m, n: shape.n, k: shape.k,
+        precision: precision, scratch: scratch)
     }
   }
 
@@ -55,7 +64,8 @@ import Testing
   func productsOfEveryLevelAreThoseOfDouble(shape: Shape, vectors: limbeck_vectors) {
     check(shape, roundedTo: .float32) { c, stride, a, b, scratch in
       limbeck_product_f32(
-        vectors, c, stride, shape.adds ? 1 : 0, a.pointer, a.rowStride, a.columnStride, b.pointer, b.rowStride,
+        vectors, c, stride, limbeck_store(adds: shape.adds, streams: shape.streams), a.pointer, a.rowStride,
+        a.columnStride, b.pointer, b.rowStride,
         b.columnStride, shape.m, shape.n, shape.k, scratch)
     }
     guard !shape.isLeftTransposed, shape.isRightTransposed else { return }
@@ -130,11 +140,12 @@ import Testing
     }
     let (aValues, a) = operand(m, k, transposed: shape.isLeftTransposed)
     let (bValues, b) = operand(k, n, transposed: shape.isRightTransposed)
-    let c = Tensor(uninitialized: [m, n + 5], on: device)
+    let stride = shape.resultStride
+    let c = Tensor(uninitialized: [m, stride], on: device)
     c.withMutableSpan { span in for i in span.indices { span[i] = Float(i % 17) / 8 } }
     let before = c.array()
     let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
-    multiply(c.pointer, n + 5, a, b, scratch[0])
+    multiply(c.pointer, stride, a, b, scratch[0])
 
     func rounded(_ x: Float) -> Double {
       guard precision == .bfloat16 else { return Double(x) }
@@ -143,7 +154,7 @@ import Testing
     var worst = 0.0
     for i in 0..<m {
       for j in 0..<n {
-        var sum = shape.adds ? Double(before[i * (n + 5) + j]) : 0
+        var sum = shape.adds ? Double(before[i * stride + j]) : 0
         var size = abs(sum)
         for step in 0..<k {
           let product =
@@ -152,10 +163,10 @@ import Testing
           sum += product
           size += abs(product)
         }
-        let difference = abs(Double(c.pointer[i * (n + 5) + j]) - sum) / max(size, 1e-30)
+        let difference = abs(Double(c.pointer[i * stride + j]) - sum) / max(size, 1e-30)
         worst = difference.isNaN ? .infinity : max(worst, difference)
       }
-      for j in n..<n + 5 { #expect(c.pointer[i * (n + 5) + j] == before[i * (n + 5) + j], "written behind a row") }
+      for j in n..<stride { #expect(c.pointer[i * stride + j] == before[i * stride + j], "written behind a row") }
     }
     // each of k roundings of a partial sum is at most half a unit in the last place of Σ|a·b|
     #expect(worst < 6e-8 * Double(min(k, 16) + 4), "\(shape) in \(precision)")

@@ -215,10 +215,13 @@ limbeck_vectors limbeck_best_vectors(void);
 void limbeck_few_rows(limbeck_vectors vectors, float *out, size_t out_stride, int accumulate, const float *x,
                       size_t x_stride, size_t m, const float *w, size_t w_stride, size_t n, size_t depth,
                       void *scratch);
-/// c[m, n] = a·b, or += where accumulate ≠ 0, over `depth` steps of the shared dimension, on the calling thread, whose CPU
-/// must have the vectors. a's element of row r at step k is a[r·a_row + k·a_step], b's of column j
+/// What a product does with what is in the memory of its result: overwrites it, adds to it, or overwrites it past the caches,
+/// as far as that is possible, for results that are too large for these.
+typedef enum { LIMBECK_OVERWRITE, LIMBECK_ADD, LIMBECK_STREAM } limbeck_store;
+/// c[m, n] = a·b, or +=, over `depth` steps of the shared dimension, on the calling thread, whose CPU must have the
+/// vectors. a's element of row r at step k is a[r·a_row + k·a_step], b's of column j
 /// b[k·b_step + j·b_column]; one stride of each is 1. c's rows lie c_row apart. `depth` is at least 1.
-void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, int accumulate, const float *a, size_t a_row,
+void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a, size_t a_row,
                          size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
                          size_t depth, void *scratch);
 /// Whether this CPU can run limbeck_product_bf16.
@@ -244,7 +247,7 @@ void limbeck_narrow_bf16(float *x, size_t n);
 /// the first of a panel, begins at word j · ⌈depth/2⌉.
 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth);
 /// c[m, n] = a·b, or +=, of a and b rounded to bfloat16, with sums in float32 of pairs of products.
-void limbeck_product_bf16(float *c, size_t c_row, int accumulate, limbeck_left_factor a, limbeck_right_factor b,
+void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, limbeck_left_factor a, limbeck_right_factor b,
                           size_t m, size_t n, size_t depth, void *scratch);
 
 #ifdef __cplusplus
