@@ -75,6 +75,19 @@ void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p
 void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n);
 
+// ---- Attention's rows, on CPUs that limbeck_has_product_bf16 (AttentionRows.c)
+// `rows` rows lie `line` floats apart, at least as many as the last has elements, in whole vectors of 32. The first has
+// `visible` elements, each other one more than the one before. Results are in bfloat16, from where the floats began, and 0
+// from the end of a row to that of the last.
+
+/// scores ← exp(scale·(scores − maximum)), with the maximum and the sum of each row, NaN if any of it is.
+void limbeck_causal_weights_bf16(float *scores, size_t line, size_t rows, size_t visible, float scale, float *maxima,
+                                 double *sums);
+/// scores ← p = exp(scale·scores − log_sum), d_weights ← p·(d_weights − delta)·scale, with log_sums[row] and
+/// deltas[row·delta_step].
+void limbeck_causal_gradients_bf16(float *scores, float *d_weights, size_t line, size_t rows, size_t visible,
+                                   float scale, const float *log_sums, const float *deltas, size_t delta_step);
+
 // ---- Divergences of one token over the vocabulary (Divergences.c)
 // log_p, log_q: log-probabilities of teacher and student [V]; −∞ is legal on either side. Each returns the value in
 // nats and writes ∂value/∂log q[i] + c·q[i] into gradient [V], c a constant of its own that the softmax's chain rule

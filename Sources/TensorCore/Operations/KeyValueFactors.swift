@@ -3,8 +3,8 @@ import CKernels
 /// The keys and values [keys, D] of one head as right factors of attention's two products, and what these have in the
 /// backward pass, where values meet the output's gradients as keys meet queries, and keys the scores' as values weights.
 ///
-/// In bfloat16, on CPUs that have the instructions, both are rounded and packed once for all queries, and a row of weights
-/// where it lies, while it is in cache.
+/// In bfloat16, on CPUs that have the instructions, both are rounded and packed once for all queries, and weights as they
+/// are made.
 struct KeyValueFactors {
   private enum Form {
     case floats(keys: MatrixView, values: MatrixView)
@@ -70,12 +70,54 @@ struct KeyValueFactors {
     }
   }
 
-  /// Readies a row of weights [width] for `weightedValues` and `weightedQueries`.
-  func prepare(weights: UnsafeMutablePointer<Float>, width: Int) {
-    if case .packed = form { limbeck_narrow_bf16(weights, width) }
+  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part of
+  /// one.
+  static func line(_ width: Int) -> Int { (width + 63) / 64 * 64 }
+
+  /// Scores become weights where they lie, e^(scale · (s − maximum)) up to their sum, for `weightedValues` and
+  /// `weightedQueries`: of `block` rows, `line` apart, of which the first sees `visible` keys, and each other one more than
+  /// the one before. What a row does not see, but the last does, has a weight of 0.
+  func makeWeights(
+    _ scores: UnsafeMutablePointer<Float>, line: Int, block: Int, visible: Int, scale: Float,
+    maxima: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Double>
+  ) {
+    switch form {
+    case .floats:
+      for row in 0..<block {
+        let weights = scores + row * line
+        // masked scores have exponentials of 0
+        let (seen, padded) = (visible + row, Self.line(visible + row))
+        (weights + seen).update(repeating: -.infinity, count: padded - seen)
+        (weights + padded).update(repeating: 0, count: line - padded)
+        sums[row] = limbeck_softmax_exponentials(weights, maxima + row, scale, padded)
+      }
+    case .packed: limbeck_causal_weights_bf16(scores, line, block, visible, scale, maxima, sums)
+    }
   }
 
-  /// out[block, D] = p[block, width] · v[width, D], or += where `adds`, of prepared rows of weights, which lie `line` apart.
+  /// The same scores become probabilities p = e^(scale · s − logSum), and the gradients of these those of the products of
+  /// queries and keys, p · (d − delta) · scale; the delta of row r is `deltas[r · deltaStride]`.
+  func makeGradients(
+    _ scores: UnsafeMutablePointer<Float>, _ gradients: UnsafeMutablePointer<Float>, line: Int, block: Int,
+    visible: Int, scale: Float, logSums: UnsafePointer<Float>, deltas: UnsafePointer<Float>, deltaStride: Int
+  ) {
+    switch form {
+    case .floats:
+      let width = visible + block - 1
+      for row in 0..<block {
+        let (weights, dWeights, seen) = (scores + row * line, gradients + row * line, visible + row)
+        limbeck_softmax_again(weights, scale, logSums[row], seen)
+        limbeck_softmax_backward(dWeights, weights, deltas[row * deltaStride], scale, seen)
+        (weights + seen).update(repeating: 0, count: width - seen)
+        (dWeights + seen).update(repeating: 0, count: width - seen)
+      }
+    case .packed:
+      limbeck_causal_gradients_bf16(
+        scores, gradients, line, block, visible, scale, logSums, deltas, deltaStride)
+    }
+  }
+
+  /// out[block, D] = p[block, width] · v[width, D], or += where `adds`, of rows of weights as they were made.
   func weightedValues(
     into out: UnsafeMutablePointer<Float>, stride: Int, adds: Bool = false, weights: UnsafePointer<Float>, line: Int,
     block: Int, width: Int, scratch: UnsafeMutablePointer<Float>
@@ -92,7 +134,7 @@ struct KeyValueFactors {
     }
   }
 
-  /// c[width, D] = p[block, width]ᵀ · a[block, D], or += where `adds`, of prepared rows of weights, which lie `line` apart.
+  /// c[width, D] = p[block, width]ᵀ · a[block, D], or += where `adds`, of rows of weights as they were made.
   func weightedQueries(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, weights: UnsafePointer<Float>, line: Int,
     _ a: MatrixView, block: Int, width: Int, scratch: UnsafeMutablePointer<Float>

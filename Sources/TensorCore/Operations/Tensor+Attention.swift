@@ -25,16 +25,12 @@ struct CausalAttention {
   }
 
   /// Of them, those of two blocks of scores, which come first.
-  func scoresCount(keys: Int) -> Int { 2 * queryBlock * line(keys) }
+  func scoresCount(keys: Int) -> Int { 2 * queryBlock * KeyValueFactors.line(keys) }
 
   /// And those of the factors that keys and values become.
   private func factorsCount(keys: Int) -> Int {
     KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
   }
-
-  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part of
-  /// one.
-  private func line(_ width: Int) -> Int { (width + 63) / 64 * 64 }
 
   /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
   /// `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single query
@@ -56,27 +52,23 @@ struct CausalAttention {
     let factors = KeyValueFactors(
       keys: keyHead, values: valueHead, stride: keyStride, count: keys, headSize: headSize, precision: precision,
       memory: productScratch + SerialProduct.scratchCount)
+    var maxima = [Float](repeating: 0, count: factors.queryBlock)
     var sums = [Double](repeating: 0, count: factors.queryBlock)
     for head in heads {
       for start in stride(from: 0, to: rows, by: factors.queryBlock) {
         let block = min(factors.queryBlock, rows - start)
         let width = offset + start + block
-        let line = line(width)
+        let line = KeyValueFactors.line(width)
         let position = start * queryStride + head * headSize
         factors.scores(
           into: scratch, stride: line, MatrixView(query + position, stride: queryStride), block: block, width: width,
           scratch: productScratch)
-        for row in 0..<block {
-          let visible = offset + start + row + 1
-          let weights = scratch + row * line
-          // masked scores have exponentials of 0
-          let padded = self.line(visible)
-          (weights + visible).update(repeating: -.infinity, count: padded - visible)
-          (weights + padded).update(repeating: 0, count: line - padded)
-          var maximum: Float = 0
-          sums[row] = limbeck_softmax_exponentials(weights, &maximum, scale, padded)
-          logSums?[head * rows + start + row] = maximum * scale + Float(log(sums[row]))
-          factors.prepare(weights: weights, width: width)
+        factors.makeWeights(
+          scratch, line: line, block: block, visible: offset + start + 1, scale: scale, maxima: &maxima, sums: &sums)
+        if let logSums {
+          for row in 0..<block {
+            logSums[head * rows + start + row] = maxima[row] * scale + Float(log(sums[row]))
+          }
         }
         factors.weightedValues(
           into: out + position, stride: queryStride, weights: scratch, line: line, block: block, width: width,
@@ -96,8 +88,8 @@ struct CausalAttention {
     scratch: UnsafeMutablePointer<Float>
   ) {
     let shared = keyValueHead * headSize
-    let dScores = scratch + queryBlock * line(rows)
-    let productScratch = dScores + queryBlock * line(rows)
+    let dScores = scratch + queryBlock * KeyValueFactors.line(rows)
+    let productScratch = dScores + queryBlock * KeyValueFactors.line(rows)
     let memory = productScratch + SerialProduct.scratchCount
     func factors(
       keys: UnsafePointer<Float>, values: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>
@@ -115,7 +107,7 @@ struct CausalAttention {
         let block = min(queryBlock, rows - start)
         let isFirst = head == firstHead && start + block == rows
         let width = start + block
-        let line = line(width)
+        let line = KeyValueFactors.line(width)
         let offset = start * queryStride + head * headSize
         let queries = MatrixView(query + offset, stride: queryStride)
         let gradients = MatrixView(dOut + offset, stride: queryStride)
@@ -123,16 +115,9 @@ struct CausalAttention {
         forward.scores(into: scratch, stride: line, queries, block: block, width: width, scratch: productScratch)
         // in the forward pass: O = P·V, so d P = d O · Vᵀ and d V += Pᵀ · d O
         backward.scores(into: dScores, stride: line, gradients, block: block, width: width, scratch: productScratch)
-        for row in 0..<block {
-          let visible = start + row + 1
-          let (weights, dWeights) = (scratch + row * line, dScores + row * line)
-          limbeck_softmax_again(weights, scale, logSums[head * rows + start + row], visible)
-          limbeck_softmax_backward(dWeights, weights, deltas[(start + row) * headCount + head], scale, visible)
-          (weights + visible).update(repeating: 0, count: width - visible)
-          (dWeights + visible).update(repeating: 0, count: width - visible)
-          backward.prepare(weights: weights, width: width)
-          backward.prepare(weights: dWeights, width: width)
-        }
+        backward.makeGradients(
+          scratch, dScores, line: line, block: block, visible: start + 1, scale: scale,
+          logSums: logSums + head * rows + start, deltas: deltas + start * headCount + head, deltaStride: headCount)
         backward.weightedQueries(
           into: dValue.pointer + shared, stride: keyStride, adds: dValue.adds || !isFirst, weights: scratch, line: line,
           gradients, block: block, width: width, scratch: productScratch)
