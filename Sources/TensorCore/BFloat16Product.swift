@@ -71,7 +71,7 @@ struct PackedFactor {
     let memory = Tensor(uninitialized: [RightFactor.packedCount(k: k, n: n)], on: device)
     self.memory = memory
     self.pairs = pairs
-    device.parallelRanges(panels, grain: max(1, min(8, panels / 4))) { range in
+    device.parallelRanges(panels, grain: max(1, min(8, panels / 16))) { range in
       let first = range.lowerBound * Self.panel
       let columns = matrix.from(column: first)
       limbeck_pack_bf16(

@@ -118,7 +118,8 @@ enum MatrixProduct {
     }
   }
 
-  /// Rows or columns in pieces of whole blocks, as equal as these allow, so that no thread waits for the last one.
+  /// Rows or columns in pieces of whole blocks, as equal as these allow, the larger ones first, so that no thread waits for
+  /// the last one: where they take turns, two threads would each get those of one size.
   private struct Pieces {
     private let length: Int
     private let block: Int
@@ -132,8 +133,11 @@ enum MatrixProduct {
       count = min(most, blocks)
     }
 
-    subscript(piece: Int) -> Range<Int> {
-      min(length, piece * blocks / count * block)..<min(length, (piece + 1) * blocks / count * block)
+    subscript(piece: Int) -> Range<Int> { start(of: piece)..<start(of: piece + 1) }
+
+    private func start(of piece: Int) -> Int {
+      let (each, larger) = blocks.quotientAndRemainder(dividingBy: count)
+      return min(length, (piece * each + min(piece, larger)) * block)
     }
   }
 }
