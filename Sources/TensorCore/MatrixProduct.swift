@@ -24,13 +24,13 @@ enum MatrixProduct {
       k: outputs, precision, on: device)
   }
 
-  /// c[O, I] += dᵀ · x, d[M, O], x[M, I].
-  static func addTransposedTimes(
+  /// c[O, I] = dᵀ · x, d[M, O], x[M, I], or += where `adds`; M ≥ 1.
+  static func transposedTimes(
     _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-    rows: Int, outputs: Int, inputs: Int, precision: ProductPrecision, on device: Device
+    rows: Int, outputs: Int, inputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
   ) {
     multiply(
-      into: c, adds: true, MatrixView(d, stride: outputs).transposed, MatrixView(x, stride: inputs), m: outputs,
+      into: c, adds: adds, MatrixView(d, stride: outputs).transposed, MatrixView(x, stride: inputs), m: outputs,
       n: inputs, k: rows, precision, on: device)
   }
 

@@ -22,6 +22,8 @@ final class Node {
   private let device: Device
   private var gradient: Storage?
   private let isLeaf: Bool
+  /// Of a leaf: whether nothing was added since its gradient was last set to zero, so that the memory may hold anything.
+  private var isCleared: Bool
   private var backward: ((_ gradient: Tensor) -> Void)?
 
   /// A computed tensor. `backward` receives the complete gradient of its output and adds to that of its inputs.
@@ -31,15 +33,25 @@ final class Node {
     self.inputs = inputs.compactMap { $0 }
     self.backward = backward
     isLeaf = false
+    isCleared = false
   }
 
-  /// A parameter, whose gradient is added to `gradient`.
+  /// A parameter, whose gradient is added up in the memory of `gradient`; it is zero, whatever that holds.
   init(leaf gradient: Tensor) {
     shape = gradient.shape
     device = gradient.device
     inputs = []
     isLeaf = true
+    isCleared = true
     self.gradient = gradient.storage
+  }
+
+  /// Sets the gradient of a leaf to zero; its memory is first written when something is added, or by `settle`.
+  func clear() { isCleared = isLeaf }
+
+  /// Writes the zeros of a leaf to which nothing was added.
+  func settle() {
+    if isCleared { _ = accumulator() }
   }
 
   private var count: Int { shape.reduce(1, *) }
@@ -51,13 +63,18 @@ final class Node {
       gradient = fresh
       return GradientDestination(pointer: fresh.pointer, adds: false)
     }
-    return GradientDestination(pointer: writableGradient(), adds: true)
+    defer { isCleared = false }
+    return GradientDestination(pointer: writableGradient(), adds: !isCleared)
   }
 
   /// Where to add a contribution: zeros, if nothing came before.
   func accumulator() -> UnsafeMutablePointer<Float> {
     let destination = destination()
-    if !destination.adds { destination.pointer.update(repeating: 0, count: count) }
+    if !destination.adds {
+      device.parallelRanges(count, grain: 1 << 18) { range in
+        (destination.pointer + range.lowerBound).update(repeating: 0, count: range.count)
+      }
+    }
     return destination.pointer
   }
 
@@ -77,7 +94,7 @@ final class Node {
       gradient = contribution.storage
       return
     }
-    let sum = writableGradient()
+    let sum = accumulator()
     device.parallelRanges(contribution.count, grain: 1 << 16) { range in
       limbeck_accumulate(sum + range.lowerBound, contribution.pointer + range.lowerBound, 1, range.count)
     }

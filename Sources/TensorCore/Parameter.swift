@@ -20,10 +20,15 @@ public final class Parameter {
   public let initialization: Initialization
   /// Whether weight decay applies.
   public let decays: Bool
-  /// The sum of gradients since the last `zeroGradients()`; nil while the parameter is frozen.
-  public internal(set) var gradient: Tensor?
+  /// The sum of gradients since the last `zeroGradients()`; nil while the parameter is frozen. Ask anew after that.
+  public var gradient: Tensor? {
+    stored?.node?.settle()
+    return storedGradient
+  }
 
   var stored: Tensor?
+  /// The gradient's memory, which may hold anything while the node of `stored` is cleared.
+  var storedGradient: Tensor?
 
   init(name: String, shape: [Int], initialization: Initialization, decays: Bool) {
     self.name = name
@@ -53,8 +58,12 @@ public final class ParameterStore {
   public private(set) var parameters: [Parameter] = []
   /// All values, one after another; nil while frozen or not yet filled.
   public private(set) var values: Tensor?
-  /// All gradients, in the same layout as `values`; nil while frozen.
-  public private(set) var gradients: Tensor?
+  /// All gradients, in the same layout as `values`; nil while frozen. Ask anew after `zeroGradients()`.
+  public var gradients: Tensor? {
+    for parameter in parameters { parameter.stored?.node?.settle() }
+    return gradientArena
+  }
+  private var gradientArena: Tensor?
 
   /// An empty store; layers then declare parameters through `root`.
   public init(on device: Device) {
@@ -66,7 +75,7 @@ public final class ParameterStore {
   /// The number of weights in all parameters.
   public var count: Int { parameters.reduce(0) { $0 + $1.count } }
   /// Whether the parameters have gradients.
-  public var isTrainable: Bool { gradients != nil }
+  public var isTrainable: Bool { gradientArena != nil }
   /// Whether all values lie in memory that nobody writes to, such as a mapped checkpoint.
   public var isConstant: Bool { parameters.allSatisfy { $0.stored?.storage.isConstant ?? false } }
 
@@ -96,28 +105,25 @@ public final class ParameterStore {
   /// Uses the tensors that `source` returns as they are, without copying and without gradients.
   public func loadFrozen<Failure: Error>(_ source: (Parameter) throws(Failure) -> Tensor) throws(Failure) {
     values = nil
-    gradients = nil
+    gradientArena = nil
     for parameter in parameters {
       let loaded = try source(parameter)
       precondition(loaded.shape == parameter.shape, "\(parameter.name): \(loaded.shape) is not \(parameter.shape)")
       parameter.stored = loaded.detached
-      parameter.gradient = nil
+      parameter.storedGradient = nil
     }
   }
 
-  /// Sets all gradients to zero.
+  /// Sets all gradients to zero. What is added first then overwrites them, so that no pass over memory is spent on zeros.
   public func zeroGradients() {
-    guard let gradients else { return }
-    device.parallelRanges(gradients.count, grain: 1 << 18) { range in
-      (gradients.pointer + range.lowerBound).update(repeating: 0, count: range.count)
-    }
+    for parameter in parameters { parameter.stored?.node?.clear() }
   }
 
   private func allocateArenas() {
     let values = Tensor.zeros([count], on: device)
-    let gradients = Tensor.zeros([count], on: device)
+    let gradients = Tensor(uninitialized: [count], on: device)
     self.values = values
-    self.gradients = gradients
+    gradientArena = gradients
     var offset = 0
     for parameter in parameters {
       func view(_ arena: Tensor) -> Tensor {
@@ -127,7 +133,7 @@ public final class ParameterStore {
       }
       let gradient = view(gradients)
       let value = view(values)
-      parameter.gradient = gradient
+      parameter.storedGradient = gradient
       parameter.stored = Tensor(
         shape: parameter.shape, storage: value.storage, device: device, node: Node(leaf: gradient))
       offset += parameter.count

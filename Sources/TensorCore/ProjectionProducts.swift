@@ -100,9 +100,10 @@ struct ProjectionProducts {
     if narrowsGradients { limbeck_narrow_bf16(row, vocabulary) }
   }
 
-  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x.
+  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x, where the first block of tokens
+  /// overwrites what `dHead` does not add to.
   func propagate(
-    _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: UnsafeMutablePointer<Float>?
+    _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: GradientDestination?
   ) {
     let rowPieces = (count + rowGrain - 1) / rowGrain
     let headPieces = dHead == nil ? 0 : (vocabulary + vocabularyGrain - 1) / vocabularyGrain
@@ -118,7 +119,7 @@ struct ProjectionProducts {
         let first = (piece - rowPieces) * vocabularyGrain
         headGradient(
           dLogits, column: first, min(vocabularyGrain, vocabulary - first), hiddenRows(start), packedHidden, count,
-          into: dHead + first * channels, scratch[worker])
+          into: dHead.pointer + first * channels, adds: dHead.adds || start > 0, scratch[worker])
       }
     }
   }
@@ -142,16 +143,16 @@ struct ProjectionProducts {
 
   private func headGradient(
     _ dLogits: Tensor, column: Int, _ width: Int, _ hidden: MatrixView, _ packedHidden: PackedFactor?, _ count: Int,
-    into out: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+    into out: UnsafeMutablePointer<Float>, adds: Bool, _ scratch: UnsafeMutablePointer<Float>
   ) {
     if let packedHidden {
       let gradient = LeftFactor(narrowRows: dLogits.pointer, stride: vocabulary, transposed: true, column: column)
       BFloat16Product.multiply(
-        into: out, stride: channels, adds: true, gradient, packedHidden.from(column: 0), m: width, n: channels,
+        into: out, stride: channels, adds: adds, gradient, packedHidden.from(column: 0), m: width, n: channels,
         k: count, scratch: scratch)
     } else {
       SerialProduct.multiply(
-        into: out, stride: channels, adds: true, MatrixView(dLogits.pointer + column, stride: vocabulary).transposed,
+        into: out, stride: channels, adds: adds, MatrixView(dLogits.pointer + column, stride: vocabulary).transposed,
         hidden, m: width, n: channels, k: count, precision: precision, scratch: scratch)
     }
   }

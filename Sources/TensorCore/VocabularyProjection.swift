@@ -97,7 +97,7 @@ extension VocabularyProjection {
     let teacherProducts = teachers.map {
       ProjectionProducts(Self.chosen(rows, of: $0.hidden), $0, hasGradient: false, isRepeated: isRepeated)
     }
-    let dHead = dHidden == nil ? nil : head.node?.accumulator()
+    let dHead = dHidden == nil || rows.isEmpty ? nil : head.node?.destination()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
       // every worker initialises the elements of its own rows; after the last block all are initialised

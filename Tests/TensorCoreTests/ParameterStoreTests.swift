@@ -113,4 +113,45 @@ import Testing
     }
     #expect(Set(sums).count == 1)
   }
+
+  /// Of gradients that are set to zero nothing is left, whichever operation is the first to add to them afterwards.
+  @Test(arguments: ProductPrecision.allCases) func gradientsSetToZeroLeaveNoTrace(precision: ProductPrecision) throws {
+    func makeStore() -> ParameterStore {
+      let store = ParameterStore(on: Device(threads: 2))
+      let shapes = [
+        ("table", [11, 6]), ("norm", [6]), ("weight", [9, 6]), ("bias", [9]), ("head", [12, 9]), ("seeded", [3, 2]),
+      ]
+      for (name, shape) in shapes {
+        _ = store.root.parameter(name, shape, .normal(standardDeviation: 0.5), decays: false)
+      }
+      var generator = SeededGenerator(seed: 7)
+      store.initialize(using: &generator)
+      return store
+    }
+    func addGradients(to store: ParameterStore, ids: [Int32], rows: [Int32]) {
+      let values = store.parameters.map(\.value)
+      let hidden = values[0].embedding(ids).rmsNorm(values[1], epsilon: 1e-5)
+        .linear(values[2], bias: values[3], precision: precision)
+      let head = VocabularyProjection(hidden: hidden, head: values[4], precision: precision)
+      let (_, hiddenGradient) = head.mapLogitsWithGradient(rows: rows) { _, logits, _, _ in logits[0] += 1 }
+      let seed = Tensor([1, 2, 3, 4, 5, 6], shape: [3, 2], on: store.device)
+      Tensor.backward([(hidden, hiddenGradient), (values[5], seed)])
+    }
+    let (used, fresh) = (makeStore(), makeStore())
+    addGradients(to: used, ids: [3, 10, 3, 0], rows: [0, 1, 2, 3])
+    used.zeroGradients()
+    for store in [used, fresh] {
+      addGradients(to: store, ids: [1, 2, 1], rows: [2, 0])
+      addGradients(to: store, ids: [5], rows: [0])
+    }
+    let expected = try #require(fresh.gradients).array()
+    #expect(try #require(used.gradients).array() == expected)
+    #expect(fresh.parameters.allSatisfy { $0.gradient?.array().contains { $0 != 0 } ?? false })
+
+    used.zeroGradients()
+    addGradients(to: used, ids: [4], rows: [])
+    #expect(try #require(used.gradients).array().dropLast(6).allSatisfy { $0 == 0 })
+    used.zeroGradients()
+    #expect(used.gradientSquareSum() == 0)
+  }
 }

@@ -23,11 +23,12 @@ extension Tensor {
           dx.pointer, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs,
           adds: dx.adds, precision: precision, on: device)
       }
-      if let node = nodes[1] {
+      if rows > 0, let node = nodes[1] {
         // and d W = d outᵀ · x
-        MatrixProduct.addTransposedTimes(
-          node.accumulator(), gradient.pointer, detached.pointer, rows: rows, outputs: outputs, inputs: inputs,
-          precision: precision, on: device)
+        let dWeight = node.destination()
+        MatrixProduct.transposedTimes(
+          dWeight.pointer, gradient.pointer, detached.pointer, rows: rows, outputs: outputs, inputs: inputs,
+          adds: dWeight.adds, precision: precision, on: device)
       }
       if let node = nodes[2] {
         let dBias = node.accumulator()
