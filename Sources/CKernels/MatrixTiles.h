@@ -105,7 +105,7 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
   lane_mask mask = lanes(columns - (vectors - 1) * LANES);
 #define EDGE(ROWS, VECTORS, A_ROW, A_STEP)                                                                \
   case VECTORS * 16 + ROWS:                                                                               \
-    tile(ROWS, VECTORS, 0, 0, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);            \
+    tile(ROWS, VECTORS, 0, 0, 0, mask, c, c_row, accumulate, a, A_ROW, A_STEP, b, b_step, depth);         \
     break;
 #if TILE_ROWS == 8
 #define EDGES(VECTORS, A_ROW, A_STEP)                                                                     \

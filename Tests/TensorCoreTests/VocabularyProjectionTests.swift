@@ -28,6 +28,25 @@ import Testing
     }
   }
 
+  /// Blocks of 16 MiB, which are streamed past the caches where rows begin cache lines; their edges lie at 16,368 columns.
+  /// Factors of few bits, so that no precision rounds them.
+  @Test(arguments: [16_400, 16_401], ProductPrecision.allCases)
+  func logitsThatNoCacheHoldsAreHiddenTimesHead(vocabulary: Int, precision: ProductPrecision) {
+    let device = Device(threads: 2)
+    func factor(_ rows: Int, step: Int) -> Tensor {
+      Tensor((0..<rows * 5).map { Float($0 * step % 31 - 15) / 4 }, shape: [rows, 5], on: device)
+    }
+    let (hidden, head) = (factor(256, step: 7), factor(vocabulary, step: 11))
+    let (h, w) = (hidden.array(), head.array())
+    let wrong = VocabularyProjection(hidden: hidden, head: head, precision: precision)
+      .mapLogits(rows: (0..<256).map { Int32($0) }) { row, logits, _, _ in
+        (0..<vocabulary).count { v in
+          logits[v] != (0..<5).reduce(Float(0)) { $0 + h[row * 5 + $1] * w[v * 5 + $1] }
+        }
+      }
+    #expect(wrong.allSatisfy { $0 == 0 })
+  }
+
   @Test func gradientReachesHeadAndHiddenOfChosenRowsOnly() throws {
     let device = Device(threads: 2)
     let store = ParameterStore(on: device)
