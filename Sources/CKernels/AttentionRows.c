@@ -5,7 +5,7 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-// Two vectors become one of bfloat16, at twice the index where floats were: what is read lies behind what is written.
+// Two vectors of floats become one of bfloat16 in the first half of a row, which has been read by then.
 enum { STEP = 2 * LANES, PIECE = LIMBECK_SOFTMAX_PIECE };
 
 // The lanes of a vector that begins at element `first` and has no more than `count` elements of the row.

@@ -175,11 +175,11 @@ TARGET void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, li
         }
         float *out = c + row * c_row + column;
         if (has_rows) {
-          panel(out, c_row, now_store, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns, pairs,
-                NULL);
+          panel(out, c_row, now_store, left, left_row, 1, TILE_ROWS * left_row, right, TILE_COLUMNS, rows, columns,
+                pairs, NULL);
         } else {
-          panel(out, c_row, now_store, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns, pairs,
-                NULL);
+          panel(out, c_row, now_store, left, 1, TILE_ROWS, TILE_ROWS * pairs, right, TILE_COLUMNS, rows, columns,
+                pairs, NULL);
         }
       }
     }

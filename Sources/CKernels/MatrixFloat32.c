@@ -7,9 +7,9 @@ limbeck_vectors limbeck_best_vectors(void) {
   return __builtin_cpu_supports("x86-64-v3") ? LIMBECK_AVX2 : LIMBECK_NO_VECTORS;
 }
 
-void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a, size_t a_row,
-                         size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
-                         size_t depth, void *scratch) {
+void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a,
+                         size_t a_row, size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m,
+                         size_t n, size_t depth, void *scratch) {
   product_f32 *product = vectors == LIMBECK_AVX512 ? product_f32_avx512 : product_f32_avx2;
   product(c, c_row, store, a, a_row, a_step, b, b_step, b_column, m, n, depth, scratch);
 }
@@ -25,9 +25,9 @@ void limbeck_few_rows(limbeck_vectors vectors, float *out, size_t out_stride, in
 
 limbeck_vectors limbeck_best_vectors(void) { return LIMBECK_NO_VECTORS; }
 
-void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a, size_t a_row,
-                         size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
-                         size_t depth, void *scratch) {
+void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a,
+                         size_t a_row, size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m,
+                         size_t n, size_t depth, void *scratch) {
   (void)vectors, (void)c, (void)c_row, (void)store, (void)a, (void)a_row, (void)a_step, (void)b, (void)b_step;
   (void)b_column, (void)m, (void)n, (void)depth, (void)scratch;
   __builtin_trap();

@@ -169,7 +169,8 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, limbeck_store store, const float
           const word *left = a + row * a_row + k;
           panel(out, c_row, now_store, left, a_row, 1, TILE_ROWS * a_row, right, right_step, rows, columns, now, &soon);
         } else {
-          panel(out, c_row, now_store, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now, &soon);
+          panel(out, c_row, now_store, strips, 1, TILE_ROWS, TILE_ROWS * now, right, right_step, rows, columns, now,
+                &soon);
         }
       }
     }

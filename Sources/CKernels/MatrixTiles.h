@@ -42,11 +42,11 @@ TARGET TILE_INLINE void tile_step(int rows, int vectors, int is_whole, lane_mask
 
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
 // b[k·b_step + j]. `mask` has the columns of the last of `vectors`, and `is_whole` says that these are all. Where a is
-// `streamed`, the next rows are fetched from memory while these are used; where `streams`, c is written past the caches,
-// a line at a time.
-TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int streams, int is_whole, lane_mask mask, float *c,
-                             size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step, const word *b,
-                             size_t b_step, size_t depth) {
+// read `from_memory`, the next rows are fetched while these are used; where c `streams`, it is written past the caches, a line
+// at a time.
+TARGET TILE_INLINE void tile(int rows, int vectors, int from_memory, int streams, int is_whole, lane_mask mask,
+                             float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
+                             const word *b, size_t b_step, size_t depth) {
   // steps at a time: a core that shares its front end with another thread's multiplies no faster than it decodes
   enum { STEPS = 8 };
   floats sums[TILE_ROWS][TILE_VECTORS];
@@ -69,7 +69,7 @@ TARGET TILE_INLINE void tile(int rows, int vectors, int streamed, int streams, i
   size_t k = 0;
   if (is_whole) {
     for (; k + STEPS <= depth; k += STEPS) {
-      if (streamed) {
+      if (from_memory) {
         const word *soon = a + TILE_ROWS * a_row + k * TILE_ROWS;
 #pragma unroll
         for (int i = 0; i < STEPS * TILE_ROWS; i += CACHE_LINE / 4) __builtin_prefetch(soon + i);

@@ -234,9 +234,9 @@ typedef enum { LIMBECK_OVERWRITE, LIMBECK_ADD, LIMBECK_STREAM } limbeck_store;
 /// c[m, n] = a·b, or +=, over `depth` steps of the shared dimension, on the calling thread, whose CPU must have the
 /// vectors. a's element of row r at step k is a[r·a_row + k·a_step], b's of column j
 /// b[k·b_step + j·b_column]; one stride of each is 1. c's rows lie c_row apart. `depth` is at least 1.
-void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a, size_t a_row,
-                         size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m, size_t n,
-                         size_t depth, void *scratch);
+void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a,
+                         size_t a_row, size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m,
+                         size_t n, size_t depth, void *scratch);
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
 
