@@ -1,11 +1,12 @@
-"""What a training step would take if it were nothing but the products of its linear maps and heads, by PyTorch.
+"""What a step would take if it were nothing but the products of its linear maps and heads, by PyTorch.
 
 Run:  python pytorch_products.py --shape small --dtype bfloat16
 
 Each product of a different size is timed by itself, on factors that are already in its precision, and counted as often as
-the distillation step has it: once for the teacher; for the student once forward, once for the gradient of what came in, and
-once for that of the weight. Attention, everything that is no product, and memory for anything else are left out, so that no
-step on these libraries (oneDNN for bfloat16) can take less. Prints one JSON object.
+the step has it: once for a model that is only read; for one that is trained once forward, once for the gradient of what came
+in, and once for that of the weight. Objective `distillation` trains the student and reads the teacher, `language-model`
+trains the teacher, `perplexity` reads it. Attention, everything that is no product, and memory for anything else are left
+out, so that no step on these libraries (oneDNN for bfloat16) can take less. Prints one JSON object.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import torch
 
 from shapes import SHAPES
 
+OBJECTIVES = ("distillation", "language-model", "perplexity")
 FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT = "forward", "input gradient", "weight gradient"
 
 
@@ -28,11 +30,19 @@ def maps(sizes, vocabulary):
     return sizes.layers * layer + [(sizes.hidden, vocabulary)]
 
 
-def products(shape):
+def products(shape, objective):
     """How many there are of each kind and size."""
-    counts = collections.Counter((FORWARD, *sizes) for sizes in maps(shape.teacher, shape.vocabulary))
-    for kind in (FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT):
-        counts.update((kind, *sizes) for sizes in maps(shape.student, shape.vocabulary))
+    read, trained = {
+        "distillation": ([shape.teacher], [shape.student]),
+        "language-model": ([], [shape.teacher]),
+        "perplexity": ([shape.teacher], []),
+    }[objective]
+    counts = collections.Counter()
+    for model in read:
+        counts.update((FORWARD, *sizes) for sizes in maps(model, shape.vocabulary))
+    for model in trained:
+        for kind in (FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT):
+            counts.update((kind, *sizes) for sizes in maps(model, shape.vocabulary))
     return counts
 
 
@@ -59,6 +69,7 @@ def seconds(run, repetitions):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="small")
+    parser.add_argument("--objective", choices=OBJECTIVES, default="distillation")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=15)
@@ -69,10 +80,10 @@ def main():
     with torch.inference_mode():
         total = sum(
             count * seconds(product(kind, shape.tokens(), inputs, outputs, dtype), options.repetitions)
-            for (kind, inputs, outputs), count in products(shape).items()
+            for (kind, inputs, outputs), count in products(shape, options.objective).items()
         )
-    result = {"shape": options.shape, "dtype": options.dtype, "threads": options.threads, "seconds": total}
-    print(json.dumps(result | {"tokens_per_second": shape.tokens() / total}))
+    result = {name: getattr(options, name) for name in ("shape", "objective", "dtype", "threads")}
+    print(json.dumps(result | {"seconds": total, "tokens_per_second": shape.tokens() / total}))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,14 @@ class StepComparisons:
 
         return Side(name, measure)
 
+    def of_each_precision(self, objective, shape):
+        """Ours in every precision that the objective has: there is a teacher only in distillation."""
+        return [
+            self.ours(name, *own, "--objective", objective, shape=shape)
+            for name, own in PRECISIONS.items()
+            if objective == "distillation" or "--teacher-precision" not in own
+        ]
+
     def pytorch(self, name, *flags):
         def measure():
             return step_measurement(
@@ -78,11 +86,7 @@ class StepComparisons:
                 self.pytorch("float32, compile", "--compile", *shape),
                 self.pytorch("bf16, compile", "--compile", *bf16, *shape),
             ]
-            ours = [
-                self.ours(name, *own, "--objective", objective, shape="small")
-                for name, own in PRECISIONS.items()
-                if objective == "distillation" or "--teacher-precision" not in own
-            ]
+            ours = self.of_each_precision(objective, "small")
             return Comparison(key, title, ours, peers, [Figure(speed, aim)], losses_agree)
 
         return [
@@ -112,24 +116,25 @@ class StepComparisons:
             better_of_both("small-step", "distillation step, V = 4,096", "≥ 3", objective="distillation"),
             self.products_alone("small-step-products", "small"),
             better_of_both("language-model", "training step of that teacher", "≥ 2", objective="language-model"),
+            self.products_alone("language-model-products", "small", "language-model"),
         ]
 
-    def products_alone(self, key, shape):
+    def products_alone(self, key, shape, objective="distillation"):
         """A whole step beside the products of its linear maps and heads, and nothing else, by PyTorch's libraries."""
 
         def side(dtype):
             def measure():
                 run = processes.run(
                     [self.inputs.python, self.inputs.script("pytorch_products.py"), "--shape", shape]
-                    + ["--dtype", dtype, "--threads", self.options.threads]
+                    + ["--objective", objective, "--dtype", dtype, "--threads", self.options.threads]
                 ).json()
                 return Measurement(run["tokens_per_second"], result=run)
 
             return Side(f"PyTorch {dtype}, the products of maps and heads alone", measure)
 
-        ours = [self.ours(name, *own, shape=shape) for name, own in PRECISIONS.items()]
+        ours = self.of_each_precision(objective, shape)
         peers = [side("float32"), side("bfloat16")]
-        title = f"distillation step, V = {SHAPES[shape].vocabulary:,}"
+        title = f"{objective.replace('-', ' ')} step, V = {SHAPES[shape].vocabulary:,}"
         return Comparison(key, title, ours, peers, [Figure("tokens/s")])
 
     def arithmetic_rate(self):
