@@ -39,6 +39,7 @@ let package = Package(
     .executableTarget(
       name: "RandomInputs", dependencies: program, path: "Programs/RandomInputs",
       swiftSettings: strict + [.strictMemorySafety()]),
+    .executableTarget(name: "RegisterRate", path: "Programs/RegisterRate"),
     .target(
       name: "ProgramSupport", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Programs/ProgramSupport", swiftSettings: strict + [.strictMemorySafety()]),

@@ -14,6 +14,7 @@ import machine
 import processes
 from inputs import Inputs
 from model_comparisons import ModelComparisons
+from register_rate import RegisterRate
 from report import markdown
 from step_comparisons import StepComparisons
 
@@ -59,11 +60,12 @@ def chosen(comparisons, names, parser):
     return [c for c in comparisons if not names or c.key in keys]
 
 
-def run_rounds(comparisons, rounds):
+def run_rounds(comparisons, rounds, registers):
     """Measurements by comparison and side, round by round, and the last round's agreement."""
     measured = {c.key: {side.name: [] for side in [*c.ours, *c.peers]} for c in comparisons}
     agreements = {c.key: {} for c in comparisons}
     for number in range(1, rounds + 1):
+        registers.measure()
         for comparison in comparisons:
             runs = measured[comparison.key]
             for side in comparison.alternating():
@@ -81,18 +83,20 @@ def main():
     parser, options = arguments()
     with tempfile.TemporaryDirectory(prefix="compare-peers-") as folder:
         inputs = Inputs(pathlib.Path(folder), sys.executable, REPOSITORY, options.model, options.text)
-        comparisons = StepComparisons(options.programs, inputs, options).all()
-        comparisons += ModelComparisons(options.programs, options.limbeck, inputs, options).all()
+        registers = RegisterRate(options.programs, options.threads)
+        comparisons = StepComparisons(options.programs, inputs, registers, options).all()
+        comparisons += ModelComparisons(options.programs, options.limbeck, inputs, registers, options).all()
         if options.list:
             print("\n".join(comparison.key for comparison in comparisons))
             return
         comparisons = chosen(comparisons, options.only, parser)
         try:
             facts = machine.facts(REPOSITORY, options.limbeck, options.threads)
-            measured, agreements = run_rounds(comparisons, options.rounds)
+            measured, agreements = run_rounds(comparisons, options.rounds, registers)
         except processes.Failure as failure:
             raise SystemExit(f"compare-peers: {failure}") from None
     facts["load average"] += f" at the start, {machine.load()} at the end"
+    facts["registers alone"] = str(registers)
     facts["rounds"] = str(options.rounds)
     rows = [row for c in comparisons for row in c.rows(measured[c.key], agreements[c.key])]
     print(markdown(facts, rows))

@@ -13,8 +13,11 @@ class Measurement(NamedTuple):
 
 
 class Side(NamedTuple):
+    """`limit` is what no program could exceed on this machine, in the unit of a measurement's value."""
+
     name: str
     measure: Callable[[], Measurement]
+    limit: Callable[[], float | None] = lambda: None
 
 
 class Figure(NamedTuple):
@@ -65,6 +68,7 @@ class Comparison(NamedTuple):
                     peer_name=peer.name if peer else "",
                     aim=figure.aim,
                     smaller_is_better=figure.smaller_is_better,
+                    limit=None if figure.of else side.limit(),
                     memory=[m for name in sides if (m := peak(measured[name])) is not None],
                     agreement=agreement.get(side.name, ""),
                 )

@@ -5,6 +5,7 @@ import statistics
 import processes
 from comparison import Comparison, Figure, Measurement, Side
 from processes import Failure
+from shapes import SHAPES
 
 # Nats per token. Bf16 rounds with a relative error of up to 2^-9 = 2e-3, and this is a mean over thousands of tokens.
 NATS_TOLERANCES = {"float32": 1e-5, "bf16": 1e-2}
@@ -47,20 +48,27 @@ def same_perplexity(ours, peers):
 
 
 class ModelComparisons:
-    def __init__(self, programs, limbeck, inputs, options):
-        self.programs, self.limbeck, self.inputs, self.options = programs, limbeck, inputs, options
+    def __init__(self, programs, limbeck, inputs, registers, options):
+        self.programs, self.limbeck, self.inputs = programs, limbeck, inputs
+        self.registers, self.options = registers, options
 
     def all(self):
         shapes = ("3M", "15M", "110M")
         generations = [
             row(shape) for row in (self.generation, self.batched, self.batched_bf16) for shape in shapes
         ]
-        perplexities = [self.perplexity("perplexity", "random weights, 256 × 6 layers", self.inputs.scored_model)]
+        sizes, vocabulary = SHAPES["small"].teacher, SHAPES["small"].vocabulary
+        window_gflop = sizes.forward_gflop(vocabulary, self.options.window, self.options.window)
+        perplexities = [
+            self.perplexity("perplexity", f"random weights, {sizes} layers", self.inputs.scored_model, window_gflop)
+        ]
         if given := self.inputs.given_model:
             perplexities.append(self.perplexity("perplexity-given", given.name, lambda: given))
         return [*perplexities, *generations, self.encoding(), self.version(), self.loading()]
 
-    def perplexity(self, row, name, model):
+    def perplexity(self, row, name, model, window_gflop=None):
+        """`window_gflop` is that of all products of one window, where the machine's limit is theirs."""
+
         def arguments():
             return model(), self.inputs.text()
 
@@ -74,7 +82,11 @@ class ModelComparisons:
                 result = run.json() | {"precision": precision}
                 return Measurement(result["tokens_per_second"], run.peak_mib, result)
 
-            return Side(precision, measure)
+            def limit():
+                seconds = window_gflop and self.registers.seconds(window_gflop, precision)
+                return seconds and self.options.window / seconds
+
+            return Side(precision, measure, limit)
 
         def peer():
             run = processes.run(

@@ -19,11 +19,11 @@ class Row:
     """One line: `ours` and `peer` are a value for each round; `peer` is None where a figure stands alone."""
 
     def __init__(
-        self, title, unit, ours, peer=None, *, peer_name="", aim="", smaller_is_better=False, memory=(), agreement=""
+        self, title, unit, ours, peer=None, *, peer_name="", aim="", smaller_is_better=False, limit=None, memory=(), agreement=""
     ):
         self.title, self.unit, self.ours, self.peer = title, unit, ours, peer
         self.peer_name, self.aim, self.memory, self.agreement = peer_name, aim, memory, agreement
-        self.smaller_is_better = smaller_is_better
+        self.smaller_is_better, self.limit = smaller_is_better, limit
 
     def ratios(self):
         """How many times better ours was than the peer in each round; None without a peer."""
@@ -39,6 +39,13 @@ class Row:
         mine, theirs = statistics.median(self.ours), statistics.median(self.peer)
         return theirs / mine if self.smaller_is_better else mine / theirs
 
+    def limit_cell(self):
+        """The ratio at the machine's limit, and how much of that limit is reached."""
+        if self.limit is None or self.peer is None:
+            return ""
+        reached = statistics.median(self.ours) / self.limit
+        return f"{self.limit / statistics.median(self.peer):.2f} ({100 * reached:.0f} %)"
+
     def cells(self):
         ratios = self.ratios()
         return [
@@ -47,6 +54,7 @@ class Row:
             f"{spread(self.peer, digits(self.peer))} ({self.peer_name})" if self.peer else "",
             f"{self.ratio():.2f} [{min(ratios):.2f}..{max(ratios):.2f}]" if ratios else "",
             self.aim,
+            self.limit_cell(),
             " / ".join(f"{mib:,.0f}" for mib in self.memory),
             self.agreement,
         ]
@@ -61,12 +69,13 @@ class Row:
             "ratio": self.ratio(),
             "ratios": self.ratios(),
             "aim": self.aim,
+            "limit": self.limit,
             "memory_mib": self.memory,
             "agreement": self.agreement,
         }
 
 
-HEAD = ["work", "Limbeck", "peer", "ratio", "aim", "memory, MiB, ours / peer", "same result"]
+HEAD = ["work", "Limbeck", "peer", "ratio", "aim", "limit (reached)", "memory, MiB, ours / peer", "same result"]
 
 
 def markdown(facts, rows):

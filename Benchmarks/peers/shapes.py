@@ -27,6 +27,10 @@ class Sizes(NamedTuple):
         """Of a forward pass over one sequence: each token's scores with those before it, and their mean of values."""
         return self.layers * self.hidden * length * (length + 1)
 
+    def forward_gflop(self, vocabulary, length, counted):
+        """All products of a forward pass over one sequence, attention's included."""
+        return 2e-9 * (self.multiply_adds(vocabulary, length, counted) + self.attention_multiply_adds(length))
+
     def __str__(self):
         return f"{self.hidden} × {self.layers}"
 
@@ -49,6 +53,16 @@ class Shape(NamedTuple):
         """Attention's products of a step: its backward pass computes the scores again and then has four more."""
         teacher, student = (sizes.attention_multiply_adds(self.length) for sizes in (self.teacher, self.student))
         return 2e-9 * self.batch * (teacher + 3.5 * student)
+
+    def least_gflop(self, objective):
+        """Of a step's products, attention's included, those of the frozen teacher and those of the model that is trained,
+        none of them computed twice."""
+
+        teacher, student = (
+            self.batch * sizes.forward_gflop(self.vocabulary, self.length, self.length - 1)
+            for sizes in (self.teacher, self.student)
+        )
+        return (0, 3 * teacher) if objective == "language-model" else (teacher, 3 * student)
 
     def tokens(self):
         return self.batch * self.length

@@ -40,8 +40,19 @@ def losses_agree(ours, peers):
 
 
 class StepComparisons:
-    def __init__(self, programs, inputs, options):
-        self.programs, self.inputs, self.options = programs, inputs, options
+    def __init__(self, programs, inputs, registers, options):
+        self.programs, self.inputs, self.registers, self.options = programs, inputs, registers, options
+
+    def limit(self, flags, shape):
+        """Tokens/s of nothing but the step's products, at the rates of registers alone."""
+        settings = dict(zip(flags[::2], flags[1::2], strict=True))
+        precision = settings.get("--precision", "float32")
+        frozen, trained = SHAPES[shape].least_gflop(settings.get("--objective", "distillation"))
+        seconds = [
+            self.registers.seconds(frozen, settings.get("--teacher-precision", precision)),
+            self.registers.seconds(trained, precision),
+        ]
+        return None if None in seconds else SHAPES[shape].tokens() / sum(seconds)
 
     def ours(self, name, *flags, shape="reference", threads=None):
         def measure():
@@ -50,7 +61,7 @@ class StepComparisons:
                 + ["--threads", threads or self.options.threads, *flags]
             )
 
-        return Side(name, measure)
+        return Side(name, measure, lambda: self.limit(flags, shape))
 
     def of_each_precision(self, objective, shape):
         """Ours in every precision that the objective has: there is a teacher only in distillation."""
@@ -156,4 +167,5 @@ class StepComparisons:
 
         title = f"distillation step, V = 32,000, {work:.1f} GFLOP of linear maps and heads"
         peers = [Side("one product of 2,048³", product)]
-        return Comparison("step-rate", title, [Side("float32", step)], peers, [Figure("GFLOP/s", "≥ 0.75")], which)
+        ours = Side("float32", step, lambda: self.registers.rates.get("float32"))
+        return Comparison("step-rate", title, [ours], peers, [Figure("GFLOP/s", "≥ 0.75")], which)
