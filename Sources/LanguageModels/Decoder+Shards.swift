@@ -8,12 +8,13 @@ extension Decoder {
   /// the sequences through all layers where that pays: the results have the same bits either way.
   public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
     let length = tokensPerSequence(ids, batchSize: batchSize)
+    let projections = tokenProjections(forPassOf: ids.count)
     let shards = shards(of: batchSize, length: length)
-    if shards.isEmpty { return states(of: ids, batchSize: batchSize, on: device) }
+    if shards.isEmpty { return states(of: ids, batchSize: batchSize, on: device, projections: projections) }
     return device.shardedRows(shards.map { $0.count * length }, columns: configuration.hiddenSize) { shard, device in
       let sequences = shards[shard]
       let shardIDs = Array(ids[sequences.lowerBound * length..<sequences.upperBound * length])
-      return states(of: shardIDs, batchSize: sequences.count, on: device)
+      return states(of: shardIDs, batchSize: sequences.count, on: device, projections: projections)
     }
   }
 
@@ -34,6 +35,6 @@ extension Decoder {
   /// Rows of which products are as fast as of many, and more than those that are summed in an order of their own.
   private static let leastRows = 128
   /// Of fewer rows together, the eighths that products are cut into could be so few that they are.
-  private static let leastRowsTogether = 8 * leastRows
+  static let leastRowsTogether = 8 * leastRows
   private static let leastShareOfThreads = 0.85
 }

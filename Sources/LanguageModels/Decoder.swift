@@ -16,6 +16,8 @@ public final class Decoder {
   private let norm: RMSNorm
   private let separateHead: Parameter?
   private let rotary: RotaryEmbedding
+  private var tokenProjections: TokenProjections?
+  private var tokensWithoutProjections = 0
 
   /// A decoder whose parameters are declared but have no values yet.
   init(declaring configuration: LlamaConfiguration, precision: ProductPrecision, on device: Device) {
@@ -107,13 +109,30 @@ public final class Decoder {
     return length
   }
 
+  /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where weights may
+  /// change, and where the results could have other bits. It is made after as many tokens without it as it has rows.
+  func tokenProjections(forPassOf tokens: Int) -> TokenProjections? {
+    let vocabulary = configuration.vocabularySize
+    guard Device.hasOwnMatrixKernels, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
+      configuration.hasWorthwhileTokenProjections, let first = blocks.first
+    else { return nil }
+    if tokenProjections == nil, tokensWithoutProjections >= vocabulary {
+      tokenProjections = TokenProjections(of: first, embedding: embedding.value)
+    }
+    tokensWithoutProjections += tokens
+    return tokenProjections
+  }
+
   /// The hidden states of B sequences, all computed together on `device`.
   func states(
-    of ids: [Int32], batchSize: Int, on device: Device, observe: ActivationObserver = { _, _ in }
+    of ids: [Int32], batchSize: Int, on device: Device, projections: TokenProjections? = nil,
+    observe: ActivationObserver = { _, _ in }
   ) -> Tensor {
     let length = tokensPerSequence(ids, batchSize: batchSize)
     let positions = (0..<ids.count).map { Int32($0 % max(1, length)) }
-    return run(ids, positions: positions, layout: .sequences(batchSize: batchSize), on: device, observe: observe)
+    return run(
+      ids, projections: projections, positions: positions, layout: .sequences(batchSize: batchSize), on: device,
+      observe: observe)
   }
 
   /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
@@ -122,7 +141,9 @@ public final class Decoder {
     let positions = zip(counts, caches).flatMap { count, cache in
       (cache.length..<cache.length + count).map { Int32($0) }
     }
-    let hidden = run(ids, positions: positions, layout: .cached(caches, counts: counts), on: device) { _, _ in }
+    let hidden = run(
+      ids, projections: nil, positions: positions, layout: .cached(caches, counts: counts), on: device
+    ) { _, _ in }
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
   }
@@ -145,12 +166,15 @@ public final class Decoder {
   }
 
   private func run(
-    _ ids: [Int32], positions: [Int32], layout: TokenLayout, on device: Device, observe: ActivationObserver
+    _ ids: [Int32], projections: TokenProjections?, positions: [Int32], layout: TokenLayout, on device: Device,
+    observe: ActivationObserver
   ) -> Tensor {
     var hidden = embedding.value.on(device).embedding(ids)
     observe(.embeddings, hidden)
     for (layer, block) in blocks.enumerated() {
-      hidden = block(hidden, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)
+      hidden = block(
+        hidden, projections: layer == 0 ? projections?(ids, on: device) : nil, rotary: rotary, positions: positions,
+        layout: layout, layer: layer, observe: observe)
       observe(.layerOutput(layer: layer), hidden)
     }
     return norm(hidden)

@@ -43,6 +43,13 @@ enum TokenLayout {
   case cached([KeyValueCache], counts: [Int])
 }
 
+/// Queries [N, H·D], keys and values [N, K·D] of the rows of a forward pass, before rotation.
+struct AttentionProjections {
+  let queries: Tensor
+  let keys: Tensor
+  let values: Tensor
+}
+
 /// Causal self-attention whose K key-value heads are each shared by H/K query heads (Ainslie et al. 2023), with rotary
 /// positions (Su et al. 2021).
 struct GroupedQueryAttention {
@@ -70,18 +77,23 @@ struct GroupedQueryAttention {
     output = linear(queries, channels, configuration.residualDeviation, "o_proj")
   }
 
-  /// x [N, C] → [N, C]; `positions` [N].
+  /// x [N, C] → queries [N, H·D], keys and values [N, K·D]
+  func projections(of x: Tensor) -> AttentionProjections {
+    AttentionProjections(queries: query(x), keys: key(x), values: value(x))
+  }
+
+  /// Projections of N tokens → [N, C]; `positions` [N].
   func callAsFunction(
-    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
+    _ projections: AttentionProjections, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
     observe: ActivationObserver
   ) -> Tensor {
-    let (queries, keys, values) = (query(x), key(x), value(x))
-    observe(.queries(layer: layer), queries)
-    observe(.keys(layer: layer), keys)
-    observe(.values(layer: layer), values)
+    observe(.queries(layer: layer), projections.queries)
+    observe(.keys(layer: layer), projections.keys)
+    observe(.values(layer: layer), projections.values)
     return attend(
-      queries.rotated(by: rotary, positions: positions), keys.rotated(by: rotary, positions: positions), values,
-      layout: layout, layer: layer, observe: observe)
+      projections.queries.rotated(by: rotary, positions: positions),
+      projections.keys.rotated(by: rotary, positions: positions), projections.values, layout: layout, layer: layer,
+      observe: observe)
   }
 
   /// Rotated queries [N, H·D], rotated keys and values [N, K·D] → [N, C]
@@ -145,20 +157,25 @@ struct DecoderBlock {
     feedForwardNorm = RMSNorm(channels, epsilon: epsilon, in: scope("post_attention_layernorm"))
   }
 
-  /// x [N, C] → [N, C]
+  /// x [N, C] → [N, C]; `projections` where they are known already.
   func callAsFunction(
-    _ x: Tensor, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
-    observe: ActivationObserver
+    _ x: Tensor, projections: AttentionProjections?, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout,
+    layer: Int, observe: ActivationObserver
   ) -> Tensor {
-    let attentionInput = attentionNorm(x)
-    observe(.attentionInput(layer: layer), attentionInput)
     let attended =
       x
       + attention(
-        attentionInput, rotary: rotary, positions: positions, layout: layout, layer: layer, observe: observe)
+        projections ?? self.projections(of: x, layer: layer, observe: observe), rotary: rotary, positions: positions,
+        layout: layout, layer: layer, observe: observe)
     let feedForwardInput = feedForwardNorm(attended)
     observe(.feedForwardInput(layer: layer), feedForwardInput)
     return attended + feedForward(feedForwardInput, layer: layer, observe: observe)
+  }
+
+  private func projections(of x: Tensor, layer: Int, observe: ActivationObserver) -> AttentionProjections {
+    let attentionInput = attentionNorm(x)
+    observe(.attentionInput(layer: layer), attentionInput)
+    return attention.projections(of: attentionInput)
   }
 }
 
