@@ -33,6 +33,6 @@ extension LlamaConfiguration {
     let maps = projections + hiddenSize * (headCount * headSize + 3 * feedForwardSize)
     let products = layerCount * maps + vocabularySize * hiddenSize
     let bytes = 4 * vocabularySize * outputs
-    return 50 * projections >= products && bytes <= 64 << 20
+    return 50 * projections >= products && bytes <= 16 << 20
   }
 }

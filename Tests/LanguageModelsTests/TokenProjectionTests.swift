@@ -61,7 +61,8 @@ import Testing
     "They are made where they are a gain worth their memory",
     arguments: [
       (256, 6, 704, 8, 4_096, true), (192, 4, 512, 4, 2_048, true), (288, 6, 768, 6, 32_000, false),
-      (768, 12, 2_048, 12, 32_000, false), (4_096, 8, 11_008, 32, 32_000, false),
+      (768, 12, 2_048, 12, 32_000, false), (288, 6, 768, 6, 4_096, true), (288, 6, 768, 6, 8_192, false),
+      (4_096, 8, 11_008, 32, 32_000, false),
     ])
   func worth(sizes: (channels: Int, layers: Int, width: Int, heads: Int, vocabulary: Int, pays: Bool)) {
     let configuration = LlamaConfiguration(
