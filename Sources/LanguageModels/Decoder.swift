@@ -116,7 +116,8 @@ public final class Decoder {
     guard Device.hasOwnMatrixKernels, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
       configuration.hasWorthwhileTokenProjections, let first = blocks.first
     else { return nil }
-    if tokenProjections == nil, tokensWithoutProjections >= vocabulary {
+    if let tokenProjections { return tokenProjections }
+    if tokensWithoutProjections >= vocabulary {
       tokenProjections = TokenProjections(of: first, embedding: embedding.value)
     }
     tokensWithoutProjections += tokens
