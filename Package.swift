@@ -25,21 +25,21 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .systemLibrary(
       name: "CSentencePieceLibrary", pkgConfig: "sentencepiece", providers: [.apt(["libsentencepiece-dev"])]),
     .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
+    .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "TensorCore", dependencies: ["CKernels"], swiftSettings: strict),
     .target(
-      name: "Checkpoints", dependencies: ["TensorCore", .product(name: "Crypto", package: "swift-crypto")],
+      name: "Checkpoints", dependencies: ["TensorCore", "CLibCrypto"],
       swiftSettings: strict),
     .target(
       name: "Tokenization",
-      dependencies: ["CSentencePiece", "Checkpoints", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CSentencePiece", "Checkpoints"],
       swiftSettings: strict),
     .target(name: "LanguageModels", dependencies: ["TensorCore", "Checkpoints"], swiftSettings: safe),
     .target(

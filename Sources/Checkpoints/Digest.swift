@@ -1,14 +1,15 @@
-import Crypto
+import CLibCrypto
 public import Foundation
 
 /// SHA-256 digests, as 64 lower-case hexadecimal digits: what checkpoints, token files and reports use to name the
 /// tokenizer and weights they were made with.
 public enum Digest {
-  /// The SHA-256 digest of `bytes`.
+  /// The SHA-256 digest of `bytes`, by OpenSSL's libcrypto.
   public static func sha256(of bytes: RawSpan) -> String {
-    var hash = SHA256()
-    bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
-    return hash.finalize().reduce(into: "") { text, byte in
+    var digest = [UInt8](repeating: 0, count: 32)
+    let status = bytes.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, &digest, nil, EVP_sha256(), nil) }
+    precondition(status == 1, "libcrypto has no SHA-256")
+    return digest.reduce(into: "") { text, byte in
       let digits = String(byte, radix: 16)
       text += digits.count == 1 ? "0" + digits : digits
     }
