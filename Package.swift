@@ -68,8 +68,8 @@ let package = Package(
       ],
       swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["TensorCore", "Checkpoints", "LanguageModels"], path: "Tests/TestSupport",
-      swiftSettings: strict),
+      name: "TestSupport", dependencies: ["TensorCore", "Checkpoints", "LanguageModels", "Tokenization"],
+      path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
     .testTarget(

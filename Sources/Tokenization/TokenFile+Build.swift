@@ -10,7 +10,7 @@ extension TokenFile {
   /// Throws what is wrong with the text (`unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder
   /// (`unwritable`), or with a token file that is there (`corruptTokenFile`).
   public static func open(
-    for corpus: Corpus, tokenizer: SentencePieceTokenizer, in folder: URL,
+    for corpus: Corpus, tokenizer: any Tokenizer, in folder: URL,
     threads: Int = ProcessInfo.processInfo.activeProcessorCount, progress: (TokenizationProgress) -> Void = { _ in }
   ) throws(TokenizationError) -> TokenFile {
     let fingerprint = corpus.fingerprint
@@ -29,7 +29,7 @@ extension TokenFile {
   }
 
   private static func build(
-    at url: URL, from corpus: Corpus, tokenizer: SentencePieceTokenizer, fingerprint: String, threads: Int,
+    at url: URL, from corpus: Corpus, tokenizer: any Tokenizer, fingerprint: String, threads: Int,
     progress: (TokenizationProgress) -> Void
   ) throws(TokenizationError) {
     let file: AtomicFile

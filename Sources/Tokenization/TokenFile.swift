@@ -26,11 +26,11 @@ public final class TokenFile: Sendable {
 
   /// Opens a token file made with `tokenizer`, and checks all of it. Throws `unreadable`, `corruptTokenFile` or
   /// `tokenFileOfAnotherTokenizer`.
-  public convenience init(contentsOf url: URL, tokenizer: SentencePieceTokenizer) throws(TokenizationError) {
+  public convenience init(contentsOf url: URL, tokenizer: any Tokenizer) throws(TokenizationError) {
     try self.init(contentsOf: url, tokenizer: tokenizer, wasReused: true)
   }
 
-  init(contentsOf url: URL, tokenizer: SentencePieceTokenizer, wasReused: Bool) throws(TokenizationError) {
+  init(contentsOf url: URL, tokenizer: any Tokenizer, wasReused: Bool) throws(TokenizationError) {
     func corrupt(_ reason: String) -> TokenizationError { .corruptTokenFile(file: url.path, reason: reason) }
     let file: MappedFile
     do { file = try MappedFile(contentsOf: url) } catch { throw TokenizationError(error, file: url.path) }
@@ -61,7 +61,7 @@ public final class TokenFile: Sendable {
     }
     guard foreign < 0 else {
       throw corrupt(
-        "id \(words[foreign] & Self.idMask) at position \(foreign), but the vocabulary has \(vocabularySize) pieces")
+        "id \(words[foreign] & Self.idMask) at position \(foreign), but the vocabulary has \(vocabularySize) tokens")
     }
     guard counted == header.countedTokens else {
       throw corrupt("\(header.countedTokens) counted ids expected, \(counted) found")

@@ -1,3 +1,4 @@
+import Checkpoints
 public import Foundation
 
 /// What can be wrong with tokenizers, text and token files. Every case carries the data it speaks of; every text names
@@ -7,10 +8,10 @@ public enum TokenizationError: Error, Equatable, Sendable {
   case unreadable(file: String, reason: String)
   /// The operating system refused to write a file: a full disk, a read-only folder.
   case unwritable(file: String, reason: String)
-  /// A `tokenizer.model` is damaged, or is no SentencePiece model.
-  case corruptTokenizer(file: String, reason: String)
-  /// A `tokenizer.model` is sound but needs what Limbeck does not do.
-  case unsupportedTokenizer(file: String, reason: String)
+  /// A tokenizer's file is damaged, or is none of the kind called `format`.
+  case corruptTokenizer(file: String, format: String, reason: String)
+  /// A tokenizer's file is sound but needs what Limbeck does not do.
+  case unsupportedTokenizer(file: String, format: String, reason: String)
   /// Two tokenizers that had to be the same are not.
   case tokenizersDiffer(TokenizerDifference)
   /// An option of tokenizer training has a value that cannot be.
@@ -39,10 +40,10 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
       "\(file): cannot be read: \(reason)"
     case .unwritable(let file, let reason):
       "\(file): cannot be written: \(reason)"
-    case .corruptTokenizer(let file, let reason):
-      "\(file): not a sound SentencePiece model: \(reason); fetch or train it again"
-    case .unsupportedTokenizer(let file, let reason):
-      "\(file): this SentencePiece model cannot be used: \(reason)"
+    case .corruptTokenizer(let file, let format, let reason):
+      "\(file): not a sound \(format) model: \(reason); fetch or train it again"
+    case .unsupportedTokenizer(let file, let format, let reason):
+      "\(file): this \(format) model cannot be used: \(reason)"
     case .tokenizersDiffer(let difference):
       difference.description
     case .invalidTrainingOption(let name, let reason):
@@ -68,4 +69,15 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
 
   /// The same text as `description`.
   public var errorDescription: String? { description }
+}
+
+extension TokenizationError {
+  init(_ error: CheckpointError, file: String) {
+    switch error {
+    case .missingFile: self = .unreadable(file: file, reason: "no such file; check the path")
+    case .unreadable(let file, let reason): self = .unreadable(file: file, reason: reason)
+    case .unwritable(let file, let reason): self = .unwritable(file: file, reason: reason)
+    default: self = .unreadable(file: file, reason: error.description)
+    }
+  }
 }

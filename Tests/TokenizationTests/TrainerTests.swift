@@ -51,7 +51,7 @@ import Testing
     let newline = try #require(Trained.unigram.id(ofPiece: "\n"))
     #expect(Trained.unigram.encode("\n\n") == [newline, newline])
     for id in 0..<Int32(Trained.unigram.vocabularySize) where id != newline {
-      #expect(!Trained.unigram.piece(id).contains("\n"))
+      #expect(!Trained.unigram.spelling(of: id).contains("\n"))
     }
   }
 

@@ -2,10 +2,8 @@ public import ArgumentParser
 public import Checkpoints
 public import ModelTraining
 public import TensorCore
-public import Tokenization
 
 extension LearningRateDecay: ExpressibleByArgument {}
-extension TokenizerTrainingOptions.Algorithm: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}

@@ -24,9 +24,13 @@ public struct TokenizerTrainer: Sendable {
     var reader = CorpusReader(corpus)
     return try train(name: corpus.name) { () throws(TokenizationError) in
       while let event = try reader.nextEvent() {
-        if case .text(let text, _) = event { return text }
-        // Documents and parts are apart, as lines are.
-        if event != .startOfDocument { return [0x0A] }
+        switch event {
+        case .startOfDocument: continue
+        case .text(let text): return text
+        // Documents are apart, as lines are, and so are a prompt and its completion.
+        case .completion(let text, let prompt): return prompt + [0x0A] + text
+        case .endOfDocument: return [0x0A]
+        }
       }
       return nil
     }
