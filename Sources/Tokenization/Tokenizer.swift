@@ -1,4 +1,4 @@
-public import Checkpoints
+public import DurableFiles
 
 /// Turns text into token ids and back: a vocabulary, and the rules by which text is cut into its tokens.
 ///

@@ -1,4 +1,4 @@
-public import Checkpoints
+public import DurableFiles
 public import Foundation
 
 /// A kind of tokenizer, as it lies on disk. A new kind is a folder of sources and a line in `all`.
@@ -36,7 +36,7 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
 
 /// The files of the tokenizer in a model's folder, as they are; none if it has no tokenizer. Throws what the disk
 /// refuses.
-public func tokenizerFiles(in folder: URL) throws(CheckpointError) -> [NamedFile] {
+public func tokenizerFiles(in folder: URL) throws(FileError) -> [NamedFile] {
   guard let format = TokenizerFormat.ofFolder(folder) else { return [] }
   var files: [NamedFile] = []
   for name in format.fileNames {

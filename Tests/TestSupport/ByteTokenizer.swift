@@ -1,4 +1,4 @@
-public import Checkpoints
+public import DurableFiles
 import Foundation
 public import Tokenization
 

@@ -1,4 +1,4 @@
-public import Checkpoints
+public import DurableFiles
 public import Foundation
 
 /// A SentencePiece tokenizer: a `tokenizer.model` as Llama's, or one of ours, made by `TokenizerTrainer`.

@@ -1,5 +1,5 @@
 public import ArgumentParser
-import Checkpoints
+import DurableFiles
 import Foundation
 import Logging
 public import Tokenization
