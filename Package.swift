@@ -76,14 +76,16 @@ let package = Package(
       ],
       swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["DurableFiles", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
+      name: "TestSupport",
+      dependencies: ["DurableFiles", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "DurableFiles", "TestSupport"], swiftSettings: strict),
+      name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "LanguageModelsTests", dependencies: ["LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
       swiftSettings: strict),

@@ -26,7 +26,7 @@ public struct TokenizerFormat: Sendable {
   }
 }
 
-/// The tokenizer at `url`, a file or a model's folder, of whatever kind it is. Throws `unreadable` where there is none, and
+/// The tokenizer at `url`, a file or a model's folder, of whatever kind it is. Throws `file` where there is none, and
 /// what is wrong with its files.
 public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokenizer {
   guard isFolder(url) else { return try TokenizerFormat.ofFile(url).load(url) }

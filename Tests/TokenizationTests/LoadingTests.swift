@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import ModelFiles
 import TestSupport
@@ -29,7 +30,7 @@ import Testing
   func noModel() throws {
     let folder = try TemporaryFolder()
     let missing = folder.url.appendingPathComponent("tokenizer.model")
-    #expect(throws: TokenizationError.unreadable(file: missing.path, reason: "no such file; check the path")) {
+    #expect(throws: TokenizationError.file(.missing(file: missing.path, advice: "check the path"))) {
       try SentencePieceTokenizer(contentsOf: missing)
     }
     #expect(throws: TokenizationError.self) { try SentencePieceTokenizer(contentsOf: folder.url) }

@@ -46,10 +46,7 @@ struct CorpusReader {
   }
 
   private mutating func open(_ source: TextSource) throws(TokenizationError) {
-    let opened: MappedFile
-    do { opened = try MappedFile(contentsOf: source.file) } catch {
-      throw TokenizationError(error, file: source.file.path)
-    }
+    let opened = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: source.file) }
     guard opened.count > 0 else { throw .emptyText(file: opened.path) }
     file = opened
     (offset, line, hasText) = (0, 0, false)

@@ -44,15 +44,10 @@ public final class SentencePieceTokenizer: Tokenizer {
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
   private let ids: [[UInt8]: Int32]
 
-  /// Loads a `tokenizer.model` file. Throws `unreadable`, `corruptTokenizer` or `unsupportedTokenizer`.
+  /// Loads a `tokenizer.model` file. Throws `file`, `corruptTokenizer` or `unsupportedTokenizer`.
   public convenience init(contentsOf file: URL) throws(TokenizationError) {
-    let content: Data
-    do {
-      content = try MappedFile(contentsOf: file).withBytes { $0.withUnsafeBytes { Data($0) } }
-    } catch {
-      throw TokenizationError(error, file: file.path)
-    }
-    try self.init(serialized: Array(content), name: file.path)
+    let mapped = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: file) }
+    try self.init(serialized: mapped.withBytes { $0.withUnsafeBytes { Array($0) } }, name: file.path)
   }
 
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or

@@ -17,8 +17,8 @@ public struct TokenizerTrainer: Sendable {
   /// A trainer with these options.
   public init(_ options: TokenizerTrainingOptions = TokenizerTrainingOptions()) { self.options = options }
 
-  /// Trains on all text of `corpus`, read in a stream. Throws what is wrong with the options (`invalidTrainingOption`),
-  /// the text (`unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`trainingFailed`, for example
+  /// Trains on all text of `corpus`, read in a stream. Throws what is wrong with the options (`value`),
+  /// the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`trainingFailed`, for example
   /// a vocabulary too large for the text).
   public func train(on corpus: Corpus) throws(TokenizationError) -> SentencePieceTokenizer {
     var reader = CorpusReader(corpus)
