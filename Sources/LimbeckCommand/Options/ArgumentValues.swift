@@ -7,5 +7,6 @@ public import Tokenization
 extension LearningRateDecay: ExpressibleByArgument {}
 extension TokenizerTrainingOptions.Algorithm: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
+extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}
