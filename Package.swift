@@ -33,7 +33,8 @@ let package = Package(
     .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
-    .target(name: "TensorCore", dependencies: ["CKernels"], swiftSettings: strict),
+    .target(name: "COpenBLAS"),
+    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(

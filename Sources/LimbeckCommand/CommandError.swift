@@ -28,8 +28,6 @@ enum CommandError: Error, Equatable {
   case severalTeachers(recipe: String, paths: [String])
   /// A teacher whose weights are not those that a run learnt from.
   case teacherChanged(recipe: String, teacher: String)
-  /// A library without which this machine cannot compute.
-  case missingLibrary(String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -64,7 +62,6 @@ extension CommandError: CustomStringConvertible {
     case .teacherChanged(let recipe, let teacher):
       "\(recipe): teacher: the weights in \(teacher) are not those that the run learnt from; give the right folder, or "
         + "this one all the same, with --teacher"
-    case .missingLibrary(let text): text
     }
   }
 }

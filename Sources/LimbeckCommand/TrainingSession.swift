@@ -23,7 +23,7 @@ struct TrainingSession {
   ///   - subcommand: `train` or `distill`, for the command that resumes the run.
   ///   - settings: what to do.
   ///   - recipe: all settings in YAML, for the run folder.
-  /// - Throws: `outputExists` where a new run would have to overwrite something, `missingLibrary`.
+  /// - Throws: `outputExists` where a new run would have to overwrite something; where the backend cannot compute here.
   init(_ subcommand: String, _ settings: TrainingSettings, recipe: String) throws {
     // Looked at again when the folder is made; here it saves the user the wait until then.
     if !settings.resumes, FileManager.default.fileExists(atPath: settings.output.path) {
@@ -34,7 +34,7 @@ struct TrainingSession {
     let version = Limbeck.configuration.version
     self.recipe = "# \(version): limbeck \(subcommand) --recipe THIS --output NEW makes the run again.\n" + recipe
     log = Logger(console)
-    device = try DeviceOptions.device(threads: settings.threads)
+    device = try DeviceOptions.device(threads: settings.threads, backend: settings.backend)
   }
 
   /// Trains `model` to the end of the run, or to Ctrl-C, which throws the exit code.

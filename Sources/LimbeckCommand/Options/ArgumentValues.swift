@@ -5,5 +5,6 @@ public import TensorCore
 
 extension LearningRateDecay: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
+extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}
