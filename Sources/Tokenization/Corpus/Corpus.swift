@@ -1,3 +1,4 @@
+import DurableFiles
 public import Foundation
 
 /// One file of text.
