@@ -18,7 +18,7 @@ import TensorCore
 /// ```
 public final class Trainer {
   /// What is trained.
-  public let model: Decoder
+  public let model: TransformerDecoder
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
@@ -48,7 +48,7 @@ public final class Trainer {
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   /// - Throws: `invalidRecipe`; `contextTooShort` where the sequences do not fit into the model.
   public init(
-    model: Decoder, objective: any TrainingObjective, data: PackedSequences,
+    model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)

@@ -16,8 +16,8 @@ import Testing
     let values = try JSONDecoder().decode(
       [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let device = Device(threads: 2)
-    let teacher = try Decoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
-    let student = try Decoder(
+    let teacher = try TransformerDecoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
+    let student = try TransformerDecoder(
       contentsOf: models.folder.appendingPathComponent("student"), trainable: true, device: device)
     let batch = TokenBatch(
       ids: models.expected.flatIDs, targets: models.expected.targets, batchSize: models.expected.batchSize)

@@ -20,9 +20,9 @@ import Testing
 
   private let device = Device(threads: 2)
 
-  private func decoder(_ name: String, trainable: Bool) throws -> Decoder {
+  private func decoder(_ name: String, trainable: Bool) throws -> TransformerDecoder {
     let folder = LlamaFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
-    return try Decoder(contentsOf: folder, trainable: trainable, device: device)
+    return try TransformerDecoder(contentsOf: folder, trainable: trainable, device: device)
   }
 
   @Test(arguments: NamedDivergence.all) func valuesAndTheGradientOfEveryTensor(_ named: NamedDivergence) throws {

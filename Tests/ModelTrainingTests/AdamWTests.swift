@@ -52,7 +52,7 @@ import Testing
     let fixture = try LlamaFixture(name)
     let expected = fixture.expected
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
-    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
+    let model = try TransformerDecoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
     #expect(
       model.parameters.parameters.filter(\.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())
