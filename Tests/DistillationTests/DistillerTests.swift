@@ -1,4 +1,5 @@
 import Distillation
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
