@@ -1,5 +1,7 @@
-public import Checkpoints
+public import DurableFiles
 public import Foundation
+public import ModelFiles
+import Tokenization
 
 /// The folder of one training run:
 ///
@@ -7,7 +9,7 @@ public import Foundation
 /// | --- | --- |
 /// | `run.json` | the manifest: what the run was made from and how it went |
 /// | `recipe.yaml` | the complete recipe, as the caller wrote it |
-/// | `tokenizer.model` | the tokenizer, if the caller gave one |
+/// | the tokenizer's files, such as `tokenizer.model` | if the caller gave them |
 /// | `metrics.jsonl` | one JSON object per step and per evaluation |
 /// | `checkpoints/step-00000100/` | what is needed to go on after step 100; a model folder of its own |
 /// | `config.json`, `generation_config.json`, `model.safetensors` | the trained model, once the run is finished |
@@ -18,7 +20,8 @@ public final class RunFolder {
   public let url: URL
   /// What the run was made from.
   public private(set) var manifest: RunManifest
-  let tokenizer: [UInt8]?
+  /// What is put beside the weights.
+  let modelFiles: [NamedFile]
   let weightType: WeightType
 
   /// Makes the folder of a new run, and the folders around it. Removes what a killed process left in making it.
@@ -26,34 +29,32 @@ public final class RunFolder {
   ///   - url: where; nothing may stand there yet.
   ///   - manifest: what the run is made from.
   ///   - recipe: the complete recipe in YAML, to be read by people and by later runs.
-  ///   - tokenizer: the bytes of the tokenizer's model, to be put beside the weights.
+  ///   - modelFiles: what else belongs to the model, to be put beside the weights: its tokenizer's files.
   ///   - weightType: how the trained model is stored; checkpoints are float32 whatever it is.
   /// - Throws: `outputExists` where anything stands at `url`; what the disk refuses.
   public init(
-    creating url: URL, manifest: RunManifest, recipe: String, tokenizer: [UInt8]? = nil,
+    creating url: URL, manifest: RunManifest, recipe: String, modelFiles: [NamedFile] = [],
     weightType: WeightType = .float32
   ) throws(TrainingError) {
     try writing(url) {
       try FileManager.default.createDirectory(
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     }
-    do throws(CheckpointError) {
+    do throws(FileError) {
       try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
-      if let tokenizer {
-        try AtomicFile.write(Data(tokenizer), to: folder.contents.appendingPathComponent("tokenizer.model"))
-      }
+      for file in modelFiles { try file.write(to: folder.contents) }
       try Self.write(manifest, to: folder.contents)
       try folder.commit()
-    } catch .destinationExists {
+    } catch .exists {
       throw .outputExists(folder: url.path)
     } catch {
-      throw .checkpoint(error)
+      throw .file(error)
     }
     self.url = url
     self.manifest = manifest
-    self.tokenizer = tokenizer
+    self.modelFiles = modelFiles
     self.weightType = weightType
   }
 
@@ -63,7 +64,7 @@ public final class RunFolder {
   ///   - url: where it is.
   ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
   ///   - weightType: how the trained model is stored; it need not be what the run was begun with.
-  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `checkpoint` where
+  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `file` where
   ///   there is no such folder or its files make no sense.
   public init(
     resuming url: URL, inputs: [String: String], weightType: WeightType = .float32
@@ -71,8 +72,8 @@ public final class RunFolder {
     self.url = url
     self.weightType = weightType
     guard let begun = try RunManifest(ofRun: url) else {
-      throw .checkpoint(
-        .missingFile(
+      throw .file(
+        .missing(
           file: RunManifest.file(in: url).path,
           advice: "this is no run that could be continued; start it without --resume"))
     }
@@ -82,9 +83,9 @@ public final class RunFolder {
       throw .cannotResume(
         folder: url.path, key: key, begun: manifest.inputs[key] ?? "none", now: inputs[key] ?? "none")
     }
-    tokenizer = try Self.bytes(of: url.appendingPathComponent("tokenizer.model"))
+    modelFiles = try wrappingFile { () throws(FileError) in try tokenizerFiles(in: url) }
     let folders = [url, checkpointsURL].filter { FileManager.default.fileExists(atPath: $0.path) }
-    try wrapping { () throws(CheckpointError) in
+    try wrappingFile { () throws(FileError) in
       try AtomicFile.removeLeftovers(of: url)
       for folder in folders { try AtomicFile.removeLeftovers(in: folder) }
     }
@@ -145,24 +146,16 @@ public final class RunFolder {
     var finished = manifest
     finished.result = result
     let folder = url
-    try wrapping { () throws(CheckpointError) in try Self.write(finished, to: folder) }
+    try wrappingFile { () throws(FileError) in try Self.write(finished, to: folder) }
     manifest = finished
   }
 
-  private static func write(_ manifest: RunManifest, to folder: URL) throws(CheckpointError) {
+  private static func write(_ manifest: RunManifest, to folder: URL) throws(FileError) {
     let file = RunManifest.file(in: folder)
     let data: Data
     do { data = try RunJSON.data(manifest) } catch {
       throw .unwritable(file: file.path, reason: error.localizedDescription)
     }
     try AtomicFile.write(data, to: file)
-  }
-
-  /// The content of a file, nil if there is none.
-  private static func bytes(of file: URL) throws(TrainingError) -> [UInt8]? {
-    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    do { return [UInt8](try Data(contentsOf: file)) } catch {
-      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
-    }
   }
 }

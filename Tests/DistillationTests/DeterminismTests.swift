@@ -1,14 +1,14 @@
-import Checkpoints
 import Distillation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import Testing
 
 /// Large enough for every product to be cut into several pieces, and the tokens into two blocks.
 @Suite struct DeterminismTests {
-  private func configuration(hiddenSize: Int, layerCount: Int) -> LlamaConfiguration {
-    LlamaConfiguration(
+  private func configuration(hiddenSize: Int, layerCount: Int) -> DecoderConfiguration {
+    DecoderConfiguration(
       vocabularySize: 1_000, hiddenSize: hiddenSize, feedForwardSize: 5 * hiddenSize / 3, layerCount: layerCount,
       headCount: 4, keyValueHeadCount: 2, contextLength: 48, tiesEmbeddings: true, initializerRange: 0.1)
   }
@@ -16,9 +16,9 @@ import Testing
   /// The student's weights after two distillation steps, as bits.
   private func weights(threads: Int, precision: ProductPrecision, kind: MatrixBackendKind) throws -> [UInt32] {
     let device = try Device(threads: threads, backend: kind)
-    let teacher = Decoder(
+    let teacher = TransformerDecoder(
       configuration: configuration(hiddenSize: 120, layerCount: 2), seed: 1, precision: precision, device: device)
-    let student = Decoder(
+    let student = TransformerDecoder(
       configuration: configuration(hiddenSize: 96, layerCount: 1), seed: 2, precision: precision, device: device)
     let objective = LiveTeacherObjective(
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))

@@ -1,7 +1,7 @@
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -16,8 +16,8 @@ import Testing
     let values = try JSONDecoder().decode(
       [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let device = try Device(threads: 2, backend: kind)
-    let teacher = try Decoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
-    let student = try Decoder(
+    let teacher = try TransformerDecoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
+    let student = try TransformerDecoder(
       contentsOf: models.folder.appendingPathComponent("student"), trainable: true, device: device)
     let batch = TokenBatch(
       ids: models.expected.flatIDs, targets: models.expected.targets, batchSize: models.expected.batchSize)

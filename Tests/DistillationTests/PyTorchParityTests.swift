@@ -1,6 +1,7 @@
 import Distillation
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -17,9 +18,9 @@ import Testing
     let objectives: [String: Values]
   }
 
-  private func decoder(_ name: String, trainable: Bool, on device: Device = .shared) throws -> Decoder {
+  private func decoder(_ name: String, trainable: Bool, on device: Device = .shared) throws -> TransformerDecoder {
     let folder = LlamaFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
-    return try Decoder(contentsOf: folder, trainable: trainable, device: device)
+    return try TransformerDecoder(contentsOf: folder, trainable: trainable, device: device)
   }
 
   @Test(arguments: NamedDivergence.all, MatrixBackendKind.available)

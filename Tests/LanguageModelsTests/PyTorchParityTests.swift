@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 import TestSupport
 import Testing
@@ -9,7 +10,7 @@ import Testing
   @Test(arguments: LlamaFixture.all, MatrixBackendKind.available)
   func logits(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try LlamaFixture(name)
-    let decoder = try Decoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
+    let decoder = try TransformerDecoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     #expect(!hidden.recordsGradient)
     #expect(relativeError(decoder.logits(hidden).array(), try fixture.doubles("logits")) < 1e-5)
@@ -19,7 +20,8 @@ import Testing
   func gradientOfEveryTensor(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try LlamaFixture(name)
     let expected = fixture.expected
-    let decoder = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 2, backend: kind))
+    let decoder = try TransformerDecoder(
+      contentsOf: fixture.folder, trainable: true, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(expected.flatIDs, batchSize: expected.batchSize)
     let targets = expected.targets
     let rows = targets.indices.filter { targets[$0] >= 0 }.map { Int32($0) }

@@ -1,4 +1,3 @@
-import Checkpoints
 import TensorCore
 import Testing
 
@@ -7,7 +6,7 @@ import Testing
 /// Passes that look the first layer's queries, keys and values up, beside the pass that computes them, which observers get.
 @Suite("Projections of token ids") struct TokenProjectionTests {
   private static let vocabulary = 1_100
-  private static let configuration = LlamaConfiguration(
+  private static let configuration = DecoderConfiguration(
     vocabularySize: vocabulary, hiddenSize: 48, feedForwardSize: 96, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
     contextLength: 300, tiesEmbeddings: true, attentionBias: true, initializerRange: 0.2)
 
@@ -16,8 +15,8 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<Int32(Self.vocabulary), using: &generator) }
   }
 
-  private func decoder(_ precision: ProductPrecision, on device: Device) -> Decoder {
-    Decoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
+    TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
       .frozen(isConstant: true)
   }
 
@@ -57,7 +56,7 @@ import Testing
 
   @Test("Weights that a training run changes have none")
   func changingWeights() {
-    let model = Decoder(configuration: Self.configuration, seed: 1)
+    let model = TransformerDecoder(configuration: Self.configuration, seed: 1)
     for decoder in [model, model.frozen()] {
       for _ in 1...3 { #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil) }
     }
@@ -72,7 +71,7 @@ import Testing
       (4_096, 8, 11_008, 32, 32_000, false),
     ])
   func worth(sizes: (channels: Int, layers: Int, width: Int, heads: Int, vocabulary: Int, pays: Bool)) {
-    let configuration = LlamaConfiguration(
+    let configuration = DecoderConfiguration(
       vocabularySize: sizes.vocabulary, hiddenSize: sizes.channels, feedForwardSize: sizes.width,
       layerCount: sizes.layers, headCount: sizes.heads, keyValueHeadCount: sizes.heads, contextLength: 256,
       tiesEmbeddings: true)

@@ -1,6 +1,7 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -34,7 +35,7 @@ import Testing
         .sorted())
     #expect(try String(contentsOf: url.appendingPathComponent("recipe.yaml"), encoding: .utf8) == "steps: 30\n")
     for trained in [url, url.appendingPathComponent(steps[2])] {
-      let read = try Decoder(contentsOf: trained, trainable: true, device: Device(threads: 1))
+      let read = try TransformerDecoder(contentsOf: trained, trainable: true, device: Device(threads: 1))
       #expect(try Small.weights(read) == Small.weights(model))
     }
 
@@ -141,7 +142,7 @@ import Testing
     let folder = try TemporaryFolder()
     try Data().write(to: folder.file("file"))
     let error = #expect(throws: TrainingError.self) { try RunFolder(small: folder.file("file/run")) }
-    guard case .checkpoint(.unwritable(let file, _))? = error else {
+    guard case .file(.unwritable(let file, _))? = error else {
       Issue.record("\(String(describing: error))")
       return
     }
@@ -167,7 +168,7 @@ import Testing
     let newest = try #require(RunFolder.newestCheckpoint(ofRun: url))
     #expect(newest.step == 5)
     #expect(newest.url.path == run.checkpointURL(step: 5).path)
-    _ = try Decoder(contentsOf: newest.url)
+    _ = try TransformerDecoder(contentsOf: newest.url)
   }
 
   @Test func onlyARunCanBeContinued() throws {
@@ -177,8 +178,8 @@ import Testing
       let error = #expect(throws: TrainingError.self) { try RunFolder(small: url, resuming: true) }
       #expect(
         error
-          == .checkpoint(
-            .missingFile(
+          == .file(
+            .missing(
               file: url.appendingPathComponent("run.json").path,
               advice: "this is no run that could be continued; start it without --resume")))
     }
