@@ -53,7 +53,7 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "ModelEvaluation",
-      dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining"],
+      dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining", "Distillation"],
       swiftSettings: safe),
     .target(
       name: "TextGeneration", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],

@@ -54,6 +54,12 @@ public struct DistillationSchedule: Sendable {
       logitsMSEWeight: logitsMSEWeight.value(at: moment), tokenWeighting: tokenWeighting)
   }
 
+  /// Whether a few tokens of each of the teacher's distributions are enough at every step.
+  var takesSparseTeachers: Bool {
+    divergences.count == 1 && divergences[0].weight == 1 && divergences[0].divergence.sparse != nil
+      && tokenWeighting == .uniform
+  }
+
   /// Whether a step depends on how many there are: then a run cannot be lengthened.
   public var dependsOnTotalSteps: Bool {
     let schedules = [temperature, hardLabelWeight, softLabelWeight ?? 0, logitsMSEWeight] + divergences.map(\.weight)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Distillation
 import Foundation
 import LanguageModels
 import Logging
@@ -106,11 +107,13 @@ struct TrainingSession {
         step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,
         details: ["loss \(Format.fixed(step.loss, 4))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
-      let divergence = result.divergence.map { ", divergence \(Format.fixed($0, 4))" } ?? ""
+      let terms = LossTerm.ofDistillation.compactMap { term in
+        term.label.flatMap { label in result.terms[term].map { ", \(label) \(Format.fixed($0, 4))" } }
+      }
       log.info(
         """
         step \(result.step): validation loss \(Format.fixed(result.loss, 4)), perplexity \
-        \(Format.fixed(result.perplexity, 3))\(divergence)
+        \(Format.fixed(result.perplexity, 3))\(terms.joined())
         """)
     case .checkpointed(let step, let url):
       log.debug("step \(step): checkpoint \(url.path)")

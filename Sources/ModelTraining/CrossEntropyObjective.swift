@@ -16,11 +16,11 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    let (values, hiddenGradient) = model.projection(of: hidden)
-      .mapLogitsWithGradient(rows: rows) { index, logits, _, _ in
-        Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
-      }
-    hidden.backward(from: hiddenGradient)
+    let backward = BackwardPass()
+    let values = model.projection(of: hidden).mapLogits(rows: rows, backward: backward) { index, logits, _, _ in
+      Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
+    }
+    backward.run()
     return Self.sums(values)
   }
 

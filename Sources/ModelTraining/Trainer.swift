@@ -163,7 +163,7 @@ extension Trainer {
     let means = sums.perToken
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
-      crossEntropy: means.crossEntropy, divergence: means.divergence, alignment: means.alignment, gradientNorm: norm,
+      crossEntropy: means.crossEntropy, terms: means.terms, gradientNorm: norm,
       learningRate: learningRate,
       tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
       secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
@@ -228,7 +228,7 @@ extension Trainer {
     }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
-      divergence: means.divergence, alignment: means.alignment)
+      terms: means.terms)
     state.lastValidation = result
     if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
     return result

@@ -44,7 +44,7 @@ import Tokenization
     let recipe = TrainingRecipe(steps: 60, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0)
     var divergences: [Double] = []
     let summary = try distiller.run(over: try text(285), recipe) { event in
-      if case .step(let step) = event, let divergence = step.divergence { divergences.append(divergence) }
+      if case .step(let step) = event, let divergence = step.terms[.divergence] { divergences.append(divergence) }
       return .continue
     }
     #expect(summary.isComplete && divergences.count == 60)

@@ -53,7 +53,7 @@ import Testing
     student.parameters.zeroGradients()
     let sums = objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1)
     #expect(abs(sums.loss - objective.measure(student, on: batch, at: .only).loss) < 1e-5 * sums.loss)
-    #expect(try #require(sums.alignment) > 1)
+    #expect(try #require(sums.terms[.alignment]) > 1)
 
     for store in [student.parameters, objective.parameters].compactMap({ $0 }) {
       let (values, gradient) = (try #require(store.values), try #require(store.gradients).array())
@@ -78,7 +78,7 @@ import Testing
     var terms = Self.everything
     (terms.pairs, terms.relationPair) = ([LayerPair(teacher: .number(1), student: .number(1))], LayerPair())
     let sums = try objective(terms, teacher: model.frozen(), student: model).measure(model, on: batch, at: .only)
-    #expect(abs(try #require(sums.alignment)) < 1e-4)
+    #expect(abs(try #require(sums.terms[.alignment])) < 1e-4)
   }
 
   /// One batch of two sequences, and two of one: the same gradients, in the projections too.
@@ -106,7 +106,7 @@ import Testing
     func alignment(_ terms: HiddenStateTerms, step: Int = 1) throws -> Double {
       let moment = TrainingMoment(step: step, totalSteps: 3)
       return try #require(
-        try objective(terms, teacher: teacher, student: student).measure(student, on: batch, at: moment).alignment)
+        try objective(terms, teacher: teacher, student: student).measure(student, on: batch, at: moment).terms[.alignment])
     }
     let one = try alignment(HiddenStateTerms(cosineWeight: 1))
     #expect(try abs(alignment(HiddenStateTerms(cosineWeight: .linear(from: 0, to: 1)), step: 2) / one - 0.5) < 1e-6)
@@ -158,7 +158,7 @@ import Testing
           ? RunFolder(resuming: url, inputs: [:]) : RunFolder(creating: url, manifest: manifest, recipe: ""))
       try trainer.run { event in
         if case .step(let step) = event {
-          #expect(step.alignment != nil && step.gradientNorm > 0)
+          #expect(step.terms[.alignment] != nil && step.gradientNorm > 0)
           if step.number == stop { return .stop }
         }
         return .continue

@@ -45,7 +45,7 @@ import Testing
       ("mean_square", try objective(cosine: 0, meanSquare: 1, relation: 0)),
       ("relation", try objective(cosine: 0, meanSquare: 0, relation: 1)),
     ] {
-      let found = try #require(one.measure(student, on: batch, at: .only).perToken.alignment)
+      let found = try #require(one.measure(student, on: batch, at: .only).perToken.terms[.alignment])
       #expect(abs(found / (try #require(values[name])) - 1) < 2e-6, "\(name)")
     }
 

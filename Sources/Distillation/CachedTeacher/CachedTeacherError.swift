@@ -9,9 +9,8 @@ public enum CachedTeacherError: Error, Equatable, Sendable {
   case contextTooShort(sequenceLength: Int, contextLength: Int)
   /// The teacher's logits at a token are NaN or infinite.
   case notFinite(sequence: Int, position: Int)
-  /// A cache that has only a few tokens of each distribution, with another divergence than forward KL, or weights of
-  /// tokens.
-  case needsForwardKL(cache: String, method: String)
+  /// A cache that has only a few tokens of each distribution, with a divergence or weights of tokens that need all.
+  case needsWholeDistribution(cache: String, method: String)
   /// A cache has probabilities, and the objective compares logits.
   case needsLogits(cache: String)
   /// The cache itself.
@@ -28,7 +27,7 @@ extension CachedTeacherError: CustomStringConvertible, LocalizedError {
       "sequence-length: at most the teacher's context of \(contextLength) tokens expected, found \(sequenceLength)"
     case .notFinite(let sequence, let position):
       "sequence \(sequence), position \(position): the teacher's logits are not finite; its weights must be damaged"
-    case .needsForwardKL(let cache, let method):
+    case .needsWholeDistribution(let cache, let method):
       "\(cache): a cache made with \(method) has only some tokens of each distribution, which is enough for the forward "
         + "KL divergence alone, with all tokens weighted the same; use that, or a cache made with dense16"
     case .needsLogits(let cache):

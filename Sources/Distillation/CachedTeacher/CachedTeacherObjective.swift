@@ -28,9 +28,8 @@ public struct CachedTeacherObjective: TrainingObjective {
   ///   - schedule: what is minimised at each token, step by step; its temperature must be constant.
   ///   - cache: the teacher on the text to learn.
   ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
-  /// - Throws: `cache(.mismatch)` where a cache was made at another temperature; `needsForwardKL` where it has only some
-  ///   tokens of each distribution and these are not enough for the schedule; `needsLogits` where the schedule compares
-  ///   logits.
+  /// - Throws: `cache(.mismatch)` where a cache was made at another temperature; `needsWholeDistribution` where it has
+  ///   only some tokens of each distribution and these are not enough; `needsLogits` where the schedule compares logits.
   public init(
     _ schedule: DistillationSchedule, _ cache: LogitCache, validation: LogitCache? = nil
   ) throws(CachedTeacherError) {
@@ -42,8 +41,8 @@ public struct CachedTeacherObjective: TrainingObjective {
         try cache.require("temperature", expected, found)
       }
       guard schedule.logitsMSEWeight.bounds.upperBound == 0 else { throw .needsLogits(cache: cache.url.path) }
-      guard !cache.method.isSparse || schedule.isPlainForwardKL else {
-        throw .needsForwardKL(cache: cache.url.path, method: cache.method.name)
+      guard !cache.method.isSparse || schedule.takesSparseTeachers else {
+        throw .needsWholeDistribution(cache: cache.url.path, method: cache.method.name)
       }
     }
     self.schedule = schedule
@@ -91,51 +90,39 @@ public struct CachedTeacherObjective: TrainingObjective {
   public func accumulateGradients(
     of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
-    let rows = batch.countedRows
-    guard !rows.isEmpty else { return .zero }
-    let projection = student.projection(of: student.hiddenStates(batch.ids, batchSize: batch.batchSize))
-    let (terms, hiddenGradient) = projection.mapLogitsWithGradient(
-      rows: rows, reservesTeacherRow: !cache.method.isSparse,
-      Self.body(schedule.objective(at: moment), cache, batch, scale: Float(scale)))
-    projection.hidden.backward(from: hiddenGradient)
-    return LossSums(terms)
+    let backward = BackwardPass()
+    let sums = sums(student, batch, cache, moment, scale: Float(scale), backward)
+    backward.run()
+    return sums
   }
 
   /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
   public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: moment) }
+    return sums(student, batch, validation, moment, scale: nil, nil)
+  }
+
+  /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
+  private func sums(
+    _ student: Decoder, _ batch: TokenBatch, _ cache: LogitCache, _ moment: TrainingMoment, scale: Float?,
+    _ backward: BackwardPass?
+  ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
+    let objective = schedule.objective(at: moment)
+    let teacher = CachedTeacherRows(cache, batch)
     let projection = student.projection(of: student.hiddenStates(batch.ids, batchSize: batch.batchSize))
     return LossSums(
-      projection.mapLogits(
-        rows: rows, reservesTeacherRow: !validation.method.isSparse,
-        Self.body(schedule.objective(at: moment), validation, batch, scale: nil)))
-  }
-
-  private static func body(
-    _ objective: DistillationObjective, _ cache: LogitCache, _ batch: TokenBatch, scale: Float?
-  ) -> LogitsRowBody<DistillationObjective.Terms> {
-    let targets = batch.targets.filter { $0 >= 0 }.map(Int.init)
-    let teacher = CachedTeacherRows(cache, batch)
-    return { index, student, teacherRow, scratch in
-      if let row = teacher.sparseRow(index) {
+      projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
+        index, student, teacherRow, scratch in
+        let label = Int(batch.targets[Int(rows[index])])
+        if let row = teacher.sparseRow(index) {
+          return objective.evaluate(label: label, student: &student, teacher: row, scratch: &scratch, scale: scale)
+        }
+        teacher.readLogits(index, into: &teacherRow)
         return objective.evaluate(
-          label: targets[index], student: &student, teacher: row, scratch: &scratch, scale: scale)
-      }
-      teacher.readLogits(index, into: &teacherRow)
-      return objective.evaluate(
-        label: targets[index], student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale)
-    }
-  }
-}
-
-extension DistillationSchedule {
-  /// Whether the distance from the teacher is the forward KL divergence at every step, and tokens have one weight: then
-  /// a few tokens of each of the teacher's distributions are enough.
-  fileprivate var isPlainForwardKL: Bool {
-    divergences.count == 1 && divergences[0].weight == 1
-      && DistillationObjective.isForwardKL(divergences[0].divergence) && tokenWeighting == .uniform
+          label: label, student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale)
+      })
   }
 }
 

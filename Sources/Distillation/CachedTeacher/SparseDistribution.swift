@@ -3,15 +3,15 @@ import Foundation
 import TensorCore
 
 /// A teacher's distribution of one token, of which only some tokens' probabilities are known.
-struct SparseDistribution {
+public struct SparseDistribution: Sendable {
   /// The tokens that are known, ascending.
-  let ids: [Int32]
+  public let ids: [Int32]
   /// Their probabilities. With `rest` they sum to 1.
-  let probabilities: [Double]
+  public let probabilities: [Double]
   /// The probability of all other tokens together; 0 where they count as impossible.
-  let rest: Double
+  public let rest: Double
   /// Σ p log p: of the teacher's own distribution where it is known, else of this one.
-  let negativeEntropy: Double
+  public let negativeEntropy: Double
 
   init(_ row: LogitCacheRow) {
     switch row {

@@ -111,20 +111,20 @@ extension HiddenStateAlignment {
     ActivationRecorder(pairs.compactMap(\.student) + (relations.map { Self.relationSites($0.student) } ?? []))
   }
 
-  /// The weighted terms, summed over the counted tokens, and the gradients by what they were computed from.
+  /// The weighted terms, summed over the counted tokens.
   /// - Parameters:
   ///   - student: the student's final states [B·T, Cs], and what was recorded on the way.
   ///   - teacher: the teacher's [B·T, Ct].
   ///   - batch: the tokens.
   ///   - moment: when.
   ///   - scale: what the gradients are multiplied by.
-  /// - Returns: the sum, not multiplied by `scale`, and what `Tensor.backward(_:)` begins with.
+  ///   - backward: where the gradients are added; nil where none are wanted.
+  /// - Returns: the sum, not multiplied by `scale`.
   func evaluate(
     student: (final: Tensor, inside: ActivationRecorder), teacher: (final: Tensor, inside: ActivationRecorder),
-    on batch: TokenBatch, at moment: TrainingMoment, scale: Double
-  ) -> (loss: Double, seeds: [(tensor: Tensor, gradient: Tensor)]) {
+    on batch: TokenBatch, at moment: TrainingMoment, scale: Double, backward: BackwardPass?
+  ) -> Double {
     var loss = 0.0
-    var seeds: [(tensor: Tensor, gradient: Tensor)] = []
     let rows = batch.countedRows
     func add(
       _ weight: Double, _ tensor: Tensor, _ term: (_ scale: Double) -> (sum: Double, gradient: Tensor)
@@ -132,7 +132,7 @@ extension HiddenStateAlignment {
       guard weight > 0 else { return }
       let (sum, gradient) = term(scale * weight)
       loss += weight * sum
-      seeds.append((tensor, gradient))
+      backward?.add(gradient, to: tensor)
     }
     for pair in pairs {
       let target = pair.teacher.map { teacher.inside[$0] } ?? teacher.final
@@ -156,6 +156,6 @@ extension HiddenStateAlignment {
         }
       }
     }
-    return (loss, seeds)
+    return loss
   }
 }

@@ -45,26 +45,37 @@ public struct LiveTeacherObjective: TrainingObjective {
   public func accumulateGradients(
     of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
-    let rows = batch.countedRows
-    guard !rows.isEmpty else { return .zero }
-    let objective = schedule.objective(at: moment)
-    let pass = forward(student, batch, objective)
-    let (terms, hiddenGradient) = pass.student.mapLogitsWithGradient(
-      rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: Float(scale)))
-    let aligned = align(pass, batch, moment, scale: scale)
-    Tensor.backward([(pass.student.hidden, hiddenGradient)] + (aligned?.seeds ?? []))
-    return LossSums(terms, alignment: aligned?.loss)
+    let backward = BackwardPass()
+    let sums = sums(student, batch, moment, scale: scale, backward)
+    backward.run()
+    return sums
   }
 
   /// The summed objective on a batch.
   public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+    sums(student, batch, moment, scale: 1, nil)
+  }
+
+  /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
+  private func sums(
+    _ student: Decoder, _ batch: TokenBatch, _ moment: TrainingMoment, scale: Double, _ backward: BackwardPass?
+  ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let objective = schedule.objective(at: moment)
     let pass = forward(student, batch, objective)
-    let terms = pass.student.mapLogits(
-      rows: rows, teacher: pass.teacher, Self.body(objective, rows, batch.targets, scale: nil))
-    return LossSums(terms, alignment: align(pass, batch, moment, scale: 1)?.loss)
+    let gradientScale = backward == nil ? nil : Float(scale)
+    let found = pass.student.mapLogits(rows: rows, teacher: pass.teacher, backward: backward) {
+      index, student, teacher, scratch in
+      objective.evaluate(
+        label: Int(batch.targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch,
+        scale: gradientScale)
+    }
+    guard let alignment, let inside = pass.inside else { return LossSums(found) }
+    let distance = alignment.evaluate(
+      student: (pass.student.hidden, inside.student), teacher: (pass.teacher.projections[0].hidden, inside.teacher),
+      on: batch, at: moment, scale: scale, backward: backward)
+    return LossSums(found, alignment: distance)
   }
 
   /// What both sides compute of a batch.
@@ -91,23 +102,5 @@ public struct LiveTeacherObjective: TrainingObjective {
     return ForwardPass(
       student: student.projection(of: hidden),
       teacher: TeacherProjection(mixing: projections, temperature: objective.temperature), inside: inside)
-  }
-
-  private func align(
-    _ pass: ForwardPass, _ batch: TokenBatch, _ moment: TrainingMoment, scale: Double
-  ) -> (loss: Double, seeds: [(tensor: Tensor, gradient: Tensor)])? {
-    guard let alignment, let inside = pass.inside else { return nil }
-    return alignment.evaluate(
-      student: (pass.student.hidden, inside.student), teacher: (pass.teacher.projections[0].hidden, inside.teacher),
-      on: batch, at: moment, scale: scale)
-  }
-
-  private static func body(
-    _ objective: DistillationObjective, _ rows: [Int32], _ targets: [Int32], scale: Float?
-  ) -> LogitsRowBody<DistillationObjective.Terms> {
-    { index, student, teacher, scratch in
-      objective.evaluate(
-        label: Int(targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
-    }
   }
 }

@@ -1,16 +1,5 @@
 import TensorCore
 
-/// Forward Kullback–Leibler divergence Σ p (log p − log q) (Hinton et al. 2015): the student covers the teacher's mass.
-public struct ForwardKL: Divergence, Equatable {
-  /// The divergence.
-  public init() {}
-
-  /// As `Divergence.value`.
-  public func value(
-    teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
-  ) -> Double { RowKernels.forwardKL(teacher: logP, student: logQ, gradient: &gradient) }
-}
-
 /// Reverse Kullback–Leibler divergence Σ q (log q − log p) (MiniLLM, Gu et al. 2023): the student seeks the modes.
 public struct ReverseKL: Divergence, Equatable {
   /// The divergence.
@@ -58,10 +47,22 @@ public struct JensenShannon: Divergence, Equatable {
   public func value(
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
+    if let end { return end.value(teacher: logP, student: logQ, gradient: &gradient) }
+    return RowKernels.jensenShannon(beta: beta, teacher: logP, student: logQ, gradient: &gradient)
+  }
+
+  /// That of the forward KL, where it is that.
+  public var fused: (any FusedDivergence)? { end?.fused }
+
+  /// That of the forward KL, where it is that.
+  public var sparse: (any SparseDivergence)? { end?.sparse }
+
+  /// What it is at the ends of β.
+  private var end: (any Divergence)? {
     switch beta {
-    case 0: RowKernels.forwardKL(teacher: logP, student: logQ, gradient: &gradient)
-    case 1: RowKernels.reverseKL(teacher: logP, student: logQ, gradient: &gradient)
-    default: RowKernels.jensenShannon(beta: beta, teacher: logP, student: logQ, gradient: &gradient)
+    case 0: .forwardKL
+    case 1: .reverseKL
+    default: nil
     }
   }
 }
@@ -81,10 +82,18 @@ public struct SkewForwardKL: Divergence, Equatable {
   public func value(
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
-    lambda == 0
-      ? RowKernels.forwardKL(teacher: logP, student: logQ, gradient: &gradient)
-      : RowKernels.skewForwardKL(lambda: lambda, teacher: logP, student: logQ, gradient: &gradient)
+    if let unskewed { return unskewed.value(teacher: logP, student: logQ, gradient: &gradient) }
+    return RowKernels.skewForwardKL(lambda: lambda, teacher: logP, student: logQ, gradient: &gradient)
   }
+
+  /// That of the forward KL, where it is that.
+  public var fused: (any FusedDivergence)? { unskewed?.fused }
+
+  /// That of the forward KL, where it is that.
+  public var sparse: (any SparseDivergence)? { unskewed?.sparse }
+
+  /// What it is without a skew.
+  private var unskewed: ForwardKL? { lambda == 0 ? .forwardKL : nil }
 }
 
 /// Skew reverse KL: KL(q ‖ (1 − λ)p + λq) (DistiLLM, Ko et al. 2024).
@@ -117,11 +126,6 @@ public struct TotalVariation: Divergence, Equatable {
   public func value(
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double { RowKernels.totalVariation(teacher: logP, student: logQ, gradient: &gradient) }
-}
-
-extension Divergence where Self == ForwardKL {
-  /// Σ p (log p − log q)
-  public static var forwardKL: ForwardKL { ForwardKL() }
 }
 
 extension Divergence where Self == ReverseKL {

@@ -28,4 +28,19 @@ public protocol Divergence: Sendable {
   func value(
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double
+
+  /// The same divergence straight from logits, where there is such a form, which is faster; by default there is none.
+  var fused: (any FusedDivergence)? { get }
+
+  /// The same divergence from some tokens of each of the teacher's distributions, where these are enough; by default
+  /// they are not.
+  var sparse: (any SparseDivergence)? { get }
+}
+
+extension Divergence {
+  /// None.
+  public var fused: (any FusedDivergence)? { nil }
+
+  /// None.
+  public var sparse: (any SparseDivergence)? { nil }
 }
