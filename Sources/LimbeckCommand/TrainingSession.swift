@@ -1,9 +1,9 @@
 import ArgumentParser
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels
 import Logging
+import ModelFiles
 import ModelTraining
 import TensorCore
 import Tokenization
