@@ -13,6 +13,11 @@ public struct InvalidValue: Error, Equatable, Sendable {
   /// What to do about it, where that is not plain from the rest.
   public let advice: String?
 
+  /// An error about a value whose key says all, such as a flag.
+  public init(_ key: String, expected: String, found: String, advice: String? = nil) {
+    self.init("", key, expected: expected, found: found, advice: advice)
+  }
+
   /// Makes an error; see the properties.
   public init(_ place: String, _ key: String, expected: String, found: String, advice: String? = nil) {
     self.place = place

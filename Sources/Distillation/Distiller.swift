@@ -11,7 +11,7 @@ public import Tokenization
 /// ```
 public struct Distiller {
   /// A teacher, the tokenizer it was trained with, and its weight in the mixture of several.
-  public typealias Teacher = (decoder: Decoder, tokenizer: SentencePieceTokenizer, weight: Float)
+  public typealias Teacher = (decoder: Decoder, tokenizer: any Tokenizer, weight: Float)
 
   /// What is trained.
   public let student: Decoder
@@ -27,7 +27,7 @@ public struct Distiller {
   ///   - objective: what is minimised at each token.
   /// - Throws: `differentTokenizers` or `differentVocabularies`.
   public init(
-    teacher: Decoder, student: Decoder, tokenizers: (teacher: SentencePieceTokenizer, student: SentencePieceTokenizer),
+    teacher: Decoder, student: Decoder, tokenizers: (teacher: any Tokenizer, student: any Tokenizer),
     _ objective: DistillationObjective
   ) throws(DistillationError) {
     try self.init(
@@ -45,7 +45,7 @@ public struct Distiller {
   /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which;
   ///   `noSuchLayer` or `relationHeads` where hidden states cannot be compared as asked.
   public init(
-    teachers: [Teacher], student: (decoder: Decoder, tokenizer: SentencePieceTokenizer),
+    teachers: [Teacher], student: (decoder: Decoder, tokenizer: any Tokenizer),
     _ schedule: DistillationSchedule, hiddenStates: HiddenStateTerms = HiddenStateTerms(), seed: UInt64 = 0
   ) throws(DistillationError) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
@@ -70,7 +70,7 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(
-    _ teacher: Teacher, _ student: (decoder: Decoder, tokenizer: SentencePieceTokenizer)
+    _ teacher: Teacher, _ student: (decoder: Decoder, tokenizer: any Tokenizer)
   ) throws(DistillationError) {
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)

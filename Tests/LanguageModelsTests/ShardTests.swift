@@ -75,7 +75,7 @@ import Testing
   func checkpoints(type: WeightType) throws {
     let folder = try TemporaryFolder()
     let url = folder.file("model")
-    try Decoder(configuration: Self.configuration, seed: 1).write(to: url, tokenizer: nil, as: type)
+    try Decoder(configuration: Self.configuration, seed: 1).write(to: url, as: type)
     let read = try Decoder(contentsOf: url)
     #expect(read.parameters.isConstant)
     #expect(try !Decoder(contentsOf: url, trainable: true).parameters.isConstant)

@@ -46,7 +46,6 @@ import Testing
     try checkpoint.requireExactly(shapes)
     #expect(checkpoint.configuration.vocabularySize == 4)
     #expect(checkpoint.generationConfiguration == nil)
-    #expect(checkpoint.tokenizerModel == nil)
     #expect(checkpoint.weights.names == shapes.keys.sorted())
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
     #expect(try checkpoint.weights.tensor(embedding.0, expecting: [4, 2], on: .shared).array() == embedding.1)
@@ -60,10 +59,8 @@ import Testing
     try writeConfiguration()
     try writeWeights([embedding, norm])
     try folder.write(#"{"temperature":0.5}"#, to: "generation_config.json")
-    try folder.write("", to: "tokenizer.model")
     let checkpoint = try CheckpointFolder(contentsOf: folder.url)
     #expect(checkpoint.generationConfiguration?.temperature == 0.5)
-    #expect(checkpoint.tokenizerModel?.path == path("tokenizer.model"))
   }
 
   @Test func whatIsMissingIsNamedWithTheRemedy() throws {

@@ -59,7 +59,7 @@ struct RandomInputs: ParsableCommand {
       vocabularySize: vocabulary, hiddenSize: shape.hidden, feedForwardSize: shape.feedForward,
       layerCount: shape.layers, headCount: shape.heads, contextLength: length, tiesEmbeddings: true)
     try configuration.validate(file: "--\(name) \(shape.defaultValueDescription)")
-    try Decoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name), tokenizer: nil)
+    try Decoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name))
   }
 }
 

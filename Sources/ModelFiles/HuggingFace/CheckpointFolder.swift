@@ -3,7 +3,7 @@ public import Foundation
 public import LanguageModels
 
 /// A Hugging Face folder of a Llama model: config.json, model.safetensors or its shards with their index, and, where
-/// they are there, generation_config.json and tokenizer.model.
+/// it is there, generation_config.json.
 public struct CheckpointFolder: Sendable {
   /// The folder.
   public let url: URL
@@ -13,8 +13,6 @@ public struct CheckpointFolder: Sendable {
   public let generationConfiguration: HuggingFaceGenerationConfiguration?
   /// The tensors.
   public let weights: CheckpointWeights
-  /// tokenizer.model, if there is one.
-  public let tokenizerModel: URL?
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
@@ -48,8 +46,6 @@ public struct CheckpointFolder: Sendable {
           advice: "nor is there model.safetensors.index.json; save the model with safetensors "
             + "(in transformers: model.save_pretrained(folder))"))
     }
-    let tokenizerFile = url.appendingPathComponent("tokenizer.model")
-    tokenizerModel = somethingExists(at: tokenizerFile.path) ? tokenizerFile : nil
   }
 
   /// Checks that the checkpoint has exactly the tensors called for, in their shapes. Throws `missingTensor`,
