@@ -26,11 +26,6 @@ public struct InvalidValue: Error, Equatable, Sendable {
     self.found = found
     self.advice = advice
   }
-
-  /// Makes an error of a value whose key says where it stands: `--top-p`.
-  public init(_ key: String, expected: String, found: String, advice: String? = nil) {
-    self.init("", key, expected: expected, found: found, advice: advice)
-  }
 }
 
 extension InvalidValue: CustomStringConvertible {

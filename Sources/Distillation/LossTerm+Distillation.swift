@@ -24,7 +24,8 @@ extension LossSums {
       crossEntropy += token.crossEntropy
       divergence += token.divergence
     }
-    self.init(tokens: found.count, loss: loss, crossEntropy: crossEntropy, terms: LossTerms([(.divergence, divergence)]))
+    self.init(
+      tokens: found.count, loss: loss, crossEntropy: crossEntropy, terms: LossTerms([(.divergence, divergence)]))
     terms[.alignment] = alignment
   }
 }

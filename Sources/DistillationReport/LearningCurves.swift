@@ -38,21 +38,22 @@ struct LearningCurves {
     let terms = LossTerm.ofDistillation.map { term in
       panel(term.title, term.note, training { $0.terms[term] } + validation { $0.terms[term] })
     }
-    let all = [
-      panel(
-        "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
-        validation(\.crossEntropy),
-        references: references.map {
-          .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
-        }),
-      panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
-    ] + terms + [
-      minimised,
-      panel(
-        "Cross-entropy, validation text, over time", "nats per token",
-        validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
-        xName: "\(timeUnit.name) of training"),
-    ]
+    let all =
+      [
+        panel(
+          "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
+          validation(\.crossEntropy),
+          references: references.map {
+            .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
+          }),
+        panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
+      ] + terms + [
+        minimised,
+        panel(
+          "Cross-entropy, validation text, over time", "nats per token",
+          validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
+          xName: "\(timeUnit.name) of training"),
+      ]
     return all.compactMap(\.self)
   }
 

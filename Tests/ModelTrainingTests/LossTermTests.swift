@@ -17,13 +17,13 @@ import Testing
     }
 
     func accumulateGradients(
-      of model: LanguageModels.Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+      of model: LanguageModels.Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
     ) -> LossSums {
-      halved(CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale))
+      halved(CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale))
     }
 
-    func measure(_ model: LanguageModels.Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-      halved(CrossEntropyObjective().measure(model, on: batch, at: moment))
+    func measure(_ model: LanguageModels.Decoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+      halved(CrossEntropyObjective().measure(model, on: batch, at: position))
     }
   }
 

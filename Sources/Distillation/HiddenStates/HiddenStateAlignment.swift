@@ -1,3 +1,4 @@
+import Diagnostics
 public import LanguageModels
 import ModelTraining
 public import TensorCore
@@ -20,7 +21,7 @@ public struct HiddenStateAlignment {
   ///   - student: the student's.
   ///   - seed: decides the first projections.
   ///   - device: where the student is computed.
-  /// - Throws: `noSuchLayer`; `relationHeads` where they do not divide queries and keys of both models.
+  /// - Throws: `value` where there is no such layer, or relation heads do not divide queries and keys of both models.
   public init(
     _ terms: HiddenStateTerms, teacher: LlamaConfiguration, student: LlamaConfiguration, seed: UInt64,
     on device: Device
@@ -30,9 +31,9 @@ public struct HiddenStateAlignment {
     let scope = store.root("hidden_state_projections")
     var pairs: [(teacher: ActivationSite?, student: ActivationSite?, projection: Parameter?)] = []
     for (index, pair) in (terms.comparesHiddenStates ? terms.pairs : []).enumerated() {
-      let layers = (
-        teacher: try Self.number(pair.teacher, 0, teacher, "teacher"),
-        student: try Self.number(pair.student, 0, student, "student")
+      let sites = (
+        teacher: try Self.site(pair.teacher, of: teacher, "teacher"),
+        student: try Self.site(pair.student, of: student, "student")
       )
       // x · Wᵀ keeps the size of x with this deviation
       let projection =
@@ -41,12 +42,7 @@ public struct HiddenStateAlignment {
         : scope("\(index)").parameter(
           "weight", [teacher.hiddenSize, student.hiddenSize],
           .normal(standardDeviation: 1 / Float(student.hiddenSize).squareRoot()), decays: true)
-      pairs.append(
-        (
-          Self.site(layers.teacher, of: teacher.layerCount), Self.site(layers.student, of: student.layerCount),
-          projection
-        )
-      )
+      pairs.append((sites.teacher, sites.student, projection))
     }
     self.pairs = pairs
     relations = try terms.comparesRelations ? Self.relations(terms, teacher, student) : nil
@@ -60,23 +56,39 @@ public struct HiddenStateAlignment {
     }
   }
 
-  private static func number(
-    _ layer: LayerNumber, _ first: Int, _ configuration: LlamaConfiguration, _ model: String
-  ) throws(DistillationError) -> Int {
-    guard let number = layer.resolved(layerCount: configuration.layerCount), number >= first else {
-      let found = if case .number(let number) = layer { number } else { 0 }
-      throw .noSuchLayer(model: model, number: found, allowed: first...max(first, configuration.layerCount))
+  /// Where the states of a layer are observed; nil for the last, which a decoder returns.
+  private static func site(
+    _ layer: AlignedLayer, of configuration: LlamaConfiguration, _ model: String
+  ) throws(DistillationError) -> ActivationSite? {
+    let last = configuration.layerCount - 1
+    switch layer {
+    case .embedding: return .embeddings
+    case .layer(last), .last: return nil
+    case .layer(let index):
+      guard index >= 0, index < last else {
+        throw noSuchLayer("\(index)", of: model, expected: "0 to \(last), embedding or last")
+      }
+      return .layerOutput(layer: index)
     }
-    return number
   }
 
-  /// Where the states of a layer are observed; nil for the last, which a decoder returns.
-  private static func site(_ number: Int, of layerCount: Int) -> ActivationSite? {
-    switch number {
-    case layerCount: nil
-    case 0: .embeddings
-    default: .layerOutput(layer: number - 1)
+  /// A layer whose attention is compared.
+  private static func attentionLayer(
+    _ layer: AlignedLayer, of configuration: LlamaConfiguration, _ model: String
+  ) throws(DistillationError) -> Int {
+    let last = configuration.layerCount - 1
+    let expected = "0 to \(last), or last, whose attention has relations"
+    switch layer {
+    case .last: return last
+    case .embedding: throw noSuchLayer("embedding", of: model, expected: expected)
+    case .layer(let index):
+      guard index >= 0, index <= last else { throw noSuchLayer("\(index)", of: model, expected: expected) }
+      return index
     }
+  }
+
+  private static func noSuchLayer(_ layer: String, of model: String, expected: String) -> DistillationError {
+    .value(InvalidValue("the \(model)", "layer", expected: expected, found: layer))
   }
 
   private static func relations(
@@ -85,12 +97,27 @@ public struct HiddenStateAlignment {
     let heads = terms.relationHeads ?? student.keyValueHeadCount
     let widths = [teacher, student].flatMap { [$0.headCount * $0.headSize, $0.keyValueHeadCount * $0.headSize] }
     guard heads > 0, widths.allSatisfy({ $0.isMultiple(of: heads) }) else {
-      throw .relationHeads(heads, widths: widths)
+      let sizes = widths.map(String.init).joined(separator: ", ")
+      throw .value(
+        InvalidValue(
+          "relation heads", expected: "a divisor of \(sizes), the sizes of queries and keys of teacher and student",
+          found: "\(heads)"))
     }
     return (
-      try number(terms.relationPair.teacher, 1, teacher, "teacher") - 1,
-      try number(terms.relationPair.student, 1, student, "student") - 1, heads
+      try attentionLayer(terms.relationPair.teacher, of: teacher, "teacher"),
+      try attentionLayer(terms.relationPair.student, of: student, "student"), heads
     )
+  }
+}
+
+extension HiddenStateTerms {
+  /// The terms for a student and its teacher; nil where nothing is compared.
+  func alignment(
+    teacher: LlamaConfiguration, student: Decoder, seed: UInt64
+  ) throws(DistillationError) -> HiddenStateAlignment? {
+    guard comparesHiddenStates || comparesRelations else { return nil }
+    return try HiddenStateAlignment(
+      self, teacher: teacher, student: student.configuration, seed: seed, on: student.device)
   }
 }
 
@@ -115,13 +142,13 @@ extension HiddenStateAlignment {
   ///   - student: the student's final states [B·T, Cs], and what was recorded on the way.
   ///   - teacher: the teacher's [B·T, Ct].
   ///   - batch: the tokens.
-  ///   - moment: when.
+  ///   - position: where in the run.
   ///   - scale: what the gradients are multiplied by.
   ///   - backward: where the gradients are added; nil where none are wanted.
   /// - Returns: the sum, not multiplied by `scale`.
   func evaluate(
     student: (final: Tensor, inside: ActivationRecorder), teacher: (final: Tensor, inside: ActivationRecorder),
-    on batch: TokenBatch, at moment: TrainingMoment, scale: Double, backward: BackwardPass?
+    on batch: TokenBatch, at position: StepPosition, scale: Double, backward: BackwardPass?
   ) -> Double {
     var loss = 0.0
     let rows = batch.countedRows
@@ -140,7 +167,7 @@ extension HiddenStateAlignment {
       for (distance, weight) in [
         (HiddenStateDistance.cosine, terms.cosineWeight), (.meanSquare, terms.meanSquareWeight),
       ] {
-        add(Double(weight.value(at: moment)) / Double(pairs.count), states) {
+        add(Double(weight.value(at: position)) / Double(pairs.count), states) {
           states.distance(distance, from: target, rows: rows, scale: $0)
         }
       }
@@ -149,7 +176,7 @@ extension HiddenStateAlignment {
       let sites = zip(Self.relationSites(relations.student), Self.relationSites(relations.teacher))
       for (own, target) in sites {
         let states = student.inside[own]
-        add(Double(terms.relationWeight.value(at: moment)), states) {
+        add(Double(terms.relationWeight.value(at: position)), states) {
           states.relationDivergence(
             from: teacher.inside[target], heads: relations.heads, batchSize: batch.batchSize, rows: rows, scale: $0)
         }

@@ -1,29 +1,23 @@
-/// A layer of a decoder, by the states it leaves: 0 for the embeddings, n for what the n-th layer adds up to, and for the
-/// last layer, as in `hidden_states` of Hugging Face transformers, the final states after the norm.
-public enum LayerNumber: Sendable, Equatable {
-  /// By its number, in 0...L.
-  case number(Int)
-  /// L, whatever it is.
+/// A layer of a decoder, by the states it leaves. Layers count from 0. Those of the last layer are, as in `hidden_states`
+/// of Hugging Face transformers, the final states after the norm.
+public enum AlignedLayer: Sendable, Equatable {
+  /// What the first layer reads.
+  case embedding
+  /// By its number, in 0..<L.
+  case layer(Int)
+  /// L − 1, whatever it is.
   case last
-
-  /// The number in a decoder of so many layers; nil where it has no such layer.
-  func resolved(layerCount: Int) -> Int? {
-    switch self {
-    case .number(let number): (0...layerCount).contains(number) ? number : nil
-    case .last: layerCount
-    }
-  }
 }
 
 /// A layer of the teacher, and the layer of the student that is to be like it.
 public struct LayerPair: Sendable, Equatable {
   /// The teacher's layer.
-  public var teacher: LayerNumber
+  public var teacher: AlignedLayer
   /// The student's layer.
-  public var student: LayerNumber
+  public var student: AlignedLayer
 
   /// A pair of layers; by default the last of each.
-  public init(teacher: LayerNumber = .last, student: LayerNumber = .last) {
+  public init(teacher: AlignedLayer = .last, student: AlignedLayer = .last) {
     self.teacher = teacher
     self.student = student
   }
@@ -38,7 +32,7 @@ public struct HiddenStateTerms: Sendable, Equatable {
   public var cosineWeight: Schedule
   /// The weight of the mean squared difference of the channels.
   public var meanSquareWeight: Schedule
-  /// The layers whose queries, keys and values are compared by their relations; their numbers lie in 1...L.
+  /// The layers whose queries, keys and values are compared by their relations.
   public var relationPair: LayerPair
   /// The weight of the sum of the three divergences between relations (MiniLMv2, Wang et al. 2021).
   public var relationWeight: Schedule

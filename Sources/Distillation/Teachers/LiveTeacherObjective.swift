@@ -9,12 +9,12 @@ public import TensorCore
 /// and they have neither gradients nor optimiser state.
 public struct LiveTeacherObjective: TrainingObjective {
   /// What is minimised at each token, step by step.
-  public let schedule: DistillationSchedule
+  public let scheduled: ScheduledObjective
   /// What is compared inside of the student and the first teacher; nil for nothing.
   public let alignment: HiddenStateAlignment?
   /// Whether a weight or the temperature changes with the steps.
   public var dependsOnTotalSteps: Bool {
-    schedule.dependsOnTotalSteps || alignment?.terms.dependsOnTotalSteps ?? false
+    scheduled.dependsOnTotalSteps || alignment?.terms.dependsOnTotalSteps ?? false
   }
   /// The projections of hidden states; nil where there are none.
   public var parameters: ParameterStore? { alignment?.parameters }
@@ -24,45 +24,45 @@ public struct LiveTeacherObjective: TrainingObjective {
   ///   - teacher: the teacher; its weights are shared, its gradients never touched.
   ///   - objective: what is minimised at each token, at every step.
   public init(teacher: Decoder, objective: DistillationObjective) {
-    self.init(teachers: [(teacher, 1)], DistillationSchedule(objective))
+    self.init(teachers: [(teacher, 1)], ScheduledObjective(objective))
   }
 
   /// - Parameters:
   ///   - teachers: one or more teachers of one vocabulary, and their weights in the mixture, which need not sum to 1.
-  ///   - schedule: what is minimised at each token, step by step.
+  ///   - objective: what is minimised at each token, step by step.
   ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
   public init(
-    teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule,
+    teachers: [(decoder: Decoder, weight: Float)], _ objective: ScheduledObjective,
     alignment: HiddenStateAlignment? = nil
   ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
     self.teachers = teachers.map { ($0.decoder.parameters.isTrainable ? $0.decoder.frozen() : $0.decoder, $0.weight) }
-    self.schedule = schedule
+    scheduled = objective
     self.alignment = alignment
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
     let backward = BackwardPass()
-    let sums = sums(student, batch, moment, scale: scale, backward)
+    let sums = sums(student, batch, position, scale: scale, backward)
     backward.run()
     return sums
   }
 
   /// The summed objective on a batch.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-    sums(student, batch, moment, scale: 1, nil)
+  public func measure(_ student: Decoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    sums(student, batch, position, scale: 1, nil)
   }
 
   /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
   private func sums(
-    _ student: Decoder, _ batch: TokenBatch, _ moment: TrainingMoment, scale: Double, _ backward: BackwardPass?
+    _ student: Decoder, _ batch: TokenBatch, _ position: StepPosition, scale: Double, _ backward: BackwardPass?
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let objective = schedule.objective(at: moment)
+    let objective = scheduled.objective(at: position)
     let pass = forward(student, batch, objective)
     let gradientScale = backward == nil ? nil : Float(scale)
     let found = pass.student.mapLogits(rows: rows, teacher: pass.teacher, backward: backward) {
@@ -74,7 +74,7 @@ public struct LiveTeacherObjective: TrainingObjective {
     guard let alignment, let inside = pass.inside else { return LossSums(found) }
     let distance = alignment.evaluate(
       student: (pass.student.hidden, inside.student), teacher: (pass.teacher.projections[0].hidden, inside.teacher),
-      on: batch, at: moment, scale: scale, backward: backward)
+      on: batch, at: position, scale: scale, backward: backward)
     return LossSums(found, alignment: distance)
   }
 

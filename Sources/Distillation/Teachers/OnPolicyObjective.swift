@@ -11,6 +11,37 @@ public enum OnPolicyPrompts: Sendable {
   case prompts([[Int32]])
 }
 
+/// With which share of steps, and how, a student learns from its own completions.
+public struct OnPolicySteps: Sendable {
+  /// λ, the probability that a step is one of them, in 0...1; at 0 every bit is that of a run without them.
+  public let probability: Double
+  /// What the student continues; each prompt has fewer tokens than the context of student and teacher.
+  public let prompts: OnPolicyPrompts
+  /// The most tokens of a completion.
+  public let completionLength: Int
+  /// How the student's tokens are chosen, valid; by default from its own distribution.
+  public let sampling: Sampling
+  /// Only the ids 0..<choices are chosen; nil, the default, for all.
+  public let choices: Int?
+  /// The tokens that end a completion; they are part of it.
+  public let endIDs: Set<Int32>
+
+  /// On-policy steps, as the properties say.
+  public init(
+    probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampling: Sampling = Sampling(),
+    choices: Int? = nil, endIDs: Set<Int32> = []
+  ) {
+    precondition((0...1).contains(probability), "a probability of \(probability)")
+    precondition(completionLength >= 1, "completions of \(completionLength) tokens")
+    self.probability = probability
+    self.prompts = prompts
+    self.completionLength = completionLength
+    self.sampling = sampling
+    self.choices = choices
+    self.endIDs = endIDs
+  }
+}
+
 /// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that the
 /// student samples itself, of which the completions alone are counted.
 ///
@@ -19,30 +50,15 @@ public enum OnPolicyPrompts: Sendable {
 /// not on threads, and not on whether a run was continued. Validation measures its text, as ever.
 public struct OnPolicyObjective: TrainingObjective {
   private let base: any TrainingObjective
-  private let probability: Double
-  private let prompts: OnPolicyPrompts
-  private let completionLength: Int
+  private let steps: OnPolicySteps
   private let contextLength: Int
-  private let sampling: Sampling
-  private let choices: Int?
-  private let endIDs: Set<Int32>
 
   /// - Parameters:
   ///   - base: what is minimised on the text, or on the completions in its place.
-  ///   - probability: λ, in 0...1; at 0 every bit is that of `base` alone.
-  ///   - prompts: what the student continues; each prompt has fewer tokens than `contextLength`.
-  ///   - completionLength: the most tokens of a completion.
+  ///   - steps: which steps, and how completions are sampled.
   ///   - contextLength: the most tokens that student and teacher can both be fed.
-  ///   - sampling: how the student's tokens are chosen, valid; by default from its own distribution.
-  ///   - choices: only the ids 0..<choices are chosen; all by default.
-  ///   - endIDs: the tokens that end a completion; they are part of it.
-  public init(
-    _ base: any TrainingObjective, probability: Double, prompts: OnPolicyPrompts, completionLength: Int,
-    contextLength: Int, sampling: Sampling = Sampling(), choices: Int? = nil, endIDs: Set<Int32> = []
-  ) {
-    precondition((0...1).contains(probability), "a probability of \(probability)")
-    precondition(completionLength >= 1, "completions of \(completionLength) tokens")
-    switch prompts {
+  public init(_ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int) {
+    switch steps.prompts {
     case .beginnings(let length): precondition(length >= 1 && length < contextLength, "prompts of \(length) tokens")
     case .prompts(let list):
       precondition(!list.isEmpty, "no prompts")
@@ -50,13 +66,8 @@ public struct OnPolicyObjective: TrainingObjective {
         list.allSatisfy { !$0.isEmpty && $0.count < contextLength }, "a prompt beyond \(contextLength) tokens")
     }
     self.base = base
-    self.probability = probability
-    self.prompts = prompts
-    self.completionLength = completionLength
+    self.steps = steps
     self.contextLength = contextLength
-    self.sampling = sampling
-    self.choices = choices
-    self.endIDs = endIDs
   }
 
   /// As the objective within has them.
@@ -67,40 +78,40 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// As the objective within has it.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
-    base.accumulateGradients(of: student, on: batch, at: moment, scale: scale)
+    base.accumulateGradients(of: student, on: batch, at: position, scale: scale)
   }
 
   /// As the objective within has it.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-    base.measure(student, on: batch, at: moment)
+  public func measure(_ student: Decoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    base.measure(student, on: batch, at: position)
   }
 
   /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where the
   /// student has no distribution to sample from.
   public func batch(
-    inPlaceOf batch: TokenBatch, for student: Decoder, at moment: TrainingMoment
+    inPlaceOf batch: TokenBatch, for student: Decoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch {
     // All micro-batches of a step are of one kind.
-    var choice = SeededGenerator(seed: moment.seed, stream: moment.step)
-    guard choice.nextUniform() < probability else { return batch }
-    let starts = (0..<batch.batchSize).map { start(of: $0, in: batch, at: moment) }
+    var choice = SeededGenerator(seed: position.seed, stream: position.step)
+    guard choice.nextUniform() < steps.probability else { return batch }
+    let starts = (0..<batch.batchSize).map { start(of: $0, in: batch, at: position) }
     var completions = [[Int32]](repeating: [], count: starts.count)
     do throws(GenerationError) {
       // no step is taken meanwhile
-      try SequenceSampler(student.frozen(isConstant: true), choices: choices).sample(
-        after: starts, sampling: sampling, batchSize: starts.count, maxTokens: completionLength
+      try SequenceSampler(student.frozen(isConstant: true), choices: steps.choices).sample(
+        after: starts, sampling: steps.sampling, batchSize: starts.count, maxTokens: steps.completionLength
       ) { token in
         let sequence = token.sequence
         completions[sequence].append(token.id)
         // the last token is never fed
         let isFull = starts[sequence].ids.count + completions[sequence].count > contextLength
-        let hasEnded = endIDs.contains(token.id) || completions[sequence].count == completionLength
+        let hasEnded = steps.endIDs.contains(token.id) || completions[sequence].count == steps.completionLength
         return hasEnded || isFull ? .end : .proceed
       }
     } catch .logitsNotFinite(let largest) {
-      throw .notFinite(step: moment.step, quantity: "student's largest logit", value: "\(largest)", tensor: nil)
+      throw .notFinite(step: position.step, quantity: "student's largest logit", value: "\(largest)", tensor: nil)
     } catch {
       preconditionFailure("\(error)")
     }
@@ -108,10 +119,10 @@ public struct OnPolicyObjective: TrainingObjective {
   }
 
   /// The prompt of a sequence, and the random numbers that its completion takes.
-  private func start(of sequence: Int, in batch: TokenBatch, at moment: TrainingMoment) -> SequenceStart {
-    let place = moment.microBatch * batch.batchSize + sequence
-    var generator = SeededGenerator(seed: moment.seed, stream: moment.step, place)
-    switch prompts {
+  private func start(of sequence: Int, in batch: TokenBatch, at position: StepPosition) -> SequenceStart {
+    let place = position.microBatch * batch.batchSize + sequence
+    var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
+    switch steps.prompts {
     case .beginnings(let length):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
       let first = sequence * batch.length

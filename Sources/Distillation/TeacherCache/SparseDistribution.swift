@@ -12,7 +12,7 @@ public struct SparseDistribution: Sendable {
   /// Σ p log p: of the teacher's own distribution where it is known, else of this one.
   public let negativeEntropy: Double
 
-  init(_ row: LogitCacheRow) {
+  init(_ row: TeacherCacheRow) {
     switch row {
     case .largest(let ids, let codes, let rest):
       let logs = Self.logProbabilities(codes + (rest.map { [$0] } ?? []))

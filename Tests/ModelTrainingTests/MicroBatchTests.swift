@@ -6,7 +6,7 @@ import Testing
 @testable import ModelTraining
 
 /// Batches of more tokens than are computed at once.
-@Suite struct BatchPiecesTests {
+@Suite struct MicroBatchTests {
   private func model(vocabularySize: Int = 61, precision: ProductPrecision = .float32, device: Device) -> Decoder {
     let configuration = LlamaConfiguration(
       vocabularySize: vocabularySize, hiddenSize: 48, feedForwardSize: 80, layerCount: 2, headCount: 4,
@@ -29,17 +29,17 @@ import Testing
   @Test(arguments: [
     (8, 256, [4, 4]), (9, 300, [3, 3, 3]), (5, 400, [1, 2, 2]), (3, 1_500, [1, 1, 1]), (4, 256, [4]), (2, 3, [2]),
   ])
-  func piecesAreWholeSequences(batchSize: Int, length: Int, expected: [Int]) {
+  func microBatchesAreWholeSequences(batchSize: Int, length: Int, expected: [Int]) {
     let batch = batch(batchSize, length: length)
-    let pieces = batch.pieces(for: model(device: Device(threads: 1)))
-    #expect(pieces.map(\.batchSize) == expected && pieces.allSatisfy { $0.length == length })
-    #expect(pieces.flatMap(\.ids) == batch.ids && pieces.flatMap(\.targets) == batch.targets)
-    #expect(pieces.flatMap(\.sequences) == batch.sequences)
+    let parts = batch.microBatches(for: model(device: Device(threads: 1)))
+    #expect(parts.map(\.batchSize) == expected && parts.allSatisfy { $0.length == length })
+    #expect(parts.flatMap(\.ids) == batch.ids && parts.flatMap(\.targets) == batch.targets)
+    #expect(parts.flatMap(\.sequences) == batch.sequences)
   }
 
   @Test func aHeadThatIsTheGreaterPartIsReadOnce() {
     let batch = batch(8, length: 256)
-    #expect(batch.pieces(for: model(vocabularySize: 5_000, device: Device(threads: 1))) == [batch])
+    #expect(batch.microBatches(for: model(vocabularySize: 5_000, device: Device(threads: 1))) == [batch])
   }
 
   @Test func gradientsAreThoseOfTheWholeBatchInLessMemory() throws {
@@ -53,20 +53,20 @@ import Testing
     }
     let scale = 1 / Double(batch.countedTokens)
     let whole = try found { CrossEntropyObjective().accumulateGradients(of: $0, on: batch, at: .only, scale: scale) }
-    let pieces = try found {
-      CrossEntropyObjective().accumulateGradientsInPieces(of: $0, on: batch, at: .only, scale: scale)
+    let parts = try found {
+      CrossEntropyObjective().accumulateGradientsInMicroBatches(of: $0, on: batch, at: .only, scale: scale)
     }
-    #expect(relativeError(pieces.gradients, whole.gradients.map(Double.init)) < 1e-5)
-    #expect(pieces.sums.tokens == whole.sums.tokens)
-    #expect(abs(pieces.sums.loss / whole.sums.loss - 1) < 1e-9)
-    #expect(pieces.bytes < whole.bytes / 2, "\(pieces.bytes) bytes, and \(whole.bytes) of the whole batch")
+    #expect(relativeError(parts.gradients, whole.gradients.map(Double.init)) < 1e-5)
+    #expect(parts.sums.tokens == whole.sums.tokens)
+    #expect(abs(parts.sums.loss / whole.sums.loss - 1) < 1e-9)
+    #expect(parts.bytes < whole.bytes / 2, "\(parts.bytes) bytes, and \(whole.bytes) of the whole batch")
   }
 
   @Test(arguments: ProductPrecision.allCases) func theirBitsDoNotDependOnThreads(_ precision: ProductPrecision) throws {
     let batch = batch(8, length: 256)
     func bits(threads: Int) throws -> [UInt32] {
       let model = model(precision: precision, device: Device(threads: threads))
-      _ = CrossEntropyObjective().accumulateGradientsInPieces(of: model, on: batch, at: .only, scale: 1e-3)
+      _ = CrossEntropyObjective().accumulateGradientsInMicroBatches(of: model, on: batch, at: .only, scale: 1e-3)
       return try #require(model.parameters.gradients).array().map(\.bitPattern)
     }
     let one = try bits(threads: 1)

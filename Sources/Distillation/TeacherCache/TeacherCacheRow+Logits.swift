@@ -1,11 +1,11 @@
 import Foundation
 import TensorCore
 
-extension LogitCacheRow {
+extension TeacherCacheRow {
   /// What a method keeps of the distribution softmax(logits/τ), of logits [V], which are overwritten. `generator` is of
   /// this token alone. nil where the logits are not finite but for −∞.
   init?(
-    _ method: LogitCacheMethod, logits: inout MutableSpan<Float>, temperature: Float,
+    _ method: TeacherCacheMethod, logits: inout MutableSpan<Float>, temperature: Float,
     generator: consuming SeededGenerator
   ) {
     let maximum = RowKernels.maximum(logits.span)

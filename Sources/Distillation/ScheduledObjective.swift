@@ -3,10 +3,10 @@ public import ModelTraining
 /// A `DistillationObjective` whose temperature and weights may change over the steps of a run.
 ///
 /// ```swift
-/// var schedule = DistillationSchedule(.forwardKL, temperature: .linear(from: 4, to: 1))
-/// schedule.divergences.append((.cosine(from: 0, to: 0.5), .reverseKL))
+/// var objective = ScheduledObjective(.forwardKL, temperature: .linear(from: 4, to: 1))
+/// objective.divergences.append((.cosine(from: 0, to: 0.5), .reverseKL))
 /// ```
-public struct DistillationSchedule: Sendable {
+public struct ScheduledObjective: Sendable {
   /// The divergences, whose weighted sum is the soft term's divergence.
   public var divergences: [(weight: Schedule, divergence: any Divergence)]
   /// τ, what the logits of both sides are divided by; at least 0.05 at every step.
@@ -20,7 +20,7 @@ public struct DistillationSchedule: Sendable {
   /// How much each token counts in the terms that compare student and teacher.
   public var tokenWeighting: TokenWeighting
 
-  /// A schedule of one divergence; the parameters are as the properties, with the defaults of `DistillationObjective`.
+  /// An objective of one divergence; the parameters are as the properties, with the defaults of `DistillationObjective`.
   public init(
     _ divergence: some Divergence, temperature: Schedule = 1, hardLabelWeight: Schedule = 0,
     softLabelWeight: Schedule? = nil, logitsMSEWeight: Schedule = 0, tokenWeighting: TokenWeighting = .uniform
@@ -33,6 +33,9 @@ public struct DistillationSchedule: Sendable {
     self.tokenWeighting = tokenWeighting
   }
 
+  /// Forward KL at temperature 1, and nothing else.
+  public static let forwardKL = ScheduledObjective(ForwardKL())
+
   /// The same objective at every step.
   public init(_ objective: DistillationObjective) {
     divergences = [(1, objective.divergence)]
@@ -43,15 +46,15 @@ public struct DistillationSchedule: Sendable {
     tokenWeighting = objective.tokenWeighting
   }
 
-  /// What is minimised at a moment of a run.
-  public func objective(at moment: TrainingMoment) -> DistillationObjective {
-    let terms = divergences.map { ($0.weight.value(at: moment), $0.divergence) }
+  /// What is minimised at a step of a run.
+  public func objective(at position: StepPosition) -> DistillationObjective {
+    let terms = divergences.map { ($0.weight.value(at: position), $0.divergence) }
     let divergence: any Divergence =
       terms.count == 1 && terms[0].0 == 1 ? terms[0].1 : CombinedDivergence(terms)
     return DistillationObjective(
-      divergence, temperature: temperature.value(at: moment),
-      hardLabelWeight: hardLabelWeight.value(at: moment), softLabelWeight: softLabelWeight?.value(at: moment),
-      logitsMSEWeight: logitsMSEWeight.value(at: moment), tokenWeighting: tokenWeighting)
+      divergence, temperature: temperature.value(at: position),
+      hardLabelWeight: hardLabelWeight.value(at: position), softLabelWeight: softLabelWeight?.value(at: position),
+      logitsMSEWeight: logitsMSEWeight.value(at: position), tokenWeighting: tokenWeighting)
   }
 
   /// Whether a few tokens of each of the teacher's distributions are enough at every step.

@@ -7,12 +7,12 @@ import Tokenization
 
 extension Distill {
   /// Distils from a cache, with no teacher in memory.
-  func run(_ cached: CachedLogits, _ recipe: inout Recipe) throws {
+  func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
     let teacherPaths = try recipe.list("teacher", teachers.teacher)
     let studentPath = try recipe.required("student", student)
     let preset = try recipe.value("preset", objective.preset)
-    let objective = try objective.schedule(
-      &recipe, preset: preset, standardTemperature: .constant(cached.temperature))
+    let objective = try objective.objective(
+      &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
     let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
@@ -22,23 +22,21 @@ extension Distill {
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
     for case (let key, let found?) in ofLiveTeachers {
-      throw recipe.invalid(key, expected: "nothing with --cached-logits", found: found)
+      throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let source = try ModelSource(path: studentPath)
     let tokenizer = try source.tokenizer(
-      orAt: cached.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
-    let (teacher, inputs) = try cached.open(objective.value, settings, teachers: teacherPaths)
-    try teacher.requireFit(
-      vocabularySize: source.vocabularySize, tokenizerDigest: tokenizer.digest.hexadecimal,
-      sequenceLength: settings.recipe.sequenceLength)
+      orAt: cache.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
+    let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.decoder(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+    let distiller = try Distiller(
+      signal, student: .init(student, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      student, tokenizer, objective: teacher,
-      inputs: inputs.merging(["student": source.digest, "objective": objective.description]) { $1 }
-    ) { try teacher.requireTexts(training: $0, validation: $1) }
+      distiller, tokenizer,
+      inputs: inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
   }
 }

@@ -1,5 +1,5 @@
 /// A teacher's distribution of one token, as a cache keeps it. Log-probabilities are codes of 16 bits.
-public enum LogitCacheRow: Sendable, Equatable {
+public enum TeacherCacheRow: Sendable, Equatable {
   /// The tokens with the largest probabilities, by ascending id, and their log-probabilities; `rest` is that of all other
   /// tokens together, where the method keeps it.
   case largest(ids: [Int32], codes: [UInt16], rest: UInt16?)
@@ -10,24 +10,24 @@ public enum LogitCacheRow: Sendable, Equatable {
 }
 
 /// How rows become bytes: for one method and vocabulary.
-struct LogitCacheRowCoding {
-  let method: LogitCacheMethod
+struct TeacherCacheRowCoding {
+  let method: TeacherCacheMethod
   private let idBits: Int
 
-  init(_ method: LogitCacheMethod, vocabularySize: Int) {
+  init(_ method: TeacherCacheMethod, vocabularySize: Int) {
     self.method = method
     idBits = BitWriter.bits(ofIDsBelow: vocabularySize)
   }
 
   /// The rows of one sequence, whose last byte is filled up.
-  func bytes(of rows: [LogitCacheRow]) -> [UInt8] {
+  func bytes(of rows: [TeacherCacheRow]) -> [UInt8] {
     var writer = BitWriter()
     for row in rows { append(row, to: &writer) }
     writer.align()
     return writer.bytes
   }
 
-  private func append(_ row: LogitCacheRow, to writer: inout BitWriter) {
+  private func append(_ row: TeacherCacheRow, to writer: inout BitWriter) {
     switch (row, method) {
     case (.largest(let ids, let codes, nil), .topK(let k)) where ids.count == k:
       appendLargest(ids, codes, to: &writer)
@@ -48,7 +48,7 @@ struct LogitCacheRowCoding {
     let gaps = ids.indices.map { UInt32($0 == 0 ? ids[0] : ids[$0] - ids[$0 - 1] - 1) }
     let parameter = BitWriter.bestParameter(forGaps: gaps, most: idBits)
     writer.append(UInt32(entropy), bits: 16)
-    writer.append(UInt32(parameter), bits: LogitCacheMethod.gapParameterBits)
+    writer.append(UInt32(parameter), bits: TeacherCacheMethod.gapParameterBits)
     // the counts' sum is known, and ends the row
     for (gap, count) in zip(gaps, counts) {
       writer.appendGamma(UInt32(count))
@@ -64,15 +64,15 @@ struct LogitCacheRowCoding {
   }
 
   /// The first `count` rows of a sequence whose method is sparse.
-  func rows(_ count: Int, in bytes: Span<UInt8>) -> [LogitCacheRow] {
+  func rows(_ count: Int, in bytes: Span<UInt8>) -> [TeacherCacheRow] {
     var reader = BitReader()
-    var rows: [LogitCacheRow] = []
+    var rows: [TeacherCacheRow] = []
     rows.reserveCapacity(count)
     for _ in 0..<count { rows.append(row(&reader, bytes)) }
     return rows
   }
 
-  private func row(_ reader: inout BitReader, _ bytes: Span<UInt8>) -> LogitCacheRow {
+  private func row(_ reader: inout BitReader, _ bytes: Span<UInt8>) -> TeacherCacheRow {
     switch method {
     case .topK(let k):
       let (ids, codes) = largest(k, &reader, bytes)
@@ -82,7 +82,7 @@ struct LogitCacheRowCoding {
       return .largest(ids: ids, codes: codes, rest: UInt16(reader.number(bits: 16, in: bytes)))
     case .sampled(let draws):
       let entropy = UInt16(reader.number(bits: 16, in: bytes))
-      let parameter = Int(reader.number(bits: LogitCacheMethod.gapParameterBits, in: bytes))
+      let parameter = Int(reader.number(bits: TeacherCacheMethod.gapParameterBits, in: bytes))
       var (ids, counts): ([Int32], [Int32]) = ([], [])
       var left = draws
       while left > 0 {

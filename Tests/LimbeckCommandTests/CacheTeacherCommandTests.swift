@@ -6,7 +6,7 @@ extension CommandTests {
     private func cache(_ desk: Desk, _ output: String, _ flags: String...) throws -> Outcome {
       try Command.run(
         [
-          "cache-logits", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output", output,
+          "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output", output,
           "--sequence-length", "16",
         ] + flags, in: desk.folder)
     }
@@ -14,7 +14,7 @@ extension CommandTests {
     private func distill(_ desk: Desk, _ output: String, cache: String, _ flags: String...) throws -> Outcome {
       try Command.run(
         [
-          "distill", "--cached-logits", cache, "--student", desk.workspace.smallConfiguration, "--tokenizer",
+          "distill", "--teacher-cache", cache, "--student", desk.workspace.smallConfiguration, "--tokenizer",
           desk.workspace.tokenizer, "--text", desk.workspace.text, "--output", output, "--steps", "4", "--batch-size",
           "4", "--sequence-length", "16",
         ] + flags, in: desk.folder)
@@ -35,16 +35,16 @@ extension CommandTests {
       let desk = try Desk()
       let made = try Command.run(
         [
-          "cache-logits", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output", "text.logits",
+          "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output", "text.cache",
           "--sequence-length", "16", "--method", method, "--temperature", "1.5",
         ] + flags, in: desk.folder)
       try #require(made.code == 0, "\(made.errors)")
       #expect(try fact("bytes per token", in: made) < mostBytes + 1, "\(made.output)")
       #expect(try fact("  gradient off by", in: made) < (method == "dense16" ? 0.2 : 1_000), "\(made.output)")
-      let run = try distill(desk, "run", cache: "text.logits")
+      let run = try distill(desk, "run", cache: "text.cache")
       try #require(run.code == 0, "\(run.errors)")
       let recipe = try desk.text("run/recipe.yaml")
-      #expect(recipe.contains("cached-logits: text.logits\n") && recipe.contains("temperature: 1.5\n"))
+      #expect(recipe.contains("teacher-cache: text.cache\n") && recipe.contains("temperature: 1.5\n"))
       #expect(try desk.text("run/metrics.jsonl").contains("\"divergence\""))
       // the recipe makes the run again
       let again = try Command.run("distill", "--recipe", "run/recipe.yaml", "--output", "again", in: desk.folder)
@@ -54,10 +54,10 @@ extension CommandTests {
 
     @Test func aKilledCacheIsFinishedWithTheSameBytes() throws {
       let desk = try Desk()
-      // several shards of 32,768 tokens
+      // several files of 32,768 tokens
       let texts = Array(repeating: desk.workspace.text, count: 14)
       let arguments = { (output: String) in
-        ["cache-logits", "--teacher", desk.workspace.teacher, "--text"] + texts
+        ["cache-teacher", "--teacher", desk.workspace.teacher, "--text"] + texts
           + ["--output", desk.path(output), "--sequence-length", "16", "--method", "top-k", "--k", "32"]
       }
       let whole = try Command.run(arguments("whole"))
@@ -71,7 +71,7 @@ extension CommandTests {
         let outcome = try call.outcome()
         #expect(outcome.code == (signal == SIGKILL ? SIGKILL : 130))
         let unfinished = try distill(desk, "run", cache: name)
-        #expect(unfinished.code == 1 && unfinished.errors.contains("shards are there"), "\(unfinished.errors)")
+        #expect(unfinished.code == 1 && unfinished.errors.contains("files are there"), "\(unfinished.errors)")
         #expect(!desk.exists("run"))
         let resumed = try Command.run(arguments(name) + ["--resume"])
         try #require(resumed.code == 0, "\(resumed.errors)")
@@ -83,13 +83,13 @@ extension CommandTests {
 
     @Test func resumedRunsFromACacheEndInTheSameBytes() throws {
       let desk = try Desk()
-      try #require(try cache(desk, "text.logits").code == 0)
+      try #require(try cache(desk, "text.cache").code == 0)
       let flags = ["--steps", "300", "--checkpoint-every", "10", "--validation-text", desk.workspace.text]
-      let whole = try distill(desk, "whole", cache: "text.logits", flags[0], flags[1], flags[2], flags[3])
+      let whole = try distill(desk, "whole", cache: "text.cache", flags[0], flags[1], flags[2], flags[3])
       try #require(whole.code == 0, "\(whole.errors)")
       let call = try Command(
         [
-          "distill", "--cached-logits", "text.logits", "--student", desk.workspace.smallConfiguration, "--tokenizer",
+          "distill", "--teacher-cache", "text.cache", "--student", desk.workspace.smallConfiguration, "--tokenizer",
           desk.workspace.tokenizer, "--text", desk.workspace.text, "--output", "killed", "--batch-size", "4",
           "--sequence-length", "16",
         ] + flags[..<4], in: desk.folder)
@@ -102,17 +102,17 @@ extension CommandTests {
 
     @Test func validationIsByItsOwnCacheOrCrossEntropyAlone() throws {
       let desk = try Desk()
-      try #require(try cache(desk, "text.logits").code == 0)
+      try #require(try cache(desk, "text.cache").code == 0)
       let held = try Command.run(
-        "cache-logits", "--teacher", desk.workspace.teacher, "--text", desk.workspace.heldOut, "--output",
-        "held-out.logits", "--sequence-length", "16", "--method", "dense16", in: desk.folder)
+        "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.heldOut, "--output",
+        "held-out.cache", "--sequence-length", "16", "--method", "dense16", in: desk.folder)
       try #require(held.code == 0, "\(held.errors)")
       let with = try distill(
-        desk, "with", cache: "text.logits", "--validation-text", desk.workspace.heldOut, "--validation-cached-logits",
-        "held-out.logits", "--teacher", desk.workspace.teacher)
+        desk, "with", cache: "text.cache", "--validation-text", desk.workspace.heldOut, "--validation-teacher-cache",
+        "held-out.cache", "--teacher", desk.workspace.teacher)
       try #require(with.code == 0, "\(with.errors)")
       #expect(with.errors.contains("validation loss") && with.errors.contains(", divergence "))
-      let without = try distill(desk, "without", cache: "text.logits", "--validation-text", desk.workspace.heldOut)
+      let without = try distill(desk, "without", cache: "text.cache", "--validation-text", desk.workspace.heldOut)
       try #require(without.code == 0, "\(without.errors)")
       #expect(without.errors.contains("validation loss") && !without.errors.contains(", divergence "))
       // the measured text changes nothing of what is learnt
@@ -121,28 +121,28 @@ extension CommandTests {
 
     @Test func aCacheThatDoesNotFitIsRefusedBeforeAnythingIsWritten() throws {
       let desk = try Desk()
-      try #require(try cache(desk, "text.logits").code == 0)
+      try #require(try cache(desk, "text.cache").code == 0)
       let other = try desk.copyOfTeacher("other")
       let weights = URL(fileURLWithPath: "\(other)/model.safetensors")
       var bytes = try Data(contentsOf: weights)
       bytes[bytes.count - 1] ^= 1
       try bytes.write(to: weights)
       let cases: [(flags: [String], texts: [String])] = [
-        (["--temperature", "2"], ["text.logits: temperature: expected 2.0", "made with 1.0"]),
-        (["--sequence-length", "8"], ["text.logits: sequence length: expected 8", "made with 16"]),
-        (["--text", desk.workspace.heldOut], ["text.logits: token digest of "]),
-        (["--teacher", other], ["text.logits: teacher digest: "]),
+        (["--temperature", "2"], ["text.cache: temperature: expected 2.0", "found 1.0"]),
+        (["--sequence-length", "8"], ["text.cache: sequence length: expected 8", "found 16"]),
+        (["--text", desk.workspace.heldOut], ["text.cache: token digest of "]),
+        (["--teacher", other], ["text.cache: teacher digest: "]),
         (["--divergence", "reverse-kl"], ["forward KL", "dense16"]),
-        (["--cached-logits", "missing.logits"], ["missing.logits is no cache"]),
+        (["--teacher-cache", "missing.cache"], ["missing.cache is no cache"]),
         (
-          ["--validation-text", desk.workspace.heldOut, "--validation-cached-logits", "text.logits"],
+          ["--validation-text", desk.workspace.heldOut, "--validation-teacher-cache", "text.cache"],
           ["token digest of "]
         ),
       ]
       for (flags, texts) in cases {
         let outcome = try Command.run(
           [
-            "distill", "--cached-logits", "text.logits", "--student", desk.workspace.smallConfiguration, "--tokenizer",
+            "distill", "--teacher-cache", "text.cache", "--student", desk.workspace.smallConfiguration, "--tokenizer",
             desk.workspace.tokenizer, "--text", desk.workspace.text, "--output", "run", "--steps", "1", "--batch-size",
             "4", "--sequence-length", "16",
           ] + flags, in: desk.folder)
@@ -155,51 +155,51 @@ extension CommandTests {
         "tokenizer", "train", "--text", desk.workspace.heldOut, "--output", "other.model", "--vocabulary-size", "300",
         "--algorithm", "bpe", in: desk.folder)
       try #require(made.code == 0, "\(made.errors)")
-      let outcome = try distill(desk, "run", cache: "text.logits", "--tokenizer", "other.model")
-      #expect(outcome.code == 1 && outcome.errors.contains("text.logits: tokenizer digest: "), "\(outcome.errors)")
+      let outcome = try distill(desk, "run", cache: "text.cache", "--tokenizer", "other.model")
+      #expect(outcome.code == 1 && outcome.errors.contains("text.cache: tokenizer digest: "), "\(outcome.errors)")
       #expect(!desk.exists("run"))
     }
 
     @Test func aCacheCutShortIsRefusedAndRepaired() throws {
       let desk = try Desk()
-      try #require(try cache(desk, "text.logits").code == 0)
-      let shard = desk.path("text.logits/shard-000000.rows")
-      let whole = try Data(contentsOf: URL(fileURLWithPath: shard))
+      try #require(try cache(desk, "text.cache").code == 0)
+      let file = desk.path("text.cache/shard-000000.rows")
+      let whole = try Data(contentsOf: URL(fileURLWithPath: file))
       for count in [0, 100, 160, whole.count / 2, whole.count - 1] {
-        try whole.prefix(count).write(to: URL(fileURLWithPath: shard))
-        let outcome = try distill(desk, "run", cache: "text.logits")
+        try whole.prefix(count).write(to: URL(fileURLWithPath: file))
+        let outcome = try distill(desk, "run", cache: "text.cache")
         #expect(outcome.code == 1 && outcome.errors.contains("shard-000000.rows"), "\(outcome.errors)")
         #expect(outcome.errors.contains("cut short or damaged") && !desk.exists("run"))
       }
-      let repaired = try cache(desk, "text.logits", "--resume")
+      let repaired = try cache(desk, "text.cache", "--resume")
       #expect(repaired.code == 0, "\(repaired.errors)")
-      #expect(try desk.data("text.logits/shard-000000.rows") == whole)
+      #expect(try desk.data("text.cache/shard-000000.rows") == whole)
     }
 
     @Test func whatCannotBeCachedIsRefusedBeforeAnythingIsWritten() throws {
       let desk = try Desk()
       for (flags, text) in [
         (["--method", "top-k", "--k", "301"], "k: expected from 1 to the vocabulary's 300 tokens, found 301"),
-        (["--sequence-length", "65"], "at most the teacher's context of 64 tokens expected, found 65"),
+        (["--sequence-length", "65"], "expected at most 64, the context of the teacher, found 65"),
         (["--text", desk.path("none.txt")], "none.txt"),
         (["--teacher", desk.path("none")], "none"),
       ] {
         let outcome = try Command.run(
           [
-            "cache-logits", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output",
-            "text.logits",
+            "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output",
+            "text.cache",
           ] + (flags.contains("--sequence-length") ? [] : ["--sequence-length", "16"]) + flags, in: desk.folder)
         #expect(outcome.code == 1 && outcome.errors.contains(text), "\(outcome.errors)")
-        #expect(!desk.exists("text.logits"))
+        #expect(!desk.exists("text.cache"))
       }
-      try #require(try cache(desk, "text.logits").code == 0)
-      let again = try cache(desk, "text.logits")
+      try #require(try cache(desk, "text.cache").code == 0)
+      let again = try cache(desk, "text.cache")
       #expect(again.code == 1 && again.errors.contains("--resume"), "\(again.errors)")
-      let different = try cache(desk, "text.logits", "--resume", "--draws", "51")
+      let different = try cache(desk, "text.cache", "--resume", "--draws", "51")
       #expect(different.code == 1)
-      #expect(different.errors.contains("text.logits: method: expected sampled, 51 draws"), "\(different.errors)")
-      let reseeded = try cache(desk, "text.logits", "--resume", "--seed", "3")
-      #expect(reseeded.errors.contains("seed: expected 3, but the cache was made with 0"), "\(reseeded.errors)")
+      #expect(different.errors.contains("text.cache: method: expected sampled, 51 draws"), "\(different.errors)")
+      let reseeded = try cache(desk, "text.cache", "--resume", "--seed", "3")
+      #expect(reseeded.errors.contains("seed: expected 3, found 0"), "\(reseeded.errors)")
     }
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// `cache.json`: what a cache of a teacher's distributions was made from, and how.
-public struct LogitCacheDescription: Codable, Sendable, Equatable {
+public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   /// The method's name.
   private let method: String
   /// k of a method that keeps the largest.
@@ -26,13 +26,20 @@ public struct LogitCacheDescription: Codable, Sendable, Equatable {
   public let sequenceLength: Int
   /// The number of sequences.
   public let sequenceCount: Int
-  /// Sequences per shard, but for the last one.
-  public let sequencesPerShard: Int
+  /// Sequences per file, but for the last one.
+  public let sequencesPerFile: Int
   private let formatVersion: Int
+
+  /// As in `cache.json`, where a file is called a shard.
+  private enum CodingKeys: String, CodingKey {
+    case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, tokens, vocabularySize
+    case sequenceLength, sequenceCount, formatVersion
+    case sequencesPerFile = "sequencesPerShard"
+  }
 
   /// The description of a cache that is to be made; `seed` is left out where the method does not draw.
   public init(
-    method: LogitCacheMethod, seed: UInt64, temperature: Float, teacher: String, teacherPrecision: String,
+    method: TeacherCacheMethod, seed: UInt64, temperature: Float, teacher: String, teacherPrecision: String,
     tokenizer: String, tokens: String, vocabularySize: Int, sequenceLength: Int, sequenceCount: Int
   ) {
     self.method = method.name
@@ -51,30 +58,30 @@ public struct LogitCacheDescription: Codable, Sendable, Equatable {
     self.sequenceLength = sequenceLength
     self.sequenceCount = sequenceCount
     let bytesPerToken = max(1, method.bits(vocabularySize: vocabularySize) / 8)
-    sequencesPerShard = max(
-      1, min(Self.shardTokens / sequenceLength, Self.shardBytes / bytesPerToken / sequenceLength))
+    sequencesPerFile = max(
+      1, min(Self.fileTokens / sequenceLength, Self.fileBytes / bytesPerToken / sequenceLength))
     formatVersion = Self.currentVersion
   }
 
-  /// A shard has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
-  private static let (shardTokens, shardBytes) = (1 << 15, 32 << 20)
+  /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
+  private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
   private static let currentVersion = 1
 
-  /// The number of shards.
-  public var shardCount: Int { (sequenceCount + sequencesPerShard - 1) / sequencesPerShard }
+  /// The number of files.
+  public var fileCount: Int { (sequenceCount + sequencesPerFile - 1) / sequencesPerFile }
 
-  /// The sequences of a shard in 0..<shardCount.
-  public func sequences(ofShard shard: Int) -> Range<Int> {
-    shard * sequencesPerShard..<min(sequenceCount, (shard + 1) * sequencesPerShard)
+  /// The sequences of a file in 0..<fileCount.
+  public func sequences(ofFile file: Int) -> Range<Int> {
+    file * sequencesPerFile..<min(sequenceCount, (file + 1) * sequencesPerFile)
   }
 
   /// The method; nil if it is none that this version knows, or its number makes no sense.
-  var knownMethod: LogitCacheMethod? {
+  var knownMethod: TeacherCacheMethod? {
     guard formatVersion == Self.currentVersion else { return nil }
     return switch (method, k, draws) {
     case ("top-k", let k?, nil) where (1...vocabularySize).contains(k): .topK(k)
     case ("top-k-tail", let k?, nil) where (1...vocabularySize).contains(k): .topKTail(k)
-    case ("sampled", nil, let draws?) where LogitCacheMethod.allowedDraws.contains(draws): .sampled(draws: draws)
+    case ("sampled", nil, let draws?) where TeacherCacheMethod.allowedDraws.contains(draws): .sampled(draws: draws)
     case ("dense16", nil, nil): .dense16
     default: nil
     }
@@ -83,13 +90,13 @@ public struct LogitCacheDescription: Codable, Sendable, Equatable {
   /// Whether the numbers can be those of a cache.
   var makesSense: Bool {
     temperature > 0 && temperature.isFinite && vocabularySize > 0 && vocabularySize <= Int(Int32.max)
-      && sequenceLength > 0 && sequenceCount > 0 && sequencesPerShard > 0
-      && sequenceCount <= Int(Int32.max) && sequenceLength <= Int(Int32.max) && sequencesPerShard <= Int(Int32.max)
+      && sequenceLength > 0 && sequenceCount > 0 && sequencesPerFile > 0
+      && sequenceCount <= Int(Int32.max) && sequenceLength <= Int(Int32.max) && sequencesPerFile <= Int(Int32.max)
   }
 
   /// The first thing in which a cache that is to be continued differs from what is to be made: its name, what it is now
   /// and what it was.
-  func firstDifference(from begun: LogitCacheDescription) -> (key: String, expected: String, found: String)? {
+  func firstDifference(from begun: TeacherCacheDescription) -> (key: String, expected: String, found: String)? {
     func difference<Value: Equatable>(
       _ key: String, _ value: (Self) -> Value
     ) -> (key: String, expected: String, found: String)? {
@@ -101,7 +108,7 @@ public struct LogitCacheDescription: Codable, Sendable, Equatable {
       difference("tokenizer digest", \.tokenizer), difference("sequence length", \.sequenceLength),
       difference("token digest", \.tokens), difference("vocabulary size", \.vocabularySize),
       difference("seed") { $0.seed.map(String.init) ?? "none" }, difference("sequences", \.sequenceCount),
-      difference("sequences per shard", \.sequencesPerShard),
+      difference("sequences per file", \.sequencesPerFile),
     ].lazy.compactMap(\.self).first
   }
 
@@ -124,7 +131,7 @@ public struct LogitCacheDescription: Codable, Sendable, Equatable {
   }
 }
 
-extension LogitCacheMethod {
+extension TeacherCacheMethod {
   /// How many draws a row may have: more would cost more than all log-probabilities.
   public static let allowedDraws = 1...65_535
 }

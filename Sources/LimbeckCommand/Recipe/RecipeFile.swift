@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Foundation
 import Yams
 
@@ -6,7 +7,7 @@ import Yams
 ///
 /// Every setting is asked for once, by its flag's name without the dashes. That one line reads the file's value (as the
 /// flag would be read), lets the flag win, makes the key known, and records the outcome for the run folder.
-struct Recipe {
+struct RecipeFile {
   private let file: String
   private var entries: [(key: String, line: Int, node: Node)]
   private var knownKeys: Set<String> = []
@@ -101,9 +102,9 @@ struct Recipe {
   /// wherever the value comes from.
   func invalid(_ key: String, expected: String, found: String) -> RecipeError {
     guard !overridden.contains(key), let entry = entries.first(where: { $0.key == key }) else {
-      return .invalidFlag(key: key, expected: expected, found: found)
+      return .flag(InvalidValue("--\(key)", expected: expected, found: found))
     }
-    return .invalidValue(file: file, line: entry.line, key: key, expected: expected, found: found)
+    return invalid(key, line: entry.line, expected: expected, found: found)
   }
 
   /// What the file gives, in its order: the texts of a list, or the one text of anything else.
@@ -120,17 +121,21 @@ struct Recipe {
 
   private mutating func record(_ key: String, _ value: Node) { settled.append((Node(key), value)) }
 
+  private func invalid(_ key: String, line: Int, expected: String, found: String) -> RecipeError {
+    .value(InvalidValue("\(file), line \(line)", key, expected: expected, found: found))
+  }
+
   private func parsed<Value: ExpressibleByArgument>(
     _ node: Node, _ key: String, line: Int
   ) throws(RecipeError) -> Value {
     let line = node.mark?.line ?? line
     guard let text = node.scalar?.string else {
       let found = node.sequence == nil ? "a mapping" : "a list"
-      throw .invalidValue(file: file, line: line, key: key, expected: Self.expectation(Value.self), found: found)
+      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
     }
     guard let value = Value(argument: text) else {
       let found = text.isEmpty ? "nothing" : "\"\(text)\""
-      throw .invalidValue(file: file, line: line, key: key, expected: Self.expectation(Value.self), found: found)
+      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
     }
     return value
   }

@@ -6,109 +6,101 @@ import TensorCore
 /// Distillation without a teacher in memory: its distributions come from a cache.
 public struct CachedTeacherObjective: TrainingObjective {
   /// What is minimised at each token, step by step.
-  public let schedule: DistillationSchedule
-  /// Whether the schedule changes with the steps.
-  public var dependsOnTotalSteps: Bool { schedule.dependsOnTotalSteps }
-  private let cache: LogitCache
-  private let validation: LogitCache?
+  public let scheduled: ScheduledObjective
+  /// Whether a weight changes with the steps.
+  public var dependsOnTotalSteps: Bool { scheduled.dependsOnTotalSteps }
+  private let cache: TeacherCache
+  private let validation: TeacherCache?
 
   /// - Parameters:
   ///   - objective: what is minimised at each token, at every step.
   ///   - cache: the teacher on the text to learn.
   ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
-  /// - Throws: as with a schedule.
+  /// - Throws: as with one that changes.
   public init(
-    _ objective: DistillationObjective, _ cache: LogitCache, validation: LogitCache? = nil
-  ) throws(CachedTeacherError) {
-    try self.init(DistillationSchedule(objective), cache, validation: validation)
+    _ objective: DistillationObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
+  ) throws(TeacherCacheError) {
+    try self.init(ScheduledObjective(objective), cache, validation: validation)
   }
 
   /// - Parameters:
-  ///   - schedule: what is minimised at each token, step by step; its temperature must be constant.
+  ///   - objective: what is minimised at each token, step by step; its temperature must be constant.
   ///   - cache: the teacher on the text to learn.
   ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
-  /// - Throws: `cache(.mismatch)` where a cache was made at another temperature; `needsWholeDistribution` where it has
-  ///   only some tokens of each distribution and these are not enough; `needsLogits` where the schedule compares logits.
+  /// - Throws: `value` where a cache was made at another temperature; `needsWholeDistribution` where it has only some
+  ///   tokens of each distribution and these are not enough; `needsLogits` where the objective compares logits.
   public init(
-    _ schedule: DistillationSchedule, _ cache: LogitCache, validation: LogitCache? = nil
-  ) throws(CachedTeacherError) {
+    _ objective: ScheduledObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
+  ) throws(TeacherCacheError) {
     for cache in [cache, validation].compactMap(\.self) {
-      let temperature = schedule.temperature
+      let temperature = objective.temperature
       let expected = temperature.isConstant ? "\(temperature.end)" : "\(temperature.start) to \(temperature.end)"
-      let found = "\(cache.description.temperature)"
-      try CachedTeacherError.wrapping { () throws(LogitCacheError) in
-        try cache.require("temperature", expected, found)
-      }
-      guard schedule.logitsMSEWeight.bounds.upperBound == 0 else { throw .needsLogits(cache: cache.url.path) }
-      guard !cache.method.isSparse || schedule.takesSparseTeachers else {
+      try cache.require("temperature", expected, "\(cache.description.temperature)")
+      guard objective.logitsMSEWeight.bounds.upperBound == 0 else { throw .needsLogits(cache: cache.url.path) }
+      guard !cache.method.isSparse || objective.takesSparseTeachers else {
         throw .needsWholeDistribution(cache: cache.url.path, method: cache.method.name)
       }
     }
-    self.schedule = schedule
+    scheduled = objective
     self.cache = cache
     self.validation = validation
   }
 
-  /// Checks that the caches fit a student and its settings. Call it before training.
-  /// - Parameters:
-  ///   - vocabularySize: V of the student.
-  ///   - tokenizerDigest: the digest of its tokenizer.
-  ///   - sequenceLength: T, tokens per sequence.
-  /// - Throws: `cache(.mismatch)`, which says what differs.
-  public func requireFit(
-    vocabularySize: Int, tokenizerDigest: String, sequenceLength: Int
-  ) throws(CachedTeacherError) {
-    try CachedTeacherError.wrapping { () throws(LogitCacheError) in
-      for cache in [cache, validation].compactMap(\.self) {
-        let description = cache.description
-        try cache.require("tokenizer digest", tokenizerDigest, description.tokenizer)
-        try cache.require("vocabulary size", "\(vocabularySize)", "\(description.vocabularySize)")
-        try cache.require("sequence length", "\(sequenceLength)", "\(description.sequenceLength)")
-      }
+  private var caches: [TeacherCache] { [cache, validation].compactMap(\.self) }
+
+  /// Checks that the caches are of a student's tokens. Throws `value`, which says what differs.
+  public func requireFit(vocabularySize: Int, tokenizerDigest: String) throws(TeacherCacheError) {
+    for cache in caches {
+      try cache.require("tokenizer digest", tokenizerDigest, cache.description.tokenizer)
+      try cache.require("vocabulary size", "\(vocabularySize)", "\(cache.description.vocabularySize)")
     }
   }
 
-  /// Checks that the caches were made for these texts. Call it before training.
+  /// Checks that the caches were made of sequences of so many tokens. Throws `value`.
+  public func requireFit(sequenceLength: Int) throws(TeacherCacheError) {
+    for cache in caches {
+      try cache.require("sequence length", "\(sequenceLength)", "\(cache.description.sequenceLength)")
+    }
+  }
+
+  /// Checks that the caches were made for these texts. Throws `value`, which says what differs.
   /// - Parameters:
   ///   - training: the text to learn.
   ///   - validation: the validation text, if there is one.
-  /// - Throws: `cache(.mismatch)`, which says what differs.
   public func requireTexts(
     training: PackedSequences, validation: PackedSequences?
-  ) throws(CachedTeacherError) {
-    try CachedTeacherError.wrapping { () throws(LogitCacheError) in
-      for (cache, text) in [(cache, training), (self.validation, validation)] {
-        guard let cache, let text else { continue }
-        try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)
-      }
+  ) throws(TeacherCacheError) {
+    for (cache, text) in [(cache, training), (self.validation, validation)] {
+      guard let cache, let text else { continue }
+      try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)
     }
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the text
   /// that the cache was made for.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
     let backward = BackwardPass()
-    let sums = sums(student, batch, cache, moment, scale: Float(scale), backward)
+    let sums = sums(student, batch, cache, position, scale: Float(scale), backward)
     backward.run()
     return sums
   }
 
   /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-    guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: moment) }
-    return sums(student, batch, validation, moment, scale: nil, nil)
+  public func measure(_ student: Decoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
+    return sums(student, batch, validation, position, scale: nil, nil)
   }
 
   /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
   private func sums(
-    _ student: Decoder, _ batch: TokenBatch, _ cache: LogitCache, _ moment: TrainingMoment, scale: Float?,
+    _ student: Decoder, _ batch: TokenBatch, _ cache: TeacherCache, _ position: StepPosition, scale: Float?,
     _ backward: BackwardPass?
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let objective = schedule.objective(at: moment)
+    let objective = scheduled.objective(at: position)
     let teacher = CachedTeacherRows(cache, batch)
     let projection = student.projection(of: student.hiddenStates(batch.ids, batchSize: batch.batchSize))
     return LossSums(
@@ -127,16 +119,16 @@ public struct CachedTeacherObjective: TrainingObjective {
 
 /// The teacher's distributions of a batch's counted tokens, in their order.
 struct CachedTeacherRows: Sendable {
-  private let cache: LogitCache
+  private let cache: TeacherCache
   /// All rows, where the method is sparse.
-  private let sparse: [LogitCacheRow]
+  private let sparse: [TeacherCacheRow]
   /// Else where each of them is: the sequence, and which of its counted tokens it is.
   private let places: [(sequence: Int, row: Int)]
 
-  init(_ cache: LogitCache, _ batch: TokenBatch) {
+  init(_ cache: TeacherCache, _ batch: TokenBatch) {
     precondition(batch.sequences.count == batch.batchSize, "a batch that was not cut from a text has no cached teacher")
     self.cache = cache
-    var (sparse, places): ([LogitCacheRow], [(sequence: Int, row: Int)]) = ([], [])
+    var (sparse, places): ([TeacherCacheRow], [(sequence: Int, row: Int)]) = ([], [])
     for (place, sequence) in batch.sequences.enumerated() {
       let count = batch.targets[place * batch.length..<(place + 1) * batch.length].count { $0 >= 0 }
       if cache.method.isSparse {

@@ -7,7 +7,7 @@ import Foundation
 /// number, the number of bytes after the header, and the digest of these bytes); then where each sequence begins and the
 /// last one ends, as 64-bit numbers of bytes after this table; then the rows, each sequence from a whole byte on. Numbers
 /// are little-endian.
-struct LogitCacheShard {
+struct TeacherCacheFile {
   private let file: MappedFile
   private let starts: MappedElements<UInt64>
   /// The rows as bytes, and as 16-bit numbers.
@@ -22,17 +22,17 @@ struct LogitCacheShard {
   /// The size of the file.
   var byteCount: Int { file.count }
 
-  /// Opens a shard and checks all of it. `key` is the digest of the cache's description.
-  init(contentsOf url: URL, key: String, sequences: Range<Int>) throws(LogitCacheError) {
-    let file = try LogitCacheError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
-    func damaged(_ reason: String) -> LogitCacheError { .damaged(file: url.path, reason: reason) }
-    guard file.count >= Self.headerSize else { throw damaged("\(file.count) bytes are no shard of a cache") }
-    let header = try LogitCacheError.wrapping { () throws(FileError) in
+  /// Opens a file and checks all of it. `key` is the digest of the cache's description.
+  init(contentsOf url: URL, key: String, sequences: Range<Int>) throws(TeacherCacheError) {
+    let file = try TeacherCacheError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
+    func damaged(_ reason: String) -> TeacherCacheError { .damaged(file: url.path, reason: reason) }
+    guard file.count >= Self.headerSize else { throw damaged("\(file.count) bytes are no file of a cache") }
+    let header = try TeacherCacheError.wrapping { () throws(FileError) in
       try file.elements(of: UInt8.self, at: 0, count: Self.headerSize).array
     }
     let digest = Digest.sha256(of: file, in: Self.headerSize..<file.count)
     let contentCount = file.count - Self.headerSize
-    guard header.starts(with: Self.magic) else { throw damaged("it does not begin as a shard of a cache does") }
+    guard header.starts(with: Self.magic) else { throw damaged("it does not begin as a file of a cache does") }
     let stored = Self.number(header, at: 88)
     guard stored == UInt64(contentCount) else {
       throw damaged("\(stored) bytes expected after the header, \(contentCount) found")
@@ -42,7 +42,7 @@ struct LogitCacheShard {
     }
     let tableCount = sequences.count + 1
     let offset = Self.headerSize + 8 * tableCount
-    (starts, rows, codes) = try LogitCacheError.wrapping { () throws(FileError) in
+    (starts, rows, codes) = try TeacherCacheError.wrapping { () throws(FileError) in
       (
         try file.elements(of: UInt64.self, at: Self.headerSize, count: tableCount),
         try file.elements(of: UInt8.self, at: offset, count: file.count - offset),
@@ -53,10 +53,10 @@ struct LogitCacheShard {
     self.digest = digest
   }
 
-  /// Writes a shard, which appears whole or not at all.
+  /// Writes a file, which appears whole or not at all.
   static func write(
     _ rows: [[UInt8]], of sequences: Range<Int>, key: String, to url: URL
-  ) throws(LogitCacheError) {
+  ) throws(TeacherCacheError) {
     precondition(rows.count == sequences.count, "\(rows.count) sequences for \(sequences)")
     var content: [UInt8] = []
     content.reserveCapacity(8 * (rows.count + 1) + rows.reduce(0) { $0 + $1.count })
@@ -69,7 +69,7 @@ struct LogitCacheShard {
     for row in rows { content += row }
     let header = header(
       key: key, sequences: sequences, contentCount: content.count, digest: Digest.sha256(of: content))
-    try LogitCacheError.wrapping { () throws(FileError) in
+    try TeacherCacheError.wrapping { () throws(FileError) in
       let file = try AtomicFile(replacing: url)
       try file.append(header)
       try file.append(content)
@@ -77,13 +77,13 @@ struct LogitCacheShard {
     }
   }
 
-  /// The rows of a sequence, counted from the shard's first.
+  /// The rows of a sequence, counted from the file's first.
   func withRows<Result>(ofSequence index: Int, _ body: (Span<UInt8>) -> Result) -> Result {
     let range = Int(starts[index])..<Int(starts[index + 1])
     return rows.withSpan { body($0.extracting(range)) }
   }
 
-  /// A row of so many 16-bit codes of a sequence, counted from the shard's first.
+  /// A row of so many 16-bit codes of a sequence, counted from the file's first.
   func withCodes<Result>(ofSequence index: Int, row: Int, count: Int, _ body: (Span<UInt16>) -> Result) -> Result {
     let start = Int(starts[index]) / 2 + row * count
     return codes.withSpan { body($0.extracting(start..<start + count)) }

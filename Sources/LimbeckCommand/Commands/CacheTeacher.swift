@@ -7,13 +7,13 @@ import ModelTraining
 import TensorCore
 import Tokenization
 
-/// `limbeck cache-logits`
-struct CacheLogits: ParsableCommand {
+/// `limbeck cache-teacher`
+struct CacheTeacher: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cache-logits",
+    commandName: "cache-teacher",
     abstract: "Writes down what a teacher predicts of a text, to distil from it without the teacher.",
     discussion: """
-      The cache is a folder with cache.json and shards. It holds the teacher's
+      The cache is a folder with cache.json and files of rows. It holds the teacher's
       distribution over the next token at every token that counts in the loss,
       at the temperature given, by one of these methods:
 
@@ -29,13 +29,13 @@ struct CacheLogits: ParsableCommand {
       gradient would be off if the tokens' errors had no common direction.
 
       A call that was killed or stopped goes on with --resume and ends in the same
-      bytes; it loses at most one shard. Parts that were cut short or damaged are
+      bytes; it loses at most one file. Parts that were cut short or damaged are
       made again.
 
       Example:
-        limbeck cache-logits --teacher runs/teacher --text books/ \\
-          --output books.logits --method sampled --draws 50
-        limbeck distill --cached-logits books.logits --student small.json \\
+        limbeck cache-teacher --teacher runs/teacher --text books/ \\
+          --output books.cache --method sampled --draws 50
+        limbeck distill --teacher-cache books.cache --student small.json \\
           --tokenizer runs/teacher/tokenizer.model --text books/ \\
           --output runs/student --epochs 2
       """)
@@ -48,7 +48,7 @@ struct CacheLogits: ParsableCommand {
   var text: [String]
   @Option(
     help: ArgumentHelp(
-      "The cache to write: a folder of shards. It must not exist, unless with --resume.", valueName: "file"))
+      "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
   var output: String
   @Option(help: ArgumentHelp("What to keep of each distribution.", valueName: "name"))
   var method = Method.sampled
@@ -90,7 +90,7 @@ struct CacheLogits: ParsableCommand {
     if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
     if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
     if let k, k < 1 { throw ValidationError("--k must be at least 1, but is \(k).") }
-    let allowed = LogitCacheMethod.allowedDraws
+    let allowed = TeacherCacheMethod.allowedDraws
     if let draws, !allowed.contains(draws) {
       throw ValidationError("--draws must be from \(allowed.lowerBound) to \(allowed.upperBound), but is \(draws).")
     }
@@ -108,22 +108,23 @@ struct CacheLogits: ParsableCommand {
     let console = Console()
     let device = try device.device
     let model = try LoadedModel(folder: teacher, precision: teacherPrecision, on: device)
-    try LogitCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
+    try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
     let sequences = try packing.sequences(of: text)
-    let recorder = try LogitCacheRecorder(
+    let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
     let folder =
       try resume
-      ? LogitCacheFolder(resuming: url, recorder.description) : LogitCacheFolder(creating: url, recorder.description)
+      ? TeacherCacheFolder(resuming: url, recorder.description)
+      : TeacherCacheFolder(creating: url, recorder.description)
     try record(recorder, into: folder, console)
-    let cache = try LogitCache(contentsOf: url)
+    let cache = try TeacherCache(contentsOf: url)
     try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
   }
 
-  private var keptPart: LogitCacheMethod {
+  private var keptPart: TeacherCacheMethod {
     switch method {
     case .topK: .topK(k ?? Self.standardK)
     case .topKTail: .topKTail(k ?? Self.standardK)
@@ -132,7 +133,7 @@ struct CacheLogits: ParsableCommand {
     }
   }
 
-  private func record(_ recorder: LogitCacheRecorder, into folder: LogitCacheFolder, _ console: Console) throws {
+  private func record(_ recorder: TeacherCacheRecorder, into folder: TeacherCacheFolder, _ console: Console) throws {
     let interruption = Interruption { console.write("stopping; what is finished stays") }
     var progress = ProgressLine("sequence", on: console)
     defer { progress.end() }
@@ -147,14 +148,14 @@ struct CacheLogits: ParsableCommand {
     }
   }
 
-  private func report(_ cache: LogitCache, _ bias: CacheBias, _ text: PackedSequences) throws {
+  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: PackedSequences) throws {
     let tokens = text.countedTokens
     var facts = FactList()
     facts.add("method", "\(cache.method), temperature \(temperature)")
     facts.add("tokens", Format.count(tokens))
     facts.add("bytes", "\(Format.count(cache.byteCount)) (\(Format.bytes(cache.byteCount)))")
     facts.add("bytes per token", Format.fixed(Double(cache.byteCount) / Double(max(1, tokens)), 2))
-    facts.add("shards", Format.count(cache.description.shardCount))
+    facts.add("files", Format.count(cache.description.fileCount))
     facts.add("compared", "\(Format.count(bias.tokens)) tokens of the last sequences")
     facts.add("  loss, teacher", "\(Format.fixed(bias.denseLoss, 5)) nats")
     facts.add("  loss, cache", "\(Format.fixed(bias.cachedLoss, 5)) nats")

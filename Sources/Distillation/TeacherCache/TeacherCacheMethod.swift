@@ -1,5 +1,5 @@
 /// What a cache of a teacher's distributions keeps of each token's distribution p over the vocabulary [V].
-public enum LogitCacheMethod: Sendable, Equatable {
+public enum TeacherCacheMethod: Sendable, Equatable {
   /// The k largest log-probabilities; the rest counts as zero, and p is renormalised over the k (DistillKit's `zero`).
   case topK(Int)
   /// The k largest log-probabilities, and the mass of all other tokens together as one more of them.
@@ -39,7 +39,7 @@ public enum LogitCacheMethod: Sendable, Equatable {
   }
 }
 
-extension LogitCacheMethod: CustomStringConvertible {
+extension TeacherCacheMethod: CustomStringConvertible {
   /// The name, with k or the number of draws.
   public var description: String {
     switch self {
