@@ -88,20 +88,24 @@ let package = Package(
       name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "LanguageModelsTests", dependencies: ["LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      name: "LanguageModelsTests",
+      dependencies: ["DurableFiles", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests", dependencies: ["ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelTrainingTests",
-      dependencies: ["ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      dependencies: [
+        "Diagnostics", "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles", "Tokenization",
-        "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels",
+        "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

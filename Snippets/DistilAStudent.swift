@@ -14,12 +14,12 @@ let folder = URL(fileURLWithPath: paths[0])
 let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("distil-a-student")
 
 let tokenizer = try loadTokenizer(from: folder)
-let teacher = try Decoder(contentsOf: folder)  // frozen: it records nothing
+let teacher = try TransformerDecoder(contentsOf: folder)  // frozen: it records nothing
 var small = teacher.configuration
 small.hiddenSize /= 2
 small.feedForwardSize /= 2
 small.headSize /= 2
-let student = Decoder(configuration: small, seed: 1)
+let student = TransformerDecoder(configuration: small, seed: 1)
 
 let text = try TokenFile.open(for: Corpus(paths: [paths[1]]), tokenizer: tokenizer, in: scratch)
 let distiller = try Distiller(

@@ -14,14 +14,14 @@ public struct Distiller {
   /// A teacher in memory, with the tokenizer it was trained with.
   public struct Teacher {
     /// The model; it stays as it is.
-    public let decoder: Decoder
+    public let decoder: TransformerDecoder
     /// What makes its ids.
     public let tokenizer: any Tokenizer
     /// Its weight in the mixture of several teachers, above 0; the weights need not sum to 1.
     public let weight: Float
 
     /// A teacher, as the properties say.
-    public init(_ decoder: Decoder, _ tokenizer: any Tokenizer, weight: Float = 1) {
+    public init(_ decoder: TransformerDecoder, _ tokenizer: any Tokenizer, weight: Float = 1) {
       self.decoder = decoder
       self.tokenizer = tokenizer
       self.weight = weight
@@ -31,19 +31,19 @@ public struct Distiller {
   /// A model to be trained, with the tokenizer whose ids it reads.
   public struct Student {
     /// The model, trainable.
-    public let decoder: Decoder
+    public let decoder: TransformerDecoder
     /// What makes its ids.
     public let tokenizer: any Tokenizer
 
     /// A student, as the properties say.
-    public init(_ decoder: Decoder, _ tokenizer: any Tokenizer) {
+    public init(_ decoder: TransformerDecoder, _ tokenizer: any Tokenizer) {
       self.decoder = decoder
       self.tokenizer = tokenizer
     }
   }
 
   /// What is trained.
-  public let student: Decoder
+  public let student: TransformerDecoder
   /// What is minimised, the teachers in it.
   public let objective: any TrainingObjective
   private let signal: Signal

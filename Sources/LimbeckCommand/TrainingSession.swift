@@ -11,7 +11,7 @@ import Tokenization
 /// What a session runs: the library's `Distiller`, or a `Trainer` of a language model.
 protocol SessionTask {
   /// What is trained.
-  var model: LanguageModels.Decoder { get }
+  var model: TransformerDecoder { get }
 
   /// Checks that sequences of so many tokens can be trained on.
   func requireFit(sequenceLength: Int) throws
@@ -136,7 +136,7 @@ struct TrainingSession {
   }
 
   private func runFolder(
-    _ model: LanguageModels.Decoder, _ tokenizer: any Tokenizer, inputs: [String: String]
+    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, inputs: [String: String]
   ) throws -> RunFolder {
     let common = [
       "tokenizer": tokenizer.digest.hexadecimal, "command": subcommand, "precision": model.precision.rawValue,

@@ -19,7 +19,7 @@ import TensorCore
 /// ```
 public final class Trainer {
   /// What is trained.
-  public let model: Decoder
+  public let model: TransformerDecoder
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
@@ -49,7 +49,7 @@ public final class Trainer {
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   /// - Throws: `value`; `value` where the sequences do not fit into the model.
   public init(
-    model: Decoder, objective: any TrainingObjective, data: PackedSequences,
+    model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)

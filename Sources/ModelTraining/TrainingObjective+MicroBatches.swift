@@ -6,7 +6,7 @@ extension TrainingObjective {
   /// the next is then still in the last cache, and activations of these sequences alone exist at once. The gradients are
   /// the same but for rounding; where a batch is cut depends on shapes alone.
   public func accumulateGradientsInMicroBatches(
-    of model: Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
     batch.microBatches(for: model).reduce(into: .zero) { sums, microBatch in
       sums += accumulateGradients(of: model, on: microBatch, at: position, scale: scale)
@@ -20,7 +20,7 @@ extension TokenBatch {
 
   /// The batch cut into micro-batches of whole sequences, as equal as can be. Of a head that is the greater part of the
   /// model there is one: each reads and packs all of it.
-  func microBatches(for model: Decoder) -> [TokenBatch] {
+  func microBatches(for model: TransformerDecoder) -> [TokenBatch] {
     guard model.head.count <= model.nonEmbeddingParameterCount else { return [self] }
     let together = max(1, Self.tokensAtOnce / max(1, length))
     let count = (batchSize + together - 1) / together

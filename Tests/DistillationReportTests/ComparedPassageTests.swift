@@ -19,7 +19,7 @@ struct ComparedPassageTests {
   private struct Setting {
     let tokenizer: SentencePieceTokenizer
     let ids: [Int32]
-    let teacher, student: LanguageModels.Decoder
+    let teacher, student: TransformerDecoder
     let tokens: TokenComparison
 
     init() throws {

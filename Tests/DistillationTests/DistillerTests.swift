@@ -1,4 +1,5 @@
 import Distillation
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -20,9 +21,9 @@ import Tokenization
     return try TokenizerTrainer(options).train(on: texts)
   }
 
-  private func decoder(_ vocabularySize: Int, width: Int, context: Int = 32, seed: UInt64) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  private func decoder(_ vocabularySize: Int, width: Int, context: Int = 32, seed: UInt64) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: vocabularySize, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
         contextLength: context, tiesEmbeddings: true, initializerRange: 0.3),
       seed: seed, device: Device(threads: 2))
@@ -77,9 +78,9 @@ import Tokenization
     let fixture = try LlamaFixture("distillation")
     let expected = fixture.expected
     let device = Device(threads: 2)
-    let student = try Decoder(
+    let student = try TransformerDecoder(
       contentsOf: fixture.folder.appendingPathComponent("student"), trainable: true, device: device)
-    let teacher = try Decoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
+    let teacher = try TransformerDecoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
     let objective = LiveTeacherObjective(
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)

@@ -17,12 +17,12 @@ import Testing
     }
 
     func accumulateGradients(
-      of model: LanguageModels.Decoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+      of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
     ) -> LossSums {
       halved(CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale))
     }
 
-    func measure(_ model: LanguageModels.Decoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
       halved(CrossEntropyObjective().measure(model, on: batch, at: position))
     }
   }

@@ -55,7 +55,7 @@ struct GenerationTimer: ParsableCommand {
     let start = clock.now
     let device = threads.map { Device(threads: $0) } ?? .shared
     let folder = URL(filePath: model)
-    let decoder = try Decoder(contentsOf: folder, precision: precision, device: device)
+    let decoder = try TransformerDecoder(contentsOf: folder, precision: precision, device: device)
     var report = GenerationReport(
       threads: device.threads, loadSeconds: start.duration(to: clock.now) / .seconds(1),
       anonymousMibAfterLoading: Machine.anonymousMib(), matrixKernel: Device.matrixKernelName)

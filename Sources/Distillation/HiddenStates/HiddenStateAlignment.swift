@@ -23,7 +23,7 @@ public struct HiddenStateAlignment {
   ///   - device: where the student is computed.
   /// - Throws: `value` where there is no such layer, or relation heads do not divide queries and keys of both models.
   public init(
-    _ terms: HiddenStateTerms, teacher: LlamaConfiguration, student: LlamaConfiguration, seed: UInt64,
+    _ terms: HiddenStateTerms, teacher: DecoderConfiguration, student: DecoderConfiguration, seed: UInt64,
     on device: Device
   ) throws(DistillationError) {
     self.terms = terms
@@ -58,11 +58,11 @@ public struct HiddenStateAlignment {
 
   /// Where the states of a layer are observed; nil for the last, which a decoder returns.
   private static func site(
-    _ layer: AlignedLayer, of configuration: LlamaConfiguration, _ model: String
+    _ layer: AlignedLayer, of configuration: DecoderConfiguration, _ model: String
   ) throws(DistillationError) -> ActivationSite? {
     let last = configuration.layerCount - 1
     switch layer {
-    case .embedding: return .embeddings
+    case .embedding: return .embedding
     case .layer(last), .last: return nil
     case .layer(let index):
       guard index >= 0, index < last else {
@@ -74,7 +74,7 @@ public struct HiddenStateAlignment {
 
   /// A layer whose attention is compared.
   private static func attentionLayer(
-    _ layer: AlignedLayer, of configuration: LlamaConfiguration, _ model: String
+    _ layer: AlignedLayer, of configuration: DecoderConfiguration, _ model: String
   ) throws(DistillationError) -> Int {
     let last = configuration.layerCount - 1
     let expected = "0 to \(last), or last, whose attention has relations"
@@ -92,7 +92,7 @@ public struct HiddenStateAlignment {
   }
 
   private static func relations(
-    _ terms: HiddenStateTerms, _ teacher: LlamaConfiguration, _ student: LlamaConfiguration
+    _ terms: HiddenStateTerms, _ teacher: DecoderConfiguration, _ student: DecoderConfiguration
   ) throws(DistillationError) -> (teacher: Int, student: Int, heads: Int) {
     let heads = terms.relationHeads ?? student.keyValueHeadCount
     let widths = [teacher, student].flatMap { [$0.headCount * $0.headSize, $0.keyValueHeadCount * $0.headSize] }
@@ -113,7 +113,7 @@ public struct HiddenStateAlignment {
 extension HiddenStateTerms {
   /// The terms for a student and its teacher; nil where nothing is compared.
   func alignment(
-    teacher: LlamaConfiguration, student: Decoder, seed: UInt64
+    teacher: DecoderConfiguration, student: TransformerDecoder, seed: UInt64
   ) throws(DistillationError) -> HiddenStateAlignment? {
     guard comparesHiddenStates || comparesRelations else { return nil }
     return try HiddenStateAlignment(

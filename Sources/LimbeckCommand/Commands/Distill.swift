@@ -101,5 +101,5 @@ struct Distill: ParsableCommand {
 
 extension Distiller: SessionTask {
   /// What is trained.
-  var model: LanguageModels.Decoder { student }
+  var model: TransformerDecoder { student }
 }

@@ -104,8 +104,8 @@ extension Inspect {
     let tokenizerDigest: String?
 
     init(folder: URL) throws {
-      let checkpoint = try CheckpointFolder(contentsOf: folder)
-      let decoder = try LanguageModels.Decoder(checkpoint)
+      let checkpoint = try ModelFolder(contentsOf: folder)
+      let decoder = try TransformerDecoder(checkpoint)
       let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try checkpoint.tokenizer() }
       let configuration = checkpoint.configuration
       vocabularySize = configuration.vocabularySize

@@ -47,7 +47,7 @@ struct Train: ParsableCommand {
 
 /// A language model that learns a text as it is.
 private struct LanguageModelling: SessionTask {
-  let model: LanguageModels.Decoder
+  let model: TransformerDecoder
 
   func requireFit(sequenceLength: Int) throws {
     let contextLength = model.configuration.contextLength

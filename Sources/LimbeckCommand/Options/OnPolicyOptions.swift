@@ -90,7 +90,7 @@ struct OnPolicySettings {
   /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the prompts;
   /// their lines are named.
   func steps(
-    for student: LanguageModels.Decoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
+    for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
   ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
     var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")

@@ -3,7 +3,7 @@ public import Foundation
 public import LanguageModels
 public import TensorCore
 
-extension Decoder {
+extension TransformerDecoder {
   /// The decoder of a Hugging Face folder.
   ///
   /// A frozen one uses float32 weights where they are mapped, without a copy; a trainable one copies them into its
@@ -18,12 +18,12 @@ extension Decoder {
     contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
     try self.init(
-      CheckpointFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
+      ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
   }
 
   /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:precision:device:)` does.
   public convenience init(
-    _ checkpoint: CheckpointFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
+    _ checkpoint: ModelFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
     device: Device = .shared
   ) throws(ModelFileError) {
     self.init(declaring: checkpoint.configuration, precision: precision, on: device)

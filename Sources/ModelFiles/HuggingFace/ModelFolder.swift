@@ -4,15 +4,15 @@ public import LanguageModels
 
 /// A Hugging Face folder of a Llama model: config.json, model.safetensors or its shards with their index, and, where
 /// it is there, generation_config.json.
-public struct CheckpointFolder: Sendable {
+public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL
   /// config.json, complete and checked.
-  public let configuration: LlamaConfiguration
+  public let configuration: DecoderConfiguration
   /// generation_config.json, if there is one.
   public let generationConfiguration: HuggingFaceGenerationConfiguration?
   /// The tensors.
-  public let weights: CheckpointWeights
+  public let weights: SafetensorsWeights
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
@@ -27,7 +27,7 @@ public struct CheckpointFolder: Sendable {
       throw .file(
         .missing(file: configurationFile.path, advice: "\(url.path) is no Hugging Face model folder"))
     }
-    configuration = try LlamaConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
+    configuration = try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
     let generationFile = url.appendingPathComponent("generation_config.json")
     generationConfiguration =
       somethingExists(at: generationFile.path)
@@ -36,9 +36,9 @@ public struct CheckpointFolder: Sendable {
     let single = url.appendingPathComponent("model.safetensors")
     let index = url.appendingPathComponent("model.safetensors.index.json")
     if somethingExists(at: single.path) {
-      weights = CheckpointWeights(try SafetensorsFile(contentsOf: single))
+      weights = SafetensorsWeights(try SafetensorsFile(contentsOf: single))
     } else if somethingExists(at: index.path) {
-      weights = try CheckpointWeights(index: index)
+      weights = try SafetensorsWeights(index: index)
     } else {
       throw .file(
         .missing(

@@ -23,7 +23,7 @@ extension SafetensorsFile {
   }
 }
 
-extension CheckpointWeights {
+extension SafetensorsWeights {
   /// The tensor called `name`, of float32; mapped or converted as `SafetensorsFile.tensor(_:expecting:on:)` does. Throws
   /// `missingTensor`, `wrongShape` or `notWeights`.
   public func tensor(

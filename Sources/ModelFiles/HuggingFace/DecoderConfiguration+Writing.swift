@@ -2,7 +2,7 @@ import DurableFiles
 public import Foundation
 public import LanguageModels
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.
   /// `weightType` is the type that the weights beside it are stored in.
   public func huggingFaceJSON(weightType: WeightType) -> Data {
