@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
-    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
+    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS", "Diagnostics"], swiftSettings: strict),
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(
@@ -123,7 +123,8 @@ let package = Package(
       name: "TextGenerationTests",
       dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TensorCore", "TestSupport"], swiftSettings: strict),
   ],
   cLanguageStandard: .c17,
   cxxLanguageStandard: .cxx17
