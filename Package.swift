@@ -21,6 +21,8 @@ let package = Package(
         "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
         "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ]),
+    // the list of cases that the micro-benchmarks share with the tests
+    .library(name: "TestSupport", targets: ["TestSupport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
