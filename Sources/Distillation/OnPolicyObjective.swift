@@ -23,7 +23,7 @@ public struct OnPolicyObjective: TrainingObjective {
   private let prompts: OnPolicyPrompts
   private let completionLength: Int
   private let contextLength: Int
-  private let sampling: Sampling
+  private let sampler: TokenSampler
   private let choices: Int?
   private let endIDs: Set<Int32>
 
@@ -33,12 +33,12 @@ public struct OnPolicyObjective: TrainingObjective {
   ///   - prompts: what the student continues; each prompt has fewer tokens than `contextLength`.
   ///   - completionLength: the most tokens of a completion.
   ///   - contextLength: the most tokens that student and teacher can both be fed.
-  ///   - sampling: how the student's tokens are chosen, valid; by default from its own distribution.
+  ///   - sampler: how the student's tokens are chosen; by default from its own distribution.
   ///   - choices: only the ids 0..<choices are chosen; all by default.
   ///   - endIDs: the tokens that end a completion; they are part of it.
   public init(
     _ base: any TrainingObjective, probability: Double, prompts: OnPolicyPrompts, completionLength: Int,
-    contextLength: Int, sampling: Sampling = Sampling(), choices: Int? = nil, endIDs: Set<Int32> = []
+    contextLength: Int, sampler: TokenSampler = TokenSampler(), choices: Int? = nil, endIDs: Set<Int32> = []
   ) {
     precondition((0...1).contains(probability), "a probability of \(probability)")
     precondition(completionLength >= 1, "completions of \(completionLength) tokens")
@@ -54,7 +54,7 @@ public struct OnPolicyObjective: TrainingObjective {
     self.prompts = prompts
     self.completionLength = completionLength
     self.contextLength = contextLength
-    self.sampling = sampling
+    self.sampler = sampler
     self.choices = choices
     self.endIDs = endIDs
   }
@@ -85,41 +85,46 @@ public struct OnPolicyObjective: TrainingObjective {
     // All micro-batches of a step are of one kind.
     var choice = SeededGenerator(seed: moment.seed, stream: moment.step)
     guard choice.nextUniform() < probability else { return batch }
-    let starts = (0..<batch.batchSize).map { start(of: $0, in: batch, at: moment) }
-    var completions = [[Int32]](repeating: [], count: starts.count)
+    let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: moment) }
+    var completions = [[Int32]](repeating: [], count: requests.count)
     do throws(GenerationError) {
       // no step is taken meanwhile
-      try SequenceSampler(student.frozen(isConstant: true), choices: choices).sample(
-        after: starts, sampling: sampling, batchSize: starts.count, maxTokens: completionLength
-      ) { token in
-        let sequence = token.sequence
-        completions[sequence].append(token.id)
-        // the last token is never fed
-        let isFull = starts[sequence].ids.count + completions[sequence].count > contextLength
-        let hasEnded = endIDs.contains(token.id) || completions[sequence].count == completionLength
-        return hasEnded || isFull ? .end : .proceed
+      let session = PlainDecodingSession(
+        student.frozen(isConstant: true), choices: choices, batchSize: requests.count)
+      for request in requests { _ = try session.submit(request) }
+      while session.sequenceCount > 0 {
+        for event in session.step() {
+          switch event {
+          case .token(let token): completions[token.sequence.number].append(token.id)
+          case .failed(_, let error): throw error
+          }
+        }
       }
     } catch .logitsNotFinite(let largest) {
       throw .notFinite(step: moment.step, quantity: "student's largest logit", value: "\(largest)", tensor: nil)
     } catch {
       preconditionFailure("\(error)")
     }
-    return TokenBatch(prompts: starts.map(\.ids), completions: completions)
+    return TokenBatch(prompts: requests.map(\.ids), completions: completions)
   }
 
-  /// The prompt of a sequence, and the random numbers that its completion takes.
-  private func start(of sequence: Int, in batch: TokenBatch, at moment: TrainingMoment) -> SequenceStart {
+  /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
+  private func request(for sequence: Int, in batch: TokenBatch, at moment: TrainingMoment) -> DecodingRequest {
     let place = moment.microBatch * batch.batchSize + sequence
     var generator = SeededGenerator(seed: moment.seed, stream: moment.step, place)
+    let ids: [Int32]
     switch prompts {
     case .beginnings(let length):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
       let first = sequence * batch.length
-      return SequenceStart(ids: Array(batch.ids[first..<first + length]), generator: generator)
+      ids = Array(batch.ids[first..<first + length])
     case .prompts(let list):
-      let ids = list[Int.random(in: list.indices, using: &generator)]
-      return SequenceStart(ids: ids, generator: generator)
+      ids = list[Int.random(in: list.indices, using: &generator)]
     }
+    // the last token is never fed
+    let room = contextLength + 1 - ids.count
+    return DecodingRequest(
+      ids: ids, sampler: sampler, generator: generator, maximumTokens: min(completionLength, room), endIDs: endIDs)
   }
 }
 
