@@ -1,14 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every room: Swift 6 language mode (from the tools version), warnings are errors.
+/// Every module: Swift 6 language mode (from the tools version), warnings are errors.
 let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
-/// Rooms without unsafe code, which the compiler verifies.
+/// Modules without unsafe code, which the compiler verifies.
 let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
 let package = Package(
@@ -18,8 +18,8 @@ let package = Package(
     .library(
       name: "Limbeck",
       targets: [
-        "TensorCore", "Tokenization", "Checkpoints", "LanguageModels", "ModelTraining", "Distillation",
-        "ModelEvaluation", "TextGeneration",
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
+        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ]),
   ],
   dependencies: [
@@ -34,72 +34,87 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "TensorCore", dependencies: ["CKernels"], swiftSettings: strict),
+    .target(name: "Diagnostics", swiftSettings: safe),
+    .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(
-      name: "Checkpoints", dependencies: ["TensorCore", "CLibCrypto"],
+      name: "Tokenization", dependencies: ["CSentencePiece", "Diagnostics", "DurableFiles"], swiftSettings: strict),
+    .target(name: "LanguageModels", dependencies: ["TensorCore", "Diagnostics"], swiftSettings: safe),
+    .target(
+      name: "ModelFiles", dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "LanguageModels"],
       swiftSettings: strict),
     .target(
-      name: "Tokenization",
-      dependencies: ["CSentencePiece", "Checkpoints"],
-      swiftSettings: strict),
-    .target(name: "LanguageModels", dependencies: ["TensorCore", "Checkpoints"], swiftSettings: safe),
+      name: "ModelTraining",
+      dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles"],
+      swiftSettings: safe),
     .target(
-      name: "ModelTraining", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
+      name: "TextGeneration",
+      dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels"],
+      swiftSettings: safe),
+    .target(
+      name: "ModelEvaluation", dependencies: ["Diagnostics", "TensorCore", "Tokenization", "LanguageModels"],
       swiftSettings: safe),
     .target(
       name: "Distillation",
       dependencies: [
-        "TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining", "TextGeneration",
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
+        "TextGeneration",
       ],
       swiftSettings: safe),
     .target(
-      name: "ModelEvaluation",
-      dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels", "ModelTraining"],
-      swiftSettings: safe),
-    .target(
-      name: "TextGeneration", dependencies: ["TensorCore", "Checkpoints", "Tokenization", "LanguageModels"],
+      name: "DistillationReport",
+      dependencies: [
+        "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "ModelEvaluation",
+      ],
       swiftSettings: safe),
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [
-        "TensorCore", "Tokenization", "Checkpoints", "LanguageModels", "ModelTraining", "Distillation",
-        "ModelEvaluation", "TextGeneration", "Yams",
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
+        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["TensorCore", "Checkpoints", "LanguageModels"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["TensorCore", "LanguageModels", "ModelFiles"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
+    .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "TensorCore", "TestSupport"], swiftSettings: strict),
+      name: "TokenizationTests", dependencies: ["Tokenization", "DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "Checkpoints", "TestSupport"], swiftSettings: strict),
+      name: "LanguageModelsTests", dependencies: ["LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
-      name: "LanguageModelsTests", dependencies: ["LanguageModels", "Checkpoints", "TensorCore", "TestSupport"],
+      name: "ModelFilesTests", dependencies: ["ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelTrainingTests",
-      dependencies: ["ModelTraining", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore", "TestSupport"],
+      dependencies: ["ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "Tokenization", "Checkpoints",
+        "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles", "Tokenization",
         "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "ModelEvaluationTests",
+      dependencies: ["ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DistillationReportTests",
       dependencies: [
-        "ModelEvaluation", "ModelTraining", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore",
-        "TestSupport",
+        "DistillationReport", "ModelEvaluation", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization",
+        "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "TextGenerationTests",
-      dependencies: ["TextGeneration", "LanguageModels", "Tokenization", "Checkpoints", "TensorCore", "TestSupport"],
+      dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TestSupport"], swiftSettings: strict),
   ],

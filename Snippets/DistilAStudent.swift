@@ -1,9 +1,9 @@
 // Text and a teacher in, a smaller language model out. After Scripts/demo: swift run -c release DistilAStudent
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels
 import ModelEvaluation
+import ModelFiles
 import ModelTraining
 import TextGeneration
 import Tokenization

@@ -1,4 +1,3 @@
-import Checkpoints
 public import LanguageModels
 public import ModelTraining
 public import Tokenization

@@ -1,5 +1,4 @@
-public import Checkpoints
-import LanguageModels
+public import LanguageModels
 import ModelTraining
 public import TensorCore
 

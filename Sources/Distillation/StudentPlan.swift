@@ -1,5 +1,5 @@
-public import Checkpoints
 public import Foundation
+public import LanguageModels
 
 /// What a student keeps of its teacher: some of the layers, and in each of them as many channels, heads and neurons.
 ///

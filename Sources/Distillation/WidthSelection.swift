@@ -1,4 +1,4 @@
-import Checkpoints
+import LanguageModels
 
 /// Which channels, heads and neurons of its teacher a student has, in the order in which it has them.
 struct WidthSelection: Equatable {

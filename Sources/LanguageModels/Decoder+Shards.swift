@@ -1,4 +1,3 @@
-import Checkpoints
 public import TensorCore
 
 extension Decoder {

@@ -1,4 +1,3 @@
-public import Checkpoints
 public import TensorCore
 
 /// A decoder-only transformer of the Llama architecture (Touvron et al. 2023).
@@ -20,7 +19,7 @@ public final class Decoder {
   private var tokensWithoutProjections = 0
 
   /// A decoder whose parameters are declared but have no values yet.
-  init(declaring configuration: LlamaConfiguration, precision: ProductPrecision, on device: Device) {
+  public init(declaring configuration: LlamaConfiguration, precision: ProductPrecision, on device: Device) {
     self.configuration = configuration
     self.precision = precision
     parameters = ParameterStore(on: device)

@@ -1,4 +1,3 @@
-import Checkpoints
 import TensorCore
 
 /// A linear map x · Wᵀ + b: `weight` [outputs, inputs], optional `bias` [outputs].

@@ -1,4 +1,3 @@
-import Checkpoints
 import TensorCore
 
 /// Queries, keys and values of the first layer, before rotation, of every token id.

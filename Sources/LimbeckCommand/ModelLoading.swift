@@ -1,6 +1,8 @@
-import Checkpoints
+import Diagnostics
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 import Tokenization
 
@@ -93,12 +95,12 @@ enum ModelSource {
 
 extension LlamaConfiguration {
   /// Checks that a model to be trained fits into so many bytes: its weights, gradients and two moments of AdamW.
-  func requireMemory(_ bytes: UInt64, file: String) throws(CheckpointError) {
+  func requireMemory(_ bytes: UInt64, file: String) throws(InvalidValue) {
     let bytesPerWeight = 4 * MemoryLayout<Float>.size
     let count = weightCount ?? .max
     guard UInt64(count) <= bytes / UInt64(bytesPerWeight) else {
-      throw .invalidConfiguration(
-        file: file, key: "the sizes together",
+      throw InvalidValue(
+        file, "the sizes together",
         expected:
           "a model that this machine's \(Format.bytes(Int(clamping: bytes))) can train, \(bytesPerWeight) bytes per weight",
         found: "\(Format.count(count)) weights")

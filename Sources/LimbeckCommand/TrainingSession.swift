@@ -1,8 +1,8 @@
 import ArgumentParser
-import Checkpoints
 import Foundation
 import LanguageModels
 import Logging
+import ModelFiles
 import ModelTraining
 import TensorCore
 import Tokenization

@@ -1,4 +1,3 @@
-import Checkpoints
 import LanguageModels
 
 /// How a text is cut into windows, and which of their tokens are scored.

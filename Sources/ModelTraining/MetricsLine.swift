@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 
 /// A line of `metrics.jsonl`: an optimiser step, or an evaluation after it. Means are per counted token.
@@ -52,7 +52,7 @@ public struct MetricsLine: Codable, Sendable, Equatable {
     guard FileManager.default.fileExists(atPath: file.path) else { return [] }
     let data: Data
     do { data = try Data(contentsOf: file) } catch {
-      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+      throw .file(.unreadable(file: file.path, reason: error.localizedDescription))
     }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase

@@ -1,5 +1,6 @@
-public import Checkpoints
+import DurableFiles
 public import Foundation
+public import ModelFiles
 
 /// The folder of one training run:
 ///
@@ -37,7 +38,7 @@ public final class RunFolder {
       try FileManager.default.createDirectory(
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     }
-    do throws(CheckpointError) {
+    do throws(FileError) {
       try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
@@ -46,10 +47,10 @@ public final class RunFolder {
       }
       try Self.write(manifest, to: folder.contents)
       try folder.commit()
-    } catch .destinationExists {
+    } catch .exists {
       throw .outputExists(folder: url.path)
     } catch {
-      throw .checkpoint(error)
+      throw .file(error)
     }
     self.url = url
     self.manifest = manifest
@@ -63,7 +64,7 @@ public final class RunFolder {
   ///   - url: where it is.
   ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
   ///   - weightType: how the trained model is stored; it need not be what the run was begun with.
-  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `checkpoint` where
+  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `file` where
   ///   there is no such folder or its files make no sense.
   public init(
     resuming url: URL, inputs: [String: String], weightType: WeightType = .float32
@@ -71,8 +72,8 @@ public final class RunFolder {
     self.url = url
     self.weightType = weightType
     guard let begun = try RunManifest(ofRun: url) else {
-      throw .checkpoint(
-        .missingFile(
+      throw .file(
+        .missing(
           file: RunManifest.file(in: url).path,
           advice: "this is no run that could be continued; start it without --resume"))
     }
@@ -84,7 +85,7 @@ public final class RunFolder {
     }
     tokenizer = try Self.bytes(of: url.appendingPathComponent("tokenizer.model"))
     let folders = [url, checkpointsURL].filter { FileManager.default.fileExists(atPath: $0.path) }
-    try wrapping { () throws(CheckpointError) in
+    try wrappingFile { () throws(FileError) in
       try AtomicFile.removeLeftovers(of: url)
       for folder in folders { try AtomicFile.removeLeftovers(in: folder) }
     }
@@ -145,11 +146,11 @@ public final class RunFolder {
     var finished = manifest
     finished.result = result
     let folder = url
-    try wrapping { () throws(CheckpointError) in try Self.write(finished, to: folder) }
+    try wrappingFile { () throws(FileError) in try Self.write(finished, to: folder) }
     manifest = finished
   }
 
-  private static func write(_ manifest: RunManifest, to folder: URL) throws(CheckpointError) {
+  private static func write(_ manifest: RunManifest, to folder: URL) throws(FileError) {
     let file = RunManifest.file(in: folder)
     let data: Data
     do { data = try RunJSON.data(manifest) } catch {
@@ -162,7 +163,7 @@ public final class RunFolder {
   private static func bytes(of file: URL) throws(TrainingError) -> [UInt8]? {
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
     do { return [UInt8](try Data(contentsOf: file)) } catch {
-      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+      throw .file(.unreadable(file: file.path, reason: error.localizedDescription))
     }
   }
 }

@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 public import Foundation
 
 /// `run.json`: what a run was made from and, once it is finished, how it went.
@@ -71,7 +71,7 @@ enum RunJSON {
     decoder.dateDecodingStrategy = .iso8601
     let data: Data
     do { data = try Data(contentsOf: file) } catch {
-      throw .checkpoint(.unreadable(file: file.path, reason: error.localizedDescription))
+      throw .file(.unreadable(file: file.path, reason: error.localizedDescription))
     }
     do { return try decoder.decode(type, from: data) } catch {
       throw .damagedRun(file: file.path, reason: "cannot be read as \(type): \(error)")

@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
 public import LanguageModels
+import ModelFiles
 import TensorCore
 
 /// The training loop: batches in a shuffled order, gradients accumulated over micro-batches, clipped, AdamW; evaluations,
@@ -292,7 +292,7 @@ extension Trainer {
   /// Puts the trained model into the folder, then closes the run.
   private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
     guard folder.manifest.result == nil else { return }
-    try wrapping { () throws(CheckpointError) in
+    try wrapping { () throws(ModelFileError) in
       try model.write(to: folder.url, tokenizer: folder.tokenizer, as: folder.weightType)
     }
     state.seconds = clock.seconds

@@ -1,6 +1,7 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 
 /// `state.json`: how far a run has come.
@@ -58,14 +59,16 @@ enum TrainingCheckpoint {
       if manager.fileExists(atPath: url.path) { try manager.removeItem(at: url) }
     }
     let data = try writing(url) { try RunJSON.data(state) }
-    try wrapping { () throws(CheckpointError) in
-      let folder = try AtomicFolder(creating: url)
+    let folder = try wrappingFile { () throws(FileError) in try AtomicFolder(creating: url) }
+    try wrapping { () throws(ModelFileError) in
       try model.write(to: folder.contents, tokenizer: tokenizer)
       try write(moments(of: optimizer), to: folder.contents.appendingPathComponent(optimizerName))
       if let objectiveOptimizer {
         try write(
           valuesAndMoments(of: objectiveOptimizer), to: folder.contents.appendingPathComponent(objectiveName))
       }
+    }
+    try wrappingFile { () throws(FileError) in
       try AtomicFile.write(data, to: folder.contents.appendingPathComponent(stateName))
       try folder.commit()
     }
@@ -81,12 +84,12 @@ enum TrainingCheckpoint {
   static func restore(
     _ model: Decoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
   ) throws(TrainingError) {
-    let folder = try wrapping { () throws(CheckpointError) in try CheckpointFolder(contentsOf: url) }
+    let folder = try wrapping { () throws(ModelFileError) in try CheckpointFolder(contentsOf: url) }
     guard folder.configuration == model.configuration else {
       throw .cannotResume(
         folder: run, key: "a model of", begun: "\(folder.configuration)", now: "\(model.configuration)")
     }
-    try wrapping { () throws(CheckpointError) in
+    try wrapping { () throws(ModelFileError) in
       let parameters = model.parameters.parameters
       try folder.requireExactly(Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.shape) }))
       // everything is checked before the first weight changes
@@ -97,13 +100,13 @@ enum TrainingCheckpoint {
         files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
       }
       for parameter in parameters {
-        try parameter.value.withMutableSpan { (values) throws(CheckpointError) in
+        try parameter.value.withMutableSpan { (values) throws(ModelFileError) in
           try folder.weights.read(parameter.name, into: &values)
         }
       }
       for (file, tensors) in files {
         for (name, tensor) in tensors {
-          try tensor.withMutableSpan { (values) throws(CheckpointError) in try file.read(name, into: &values) }
+          try tensor.withMutableSpan { (values) throws(ModelFileError) in try file.read(name, into: &values) }
         }
       }
     }
@@ -119,10 +122,10 @@ enum TrainingCheckpoint {
     (optimizer.parameters.values.map { [(valuesName, $0)] } ?? []) + moments(of: optimizer)
   }
 
-  private static func write(_ tensors: [(name: String, tensor: Tensor)], to file: URL) throws(CheckpointError) {
+  private static func write(_ tensors: [(name: String, tensor: Tensor)], to file: URL) throws(ModelFileError) {
     let writer = try SafetensorsWriter(replacing: file, tensors: tensors.map { ($0.name, $0.tensor.shape) })
     for (name, tensor) in tensors {
-      try tensor.withSpan { (values) throws(CheckpointError) in try writer.append(values, to: name) }
+      try tensor.withSpan { (values) throws(ModelFileError) in try writer.append(values, to: name) }
     }
     try writer.commit()
   }
@@ -130,7 +133,7 @@ enum TrainingCheckpoint {
   /// A file that has the given tensors, in their shapes.
   private static func checked(
     _ url: URL, _ tensors: [(name: String, tensor: Tensor)]
-  ) throws(CheckpointError) -> (file: SafetensorsFile, tensors: [(name: String, tensor: Tensor)]) {
+  ) throws(ModelFileError) -> (file: SafetensorsFile, tensors: [(name: String, tensor: Tensor)]) {
     let file = try SafetensorsFile(contentsOf: url)
     for (name, tensor) in tensors {
       let entry = try file.entry(name)

@@ -1,5 +1,6 @@
-public import Checkpoints
+public import DurableFiles
 public import Foundation
+public import ModelFiles
 
 /// What can go wrong in a training run through no fault of the program. Every text names what was expected, what was
 /// found, and where it helps what to do.
@@ -27,7 +28,9 @@ public enum TrainingError: Error, Equatable, Sendable {
   /// The newest checkpoint of a run cannot be used. `previous` is the step of the one before, nil if there is none.
   case damagedCheckpoint(folder: String, reason: String, previous: Int?)
   /// Reading or writing a file failed.
-  case checkpoint(CheckpointError)
+  case model(ModelFileError)
+  /// A file as such: missing, unreadable, a full disk.
+  case file(FileError)
 }
 
 extension TrainingError: CustomStringConvertible, LocalizedError {
@@ -61,8 +64,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
     case .damagedCheckpoint(let folder, let reason, let previous):
       "\(folder): this checkpoint is damaged: \(reason); delete that folder and resume again, "
         + (previous.map { "and the run goes on after step \($0)" } ?? "and the run begins anew, for there is no other")
-    case .checkpoint(let error):
-      error.description
+    case .model(let error): error.description
+    case .file(let error): error.description
     }
   }
 
@@ -75,8 +78,8 @@ extension TrainingError {
   /// older one is left to the user, for the steps since would be lost without a word.
   func ofCheckpoint(at url: URL, previous: Int?) -> TrainingError {
     switch self {
-    case .checkpoint(.unreadable): self
-    case .checkpoint, .damagedRun: .damagedCheckpoint(folder: url.path, reason: description, previous: previous)
+    case .file(.unreadable): self
+    case .model, .file, .damagedRun: .damagedCheckpoint(folder: url.path, reason: description, previous: previous)
     default: self
     }
   }
@@ -84,14 +87,24 @@ extension TrainingError {
 
 /// Turns an error about a file into one about a run.
 func wrapping<Result>(
-  _ body: () throws(CheckpointError) -> Result
+  _ body: () throws(ModelFileError) -> Result
 ) throws(TrainingError) -> Result {
-  do throws(CheckpointError) { return try body() } catch { throw .checkpoint(error) }
+  do throws(ModelFileError) { return try body() } catch {
+    if case .file(let error) = error { throw .file(error) }
+    throw .model(error)
+  }
+}
+
+/// As above, of what only touches files.
+func wrappingFile<Result>(
+  _ body: () throws(FileError) -> Result
+) throws(TrainingError) -> Result {
+  do throws(FileError) { return try body() } catch { throw .file(error) }
 }
 
 /// Turns Foundation's error in writing `file` into a typed one.
 func writing<Result>(_ file: URL, _ body: () throws -> Result) throws(TrainingError) -> Result {
   do { return try body() } catch {
-    throw .checkpoint(.unwritable(file: file.path, reason: error.localizedDescription))
+    throw .file(.unwritable(file: file.path, reason: error.localizedDescription))
   }
 }

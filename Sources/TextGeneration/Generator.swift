@@ -1,4 +1,3 @@
-public import Checkpoints
 public import LanguageModels
 public import TensorCore
 public import Tokenization

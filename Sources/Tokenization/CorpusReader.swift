@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 
 /// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a line of

@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 public import Foundation
 
 /// A SentencePiece tokenizer: a `tokenizer.model` as Llama's, or one of ours, made by `TokenizerTrainer`.
@@ -127,9 +127,9 @@ extension TokenizationError {
     }
   }
 
-  init(_ error: CheckpointError, file: String) {
+  init(_ error: FileError, file: String) {
     switch error {
-    case .missingFile: self = .unreadable(file: file, reason: "no such file; check the path")
+    case .missing: self = .unreadable(file: file, reason: "no such file; check the path")
     case .unreadable(let file, let reason): self = .unreadable(file: file, reason: reason)
     case .unwritable(let file, let reason): self = .unwritable(file: file, reason: reason)
     default: self = .unreadable(file: file, reason: error.description)

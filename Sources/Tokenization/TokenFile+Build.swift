@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 public import Foundation
 
 extension TokenFile {

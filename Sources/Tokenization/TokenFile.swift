@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 public import Foundation
 
 /// A corpus as ids, in a memory-mapped file: tokenised once, read many times, larger than memory if need be.

@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 
 /// What distinguishes a tokenizer from every other one: SHA-256 of its pieces, scores, kinds, special ids and normaliser.

@@ -1,7 +1,7 @@
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport

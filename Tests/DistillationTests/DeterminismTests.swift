@@ -1,6 +1,6 @@
-import Checkpoints
 import Distillation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import Testing

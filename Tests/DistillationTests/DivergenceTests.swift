@@ -1,6 +1,6 @@
-import Checkpoints
 import Distillation
 import Foundation
+import ModelFiles
 import TensorCore
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Distillation
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport

@@ -1,4 +1,4 @@
-import Checkpoints
+import LanguageModels
 import Testing
 
 @testable import Distillation

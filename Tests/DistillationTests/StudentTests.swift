@@ -1,4 +1,3 @@
-import Checkpoints
 import LanguageModels
 import ModelTraining
 import TensorCore

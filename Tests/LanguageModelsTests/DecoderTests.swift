@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 import TestSupport
 import Testing
@@ -163,16 +163,16 @@ import Testing
     smaller.layerCount = 2
     let file = folder.appendingPathComponent("config.json")
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let error = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    let error = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
     #expect("\(try #require(error))".contains("model.layers.2."))
     smaller.layerCount = 4
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let missing = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    let missing = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
     #expect("\(try #require(missing))".contains("model.layers.3."))
     smaller.layerCount = 3
     smaller.feedForwardSize = 41
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let shape = #expect(throws: CheckpointError.self) { try Decoder(contentsOf: folder) }
+    let shape = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
     #expect("\(try #require(shape))".contains("[24, 41]"))
   }
 }

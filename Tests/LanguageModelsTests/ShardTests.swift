@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-import Checkpoints
 import TensorCore
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Testing
 
 /// A folder with a text, a tokenizer, configurations and a small trained model, made once for all tests by the command

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 @testable import ModelEvaluation
@@ -66,9 +67,9 @@ struct GapClosedTests {
 
   @Test("A comparison gives it to all students but the control")
   func comparison() throws {
-    let teacher = tinyDecoder(seed: 1)
+    let teacher = smallDecoder(seed: 1)
     let text = EvaluationText(documents: [randomIDs(200, seed: 1)])
-    let students = [neighbour(of: teacher, by: 0.02, seed: 2), tinyDecoder(seed: 3)]
+    let students = [neighbour(of: teacher, by: 0.02, seed: 2), smallDecoder(seed: 3)]
     let tokens = try TokenComparison(teacher: teacher, students: students, on: text, window: 16)
     let nats = [tokens.students[0].teacherNats, tokens.students[1].studentNats, tokens.students[0].studentNats]
     let comparison = TeacherStudentComparison(tokens, control: 1)

@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import TensorCore
+import TestSupport
 import Testing
 
 @testable import ModelEvaluation
@@ -25,11 +26,11 @@ struct PerplexityTests {
 
   @Test("Every token is scored once, as the definition says, whatever the batch size", arguments: cases)
   func twin(_ testCase: Case) throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     let documents = testCase.lengths.enumerated().map { randomIDs($1, seed: UInt64($0)) }
     let ids = documents.flatMap { $0 }
     let expected = zip(
-      twinLogProbabilities(
+      referenceLogProbabilities(
         decoder, documents, bos: 1, window: testCase.window, stride: testCase.stride ?? testCase.window), ids
     ).map { -$0[Int($1)] }
     let n = Double(ids.count)
@@ -51,7 +52,7 @@ struct PerplexityTests {
 
   @Test("Context helps to see that windows overlap: a stride scores the same tokens otherwise")
   func strideMatters() throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     let text = EvaluationText(documents: [randomIDs(100, seed: 3)])
     let disjoint = try Perplexity(of: decoder, on: text, window: 16)
     let overlapping = try Perplexity(of: decoder, on: text, window: 16, stride: 4)
@@ -61,11 +62,11 @@ struct PerplexityTests {
 
   @Test("The text's BOS comes before the configuration's")
   func beginning() throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     let documents = [randomIDs(40, seed: 3)]
     let text = EvaluationText(documents: documents, beginningID: 7)
     let result = try Perplexity(of: decoder, on: text, window: 16)
-    let twin = twinLogProbabilities(decoder, documents, bos: 7, window: 16, stride: 16)
+    let twin = referenceLogProbabilities(decoder, documents, bos: 7, window: 16, stride: 16)
     let mean = zip(twin, documents[0]).reduce(0) { $0 - $1.0[Int($1.1)] } / 40
     #expect(abs(result.natsPerToken - mean) < 1e-5)
   }
@@ -74,7 +75,7 @@ struct PerplexityTests {
   func progress() throws {
     let text = EvaluationText(documents: [randomIDs(100, seed: 3)])
     var seen: [EvaluationProgress] = []
-    let result = try Perplexity(of: tinyDecoder(seed: 1), on: text, window: 16, batchSize: 2) { seen.append($0) }
+    let result = try Perplexity(of: smallDecoder(seed: 1), on: text, window: 16, batchSize: 2) { seen.append($0) }
     #expect(seen.map(\.tokens) == [32, 64, 96, 100])
     #expect(seen.allSatisfy { $0.totalTokens == 100 })
     #expect(abs(seen[3].natsPerToken - result.natsPerToken) < 1e-12)
@@ -82,7 +83,7 @@ struct PerplexityTests {
 
   @Test("JSON has the keys of the command, and nothing unknown")
   func json() throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     let known = try Perplexity(
       of: decoder, on: EvaluationText(documents: [[3, 4, 5]], byteCount: 9, wordCount: 2), window: 8)
     func keys(_ value: Perplexity) throws -> [String] {
@@ -104,7 +105,7 @@ struct PerplexityTests {
 
   @Test("Requests that cannot be are refused")
   func refusals() throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     func evaluate(
       _ documents: [[Int32]], window: Int = 16, stride: Int? = nil, batchSize: Int? = nil, bos: Int32? = nil
     ) throws(EvaluationError) -> Perplexity {
@@ -149,13 +150,13 @@ struct PerplexityTests {
     }
     #expect(throws: EvaluationError.noBeginningToken) {
       try Perplexity(
-        of: tinyDecoder(bosTokenID: nil, seed: 1), on: EvaluationText(documents: [[3, 4]]), window: 8)
+        of: smallDecoder(bosTokenID: nil, seed: 1), on: EvaluationText(documents: [[3, 4]]), window: 8)
     }
   }
 
   @Test("A damaged model is refused with the first token it fails on")
   func damaged() throws {
-    let decoder = tinyDecoder(seed: 1)
+    let decoder = smallDecoder(seed: 1)
     decoder.head.withMutableSpan { $0[16 * 9] = .nan }
     #expect {
       try Perplexity(of: decoder, on: EvaluationText(documents: [randomIDs(40, seed: 2)]), window: 16)

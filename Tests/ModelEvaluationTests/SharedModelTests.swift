@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import ModelEvaluation
+import ModelFiles
 import TestSupport
 import Testing
 import Tokenization

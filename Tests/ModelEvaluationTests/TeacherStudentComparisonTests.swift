@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import TensorCore
+import TestSupport
 import Testing
 
 @testable import ModelEvaluation
@@ -29,12 +30,12 @@ struct TeacherStudentComparisonTests {
 
   @Test("All statistics are those of the plain definitions", arguments: [nil, 5] as [Int?])
   func twin(stride: Int?) throws {
-    let teacher = tinyDecoder(seed: 1)
-    let students = [neighbour(of: teacher, by: 0.05, seed: 2), tinyDecoder(contextLength: 20, seed: 3)]
+    let teacher = smallDecoder(seed: 1)
+    let students = [neighbour(of: teacher, by: 0.05, seed: 2), smallDecoder(contextLength: 20, seed: 3)]
     let comparison = try TeacherStudentComparison(
       teacher: teacher, students: students, on: Self.text, window: 16, stride: stride)
     func logProbabilities(_ decoder: LanguageModels.Decoder) -> [[Double]] {
-      twinLogProbabilities(decoder, Self.documents, bos: 1, window: 16, stride: stride ?? 16)
+      referenceLogProbabilities(decoder, Self.documents, bos: 1, window: 16, stride: stride ?? 16)
     }
     let p = logProbabilities(teacher)
     let teacherNats = zip(p, Self.ids).map { -$0[Int($1)] }
@@ -95,7 +96,7 @@ struct TeacherStudentComparisonTests {
 
   @Test("A teacher compared with itself is no different")
   func itself() throws {
-    let teacher = tinyDecoder(seed: 1)
+    let teacher = smallDecoder(seed: 1)
     let student = try TeacherStudentComparison(teacher: teacher, students: [teacher], on: Self.text, window: 32)
       .students[0]
     for estimate in [
@@ -110,7 +111,7 @@ struct TeacherStudentComparisonTests {
 
   @Test("The paired standard error of a near student is far below that of its perplexity")
   func pairing() throws {
-    let teacher = tinyDecoder(seed: 1)
+    let teacher = smallDecoder(seed: 1)
     let near = neighbour(of: teacher, by: 0.002, seed: 2)
     let student = try TeacherStudentComparison(teacher: teacher, students: [near], on: Self.text, window: 16)
       .students[0]
@@ -120,8 +121,8 @@ struct TeacherStudentComparisonTests {
 
   @Test("Perplexities are those of an evaluation alone, and progress counts every token once")
   func alone() throws {
-    let teacher = tinyDecoder(seed: 1)
-    let student = tinyDecoder(seed: 4)
+    let teacher = smallDecoder(seed: 1)
+    let student = smallDecoder(seed: 4)
     var seen: [Int] = []
     let comparison = try TeacherStudentComparison(
       teacher: teacher, students: [student, student], on: Self.text, window: 16, batchSize: 4
@@ -137,9 +138,9 @@ struct TeacherStudentComparisonTests {
 
   @Test("A comparison survives JSON, with the names of the field")
   func json() throws {
-    let teacher = tinyDecoder(seed: 1)
+    let teacher = smallDecoder(seed: 1)
     let comparison = try TeacherStudentComparison(
-      teacher: teacher, students: [tinyDecoder(seed: 2)], on: Self.text, window: 16)
+      teacher: teacher, students: [smallDecoder(seed: 2)], on: Self.text, window: 16)
     let data = try JSONEncoder().encode(comparison)
     #expect(try JSONDecoder().decode(TeacherStudentComparison.self, from: data) == comparison)
     let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -159,16 +160,16 @@ struct TeacherStudentComparisonTests {
 
   @Test("Models that cannot be compared are refused by name")
   func refusals() throws {
-    let teacher = tinyDecoder(seed: 1)
-    let other = tinyDecoder(vocabularySize: 60, seed: 2)
+    let teacher = smallDecoder(seed: 1)
+    let other = smallDecoder(vocabularySize: 60, seed: 2)
     #expect(throws: EvaluationError.vocabulariesDiffer(teacher: 50, student: 60, studentName: "student 2")) {
       try TeacherStudentComparison(teacher: teacher, students: [teacher, other], on: Self.text, window: 16)
     }
-    let short = tinyDecoder(contextLength: 8, seed: 2)
+    let short = smallDecoder(contextLength: 8, seed: 2)
     #expect(throws: EvaluationError.windowBeyondContext(model: "the student", window: 16, contextLength: 8)) {
       try TeacherStudentComparison(teacher: teacher, students: [short], on: Self.text, window: 16)
     }
-    let damaged = tinyDecoder(seed: 2)
+    let damaged = smallDecoder(seed: 2)
     damaged.head.withMutableSpan { $0[3] = .infinity }
     #expect(throws: EvaluationError.self) {
       try TeacherStudentComparison(teacher: teacher, students: [damaged], on: Self.text, window: 16)

@@ -1,6 +1,7 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -141,7 +142,7 @@ import Testing
     let folder = try TemporaryFolder()
     try Data().write(to: folder.file("file"))
     let error = #expect(throws: TrainingError.self) { try RunFolder(small: folder.file("file/run")) }
-    guard case .checkpoint(.unwritable(let file, _))? = error else {
+    guard case .file(.unwritable(let file, _))? = error else {
       Issue.record("\(String(describing: error))")
       return
     }
@@ -177,8 +178,8 @@ import Testing
       let error = #expect(throws: TrainingError.self) { try RunFolder(small: url, resuming: true) }
       #expect(
         error
-          == .checkpoint(
-            .missingFile(
+          == .file(
+            .missing(
               file: url.appendingPathComponent("run.json").path,
               advice: "this is no run that could be continued; start it without --resume")))
     }

@@ -1,5 +1,5 @@
-public import Checkpoints
 public import Foundation
+public import ModelFiles
 
 /// A folder of Tests/Fixtures: a model as Hugging Face saved it, and what PyTorch computes for it.
 public struct LlamaFixture {

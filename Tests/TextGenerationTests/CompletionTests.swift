@@ -1,6 +1,7 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import TensorCore
 import TestSupport
 import Testing

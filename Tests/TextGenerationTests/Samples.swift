@@ -1,5 +1,5 @@
-import Checkpoints
 import LanguageModels
+import ModelFiles
 import TensorCore
 import TestSupport
 import Tokenization

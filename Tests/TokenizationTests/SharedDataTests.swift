@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-public import Checkpoints
 public import Foundation
 
 /// Why a cache of a teacher's distributions cannot be made or used.

@@ -1,4 +1,3 @@
-public import Checkpoints
 import Foundation
 public import LanguageModels
 public import ModelTraining

@@ -1,4 +1,3 @@
-public import Checkpoints
 public import LanguageModels
 public import ModelTraining
 import TensorCore

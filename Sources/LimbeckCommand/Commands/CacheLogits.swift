@@ -1,5 +1,4 @@
 import ArgumentParser
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels

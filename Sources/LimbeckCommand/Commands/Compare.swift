@@ -1,5 +1,4 @@
 import ArgumentParser
-import Checkpoints
 import LanguageModels
 import ModelEvaluation
 import TensorCore

@@ -1,8 +1,9 @@
 import ArgumentParser
-import Checkpoints
 import Distillation
+import DurableFiles
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import Tokenization
@@ -115,7 +116,7 @@ struct Student: ParsableCommand {
       try FileManager.default.createDirectory(
         at: destination.deletingLastPathComponent(), withIntermediateDirectories: true)
     } catch {
-      throw CheckpointError.unwritable(file: destination.path, reason: error.localizedDescription)
+      throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
     }
     let folder = try AtomicFolder(creating: destination)
     try student.write(to: folder.contents, tokenizer: tokenizer.serialized, as: weights)

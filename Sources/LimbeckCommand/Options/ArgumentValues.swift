@@ -1,5 +1,5 @@
 public import ArgumentParser
-public import Checkpoints
+public import ModelFiles
 public import ModelTraining
 public import TensorCore
 public import Tokenization

@@ -1,8 +1,8 @@
 import ArgumentParser
-import Checkpoints
 import Distillation
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 
 /// Where the teacher's predictions come from, if not from a teacher in memory.

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Checkpoints
 import Foundation
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 

@@ -1,4 +1,4 @@
-import Checkpoints
+import DurableFiles
 import Foundation
 
 /// A regular expression that completions must match, perhaps with the same answer as a reference.

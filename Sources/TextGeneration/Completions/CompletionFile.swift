@@ -1,5 +1,5 @@
-import Checkpoints
 public import Foundation
+import ModelFiles
 
 /// How much of a file of completions is written.
 public struct CompletionProgress: Codable, Sendable, Equatable {

@@ -1,4 +1,4 @@
-public import Checkpoints
+public import DurableFiles
 public import Foundation
 public import Tokenization
 

@@ -1,5 +1,4 @@
 public import TensorCore
-import LanguageModels
 
 /// A sequence of token ids that is to be continued, and how.
 public struct DecodingRequest: Sendable {

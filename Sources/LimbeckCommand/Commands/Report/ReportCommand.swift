@@ -1,8 +1,10 @@
 import ArgumentParser
-import Checkpoints
+import DistillationReport
+import DurableFiles
 import Foundation
 import Logging
 import ModelEvaluation
+import ModelFiles
 import TensorCore
 import TextGeneration
 
@@ -83,7 +85,7 @@ struct ReportCommand: ParsableCommand {
     }
     let folder = destination.deletingLastPathComponent()
     guard folder.isFolder else {
-      throw CheckpointError.missingFile(file: folder.path, advice: "make the folder that \(output) is to lie in first")
+      throw FileError.missing(file: folder.path, advice: "make the folder that \(output) is to lie in first")
     }
   }
 }

@@ -1,3 +1,4 @@
+import DistillationReport
 import Foundation
 import ModelEvaluation
 import ModelTraining

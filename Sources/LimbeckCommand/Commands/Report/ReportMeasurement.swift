@@ -1,5 +1,5 @@
 import ArgumentParser
-import Checkpoints
+import DistillationReport
 import Foundation
 import LanguageModels
 import ModelEvaluation

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Checkpoints
+import DurableFiles
 import Foundation
 import Logging
 import Tokenization

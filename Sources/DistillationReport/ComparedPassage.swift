@@ -1,0 +1,92 @@
+import Foundation
+public import ModelEvaluation
+public import Tokenization
+
+/// A stretch of a text with what teacher and students say of each of its tokens.
+public struct ComparedPassage: Sendable, Equatable {
+  /// A token of the text.
+  public struct Token: Sendable, Equatable {
+    /// The text that it adds; empty in the middle of a character.
+    public var text: String
+    /// The teacher's probability of it.
+    public var teacherProbability: Double
+    /// The text of the teacher's most probable token.
+    public var teacherTop: String
+    /// What each student says, in the order of the comparison.
+    public var students: [StudentToken]
+  }
+
+  /// What a student says of a token.
+  public struct StudentToken: Sendable, Equatable {
+    /// KL(p‖q), in nats.
+    public var divergence: Double
+    /// The student's probability of the token.
+    public var probability: Double
+    /// The text of the student's most probable token.
+    public var top: String
+  }
+
+  /// The place of its first token among all tokens of the text.
+  public var position: Int
+  /// Its tokens, in the order of the text.
+  public var tokens: [Token]
+}
+
+extension ComparedPassage {
+  /// The most typical stretch of a comparison: of all that begin with a window, the one whose mean KL, over tokens and
+  /// students, is the median.
+  /// - Parameters:
+  ///   - comparison: teacher and students, token by token.
+  ///   - length: how many tokens it has, if there are as many in a window and in the text.
+  ///   - tokenizer: what made the ids.
+  public init(typicalOf comparison: TokenComparison, length: Int, tokenizer: SentencePieceTokenizer) {
+    let stretches = Self.stretches(of: comparison, length: length)
+    let divergences = stretches.map { stretch in
+      comparison.students.reduce(0) { $0 + $1.divergences[stretch].reduce(0, +) } / Double(stretch.count)
+    }
+    let order = stretches.indices.sorted { (divergences[$0], $0) < (divergences[$1], $1) }
+    self.init(stretches[order[(order.count - 1) / 2]], of: comparison, tokenizer: tokenizer)
+  }
+
+  /// A stretch of a comparison's tokens; `range` must lie in the text.
+  public init(_ range: Range<Int>, of comparison: TokenComparison, tokenizer: SentencePieceTokenizer) {
+    let ids = comparison.text.documents.joined().dropFirst(range.lowerBound).prefix(range.count)
+    var decoder = StreamingDecoder(tokenizer)
+    position = range.lowerBound
+    tokens = zip(range, ids).map { position, id in
+      Token(
+        text: decoder.append(id), teacherProbability: exp(-comparison.students[0].teacherNats[position]),
+        teacherTop: tokenizer.text(ofPiece: comparison.students[0].teacherTops[position]),
+        students: comparison.students.map { scores in
+          StudentToken(
+            divergence: scores.divergences[position], probability: exp(-scores.studentNats[position]),
+            top: tokenizer.text(ofPiece: scores.studentTops[position]))
+        })
+    }
+    // What an incomplete character leaves at the end belongs to the last token.
+    if !tokens.isEmpty { tokens[tokens.count - 1].text += decoder.finish() }
+  }
+
+  /// The beginnings of windows, `length` tokens of each; shorter ones only where there are no others.
+  private static func stretches(of comparison: TokenComparison, length: Int) -> [Range<Int>] {
+    let most = min(length, comparison.window)
+    var stretches: [Range<Int>] = []
+    var position = 0
+    for document in comparison.text.documents {
+      for start in stride(from: 0, to: document.count, by: comparison.window) {
+        stretches.append(position + start..<position + min(start + most, document.count))
+      }
+      position += document.count
+    }
+    let longest = stretches.map(\.count).max() ?? 0
+    return stretches.filter { $0.count == longest }
+  }
+}
+
+extension SentencePieceTokenizer {
+  /// What a token says of itself when it stands alone: its piece, with spaces for U+2581. A model may have more outputs
+  /// than the tokenizer has pieces.
+  fileprivate func text(ofPiece id: Int32) -> String {
+    (0..<vocabularySize).contains(Int(id)) ? piece(id).replacing("\u{2581}", with: " ") : "output \(id)"
+  }
+}

@@ -1,0 +1,85 @@
+public import ModelEvaluation
+public import ModelTraining
+
+/// A model of a report.
+public struct ReportedModel: Sendable {
+  /// What a model is to the others.
+  public enum Role: String, Sendable {
+    /// What the students learn from.
+    case teacher
+    /// Learnt without the teacher; what distillation gains is reckoned from it.
+    case control
+    /// Learnt from the teacher.
+    case student
+    /// Learnt from text without a teacher at its side, and is not the control.
+    case baseline
+  }
+
+  /// A setting of the recipe.
+  public struct Setting: Sendable, Equatable {
+    /// What it is called, as on the command line: `learning-rate`.
+    public var key: String
+    /// What it is.
+    public var value: String
+
+    /// A setting, as the properties say.
+    public init(key: String, value: String) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  /// What the model holds on disk, and how fast it is.
+  public struct Size: Sendable {
+    /// All weights.
+    public var parameters: Int
+    /// Those outside the embedding and the head.
+    public var nonEmbeddingParameters: Int
+    /// The size of the files that hold the weights.
+    public var weightBytes: Int
+    /// Tokens per second in generating one text; nil where that was not measured.
+    public var generatedTokensPerSecond: Double?
+
+    /// A size, as the properties say.
+    public init(
+      parameters: Int, nonEmbeddingParameters: Int, weightBytes: Int, generatedTokensPerSecond: Double? = nil
+    ) {
+      self.parameters = parameters
+      self.nonEmbeddingParameters = nonEmbeddingParameters
+      self.weightBytes = weightBytes
+      self.generatedTokensPerSecond = generatedTokensPerSecond
+    }
+  }
+
+  /// What it is to the others.
+  public var role: Role
+  /// Its folder, as the user named it.
+  public var folder: String
+  /// The run that made it; nil of a model from elsewhere.
+  public var run: RunRecord?
+  /// The recipe of that run, in its order.
+  public var settings: [Setting]
+  /// Nil while a run has no model yet.
+  public var size: Size?
+  /// How well it predicts the text; nil where that was not measured.
+  public var perplexity: Perplexity?
+  /// How close it is to the teacher; nil of the teacher, and without one.
+  public var statistics: StudentStatistics?
+
+  /// A model, as the properties say.
+  public init(
+    role: Role, folder: String, run: RunRecord? = nil, settings: [Setting] = [], size: Size? = nil,
+    perplexity: Perplexity? = nil, statistics: StudentStatistics? = nil
+  ) {
+    self.role = role
+    self.folder = folder
+    self.run = run
+    self.settings = settings
+    self.size = size
+    self.perplexity = perplexity
+    self.statistics = statistics
+  }
+
+  /// Whether its run has not come to its end.
+  public var isUnfinished: Bool { run.map { $0.manifest.result == nil } ?? false }
+}

@@ -1,0 +1,76 @@
+public import Foundation
+import Glibc
+
+/// A folder that appears whole or not at all. Files are written into `contents`, a hidden folder beside the
+/// destination; `commit` flushes each of them to disk and renames the folder into place. After a failure or a `cancel`
+/// nothing is left behind.
+///
+/// ```swift
+/// let folder = try AtomicFolder(creating: url)
+/// try AtomicFile.write(data, to: folder.contents.appendingPathComponent("config.json"))
+/// try folder.commit()
+/// ```
+public final class AtomicFolder {
+  /// Where the folder appears.
+  public let destination: URL
+  /// The hidden folder to write into.
+  public let contents: URL
+  private var isOpen = true
+
+  /// Creates the hidden folder beside `destination`, whose parent must exist. Throws `exists` where anything
+  /// stands at the destination, else `unwritable`.
+  public init(creating destination: URL) throws(FileError) {
+    guard !somethingExists(at: destination.path) else { throw .exists(file: destination.path) }
+    let temporary = temporaryPath(for: destination)
+    self.destination = destination
+    contents = URL(fileURLWithPath: temporary, isDirectory: true)
+    guard mkdir(temporary, 0o777) == 0 else {
+      isOpen = false
+      throw .unwritable(file: destination.path, reason: systemErrorText())
+    }
+  }
+
+  deinit { cancel() }
+
+  /// Makes all files durable and moves the folder to its destination. Throws `exists` or `unwritable`, after
+  /// which the hidden folder is gone.
+  public func commit() throws(FileError) {
+    precondition(isOpen, "\(destination.path) was already committed or cancelled")
+    do throws(FileError) {
+      try synchronizeTree(contents)
+      // rename(2) replaces nothing but an empty folder, so what appeared since this check cannot lose data.
+      guard !somethingExists(at: destination.path) else {
+        throw FileError.exists(file: destination.path)
+      }
+      try renameDurably(contents.path, to: destination)
+    } catch {
+      cancel()
+      throw error
+    }
+    isOpen = false
+  }
+
+  /// Removes the hidden folder and all that was written into it. Does nothing after `commit` or another `cancel`.
+  public func cancel() {
+    guard isOpen else { return }
+    isOpen = false
+    // Nothing better can be done about a folder that cannot be removed; it is hidden and says its origin.
+    try? FileManager.default.removeItem(at: contents)
+  }
+
+  private func synchronizeTree(_ folder: URL) throws(FileError) {
+    let entries: [URL]
+    do {
+      entries = try FileManager.default.contentsOfDirectory(
+        at: folder, includingPropertiesForKeys: [.isDirectoryKey, .isSymbolicLinkKey])
+    } catch {
+      throw .unwritable(file: folder.path, reason: error.localizedDescription)
+    }
+    for entry in entries {
+      let values = try? entry.resourceValues(forKeys: [.isDirectoryKey, .isSymbolicLinkKey])
+      if values?.isSymbolicLink == true { continue }
+      if values?.isDirectory == true { try synchronizeTree(entry) } else { try synchronize(path: entry.path) }
+    }
+    try synchronize(path: folder.path)
+  }
+}

@@ -1,0 +1,50 @@
+public import Foundation
+
+/// What can be wrong with a file as such, whatever is in it. Every case carries the data it speaks of; every text names
+/// the file, the cause, and where it helps what to do.
+public enum FileError: Error, Equatable, Sendable {
+  /// A file or folder that was asked for does not exist.
+  case missing(file: String, advice: String)
+  /// The operating system refused to open, examine or map a file.
+  case unreadable(file: String, reason: String)
+  /// The operating system refused to create, extend, flush, rename or delete a file: a full disk, a read-only folder.
+  case unwritable(file: String, reason: String)
+  /// Something already stands where a new file or folder was to be created.
+  case exists(file: String)
+  /// A region that a file claims to hold lies (partly) beyond its end.
+  case pastEnd(file: String, byteOffset: Int, byteCount: Int, fileSize: Int)
+  /// A region of a file does not start on a multiple of its elements' alignment.
+  case misaligned(file: String, byteOffset: Int, alignment: Int)
+  /// Text that is not JSON.
+  case invalidJSON(file: String, byteOffset: Int, reason: String)
+  /// Two members of one JSON object (two tensors of a safetensors file) have the same name.
+  case duplicateKey(file: String, key: String)
+}
+
+extension FileError: CustomStringConvertible, LocalizedError {
+  /// One line for the user: the file, the cause, and where it helps the remedy.
+  public var description: String {
+    switch self {
+    case .missing(let file, let advice):
+      "\(file): no such file or folder; \(advice)"
+    case .unreadable(let file, let reason):
+      "\(file): cannot be read: \(reason)"
+    case .unwritable(let file, let reason):
+      "\(file): cannot be written: \(reason)"
+    case .exists(let file):
+      "\(file): exists already and will not be overwritten; choose another name or remove it first"
+    case .pastEnd(let file, let byteOffset, let byteCount, let fileSize):
+      "\(file): expected \(byteCount) bytes at byte \(byteOffset), found only \(fileSize) bytes in all; "
+        + "it is truncated or damaged"
+    case .misaligned(let file, let byteOffset, let alignment):
+      "\(file): expected data at a multiple of \(alignment) bytes, found it at byte \(byteOffset)"
+    case .invalidJSON(let file, let byteOffset, let reason):
+      "\(file): not valid JSON at byte \(byteOffset): \(reason)"
+    case .duplicateKey(let file, let key):
+      "\(file): the name \(key) occurs twice"
+    }
+  }
+
+  /// The same text as `description`.
+  public var errorDescription: String? { description }
+}

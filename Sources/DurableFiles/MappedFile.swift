@@ -1,0 +1,142 @@
+public import Foundation
+import Glibc
+
+/// A type of which every bit pattern is a value, so that it may be read straight from a file (in the machine's byte
+/// order, which on every platform Limbeck runs on is little-endian).
+public protocol MappableElement: BitwiseCopyable, Sendable {}
+
+extension UInt8: MappableElement {}
+extension UInt16: MappableElement {}
+extension UInt32: MappableElement {}
+extension Int32: MappableElement {}
+extension UInt64: MappableElement {}
+extension Int64: MappableElement {}
+extension Float: MappableElement {}
+
+/// A whole file, mapped read-only into memory. Pages come from disk when they are first read, and stay the system's to
+/// drop, so a file may be larger than memory.
+///
+/// Limbeck replaces files by renaming, never by rewriting, so a mapping keeps showing the file it was made from.
+/// (Another program that shortens the file in place makes later reads of it a bus error, as with every mapping.)
+public final class MappedFile: Sendable {
+  /// Where the file was when it was mapped.
+  public let url: URL
+  // Never written after `init`, and the mapping lives as long as `self`.
+  private nonisolated(unsafe) let contents: UnsafeRawBufferPointer
+
+  /// Maps the file at `url`; an empty file is fine. Throws `missing` or `unreadable`.
+  public init(contentsOf url: URL) throws(FileError) {
+    self.url = url
+    let path = url.path
+    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else {
+      throw errno == ENOENT
+        ? .missing(file: path, advice: "check the path")
+        : .unreadable(file: path, reason: systemErrorText())
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .unreadable(file: path, reason: systemErrorText()) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw .unreadable(file: path, reason: "a file was expected, but it is a folder")
+    default: throw .unreadable(file: path, reason: "a regular file was expected")
+    }
+    let count = Int(status.st_size)
+    guard count > 0 else {
+      contents = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+      throw .unreadable(file: path, reason: systemErrorText())
+    }
+    contents = UnsafeRawBufferPointer(start: start, count: count)
+  }
+
+  deinit {
+    if let start = contents.baseAddress {
+      munmap(UnsafeMutableRawPointer(mutating: start), contents.count)
+    }
+  }
+
+  /// The file's size in bytes.
+  public var count: Int { contents.count }
+
+  /// The path, as errors name it.
+  public var path: String { url.path }
+
+  /// Calls `body` with all the file's bytes.
+  public func withBytes<Result: ~Copyable, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { extendLifetime(self) }
+    return try body(contents.bytes)
+  }
+
+  /// Calls `body` with `count` elements that start at byte `offset`. Throws `pastEnd` where they do not all lie in the
+  /// file and `misaligned` where `offset` is no multiple of the element's alignment.
+  public func withSpan<Element: MappableElement, Result: ~Copyable>(
+    of type: Element.Type, at offset: Int, count: Int, _ body: (Span<Element>) -> Result
+  ) throws(FileError) -> Result {
+    try elements(of: type, at: offset, count: count).withSpan(body)
+  }
+
+  /// A view of `count` elements that start at byte `offset`, checked once and kept for as long as wanted. Throws
+  /// `pastEnd` where they do not all lie in the file and `misaligned` where `offset` is no multiple of the element's
+  /// alignment.
+  public func elements<Element: MappableElement>(
+    of type: Element.Type, at offset: Int, count: Int
+  ) throws(FileError) -> MappedElements<Element> {
+    try MappedElements(file: self, offset: offset, count: count)
+  }
+
+  /// The first byte of the mapping, `nil` for an empty file. Unsafe: valid only while `self` is alive, and only
+  /// `count` bytes of it; the caller keeps both promises.
+  @unsafe public var unsafeBaseAddress: UnsafeRawPointer? { contents.baseAddress }
+}
+
+/// A typed, checked region of a mapped file. It keeps the mapping alive.
+public struct MappedElements<Element: MappableElement>: Sendable {
+  /// The file the elements lie in.
+  public let file: MappedFile
+  /// The number of elements.
+  public let count: Int
+  // Points into `file`, which is read-only and held above.
+  private nonisolated(unsafe) let start: UnsafePointer<Element>?
+
+  fileprivate init(file: MappedFile, offset: Int, count: Int) throws(FileError) {
+    let (byteCount, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    guard offset >= 0, count >= 0, !overflows, offset <= file.count, byteCount <= file.count - offset else {
+      throw .pastEnd(
+        file: file.path, byteOffset: offset, byteCount: overflows ? .max : byteCount, fileSize: file.count)
+    }
+    let alignment = MemoryLayout<Element>.alignment
+    guard offset.isMultiple(of: alignment) else {
+      throw .misaligned(file: file.path, byteOffset: offset, alignment: alignment)
+    }
+    self.file = file
+    self.count = count
+    start = file.unsafeBaseAddress.map { ($0 + offset).assumingMemoryBound(to: Element.self) }
+  }
+
+  /// The element at `index`, which must lie in `0..<count`.
+  public subscript(index: Int) -> Element {
+    precondition(index >= 0 && index < count, "index \(index) of \(count) elements in \(file.path)")
+    defer { extendLifetime(file) }
+    return UnsafeBufferPointer(start: start, count: count)[index]
+  }
+
+  /// A copy of the elements.
+  public var array: [Element] {
+    defer { extendLifetime(file) }
+    return Array(UnsafeBufferPointer(start: start, count: count))
+  }
+
+  /// Calls `body` with the elements.
+  public func withSpan<Result: ~Copyable, Failure: Error>(
+    _ body: (Span<Element>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { extendLifetime(file) }
+    return try body(UnsafeBufferPointer(start: start, count: count).span)
+  }
+}

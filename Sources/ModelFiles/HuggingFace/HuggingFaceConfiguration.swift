@@ -1,0 +1,109 @@
+import Diagnostics
+import DurableFiles
+public import Foundation
+
+/// A configuration file of a Hugging Face folder, as it is on disk: a JSON object whose members are read by key, with
+/// errors that name file, key, what was expected and what was found. What a missing key means is the reader's to say.
+public struct HuggingFaceConfiguration: Sendable {
+  /// The file, as errors name it.
+  public let file: String
+  let members: [String: JSONValue]
+
+  /// Reads the file at `url`. Throws `file`, `unreadable`, `file`, and
+  /// `value` where the file is no JSON object.
+  public init(contentsOf url: URL) throws(ModelFileError) {
+    let file = try ModelFileError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
+    try self.init(file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }, file: url.path)
+  }
+
+  /// Reads JSON text; `file` is the name that errors use. Throws like `init(contentsOf:)`.
+  public init(_ json: Data, file: String) throws(ModelFileError) { try self.init(Array(json), file: file) }
+
+  private init(_ json: [UInt8], file: String) throws(ModelFileError) {
+    let value = try ModelFileError.wrapping { () throws(FileError) in try JSONValue(parsing: json, file: file) }
+    guard case .object(let members) = value else {
+      throw .value(InvalidValue(file, "the whole file", expected: "a JSON object", found: value.description))
+    }
+    self.init(members, file: file)
+  }
+
+  init(_ members: [String: JSONValue], file: String) {
+    self.members = members
+    self.file = file
+  }
+
+  /// Whether the file has the key, be it with the value `null`.
+  public func contains(_ key: String) -> Bool { members[key] != nil }
+
+  /// The integer at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else,
+  /// and for an integer outside `range`.
+  public func integer(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int? {
+    guard let value = present(key) else { return nil }
+    guard case .integer(let number) = value, range.contains(number) else {
+      throw invalid(key, expected: "an integer from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// The integers at `key`, where one may stand without its array; `nil` where the key is absent or `null`. Throws
+  /// `value` for anything else, and for integers outside `range`.
+  public func integers(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> [Int]? {
+    guard let value = present(key) else { return nil }
+    let elements = if case .array(let elements) = value { elements } else { [value] }
+    var numbers: [Int] = []
+    for element in elements {
+      guard case .integer(let number) = element, range.contains(number) else {
+        throw invalid(key, expected: "integers from \(range.lowerBound) to \(range.upperBound)")
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  /// The number at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else, and
+  /// where `accepts` says no; `expected` puts into words what it accepts.
+  public func number(
+    _ key: String, expected: String, where accepts: (Double) -> Bool
+  ) throws(ModelFileError) -> Double? {
+    let number: Double
+    switch present(key) {
+    case nil: return nil
+    case .integer(let value): number = Double(value)
+    case .number(let value): number = value
+    default: throw invalid(key, expected: expected)
+    }
+    guard accepts(number) else { throw invalid(key, expected: expected) }
+    return number
+  }
+
+  /// The truth value at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else.
+  public func bool(_ key: String) throws(ModelFileError) -> Bool? {
+    guard let value = present(key) else { return nil }
+    guard case .bool(let truth) = value else { throw invalid(key, expected: "true or false") }
+    return truth
+  }
+
+  /// The string at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else.
+  public func string(_ key: String) throws(ModelFileError) -> String? {
+    guard let value = present(key) else { return nil }
+    guard case .string(let text) = value else { throw invalid(key, expected: "a string") }
+    return text
+  }
+
+  /// The object at `key`, whose errors name its members `key.member`; `nil` where the key is absent or `null`. Throws
+  /// `value` for anything else.
+  func object(_ key: String) throws(ModelFileError) -> [String: JSONValue]? {
+    guard let value = present(key) else { return nil }
+    guard case .object(let members) = value else { throw invalid(key, expected: "an object") }
+    return members
+  }
+
+  /// The error for the value at `key`.
+  func invalid(_ key: String, expected: String) -> ModelFileError {
+    .value(InvalidValue(file, key, expected: expected, found: members[key]?.description ?? "nothing"))
+  }
+
+  private func present(_ key: String) -> JSONValue? {
+    members[key] == .null ? nil : members[key]
+  }
+}

@@ -1,0 +1,258 @@
+import Diagnostics
+import DurableFiles
+import Foundation
+import Testing
+
+@testable import LanguageModels
+@testable import ModelFiles
+
+@Suite struct LlamaConfigurationTests {
+  /// The least that is accepted.
+  static let minimal = [
+    "model_type": "\"llama\"", "vocab_size": "512", "hidden_size": "64", "intermediate_size": "172",
+    "num_hidden_layers": "5", "num_attention_heads": "8",
+  ]
+
+  /// Reads the minimal file with `changes`; a key whose change is `nil` is left out.
+  static func read(_ changes: [String: String?]) throws(ModelFileError) -> LlamaConfiguration {
+    var members = minimal
+    for (key, value) in changes { members[key] = value }
+    let text = "{" + members.map { "\"\($0)\": \($1)" }.joined(separator: ",") + "}"
+    return try LlamaConfiguration(HuggingFaceConfiguration(Data(text.utf8), file: "config.json"))
+  }
+
+  func refuses(
+    _ changes: [String: String?], key: String, found: String, location: SourceLocation = #_sourceLocation
+  ) {
+    do {
+      let configuration = try Self.read(changes)
+      Issue.record("\(changes) was read as \(configuration)", sourceLocation: location)
+    } catch {
+      guard case .value(let value) = error else {
+        Issue.record(error, sourceLocation: location)
+        return
+      }
+      #expect(
+        value == InvalidValue("config.json", key, expected: value.expected, found: found), sourceLocation: location)
+    }
+  }
+
+  /// The defaults of transformers' `LlamaConfig` (configuration_llama.py, transformers 5.23), each with its key absent.
+  @Test func defaultsAreTransformers() throws {
+    let configuration = try Self.read([:])
+    #expect(configuration.keyValueHeadCount == 8)
+    #expect(configuration.headSize == 8)
+    #expect(configuration.contextLength == 2048)
+    #expect(configuration.normEpsilon == 1e-6)
+    #expect(configuration.ropeTheta == 10_000)
+    #expect(configuration.tiesEmbeddings == false)
+    #expect(configuration.attentionBias == false)
+    #expect(configuration.feedForwardBias == false)
+    #expect(configuration.initializerRange == 0.02)
+    #expect(configuration.bosTokenID == 1)
+    #expect(configuration.eosTokenIDs == [2])
+    #expect(configuration.padTokenID == nil)
+    let ours = LlamaConfiguration(
+      vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8)
+    #expect(configuration == ours)
+  }
+
+  @Test func everyKeyIsRead() throws {
+    let configuration = try Self.read([
+      "num_key_value_heads": "4", "head_dim": "16", "max_position_embeddings": "256", "rms_norm_eps": "1e-05",
+      "rope_theta": "500000.0", "rope_scaling": "null", "hidden_act": "\"silu\"", "tie_word_embeddings": "true",
+      "attention_bias": "true", "mlp_bias": "true", "initializer_range": "0.1", "bos_token_id": "3",
+      "eos_token_id": "[4, 5]", "pad_token_id": "0", "torch_dtype": "\"bfloat16\"", "pretraining_tp": "1",
+      "use_cache": "true",
+    ])
+    #expect(
+      configuration
+        == LlamaConfiguration(
+          vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8, keyValueHeadCount: 4,
+          headSize: 16, contextLength: 256, normEpsilon: 1e-5, ropeTheta: 500_000, tiesEmbeddings: true,
+          attentionBias: true, feedForwardBias: true, initializerRange: 0.1, bosTokenID: 3, eosTokenIDs: [4, 5],
+          padTokenID: 0))
+  }
+
+  @Test func nullIsNoTokenButNoOtherValue() throws {
+    let configuration = try Self.read([
+      "bos_token_id": "null", "eos_token_id": "null", "pad_token_id": "null", "num_key_value_heads": "null",
+      "head_dim": "null", "rope_theta": "null",
+    ])
+    #expect(configuration.bosTokenID == nil)
+    #expect(configuration.eosTokenIDs == [])
+    #expect(configuration.keyValueHeadCount == 8)
+    #expect(configuration.ropeTheta == 10_000)
+  }
+
+  /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.23).
+  @Test func rotaryBaseIsFoundWhereverItStands() throws {
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5e5,"rope_type":"default"}"#]).ropeTheta == 500_000)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_theta": "7"]).ropeTheta == 5)
+    #expect(try Self.read(["rope_parameters": #"{"rope_type":"default"}"#, "rope_theta": "7"]).ropeTheta == 7)
+    #expect(try Self.read(["rope_scaling": #"{"type":"default"}"#, "rope_theta": "7"]).ropeTheta == 7)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).ropeTheta == 5)
+  }
+
+  @Test(arguments: ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"])
+  func sizesMustBeThere(key: String) {
+    refuses([key: nil], key: key, found: "nothing")
+    refuses([key: "null"], key: key, found: "null")
+  }
+
+  @Test(arguments: [
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "head_dim", "max_position_embeddings",
+  ])
+  func sizesMustMakeSense(key: String) {
+    for found in ["0", "-1", "2147483649", "64.5", "\"64\"", "[64]", "true", "1e+30"] {
+      refuses([key: found], key: key, found: found)
+    }
+  }
+
+  @Test func headsMustDivide() {
+    refuses(["num_attention_heads": "7"], key: "num_attention_heads", found: "7")
+    refuses(["num_attention_heads": "7", "head_dim": "8"], key: "num_attention_heads", found: "7")
+    refuses(["num_key_value_heads": "3"], key: "num_key_value_heads", found: "3")
+    refuses(["num_key_value_heads": "16"], key: "num_key_value_heads", found: "16")
+  }
+
+  @Test func headsMustBeEven() {
+    refuses(["head_dim": "7"], key: "head_dim", found: "7")
+    refuses(["hidden_size": "72"], key: "head_dim", found: "9")
+  }
+
+  @Test func sizesMustFitTheWorld() {
+    let huge = "2147483648"
+    refuses(
+      ["vocab_size": huge, "hidden_size": huge], key: "the sizes together", found: "more weights than can be counted")
+    refuses(
+      ["num_hidden_layers": "8192", "hidden_size": huge, "intermediate_size": huge], key: "the sizes together",
+      found: "more weights than can be counted")
+    refuses(["num_hidden_layers": "8193"], key: "num_hidden_layers", found: "8193")
+    refuses(["max_position_embeddings": "4194305"], key: "max_position_embeddings", found: "4194305")
+  }
+
+  @Test func otherArchitecturesAreRefused() {
+    refuses(["model_type": nil], key: "model_type", found: "nothing")
+    refuses(["model_type": "\"gpt2\""], key: "model_type", found: "\"gpt2\"")
+    refuses(["model_type": "7"], key: "model_type", found: "7")
+    refuses(["hidden_act": "\"gelu\""], key: "hidden_act", found: "\"gelu\"")
+    refuses(
+      ["rope_scaling": #"{"rope_type":"llama3","factor":8.0}"#], key: "rope_scaling.rope_type", found: "\"llama3\"")
+    refuses(["rope_scaling": #"{"type":"linear","factor":2}"#], key: "rope_scaling.type", found: "\"linear\"")
+    refuses(["rope_parameters": #"{"rope_type":"yarn"}"#], key: "rope_parameters.rope_type", found: "\"yarn\"")
+    refuses(["rope_parameters": "5"], key: "rope_parameters", found: "5")
+    refuses(["partial_rotary_factor": "0.5"], key: "partial_rotary_factor", found: "0.5")
+    refuses(
+      ["quantization_config": #"{"bits":4}"#], key: "quantization_config", found: #"{"bits":4}"#)
+  }
+
+  @Test func numbersMustMakeSense() {
+    for found in ["0", "-1e-05", "1", "\"1e-5\"", "1e-300"] {
+      refuses(["rms_norm_eps": found], key: "rms_norm_eps", found: found == "1e-300" ? "0.0" : found)
+    }
+    refuses(["rope_theta": "0"], key: "rope_theta", found: "0")
+    refuses(["rope_parameters": #"{"rope_theta":-1}"#], key: "rope_parameters.rope_theta", found: "-1")
+    refuses(["initializer_range": "-0.5"], key: "initializer_range", found: "-0.5")
+    refuses(["initializer_range": "1.5"], key: "initializer_range", found: "1.5")
+    refuses(["tie_word_embeddings": "1"], key: "tie_word_embeddings", found: "1")
+    refuses(["attention_bias": "\"no\""], key: "attention_bias", found: "\"no\"")
+  }
+
+  @Test(arguments: ["bos_token_id", "eos_token_id", "pad_token_id"]) func idsMustBeInTheVocabulary(key: String) {
+    refuses([key: "512"], key: key, found: "512")
+    refuses([key: "-1"], key: key, found: "-1")
+    refuses([key: "\"</s>\""], key: key, found: "\"</s>\"")
+    if key == "eos_token_id" { refuses([key: "[2,600]"], key: key, found: "600") }
+  }
+
+  @Test func valuesMadeInCodeAreChecked() throws {
+    var configuration = LlamaConfiguration(
+      vocabularySize: 16, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 0)
+    #expect(throws: ModelFileError.self) { try configuration.validate(file: "recipe") }
+    configuration.headCount = 2
+    configuration.keyValueHeadCount = 1
+    configuration.headSize = 4
+    try configuration.validate(file: "recipe")
+    configuration.normEpsilon = .nan
+    #expect(
+      throws: ModelFileError.value(
+        InvalidValue("recipe", "rms_norm_eps", expected: "a number above 0 and below 1", found: "nan"))
+    ) { try configuration.validate(file: "recipe") }
+  }
+
+  @Test func everyPieceNeedsItsRow() throws {
+    let configuration = try Self.read([:])
+    try configuration.requireVocabulary(for: 512, file: "config.json")
+    try configuration.requireVocabulary(for: 500, file: "config.json")
+    #expect(
+      throws: ModelFileError.value(
+        InvalidValue(
+          "config.json", "vocab_size", expected: "at least 513, the tokenizer's number of pieces", found: "512"))
+    ) { try configuration.requireVocabulary(for: 513, file: "config.json") }
+  }
+
+  @Test func whatIsWrittenIsReadBack() throws {
+    var configuration = try Self.read(["num_key_value_heads": "2", "rms_norm_eps": "1e-05", "head_dim": "32"])
+    configuration.padTokenID = 0
+    configuration.bosTokenID = nil
+    for ids in [[], [2], [2, 7]] {
+      configuration.eosTokenIDs = ids
+      let json = configuration.huggingFaceJSON(weightType: .bfloat16)
+      #expect(try LlamaConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
+    }
+  }
+
+  @Test func theFileIsWrittenForTransformers() throws {
+    let text = String(decoding: try Self.read([:]).huggingFaceJSON(weightType: .float16), as: UTF8.self)
+    let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    for line in [
+      "\"LlamaForCausalLM\"", "\"model_type\": \"llama\",", "\"torch_dtype\": \"float16\",", "\"rms_norm_eps\": 1e-06,",
+      "\"rope_theta\": 10000.0,", "\"rope_type\": \"default\"", "\"eos_token_id\": 2,", "\"pad_token_id\": null,",
+    ] {
+      #expect(lines.contains(line), "\(line) in \(text)")
+    }
+    let keys = lines.compactMap { $0.hasPrefix("\"") && $0.contains(": ") ? $0 : nil }
+    #expect(keys.filter { !$0.contains("rope") } == keys.filter { !$0.contains("rope") }.sorted())
+  }
+}
+
+@Suite struct GenerationConfigurationTests {
+  @Test func whatIsWrittenIsReadBack() throws {
+    let full = HuggingFaceGenerationConfiguration(
+      bosTokenID: 1, eosTokenIDs: [2, 3], padTokenID: 0, samples: true, temperature: 0.6, topK: 50, topP: 0.9,
+      minP: 0.05, repetitionPenalty: 1.1, maxNewTokens: 128)
+    for configuration in [full, HuggingFaceGenerationConfiguration()] {
+      let json = configuration.huggingFaceJSON()
+      let file = try HuggingFaceConfiguration(json, file: "generation_config.json")
+      #expect(try HuggingFaceGenerationConfiguration(file) == configuration)
+    }
+  }
+
+  @Test func oneEndIsReadWithoutItsArray() throws {
+    let json = Data(#"{"eos_token_id":2,"_from_model_config":true,"transformers_version":"5.23.0"}"#.utf8)
+    let file = try HuggingFaceConfiguration(json, file: "generation_config.json")
+    #expect(try HuggingFaceGenerationConfiguration(file).eosTokenIDs == [2])
+  }
+
+  @Test(arguments: [
+    ("temperature", "0"), ("temperature", "\"hot\""), ("top_p", "1.5"), ("top_p", "0"), ("min_p", "-0.1"),
+    ("top_k", "-1"), ("repetition_penalty", "0"), ("do_sample", "1"), ("max_new_tokens", "-1"),
+    ("eos_token_id", "[-2]"),
+  ])
+  func valuesMustMakeSense(key: String, value: String) throws {
+    let file = try HuggingFaceConfiguration(Data("{\"\(key)\":\(value)}".utf8), file: "generation_config.json")
+    do {
+      _ = try HuggingFaceGenerationConfiguration(file)
+      Issue.record("\(key) \(value) was accepted")
+    } catch {
+      guard case .value(let invalid) = error, invalid.place == "generation_config.json", invalid.key == key,
+        invalid.found == value
+      else {
+        Issue.record(error)
+        return
+      }
+    }
+  }
+}
