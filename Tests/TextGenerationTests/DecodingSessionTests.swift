@@ -49,13 +49,14 @@ struct Rounding: CustomTestStringConvertible {
     let samplers = try [
       Sampling.greedy, Sampling(), Sampling(temperature: 0.8, topP: 0.95), Sampling(topK: 20, repetitionPenalty: 1.2),
     ].map { try $0.sampler() }
-    return (0..<24).map { index in
+    let endIDs = Set(stride(from: 0, to: Int32(300), by: 10))
+    return (0..<20).map { index in
       let length = Int.random(in: 1...20, using: &random)
       let ids = (0..<length).map { _ in Int32.random(in: 0..<320, using: &random) }
       return Visit(
         request: DecodingRequest(
           ids: ids, sampler: samplers[index % samplers.count], generator: SeededGenerator(seed: seed, stream: index),
-          maximumTokens: Int.random(in: 1...30, using: &random), endIDs: [7, 60, 61, 62]),
+          maximumTokens: Int.random(in: 1...30, using: &random), endIDs: endIDs),
         step: Int.random(in: 0...15, using: &random),
         cancelledAfter: index % 3 == 0 ? Int.random(in: 0...6, using: &random) : nil)
     }
@@ -70,7 +71,7 @@ struct Rounding: CustomTestStringConvertible {
     arguments: Decoding.allCases, Rounding.all)
   func joiningAndLeaving(_ decoding: Decoding, _ rounding: Rounding) throws {
     let (model, draft) = (decoder(rounding, seed: 1), decoder(rounding, seed: 2))
-    for seed in 1...4 as ClosedRange<UInt64> {
+    for seed in 1...3 as ClosedRange<UInt64> {
       let visits = try visits(seed: seed)
       let alone = try visits.map { visit in
         try decoding.session(model, draft, rounding.caches, batchSize: 1).tokens(of: [visit.request])[0]

@@ -55,7 +55,8 @@ import Testing
     }
     let draws = 12_000
     let sampler = try sampling.sampler()
-    let session = SpeculativeDecodingSession(model, draft: draft, length: .fixed(length), batchSize: 100)
+    let session = SpeculativeDecodingSession(
+      model, draft: draft, length: .fixed(length), batchSize: 100, isRepeatable: false)
     let tokens = try session.tokens(
       of: (0..<draws).map {
         DecodingRequest(
@@ -113,7 +114,7 @@ import Testing
   func ownProcessor() throws {
     let (model, draft) = (decoder(seed: 1, layers: 2), decoder(seed: 2))
     let draws = 12_000
-    let tokens = try SpeculativeDecodingSession(model, draft: draft, length: .fixed(2), batchSize: 100).tokens(
+    let tokens = try SpeculativeDecodingSession(model, draft: draft, length: .fixed(2), batchSize: 100, isRepeatable: false).tokens(
       of: (0..<draws).map {
         DecodingRequest(
           ids: [3, 1], sampler: TokenSampler([LastTokenBan()]), generator: SeededGenerator(seed: 6, stream: $0),
