@@ -10,13 +10,11 @@ struct GeneratedSequence {
   private var stopStrings: StopStrings
 
   /// The continuation of `ids`, with `maxTokens` tokens at most.
-  init(ids: [Int32], maxTokens: Int, stop: [String], tokenizer: SentencePieceTokenizer) {
+  init(ids: [Int32], maxTokens: Int, stop: [String], tokenizer: any Tokenizer) {
     generation = Generation(
       stopReason: .maxTokens, promptTokenCount: ids.count, promptSeconds: 0, generationSeconds: 0)
     self.maxTokens = maxTokens
-    // The continuation is decoded as what follows the prompt: its first space is no dummy prefix.
-    decoder = StreamingDecoder(tokenizer)
-    for id in ids { _ = decoder.append(id) }
+    decoder = StreamingDecoder(tokenizer, after: ids)
     stopStrings = StopStrings(stop)
   }
 

@@ -89,18 +89,17 @@ extension Generator {
   }
 }
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would begin.
-  public func endIDs(of tokenizer: SentencePieceTokenizer) -> Set<Int32> {
+  public func endIDs(of tokenizer: any Tokenizer) -> Set<Int32> {
     Set(eosTokenIDs.map { Int32($0) } + [tokenizer.eosID, tokenizer.bosID].compactMap(\.self))
   }
 }
 
-extension SentencePieceTokenizer {
+extension Tokenizer {
   /// The tokens of each prompt, with BOS. Throws `promptTooLong` or `emptyPrompt`.
   func ids(ofPrompts prompts: [String], contextLength: Int) throws(GenerationError) -> [[Int32]] {
-    let beginning = [bosID].compactMap { $0 }
-    let promptIDs = encode(prompts).map { beginning + $0 }
+    let promptIDs = encode(prompts: prompts)
     for (prompt, ids) in promptIDs.enumerated() {
       guard !ids.isEmpty else { throw .emptyPrompt(prompt: prompt) }
       guard ids.count < contextLength else {

@@ -10,7 +10,7 @@ enum Decoding: CaseIterable {
   case drafted
   case adaptivelyDrafted
 
-  func session(_ decoder: Decoder, _ draft: Decoder, _ cachePrecision: CachePrecision, batchSize: Int)
+  func session(_ decoder: TransformerDecoder, _ draft: TransformerDecoder, _ cachePrecision: CachePrecision, batchSize: Int)
     -> any DecodingSession
   {
     switch self {
@@ -62,7 +62,7 @@ struct Rounding: CustomTestStringConvertible {
     }
   }
 
-  private func decoder(_ rounding: Rounding, seed: UInt64) -> Decoder {
+  private func decoder(_ rounding: Rounding, seed: UInt64) -> TransformerDecoder {
     tinyDecoder(contextLength: 40, seed: seed).frozen(precision: rounding.products, isConstant: true)
   }
 

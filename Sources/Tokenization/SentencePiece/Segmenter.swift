@@ -1,0 +1,80 @@
+/// Finds where text may be cut because no piece can reach across, so that its parts can be encoded on their own, in
+/// parallel, in a stream.
+///
+/// A cut between two characters is safe if no piece of the vocabulary has the two side by side. BPE then never merges
+/// across it, and every path of the unigram model passes through it: the ids of the parts are the ids of the whole. (In
+/// a unigram model the sums of scores differ in rounding, the parts' being the more exact ones.)
+struct Segmenter: Sendable {
+  /// Whether safe places can be told at all. A map of characters looks across them, and the word and character models
+  /// have rules of their own; such tokenizers take a text as a whole.
+  private let cuts: Bool
+  /// Whether a place beside a space is unsafe, because spaces at the ends of a text are removed.
+  private let avoidsSpaces: Bool
+  private let neighbours: Set<UInt64>
+  /// Characters that are pieces. Where no bytes stand in for unknown characters, a run of those becomes one id, so that
+  /// a cut needs a known character before it.
+  private let known: Set<UInt32>?
+
+  init(_ proto: ModelProto) {
+    let normalizer = proto.normalizer
+    cuts =
+      proto.modelType <= 2 && normalizer.charactersMap.isEmpty && !proto.whitespaceIsSuffix
+    avoidsSpaces = normalizer.removesExtraWhitespace
+    var neighbours: Set<UInt64> = []
+    var known: Set<UInt32> = []
+    if cuts {
+      for (piece, kind) in zip(proto.pieces, proto.kinds) where [.normal, .userDefined, .unused].contains(kind) {
+        var previous: UInt32?
+        for scalar in piece.unicodeScalars {
+          let character = Self.folded(scalar.value)
+          if let previous { neighbours.insert(Self.pair(previous, character)) }
+          previous = character
+        }
+        if let previous, piece.unicodeScalars.count == 1, kind != .unused { known.insert(previous) }
+      }
+    }
+    self.neighbours = neighbours
+    self.known = proto.byteFallback ? nil : known
+  }
+
+  /// As `Tokenizer.moveToCut`.
+  func moveToCut(_ place: inout Int, in text: borrowing Span<UInt8>) -> Bool {
+    guard cuts else {
+      place = max(place, text.count)
+      return false
+    }
+    while place < text.count {
+      if text[place] & 0xC0 != 0x80 {
+        let length = Self.length(text[place])
+        guard place + length <= text.count else { return false }
+        var before = place - 1
+        while text[before] & 0xC0 == 0x80 { before -= 1 }
+        if isSafe(Self.character(text, before, place - before), Self.character(text, place, length)) { return true }
+      }
+      place += 1
+    }
+    return false
+  }
+
+  private func isSafe(_ left: UInt32, _ right: UInt32) -> Bool {
+    let (left, right) = (Self.folded(left), Self.folded(right))
+    if avoidsSpaces, left == Self.space || right == Self.space { return false }
+    return !neighbours.contains(Self.pair(left, right)) && known?.contains(left) != false
+  }
+
+  private static let space: UInt32 = 0x2581
+
+  /// A space and the sign that pieces have for it are one.
+  private static func folded(_ character: UInt32) -> UInt32 { character == 0x20 ? space : character }
+
+  private static func pair(_ left: UInt32, _ right: UInt32) -> UInt64 { UInt64(left) << 32 | UInt64(right) }
+
+  private static func length(_ lead: UInt8) -> Int { lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4 }
+
+  private static func character(_ text: borrowing Span<UInt8>, _ start: Int, _ length: Int) -> UInt32 {
+    var character = UInt32(text[start])
+    if length > 1 { character &= 0x7F >> UInt32(length) }
+    for offset in 1..<max(length, 1) { character = character << 6 | UInt32(text[start + offset] & 0x3F) }
+    return character
+  }
+}

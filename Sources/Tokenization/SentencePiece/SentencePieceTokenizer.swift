@@ -1,0 +1,135 @@
+public import DurableFiles
+public import Foundation
+
+/// A SentencePiece tokenizer: a `tokenizer.model` as Llama's, or one of ours, made by `TokenizerTrainer`.
+///
+/// Text becomes what libsentencepiece makes of it. A *lossless* tokenizer (see `isLossless`) goes one step further: it
+/// gives back every text unchanged, `decode(encode(text)) == text`.
+///
+/// One tokenizer may be used from many threads.
+public final class SentencePieceTokenizer: Tokenizer {
+  /// What a piece stands for. The raw values are SentencePiece's.
+  public enum Kind: UInt8, Sendable {
+    /// A piece of text, learnt.
+    case normal = 1
+    /// The piece that stands for everything the vocabulary lacks.
+    case unknown = 2
+    /// A sign such as the beginning of a text: never found in text, decoded to nothing.
+    case control = 3
+    /// A piece of text given by the user, always kept whole.
+    case userDefined = 4
+    /// A piece that is known but never produced.
+    case unused = 5
+    /// One byte of a character that the vocabulary lacks, `<0x00>` to `<0xFF>`.
+    case byte = 6
+  }
+
+  /// The content of a `tokenizer.model` file.
+  public let serialized: [UInt8]
+  /// SHA-256 of pieces, scores, kinds, special ids and normaliser.
+  public let digest: TokenizerDigest
+  public let bosID: Int32?
+  public let eosID: Int32?
+  public let padID: Int32?
+  public let unknownID: Int32?
+  /// Whether decoding gives back every text unchanged: bytes stand in for what the vocabulary lacks, and nothing is
+  /// normalised or put in front. (In such a tokenizer U+2581, which SentencePiece cannot tell from a space, is
+  /// encoded as its three bytes. That is the one difference from libsentencepiece.)
+  public let isLossless: Bool
+
+  let proto: ModelProto
+  let segmenter: Segmenter
+  let processor: SentencePieceProcessor
+  let encoder: BatchEncoder
+  /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
+  private let ids: [[UInt8]: Int32]
+
+  /// Loads a `tokenizer.model` file. Throws `file`, `corruptTokenizer` or `unsupportedTokenizer`.
+  public convenience init(contentsOf file: URL) throws(TokenizationError) {
+    let mapped = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: file) }
+    try self.init(serialized: mapped.withBytes { $0.withUnsafeBytes { Array($0) } }, name: file.path)
+  }
+
+  /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
+  /// `unsupportedTokenizer`.
+  public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
+    let innerProcessor: SentencePieceProcessor
+    do {
+      proto = try ModelProto(serialized: serialized)
+      processor = try SentencePieceProcessor(serialized: serialized)
+      innerProcessor =
+        proto.normalizer.addsDummyPrefix
+        ? try SentencePieceProcessor(serialized: proto.serializedWithoutDummyPrefix) : processor
+    } catch {
+      throw TokenizationError(error, file: name)
+    }
+    self.serialized = serialized
+    let ids = Dictionary(zip(proto.pieces.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
+    self.ids = ids
+    guard ids.count == proto.pieces.count else {
+      throw TokenizationError(.corrupt("two of its pieces are the same"), file: name)
+    }
+    let kinds = proto.kinds
+    func special(_ piece: String, _ kind: Kind) -> Int32? {
+      ids[Array(piece.utf8)].flatMap { kinds[Int($0)] == kind ? $0 : nil }
+    }
+    bosID = special(proto.bosPiece, .control)
+    eosID = special(proto.eosPiece, .control)
+    padID = special(proto.padPiece, .control)
+    unknownID = special(proto.unknownPiece, .unknown)
+    let normalizer = proto.normalizer
+    isLossless =
+      proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
+      && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
+    encoder = BatchEncoder(
+      start: processor, inner: innerProcessor, unigram: UnigramEncoder(proto),
+      literalSpace: isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] } : nil)
+    segmenter = Segmenter(proto)
+    digest = TokenizerDigest(proto, specialIDs: [unknownID, bosID, eosID, padID])
+  }
+
+  /// The number of pieces, V; ids are `0..<V`.
+  public var vocabularySize: Int { proto.pieces.count }
+
+  /// The piece with `id`, in which U+2581 stands for a space. `id` must be in the vocabulary.
+  public func spelling(of id: Int32) -> String { proto.pieces[checked(id)] }
+
+  public func text(of id: Int32) -> String { spelling(of: id).replacing("\u{2581}", with: " ") }
+
+  /// The score of the piece with `id`: log-probability in a unigram model, minus the rank in BPE. `id` must be in the
+  /// vocabulary.
+  public func score(_ id: Int32) -> Float { proto.scores[checked(id)] }
+
+  /// What the piece with `id` stands for. `id` must be in the vocabulary.
+  public func kind(_ id: Int32) -> Kind { proto.kinds[checked(id)] }
+
+  /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
+  public func id(ofPiece piece: String) -> Int32? { ids[Array(piece.utf8)] }
+
+  public func details(of id: Int32) -> [TokenizerFact] {
+    [TokenizerFact("kind", "\(kind(id))"), TokenizerFact("score", "\(score(id))")]
+  }
+
+  public var settings: [TokenizerFact] { proto.settings }
+
+  /// The one file `tokenizer.model`.
+  public var files: [NamedFile] {
+    [NamedFile(name: TokenizerFormat.sentencePiece.fileNames[0], contents: Data(serialized))]
+  }
+
+  private func checked(_ id: Int32) -> Int {
+    precondition(id >= 0 && id < vocabularySize, "id \(id) outside the vocabulary of \(vocabularySize) pieces")
+    return Int(id)
+  }
+}
+
+extension TokenizationError {
+  init(_ refusal: ModelProto.Refusal, file: String) {
+    switch refusal {
+    case .corrupt(let reason):
+      self = .corruptTokenizer(file: file, format: TokenizerFormat.sentencePiece.name, reason: reason)
+    case .unsupported(let reason):
+      self = .unsupportedTokenizer(file: file, format: TokenizerFormat.sentencePiece.name, reason: reason)
+    }
+  }
+}
