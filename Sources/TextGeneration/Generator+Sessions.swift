@@ -17,6 +17,7 @@ extension Generator {
   /// - Parameters:
   ///   - batchSize: the most sequences to compute together, at least 1.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
+  /// - Returns: a speculative session with a draft, else a plain one.
   public func makeSession(batchSize: Int, isRepeatable: Bool = true) -> any DecodingSession {
     let pieces = tokenizer.vocabularySize
     if let draft {

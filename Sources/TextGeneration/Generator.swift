@@ -1,3 +1,4 @@
+import Diagnostics
 public import LanguageModels
 public import TensorCore
 public import Tokenization
@@ -42,7 +43,7 @@ public struct Generator {
       throw .vocabulariesDiffer(model: configuration.vocabularySize, draft: outputs)
     }
     if case .fixed(let count) = draftLength, count < 1 {
-      throw .invalidOption(name: "draft-tokens", expected: "at least 1, or adaptive,", found: "\(count)")
+      throw .value(InvalidValue("draft-tokens", expected: "at least 1, or adaptive", found: "\(count)"))
     }
     self.decoder = decoder.frozen()
     self.draft = draft.map { ($0.frozen(), draftLength) }
@@ -65,7 +66,7 @@ public struct Generator {
   ///   - stop: strings at which the text ends; they are not part of it.
   ///   - seed: the same seed gives the same text.
   /// - Returns: the continuation.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
   public func text(
     after prompt: String, sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0
   ) throws(GenerationError) -> String {
@@ -81,7 +82,7 @@ public struct Generator {
   ///   - seed: the same seed gives the same text.
   ///   - handler: called after every token with the text that has become certain, often "".
   /// - Returns: the continuation and what is known of it.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
   public func generate(
     after prompt: String, sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0,
     handler: (String) -> GenerationDirective
@@ -104,7 +105,7 @@ public struct Generator {
   ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next prompt takes its place.
   ///   - handler: called after every token of every sequence with the text that has become certain, often "".
   /// - Returns: the continuations, in the order of the prompts.
-  /// - Throws: `invalidOption`, `promptTooLong`, `promptTooLongForDraft`, `emptyPrompt` or `logitsNotFinite`, all but the
+  /// - Throws: `value`, `promptTooLong`, `promptTooLongForDraft`, `emptyPrompt` or `logitsNotFinite`, all but the
   ///   last before anything is generated.
   public func generate(
     after prompts: [String], sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [],
@@ -112,13 +113,13 @@ public struct Generator {
   ) throws(GenerationError) -> [Generation] {
     let sampler = try sampling.sampler()
     guard maxTokens >= 1 else {
-      throw .invalidOption(name: "max-tokens", expected: "at least 1", found: "\(maxTokens)")
+      throw .value(InvalidValue("max-tokens", expected: "at least 1", found: "\(maxTokens)"))
     }
     guard batchSize >= 1 else {
-      throw .invalidOption(name: "batch-size", expected: "at least 1", found: "\(batchSize)")
+      throw .value(InvalidValue("batch-size", expected: "at least 1", found: "\(batchSize)"))
     }
     guard !stop.contains("") else {
-      throw .invalidOption(name: "stop", expected: "a text of at least one character", found: "an empty one")
+      throw .value(InvalidValue("stop", expected: "texts of at least one character", found: "an empty one"))
     }
     let promptIDs = try tokenizer.ids(ofPrompts: prompts, contextLength: contextLength)
     if let draftContext = draft?.decoder.configuration.contextLength,

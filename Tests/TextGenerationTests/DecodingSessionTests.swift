@@ -10,7 +10,9 @@ enum Decoding: CaseIterable {
   case drafted
   case adaptivelyDrafted
 
-  func session(_ decoder: TransformerDecoder, _ draft: TransformerDecoder, _ cachePrecision: CachePrecision, batchSize: Int)
+  func session(
+    _ decoder: TransformerDecoder, _ draft: TransformerDecoder, _ cachePrecision: CachePrecision, batchSize: Int
+  )
     -> any DecodingSession
   {
     switch self {

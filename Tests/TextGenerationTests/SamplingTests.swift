@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import TensorCore
 import Testing
@@ -113,22 +114,22 @@ struct SamplingTests {
   static let invalid: [(Sampling, GenerationError)] = [
     (
       Sampling(temperature: -1),
-      .invalidOption(name: "temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "-1.0")
+      .value(InvalidValue("temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "-1.0"))
     ),
     (
       Sampling(temperature: .nan),
-      .invalidOption(name: "temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "nan")
+      .value(InvalidValue("temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "nan"))
     ),
     (
       Sampling(temperature: 0, topK: -1),
-      .invalidOption(name: "top-k", expected: "0 (all tokens), or a number of tokens", found: "-1")
+      .value(InvalidValue("top-k", expected: "0 (all tokens), or a number of tokens", found: "-1"))
     ),
-    (.topP(0), .invalidOption(name: "top-p", expected: "a number above 0, at most 1,", found: "0.0")),
-    (.topP(1.5), .invalidOption(name: "top-p", expected: "a number above 0, at most 1,", found: "1.5")),
-    (.minP(-0.1), .invalidOption(name: "min-p", expected: "a number from 0 to 1", found: "-0.1")),
+    (.topP(0), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "0.0"))),
+    (.topP(1.5), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "1.5"))),
+    (.minP(-0.1), .value(InvalidValue("min-p", expected: "a number from 0 to 1", found: "-0.1"))),
     (
       Sampling(repetitionPenalty: 0),
-      .invalidOption(name: "repetition-penalty", expected: "a finite number above 0", found: "0.0")
+      .value(InvalidValue("repetition-penalty", expected: "a finite number above 0", found: "0.0"))
     ),
   ]
 

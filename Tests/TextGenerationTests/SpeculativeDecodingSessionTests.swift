@@ -114,7 +114,9 @@ import Testing
   func ownProcessor() throws {
     let (model, draft) = (decoder(seed: 1, layers: 2), decoder(seed: 2))
     let draws = 12_000
-    let tokens = try SpeculativeDecodingSession(model, draft: draft, length: .fixed(2), batchSize: 100, isRepeatable: false).tokens(
+    let tokens = try SpeculativeDecodingSession(
+      model, draft: draft, length: .fixed(2), batchSize: 100, isRepeatable: false
+    ).tokens(
       of: (0..<draws).map {
         DecodingRequest(
           ids: [3, 1], sampler: TokenSampler([LastTokenBan()]), generator: SeededGenerator(seed: 6, stream: $0),

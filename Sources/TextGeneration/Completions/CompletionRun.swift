@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import Foundation
 import TensorCore
@@ -38,7 +39,7 @@ public struct CompletionRun {
   ///   - generator: what continues the prompts.
   ///   - prompts: what is continued.
   ///   - settings: how.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt`, `noReference` or `generation`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt`, `noReference` or `generation`.
   public init(
     _ generator: Generator, _ prompts: PromptFile, _ settings: CompletionSettings
   ) throws(CompletionError) {
@@ -52,9 +53,10 @@ public struct CompletionRun {
     if let minTokens = settings.filters.minTokens, let shortest = promptIDs.map(\.count).min() {
       let room = generator.contextLength - shortest
       guard minTokens <= room else {
-        throw .invalidOption(
-          name: "keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt,",
-          found: "\(minTokens)")
+        throw .value(
+          InvalidValue(
+            "--keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt",
+            found: "\(minTokens)"))
       }
     }
   }
@@ -75,7 +77,7 @@ public struct CompletionRun {
   ///   - batchSize: the most completions to compute together, at least 1.
   ///   - handler: called after every token; on `.stop` the completions that have ended are written, and the call returns.
   /// - Returns: how far the file has come.
-  /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `unwritable` or `generation`.
+  /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `file` or `generation`.
   @discardableResult
   public func write(
     to file: CompletionFile, batchSize: Int = 16,

@@ -1,12 +1,14 @@
+import Diagnostics
+
 /// Leaves only the tokens whose probability is at least a share of the greatest (Nguyen et al. 2024).
 public struct MinP: LogitsProcessor {
   /// The share; 0 keeps all tokens.
   public let share: Double
 
-  /// Throws `invalidOption` unless the share is from 0 to 1.
+  /// Throws `value` unless the share is from 0 to 1.
   public init(_ share: Double) throws(GenerationError) {
     guard share >= 0 && share <= 1 else {
-      throw .invalidOption(name: "min-p", expected: "a number from 0 to 1", found: "\(share)")
+      throw .value(InvalidValue("min-p", expected: "a number from 0 to 1", found: "\(share)"))
     }
     self.share = share
   }

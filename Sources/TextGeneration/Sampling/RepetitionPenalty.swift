@@ -1,12 +1,14 @@
+import Diagnostics
+
 /// Makes tokens that the sequence contains already less probable (Keskar et al. 2019).
 public struct RepetitionPenalty: LogitsProcessor {
   /// What divides the logit of such a token if it is positive, and multiplies it if it is negative; 1 changes nothing.
   public let factor: Double
 
-  /// Throws `invalidOption` unless the factor is finite and above 0.
+  /// Throws `value` unless the factor is finite and above 0.
   public init(_ factor: Double) throws(GenerationError) {
     guard factor > 0 && factor.isFinite else {
-      throw .invalidOption(name: "repetition-penalty", expected: "a finite number above 0", found: "\(factor)")
+      throw .value(InvalidValue("repetition-penalty", expected: "a finite number above 0", found: "\(factor)"))
     }
     self.factor = factor
   }

@@ -46,10 +46,10 @@ public struct Sampling: Sendable, Equatable, Codable {
     Sampling(temperature: temperature, minP: p)
   }
 
-  /// Throws `invalidOption` for the first value that cannot be.
+  /// Throws `value` for the first value that cannot be.
   public func validate() throws(GenerationError) { _ = try sampler() }
 
-  /// The processors that these values stand for, those that change nothing left out. Throws `invalidOption` for the
+  /// The processors that these values stand for, those that change nothing left out. Throws `value` for the
   /// first value that cannot be, whether it has a part in the choice or not.
   public func sampler() throws(GenerationError) -> TokenSampler {
     let isGreedy = temperature == 0

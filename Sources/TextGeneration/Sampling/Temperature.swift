@@ -1,3 +1,4 @@
+import Diagnostics
 import TensorCore
 
 /// Divides logits by a temperature: below 1 the distribution becomes sharper, above 1 flatter.
@@ -8,11 +9,12 @@ public struct Temperature: LogitsProcessor {
   /// What divides the logits.
   public let value: Double
 
-  /// Throws `invalidOption` unless the temperature is finite and at least `least`.
+  /// Throws `value` unless the temperature is finite and at least `least`.
   public init(_ value: Double) throws(GenerationError) {
     guard value >= Self.least && value.isFinite else {
-      throw .invalidOption(
-        name: "temperature", expected: "0 (greedy), or a finite number of at least \(Self.least)", found: "\(value)")
+      throw .value(
+        InvalidValue(
+          "temperature", expected: "0 (greedy), or a finite number of at least \(Self.least)", found: "\(value)"))
     }
     self.value = value
   }

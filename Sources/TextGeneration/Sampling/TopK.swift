@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// Leaves only the k most probable tokens, and those that tie with the last of them (Fan et al. 2018).
 ///
 /// It belongs before the temperature: division keeps the order, but rounding after it could make new ties.
@@ -5,10 +7,10 @@ public struct TopK: LogitsProcessor {
   /// k; 0 keeps all tokens.
   public let count: Int
 
-  /// Throws `invalidOption` for a negative number.
+  /// Throws `value` for a negative number.
   public init(_ count: Int) throws(GenerationError) {
     guard count >= 0 else {
-      throw .invalidOption(name: "top-k", expected: "0 (all tokens), or a number of tokens", found: "\(count)")
+      throw .value(InvalidValue("top-k", expected: "0 (all tokens), or a number of tokens", found: "\(count)"))
     }
     self.count = count
   }

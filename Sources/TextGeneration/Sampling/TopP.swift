@@ -1,3 +1,4 @@
+import Diagnostics
 import TensorCore
 
 /// Leaves only the nucleus: the most probable tokens, as few as have a mass of p together (Holtzman et al. 2020).
@@ -5,10 +6,10 @@ public struct TopP: LogitsProcessor {
   /// p; 1 keeps all tokens.
   public let mass: Double
 
-  /// Throws `invalidOption` unless the mass is above 0 and at most 1.
+  /// Throws `value` unless the mass is above 0 and at most 1.
   public init(_ mass: Double) throws(GenerationError) {
     guard mass > 0 && mass <= 1 else {
-      throw .invalidOption(name: "top-p", expected: "a number above 0, at most 1,", found: "\(mass)")
+      throw .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "\(mass)"))
     }
     self.mass = mass
   }

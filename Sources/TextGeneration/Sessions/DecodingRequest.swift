@@ -1,3 +1,4 @@
+import Diagnostics
 public import TensorCore
 
 /// A sequence of token ids that is to be continued, and how.
@@ -39,16 +40,16 @@ public struct DecodingRequest: Sendable {
     return ids.count + count > contextLength ? .contextFull : nil
   }
 
-  /// Throws `invalidOption` for what the model cannot be asked for.
+  /// Throws `value` for what the model cannot be asked for.
   func validate(contextLength: Int, vocabularySize: Int) throws(GenerationError) {
     guard (1...contextLength).contains(ids.count) else {
-      throw .invalidOption(name: "ids", expected: "from 1 to \(contextLength) tokens", found: "\(ids.count)")
+      throw .value(InvalidValue("ids", expected: "from 1 to \(contextLength) tokens", found: "\(ids.count)"))
     }
     if let id = ids.first(where: { !(0..<vocabularySize).contains(Int($0)) }) {
-      throw .invalidOption(name: "ids", expected: "ids from 0 to \(vocabularySize - 1)", found: "\(id)")
+      throw .value(InvalidValue("ids", expected: "ids from 0 to \(vocabularySize - 1)", found: "\(id)"))
     }
     guard maximumTokens >= 1 else {
-      throw .invalidOption(name: "maximumTokens", expected: "at least 1", found: "\(maximumTokens)")
+      throw .value(InvalidValue("maximumTokens", expected: "at least 1", found: "\(maximumTokens)"))
     }
   }
 }

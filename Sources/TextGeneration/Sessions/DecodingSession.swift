@@ -58,7 +58,7 @@ public protocol DecodingSession: AnyObject {
 
   /// Takes in a sequence, which joins the others in the next step that has a place for it, first come, first served.
   /// - Returns: what events call it.
-  /// - Throws: `invalidOption` for tokens that the model cannot be fed, or fewer than one token to continue with.
+  /// - Throws: `value` for tokens that the model cannot be fed, or fewer than one token to continue with.
   func submit(_ request: DecodingRequest) throws(GenerationError) -> SequenceID
 
   /// Brings every sequence that has a place at least one token further; those that end or fail leave.

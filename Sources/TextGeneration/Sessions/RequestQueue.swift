@@ -19,7 +19,7 @@ struct RequestQueue {
 
   var count: Int { waiting.count }
 
-  /// Takes in a request. Throws `invalidOption` where it cannot be met.
+  /// Takes in a request. Throws `value` where it cannot be met.
   mutating func append(_ request: DecodingRequest) throws(GenerationError) -> SequenceID {
     try request.validate(contextLength: contextLength, vocabularySize: vocabularySize)
     defer { submitted += 1 }

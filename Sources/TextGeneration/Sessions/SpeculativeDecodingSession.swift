@@ -95,7 +95,9 @@ public final class SpeculativeDecodingSession: DecodingSession {
   }
 
   /// The number of weights that a token is multiplied by.
-  private static func work(_ decoder: TransformerDecoder) -> Int { decoder.nonEmbeddingParameterCount + decoder.head.count }
+  private static func work(_ decoder: TransformerDecoder) -> Int {
+    decoder.nonEmbeddingParameterCount + decoder.head.count
+  }
 
   /// Lets the draft propose tokens for every sequence, one after another, those of all sequences together.
   private func propose() {
