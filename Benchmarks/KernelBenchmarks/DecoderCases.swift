@@ -1,3 +1,4 @@
+import LanguageModels
 import TensorCore
 
 extension KernelCase {
@@ -63,8 +64,8 @@ extension KernelCase {
         let tensors = random.trainable(states)
         let gradient = random.tensor(states)
         let rotary = RotaryEmbedding(
-          headSize: sizes.channels / ReferenceSizes.headCount, contextLength: ReferenceSizes.sequenceLength,
-          theta: 10_000, on: .shared)
+          frequencies: RotaryPositions().frequencies(headSize: sizes.channels / ReferenceSizes.headCount),
+          contextLength: ReferenceSizes.sequenceLength, on: .shared)
         let positions = (0..<ReferenceSizes.tokens).map { Int32($0 % ReferenceSizes.sequenceLength) }
         return { tensors[0].rotated(by: rotary, positions: positions).backward(from: gradient) }
       },

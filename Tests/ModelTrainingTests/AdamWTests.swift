@@ -54,7 +54,7 @@ import Testing
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
     let model = try TransformerDecoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
     #expect(
-      model.parameters.parameters.filter(\.decays).map(\.name).sorted()
+      try model.namedWeights.filter(\.parameter.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())
 
     // Rows one after another are one text, in which the first token of each row is no target.

@@ -69,7 +69,7 @@ extension OperationCase {
   private static let rotated = OperationCase(
     name: "rotated [5, 3·4]", inputShapes: [[5, 12]],
     apply: { inputs in
-      let rotary = RotaryEmbedding(headSize: 4, contextLength: 40, theta: 10_000, on: inputs[0].device)
+      let rotary = RotaryEmbedding(frequencies: [1, 0.01], contextLength: 40, on: inputs[0].device)
       return inputs[0].rotated(by: rotary, positions: [0, 1, 2, 17, 39])
     },
     twin: {

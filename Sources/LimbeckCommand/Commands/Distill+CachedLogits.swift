@@ -39,7 +39,7 @@ extension Distill {
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     try session.run(
       student, tokenizer, objective: teacher,
-      inputs: inputs.merging(["student": source.digest, "objective": objective.description]) { $1 }
+      inputs: try inputs.merging(["student": source.digest, "objective": objective.description]) { $1 }
     ) { try teacher.requireTexts(training: $0, validation: $1) }
   }
 }

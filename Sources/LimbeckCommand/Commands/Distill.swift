@@ -89,7 +89,7 @@ struct Distill: ParsableCommand {
       teachers: teachers.mixture, student: (student, source.tokenizer ?? tokenizer), objective.value,
       hiddenStates: hiddenStates.value, seed: settings.recipe.seed)
     var inputs = teachers.inputs
-    (inputs["student"], inputs["objective"]) = (source.digest, objective.description)
+    (inputs["student"], inputs["objective"]) = (try source.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
     guard let onPolicy else {
       return try session.run(distiller.student, tokenizer, objective: distiller.objective, inputs: inputs)
