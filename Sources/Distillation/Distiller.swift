@@ -11,7 +11,7 @@ public import Tokenization
 /// ```
 public struct Distiller {
   /// A teacher, the tokenizer it was trained with, and its weight in the mixture of several.
-  public typealias Teacher = (decoder: TransformerDecoder, tokenizer: SentencePieceTokenizer, weight: Float)
+  public typealias Teacher = (decoder: TransformerDecoder, tokenizer: any Tokenizer, weight: Float)
 
   /// What is trained.
   public let student: TransformerDecoder
@@ -28,7 +28,7 @@ public struct Distiller {
   /// - Throws: `differentTokenizers` or `differentVocabularies`.
   public init(
     teacher: TransformerDecoder, student: TransformerDecoder,
-    tokenizers: (teacher: SentencePieceTokenizer, student: SentencePieceTokenizer),
+    tokenizers: (teacher: any Tokenizer, student: any Tokenizer),
     _ objective: DistillationObjective
   ) throws(DistillationError) {
     try self.init(
@@ -46,7 +46,7 @@ public struct Distiller {
   /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which;
   ///   `noSuchLayer` or `relationHeads` where hidden states cannot be compared as asked.
   public init(
-    teachers: [Teacher], student: (decoder: TransformerDecoder, tokenizer: SentencePieceTokenizer),
+    teachers: [Teacher], student: (decoder: TransformerDecoder, tokenizer: any Tokenizer),
     _ schedule: DistillationSchedule, hiddenStates: HiddenStateTerms = HiddenStateTerms(), seed: UInt64 = 0
   ) throws(DistillationError) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
@@ -71,7 +71,7 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(
-    _ teacher: Teacher, _ student: (decoder: TransformerDecoder, tokenizer: SentencePieceTokenizer)
+    _ teacher: Teacher, _ student: (decoder: TransformerDecoder, tokenizer: any Tokenizer)
   ) throws(DistillationError) {
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)

@@ -19,7 +19,7 @@ extension TransformerDecoder {
 
   /// The sequences of each shard of a pass over B sequences of T tokens; none where all are better computed together.
   private func shards(of batchSize: Int, length: Int) -> [Range<Int>] {
-    guard !parameters.isTrainable, Device.hasOwnMatrixKernels else { return [] }
+    guard !parameters.isTrainable, device.rowsAreIndependent else { return [] }
     // weights that change are rounded and packed anew by every shard
     guard precision == .float32 || parameters.isConstant else { return [] }
     let rows = batchSize * length

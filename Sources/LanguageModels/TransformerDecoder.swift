@@ -137,7 +137,7 @@ public final class TransformerDecoder {
   /// change, and where the results could have other bits. It is made after as many tokens without it as it has rows.
   func tokenProjections(forPassOf tokens: Int) -> TokenProjections? {
     let vocabulary = configuration.vocabularySize
-    guard Device.hasOwnMatrixKernels, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
+    guard device.rowsAreIndependent, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
       configuration.hasWorthwhileTokenProjections, let first = blocks.first
     else { return nil }
     if let tokenProjections { return tokenProjections }

@@ -28,8 +28,6 @@ enum CommandError: Error, Equatable {
   case severalTeachers(recipe: String, paths: [String])
   /// A teacher whose weights are not those that a run learnt from.
   case teacherChanged(recipe: String, teacher: String)
-  /// A library without which this machine cannot compute.
-  case missingLibrary(String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -44,7 +42,7 @@ extension CommandError: CustomStringConvertible {
     case .notATokenID(let text, let vocabularySize):
       "\"\(text)\" is not a token id; expected 0 to \(vocabularySize - 1)"
     case .anotherTokenizer(let file, let folder):
-      "\(file): not the tokenizer of the model in \(folder), which has a tokenizer.model of its own; leave --tokenizer out"
+      "\(file): not the tokenizer of the model in \(folder), which has one of its own; leave --tokenizer out"
     case .vocabulariesDiffer(let student, let expected, let found):
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
     case .outputExists(let path, let advice):
@@ -64,7 +62,6 @@ extension CommandError: CustomStringConvertible {
     case .teacherChanged(let recipe, let teacher):
       "\(recipe): teacher: the weights in \(teacher) are not those that the run learnt from; give the right folder, or "
         + "this one all the same, with --teacher"
-    case .missingLibrary(let text): text
     }
   }
 }

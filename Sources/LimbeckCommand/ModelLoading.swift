@@ -9,7 +9,7 @@ import Tokenization
 /// A model and its tokenizer, which fit together.
 struct LoadedModel {
   let decoder: TransformerDecoder
-  let tokenizer: SentencePieceTokenizer
+  let tokenizer: any Tokenizer
   private let checkpoint: ModelFolder
 
   /// Stands for the weights.
@@ -17,7 +17,7 @@ struct LoadedModel {
   /// The size of the files that hold the weights.
   var weightBytes: Int { checkpoint.weightBytes }
 
-  /// The model of a Hugging Face folder with a tokenizer.model, frozen.
+  /// The model of a Hugging Face folder with a tokenizer, frozen.
   init(folder path: String, precision: ProductPrecision = .float32, on device: Device) throws {
     checkpoint = try ModelFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
     tokenizer = try checkpoint.tokenizer()
@@ -40,20 +40,20 @@ enum ModelSource {
   }
 
   /// The tokenizer of a folder; a CONFIG.json has none.
-  var tokenizer: SentencePieceTokenizer? {
+  var tokenizer: (any Tokenizer)? {
     get throws {
       if case .folder(let checkpoint) = self { try checkpoint.tokenizer() } else { nil }
     }
   }
 
   /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
-  func tokenizer(orAt path: String?) throws -> SentencePieceTokenizer {
+  func tokenizer(orAt path: String?) throws -> any Tokenizer {
     let own = try tokenizer
     guard let path else {
       guard let own else { throw RecipeError.missing(key: "tokenizer") }
       return own
     }
-    let given = try SentencePieceTokenizer(path: path)
+    let given = try loadTokenizer(from: URL(fileURLWithPath: path))
     if case .folder(let checkpoint) = self, let own, own.digest != given.digest {
       throw CommandError.anotherTokenizer(file: path, folder: checkpoint.url.path)
     }
@@ -81,7 +81,7 @@ enum ModelSource {
 
   /// The model for ids of `tokenizer`; `seed` determines fresh weights.
   func decoder(
-    for tokenizer: SentencePieceTokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
+    for tokenizer: any Tokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
   ) throws -> TransformerDecoder {
     switch self {
     case .configuration(let configuration, let file):
@@ -123,10 +123,8 @@ extension ModelFolder {
 
   fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
 
-  /// The tokenizer.model of the folder, which must be there.
-  func tokenizer() throws -> SentencePieceTokenizer {
-    try SentencePieceTokenizer(contentsOf: tokenizerModel ?? url.appendingPathComponent("tokenizer.model"))
-  }
+  /// The tokenizer of the folder, which must be there.
+  func tokenizer() throws -> any Tokenizer { try loadTokenizer(from: url) }
 }
 
 extension TransformerDecoder {

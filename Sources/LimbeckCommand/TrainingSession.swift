@@ -23,7 +23,7 @@ struct TrainingSession {
   ///   - subcommand: `train` or `distill`, for the command that resumes the run.
   ///   - settings: what to do.
   ///   - recipe: all settings in YAML, for the run folder.
-  /// - Throws: `outputExists` where a new run would have to overwrite something, `missingLibrary`.
+  /// - Throws: `outputExists` where a new run would have to overwrite something; where the backend cannot compute here.
   init(_ subcommand: String, _ settings: TrainingSettings, recipe: String) throws {
     // Looked at again when the folder is made; here it saves the user the wait until then.
     if !settings.resumes, FileManager.default.fileExists(atPath: settings.output.path) {
@@ -34,7 +34,7 @@ struct TrainingSession {
     let version = Limbeck.configuration.version
     self.recipe = "# \(version): limbeck \(subcommand) --recipe THIS --output NEW makes the run again.\n" + recipe
     log = Logger(console)
-    device = try DeviceOptions.device(threads: settings.threads)
+    device = try DeviceOptions.device(threads: settings.threads, backend: settings.backend)
   }
 
   /// Trains `model` to the end of the run, or to Ctrl-C, which throws the exit code.
@@ -46,7 +46,7 @@ struct TrainingSession {
   ///   - checkTexts: is given the texts before anything is written, and throws where they cannot be trained on.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
-    _ model: TransformerDecoder, _ tokenizer: SentencePieceTokenizer, objective: any TrainingObjective,
+    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, objective: any TrainingObjective,
     inputs: [String: String],
     checkTexts: (_ training: PackedSequences, _ validation: PackedSequences?) throws -> Void = { _, _ in }
   ) throws {
@@ -118,7 +118,7 @@ struct TrainingSession {
   }
 
   private func runFolder(
-    _ model: TransformerDecoder, _ tokenizer: SentencePieceTokenizer, inputs: [String: String]
+    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, inputs: [String: String]
   ) throws -> RunFolder {
     let common = [
       "tokenizer": tokenizer.digest.hexadecimal, "command": subcommand, "precision": model.precision.rawValue,
@@ -131,7 +131,7 @@ struct TrainingSession {
       version: Limbeck.configuration.version, inputs: inputs,
       parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
     return try RunFolder(
-      creating: settings.output, manifest: manifest, recipe: recipe, tokenizer: tokenizer.serialized,
+      creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
       weightType: settings.weightType)
   }
 }

@@ -1,4 +1,4 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
 public import LanguageModels
 public import TensorCore
@@ -34,17 +34,17 @@ extension TransformerDecoder {
   }
 
   /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
-  /// `generation_config.json` and, if given, `tokenizer.model`. The folder is made if it is missing; each file appears
+  /// `generation_config.json` and other files that are given. The folder is made if it is missing; each file appears
   /// whole or not at all, the weights last.
   /// - Parameters:
   ///   - folder: where the files go.
-  ///   - tokenizer: the bytes of the tokenizer's model.
+  ///   - files: what else belongs to the model, such as its tokenizer's files.
   ///   - type: how the weights are stored.
   ///   - maximumShardBytes: if the weights have more bytes, they go into files of at most so many,
   ///     `model-00001-of-00002.safetensors` and so on, and `model.safetensors.index.json`; nil for one file of any size.
   /// - Throws: what the disk refuses.
   public func write(
-    to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32, maximumShardBytes: Int? = nil
+    to folder: URL, with files: [NamedFile] = [], as type: WeightType = .float32, maximumShardBytes: Int? = nil
   ) throws(ModelFileError) {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -61,7 +61,7 @@ extension TransformerDecoder {
       bosTokenID: configuration.bosTokenID, eosTokenIDs: configuration.eosTokenIDs,
       padTokenID: configuration.padTokenID)
     try put(generation.huggingFaceJSON(), "generation_config.json")
-    if let tokenizer { try put(Data(tokenizer), "tokenizer.model") }
+    for file in files { try put(file.contents, file.name) }
     let tensors = StoredTensor.all(
       of: configuration.weights, in: configuration, try KnownArchitectures.of(configuration))
     let sizes = tensors.map { ($0.name, $0.shape) }

@@ -283,7 +283,7 @@ extension Trainer {
     }
     let url = folder.checkpointURL(step: state.step)
     try TrainingCheckpoint.write(
-      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, tokenizer: folder.tokenizer,
+      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, modelFiles: folder.modelFiles,
       to: url)
     try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
     return url
@@ -293,7 +293,7 @@ extension Trainer {
   private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
     guard folder.manifest.result == nil else { return }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.url, tokenizer: folder.tokenizer, as: folder.weightType)
+      try model.write(to: folder.url, with: folder.modelFiles, as: folder.weightType)
     }
     state.seconds = clock.seconds
     try folder.finish(

@@ -50,7 +50,7 @@ enum TrainingCheckpoint {
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
     _ state: TrainingState, model: TransformerDecoder, optimizer: AdamW, objectiveOptimizer: AdamW?,
-    tokenizer: [UInt8]?,
+    modelFiles: [NamedFile],
     to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
@@ -62,7 +62,7 @@ enum TrainingCheckpoint {
     let data = try writing(url) { try RunJSON.data(state) }
     let folder = try wrappingFile { () throws(FileError) in try AtomicFolder(creating: url) }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.contents, tokenizer: tokenizer)
+      try model.write(to: folder.contents, with: modelFiles)
       try write(moments(of: optimizer), to: folder.contents.appendingPathComponent(optimizerName))
       if let objectiveOptimizer {
         try write(

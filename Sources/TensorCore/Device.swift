@@ -1,19 +1,21 @@
 import CKernels
 import Foundation
 
-/// Where tensors live and are computed: a pool of worker threads and a pool of buffers on the CPU.
+/// Where tensors live and are computed: a pool of worker threads, a pool of buffers, and a backend for matrix products.
 ///
-/// Results do not depend on the number of threads: work is cut into pieces by shape alone, and sums are taken in a
-/// fixed order.
+/// Results do not depend on the number of threads: work is cut into tasks by shape alone, and sums are taken in a fixed
+/// order. They do depend on the backend, in the last bits.
 public final class Device: Sendable {
-  /// One thread per core, for callers who do not say otherwise.
+  /// One thread per core and the best backend, for callers who do not say otherwise.
   public static let shared = Device()
 
   let workers: WorkerPool
   let storagePool = StoragePool()
+  /// What matrix products are computed with.
+  let backend: any MatrixBackend
   /// A device for what each of the threads computes by itself, with buffers of its own, which stay in its core's cache.
   let workerDevices: [Device]
-  /// Whether work is cut into pieces for several threads, also where there is only one: not on the devices of workers.
+  /// Whether work is cut into tasks for several threads, also where there is only one: not on the devices of workers.
   var cutsWork: Bool { !workerDevices.isEmpty }
 
   /// The number of threads, the calling one included.
@@ -22,43 +24,54 @@ public final class Device: Sendable {
   /// The most bytes that tensors on this device have held at once; mapped weights are not among them.
   public var peakBytes: Int { workerDevices.reduce(storagePool.peak) { $0 + $1.peakBytes } }
 
+  /// A device with the best backend of this CPU, `MatrixBackendKind.best`.
+  ///
+  /// A CPU without AVX2 needs OpenBLAS. Where that may be missing, use `init(threads:backend:)`, which throws then; this
+  /// one ends the program with the same words.
   /// - Parameter threads: the number of threads to compute with, at least 1; one per active core by default.
   public convenience init(threads: Int? = nil) {
-    let workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
-    self.init(
-      workers, workerDevices: (0..<workers.threads).map { _ in Device(WorkerPool(threads: 1), workerDevices: []) })
-  }
-
-  private init(_ workers: WorkerPool, workerDevices: [Device]) {
-    self.workers = workers
-    self.workerDevices = workerDevices
-  }
-
-  /// What matrix products are computed with on this CPU: the project's own kernels, or those of OpenBLAS.
-  public static var matrixKernelName: String {
-    if BFloat16Product.isAvailable { return "Limbeck's, AVX-512 with bfloat16" }
-    return switch SerialProduct.vectors {
-    case LIMBECK_AVX512: "Limbeck's, AVX-512"
-    case LIMBECK_AVX2: "Limbeck's, AVX2"
-    default: "OpenBLAS, \(OpenBLAS.shared?.kernelName ?? "not installed")"
+    do throws(MatrixBackendError) {
+      self.init(threads: threads, try MatrixBackendKind.best.backend())
+    } catch {
+      preconditionFailure("\(error)")
     }
   }
 
-  /// The most rows of which float32 products are summed in the order of one row, so that each row has the same bits alone
-  /// and beside others.
-  public static var uniformRows: Int { SerialProduct.fewRows }
-
-  /// Whether this CPU runs the project's own matrix products, so that OpenBLAS is never loaded.
-  public static var hasOwnMatrixKernels: Bool { SerialProduct.hasFloat32 }
-
-  /// The kernel that OpenBLAS chooses for this CPU, such as `SkylakeX`; nil where OpenBLAS is not installed. Loads it.
-  public static var openBLASKernelName: String? { OpenBLAS.shared?.kernelName }
-
-  /// What is wrong where this CPU needs OpenBLAS and it is not installed, else nil.
-  public static var missingLibrary: String? {
-    hasOwnMatrixKernels || OpenBLAS.shared != nil
-      ? nil : "this CPU has no AVX2, and libopenblas.so.0 cannot be loaded; install it: apt-get install libopenblas0"
+  /// A device with a chosen backend.
+  /// - Parameters:
+  ///   - threads: the number of threads to compute with, at least 1; nil stands for one per active core.
+  ///   - backend: what matrix products are computed with.
+  /// - Throws: where this machine cannot compute with the backend.
+  public convenience init(threads: Int? = nil, backend: MatrixBackendKind) throws(MatrixBackendError) {
+    self.init(threads: threads, try backend.backend())
   }
+
+  private convenience init(threads: Int?, _ backend: any MatrixBackend) {
+    let workers = WorkerPool(threads: threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+    self.init(
+      workers, backend,
+      workerDevices: (0..<workers.threads).map { _ in Device(WorkerPool(threads: 1), backend, workerDevices: []) })
+  }
+
+  private init(_ workers: WorkerPool, _ backend: any MatrixBackend, workerDevices: [Device]) {
+    self.workers = workers
+    self.backend = backend
+    self.workerDevices = workerDevices
+  }
+
+  /// What matrix products are computed with.
+  public var backendKind: MatrixBackendKind { backend.kind }
+
+  /// The kernels of it, for people, such as "AVX2", or "SkylakeX" of OpenBLAS.
+  public var kernelName: String { backend.kernel }
+
+  /// The most rows of which float32 products are summed in the order of one row, on every backend, so that each row has
+  /// the same bits alone and beside others.
+  public static let uniformRows = Int(LIMBECK_FEW_ROWS)
+
+  /// Whether each row of a product of more than 48 rows has the same bits however many they are: only then may sequences be
+  /// shared out among threads, or rows be computed once and looked up.
+  public var rowsAreIndependent: Bool { backend.rowsAreIndependent }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     workers.run(tasks: tasks, body)
@@ -66,9 +79,8 @@ public final class Device: Sendable {
 
   /// Runs `body` on consecutive ranges of 0..<count, each of `grain` elements but the last.
   func parallelRanges(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
-    let pieces = (count + grain - 1) / grain
-    workers.run(tasks: pieces) { piece, _ in
-      let start = piece * grain
+    workers.run(tasks: (count + grain - 1) / grain) { task, _ in
+      let start = task * grain
       body(start..<min(count, start + grain))
     }
   }

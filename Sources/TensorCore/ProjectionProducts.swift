@@ -10,6 +10,7 @@ struct ProjectionProducts {
   private let hidden: Tensor
   private let head: Tensor
   private let precision: ProductPrecision
+  private let backend: any MatrixBackend
   private let scratch: WorkerScratch
   /// The head as the right factor of the logits, and of the gradient of the hidden states.
   private let packedForLogits: PackedFactor?
@@ -34,8 +35,9 @@ struct ProjectionProducts {
     self.hidden = hidden
     head = projection.head
     precision = projection.precision
-    scratch = WorkerScratch(SerialProduct.scratchCount, on: head.device)
-    let packs = (isRepeated || head.storage.isConstant) && precision == .bfloat16 && BFloat16Product.isAvailable
+    backend = head.device.backend
+    scratch = WorkerScratch(backend.scratchCount, on: head.device)
+    let packs = (isRepeated || head.storage.isConstant) && precision == .bfloat16 && backend.packsBFloat16
     let (vocabulary, channels) = (head.shape[0], head.shape[1])
     let straight = MatrixView(head.pointer, stride: channels)
     packedForLogits = packs ? head.packedTransposed(on: head.device) : nil
@@ -56,14 +58,14 @@ struct ProjectionProducts {
     return copy
   }
 
-  /// Columns of logits per piece of work: a piece of a block stays in a core's cache, there are at least eight, and as
-  /// many whole ones as pieces come to, that no thread has half a piece more to do than the others.
+  /// Columns of logits per task: a task's part of a block stays in a core's cache, there are at least eight, and as many
+  /// whole ones as they come to, that no thread has half a task more to do than the others.
   private var vocabularyGrain: Int {
     let panels = (vocabulary + PackedFactor.panel - 1) / PackedFactor.panel
-    let pieces = max(8, (panels + 42) / 43 + 1) / 2 * 2
-    return max(2, (panels + pieces - 1) / pieces) * PackedFactor.panel
+    let tasks = max(8, (panels + 42) / 43 + 1) / 2 * 2
+    return max(2, (panels + tasks - 1) / tasks) * PackedFactor.panel
   }
-  /// Rows per piece of the hidden gradient.
+  /// Rows of the hidden gradient per task.
   private var rowGrain: Int { 128 }
 
   /// Blocks of logits from this many bytes on leave no room in a third-level cache for what else is used.
@@ -73,8 +75,8 @@ struct ProjectionProducts {
   func logits(_ start: Int, _ count: Int, into logits: UnsafeMutablePointer<Float>, stride: Int) {
     let grain = vocabularyGrain
     let streams = count * vocabulary * MemoryLayout<Float>.stride >= Self.streamedBytes
-    device.parallel((vocabulary + grain - 1) / grain) { piece, worker in
-      let first = piece * grain
+    device.parallel((vocabulary + grain - 1) / grain) { task, worker in
+      let first = task * grain
       let (out, width) = (logits + first, min(grain, vocabulary - first))
       if let packedForLogits, let narrowHidden {
         let rows = LeftFactor(
@@ -83,7 +85,7 @@ struct ProjectionProducts {
           into: out, stride: stride, adds: false, streams: streams, rows, packedForLogits.from(column: first), m: count,
           n: width, k: channels, scratch: scratch[worker])
       } else {
-        SerialProduct.multiply(
+        backend.product(
           into: out, stride: stride, adds: false, streams: streams, hiddenRows(start),
           transposedHead.from(column: first), m: count, n: width, k: channels, precision: precision,
           scratch: scratch[worker])
@@ -105,18 +107,18 @@ struct ProjectionProducts {
   func propagate(
     _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: GradientDestination?
   ) {
-    let rowPieces = (count + rowGrain - 1) / rowGrain
-    let headPieces = dHead == nil ? 0 : (vocabulary + vocabularyGrain - 1) / vocabularyGrain
+    let rowTasks = (count + rowGrain - 1) / rowGrain
+    let headTasks = dHead == nil ? 0 : (vocabulary + vocabularyGrain - 1) / vocabularyGrain
     let packedHidden =
       narrowsGradients && dHead != nil ? PackedFactor(hiddenRows(start), k: count, n: channels, on: device) : nil
-    device.parallel(rowPieces + headPieces) { piece, worker in
-      if piece < rowPieces {
-        let first = piece * rowGrain
+    device.parallel(rowTasks + headTasks) { task, worker in
+      if task < rowTasks {
+        let first = task * rowGrain
         hiddenGradient(
           dLogits.pointer + first * vocabulary, min(rowGrain, count - first),
           into: dHidden.pointer + (start + first) * channels, scratch[worker])
       } else if let dHead {
-        let first = (piece - rowPieces) * vocabularyGrain
+        let first = (task - rowTasks) * vocabularyGrain
         headGradient(
           dLogits, column: first, min(vocabularyGrain, vocabulary - first), hiddenRows(start), packedHidden, count,
           into: dHead.pointer + first * channels, adds: dHead.adds || start > 0, scratch[worker])
@@ -134,7 +136,7 @@ struct ProjectionProducts {
         LeftFactor(narrowRows: dLogits, stride: vocabulary, transposed: false),
         packedForGradient.from(column: 0), m: count, n: channels, k: vocabulary, scratch: scratch)
     } else {
-      SerialProduct.multiply(
+      backend.product(
         into: out, stride: channels, adds: false, MatrixView(dLogits, stride: vocabulary),
         MatrixView(head.pointer, stride: channels), m: count, n: channels, k: vocabulary, precision: precision,
         scratch: scratch)
@@ -151,7 +153,7 @@ struct ProjectionProducts {
         into: out, stride: channels, adds: adds, gradient, packedHidden.from(column: 0), m: width, n: channels,
         k: count, scratch: scratch)
     } else {
-      SerialProduct.multiply(
+      backend.product(
         into: out, stride: channels, adds: adds, MatrixView(dLogits.pointer + column, stride: vocabulary).transposed,
         hidden, m: width, n: channels, k: count, precision: precision, scratch: scratch)
     }

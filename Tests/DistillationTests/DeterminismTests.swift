@@ -14,8 +14,8 @@ import Testing
   }
 
   /// The student's weights after two distillation steps, as bits.
-  private func weights(threads: Int, precision: ProductPrecision) -> [UInt32] {
-    let device = Device(threads: threads)
+  private func weights(threads: Int, precision: ProductPrecision, kind: MatrixBackendKind) throws -> [UInt32] {
+    let device = try Device(threads: threads, backend: kind)
     let teacher = TransformerDecoder(
       configuration: configuration(hiddenSize: 120, layerCount: 2), seed: 1, precision: precision, device: device)
     let student = TransformerDecoder(
@@ -36,9 +36,11 @@ import Testing
     return student.parameters.parameters.flatMap { $0.value.array().map(\.bitPattern) }
   }
 
-  @Test(arguments: ProductPrecision.allCases) func weightsDoNotDependOnTheNumberOfThreads(_ precision: ProductPrecision)
-  {
-    let one = weights(threads: 1, precision: precision)
-    for threads in [2, 3, 8] { #expect(weights(threads: threads, precision: precision) == one, "\(threads) threads") }
+  @Test(arguments: ProductPrecision.allCases, MatrixBackendKind.available)
+  func weightsDoNotDependOnTheNumberOfThreads(_ precision: ProductPrecision, kind: MatrixBackendKind) throws {
+    let one = try weights(threads: 1, precision: precision, kind: kind)
+    for threads in [2, 3, 8] {
+      #expect(try weights(threads: threads, precision: precision, kind: kind) == one, "\(threads) threads")
+    }
   }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -112,7 +113,7 @@ import Testing
     configuration.tiesEmbeddings = false
     configuration.biases = .attention
     let decoder = TransformerDecoder(configuration: configuration, seed: 7, device: Device(threads: 1))
-    try decoder.write(to: folder, tokenizer: [1, 2, 3], as: type)
+    try decoder.write(to: folder, with: [NamedFile(name: "tokenizer.model", contents: Data([1, 2, 3]))], as: type)
     for trainable in [false, true] {
       let read = try TransformerDecoder(contentsOf: folder, trainable: trainable, device: Device(threads: 1))
       #expect(read.configuration == configuration)
@@ -131,12 +132,12 @@ import Testing
     let decoder = TransformerDecoder(configuration: Self.configuration, seed: 7, device: Device(threads: 1))
     let bytes = decoder.parameters.count * 2
     // exactly as much as there is fits into one file
-    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes)
+    try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes)
     let single = folder.appendingPathComponent("model.safetensors")
     #expect(try ModelFolder(contentsOf: folder).weights.path == single.path)
     let expected = try TransformerDecoder(contentsOf: folder, trainable: true, device: Device(threads: 1))
 
-    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes / 3)
+    try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes / 3)
     let checkpoint = try ModelFolder(contentsOf: folder)
     #expect(checkpoint.weights.path == single.path + ".index.json")
     #expect(checkpoint.weights.files.count >= 3)
@@ -162,8 +163,7 @@ import Testing
   @Test func aTensorTooManyIsNamed() throws {
     let folder = temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try TransformerDecoder(configuration: Self.configuration, seed: 8, device: Device(threads: 1)).write(
-      to: folder, tokenizer: nil)
+    try TransformerDecoder(configuration: Self.configuration, seed: 8, device: Device(threads: 1)).write(to: folder)
     var smaller = Self.configuration
     smaller.layerCount = 2
     let file = folder.appendingPathComponent("config.json")

@@ -18,8 +18,7 @@ import Testing
   }
 
   /// A decoder whose weights are as constant as those of a checkpoint.
-  private func decoder(_ precision: ProductPrecision, threads: Int) -> TransformerDecoder {
-    let device = Device(threads: threads)
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
     let random = TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
     let decoder = random.frozen()
     var values = random.parameters.parameters.makeIterator()
@@ -33,13 +32,20 @@ import Testing
 
   @Test(
     "They have the bits of all sequences together, on every number of threads",
-    arguments: ProductPrecision.allCases,
+    arguments: ProductPrecision.allCases.flatMap { precision in
+      MatrixBackendKind.available.map { (precision, kind: $0) }
+    },
     [(8, 128), (16, 130), (17, 128), (100, 12), (7, 150), (4, 256), (2, 600), (3, 150), (40, 1)])
-  func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
+  func bits(
+    setting: (precision: ProductPrecision, kind: MatrixBackendKind), batch: (size: Int, length: Int)
+  ) throws {
     let ids = ids(batch.size * batch.length)
-    let expected = together(decoder(precision, threads: 1), ids, batchSize: batch.size)
+    func decoder(threads: Int) throws -> TransformerDecoder {
+      self.decoder(setting.precision, on: try Device(threads: threads, backend: setting.kind))
+    }
+    let expected = together(try decoder(threads: 1), ids, batchSize: batch.size)
     for threads in [1, 2, 3, 8] {
-      let decoder = decoder(precision, threads: threads)
+      let decoder = try decoder(threads: threads)
       #expect(decoder.parameters.isConstant)
       #expect(decoder.hiddenStates(ids, batchSize: batch.size).array() == expected, "\(threads) threads")
       #expect(together(decoder, ids, batchSize: batch.size) == expected, "\(threads) threads, together")
@@ -50,7 +56,7 @@ import Testing
   @Test("They take less memory than all sequences together", arguments: ProductPrecision.allCases)
   func memory(precision: ProductPrecision) {
     let ids = ids(16 * 128)
-    let (shared, whole) = (decoder(precision, threads: 2), decoder(precision, threads: 2))
+    let (shared, whole) = (decoder(precision, on: Device(threads: 2)), decoder(precision, on: Device(threads: 2)))
     _ = shared.hiddenStates(ids, batchSize: 16)
     _ = together(whole, ids, batchSize: 16)
     #expect(shared.device.peakBytes < whole.device.peakBytes / 2)
@@ -75,7 +81,7 @@ import Testing
   func checkpoints(type: WeightType) throws {
     let folder = try TemporaryFolder()
     let url = folder.file("model")
-    try TransformerDecoder(configuration: Self.configuration, seed: 1).write(to: url, tokenizer: nil, as: type)
+    try TransformerDecoder(configuration: Self.configuration, seed: 1).write(to: url, as: type)
     let read = try TransformerDecoder(contentsOf: url)
     #expect(read.parameters.isConstant)
     #expect(try !TransformerDecoder(contentsOf: url, trainable: true).parameters.isConstant)

@@ -15,34 +15,39 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<Int32(Self.vocabulary), using: &generator) }
   }
 
-  private func decoder(_ precision: ProductPrecision, threads: Int) -> TransformerDecoder {
-    TransformerDecoder(
-      configuration: Self.configuration, seed: 1, precision: precision, device: Device(threads: threads)
-    )
-    .frozen(isConstant: true)
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
+    TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
+      .frozen(isConstant: true)
   }
 
   @Test(
     "They have the bits of those computed token by token, on every number of threads",
-    arguments: ProductPrecision.allCases, [(8, 130), (5, 300), (1_024, 1), (37, 29)])
-  func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
-    let ids = ids(batch.size * batch.length)
-    let expected = decoder(precision, threads: 1).hiddenStates(ids, batchSize: batch.size) { _, _ in }.array()
+    arguments: ProductPrecision.allCases, MatrixBackendKind.available)
+  func bits(precision: ProductPrecision, kind: MatrixBackendKind) throws {
+    for (size, length) in [(8, 130), (5, 300), (1_024, 1), (37, 29)] {
+      try checkBits(precision, size: size, length: length, kind)
+    }
+  }
+
+  private func checkBits(_ precision: ProductPrecision, size: Int, length: Int, _ kind: MatrixBackendKind) throws {
+    let ids = ids(size * length)
+    let expected = decoder(precision, on: try Device(threads: 1, backend: kind)).hiddenStates(ids, batchSize: size) {
+      _, _ in
+    }.array()
     for threads in [1, 2, 3, 8] {
-      let decoder = decoder(precision, threads: threads)
+      let decoder = decoder(precision, on: try Device(threads: threads, backend: kind))
       for pass in 1...4 {
         #expect(
-          decoder.hiddenStates(ids, batchSize: batch.size).array() == expected, "\(threads) threads, pass \(pass)")
+          decoder.hiddenStates(ids, batchSize: size).array() == expected, "\(threads) threads, pass \(pass)")
       }
       // that they are looked up at all
-      #expect((decoder.tokenProjections(forPassOf: ids.count) != nil) == Device.hasOwnMatrixKernels)
+      #expect((decoder.tokenProjections(forPassOf: ids.count) != nil) == decoder.device.rowsAreIndependent)
     }
   }
 
   @Test("They are made once as many tokens have passed as there are ids, and not for passes of few")
   func when() throws {
-    try #require(Device.hasOwnMatrixKernels)
-    let decoder = decoder(.float32, threads: 2)
+    let decoder = decoder(.float32, on: try Device(threads: 2, backend: .reference))
     #expect(decoder.tokenProjections(forPassOf: Self.vocabulary - 1) == nil)
     #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil)
     #expect(decoder.tokenProjections(forPassOf: 1_024) != nil)

@@ -49,7 +49,6 @@ import Testing
     try checkpoint.requireExactly(declared)
     #expect(checkpoint.configuration.vocabularySize == 4)
     #expect(checkpoint.generationConfiguration == nil)
-    #expect(checkpoint.tokenizerModel == nil)
     #expect(checkpoint.weights.names == [embedding.0, norm.0])
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
     #expect(try checkpoint.weight(.embedding, expecting: [4, 2], on: .shared).array() == embedding.1)
@@ -63,10 +62,8 @@ import Testing
     try writeConfiguration()
     try writeWeights([embedding, norm])
     try folder.write(#"{"temperature":0.5}"#, to: "generation_config.json")
-    try folder.write("", to: "tokenizer.model")
     let checkpoint = try ModelFolder(contentsOf: folder.url)
     #expect(checkpoint.generationConfiguration?.temperature == 0.5)
-    #expect(checkpoint.tokenizerModel?.path == path("tokenizer.model"))
   }
 
   @Test func whatIsMissingIsNamedWithTheRemedy() throws {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelTraining
@@ -57,7 +58,7 @@ extension RunFolder {
       try self.init(
         creating: url,
         manifest: RunManifest(version: "0", inputs: inputs, parameters: ["total": 12, "non_embedding": 7]),
-        recipe: "steps: 30\n", tokenizer: [7, 8, 9])
+        recipe: "steps: 30\n", modelFiles: [NamedFile(name: "tokenizer.model", contents: Data([7, 8, 9]))])
     }
   }
 }

@@ -59,8 +59,7 @@ struct RandomInputs: ParsableCommand {
       vocabularySize: vocabulary, hiddenSize: shape.hidden, feedForwardSize: shape.feedForward,
       layerCount: shape.layers, headCount: shape.heads, contextLength: length, tiesEmbeddings: true)
     try configuration.validate(file: "--\(name) \(shape.defaultValueDescription)")
-    try TransformerDecoder(configuration: configuration, seed: seed).write(
-      to: folder.appending(path: name), tokenizer: nil)
+    try TransformerDecoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name))
   }
 }
 

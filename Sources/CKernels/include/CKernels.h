@@ -204,7 +204,7 @@ void limbeck_widen_f16(float *to, const void *from, size_t n);
 /// out[r] = Σ w[r·n + i] · x[i] over n elements of each of `rows` rows in float16.
 void limbeck_inner_products_f16(float *out, const void *w, const float *x, size_t rows, size_t n);
 
-// ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c); on CPUs without the vectors a BLAS does the work
+// ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c, MatrixReference.c)
 
 enum {
   /// The most rows that limbeck_few_rows multiplies; with more, limbeck_product_f32 is faster.
@@ -237,6 +237,10 @@ typedef enum { LIMBECK_OVERWRITE, LIMBECK_ADD, LIMBECK_STREAM } limbeck_store;
 void limbeck_product_f32(limbeck_vectors vectors, float *c, size_t c_row, limbeck_store store, const float *a,
                          size_t a_row, size_t a_step, const float *b, size_t b_step, size_t b_column, size_t m,
                          size_t n, size_t depth, void *scratch);
+/// c[m, n] = a·b, or += where accumulate ≠ 0, on any CPU: each element one sum in double, in the order of the shared
+/// dimension. The strides are those of limbeck_product_f32.
+void limbeck_product_reference(float *c, size_t c_row, int accumulate, const float *a, size_t a_row, size_t a_step,
+                               const float *b, size_t b_step, size_t b_column, size_t m, size_t n, size_t depth);
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
 

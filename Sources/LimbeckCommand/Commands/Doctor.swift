@@ -12,14 +12,18 @@ struct Doctor: ParsableCommand {
         limbeck doctor
       """)
 
+  @OptionGroup var device: DeviceOptions
+
   func run() throws {
     let machine = Machine()
     var facts = FactList()
     facts.add("processor", machine.processor ?? "unknown")
     facts.add("vector units", machine.vectorUnits.map(\.rawValue).joined(separator: ", "))
-    facts.add("threads", "\(Device.shared.threads)")
-    facts.add("matrix kernel", Device.matrixKernelName)
-    facts.add("OpenBLAS", Device.openBLASKernelName.map { "installed, kernel \($0)" } ?? "not installed")
+    facts.add("threads", "\(device.threads ?? ProcessInfo.processInfo.activeProcessorCount)")
+    let chosen = device.backend ?? .best
+    for backend in MatrixBackendKind.allCases {
+      facts.add("backend \(backend.rawValue)", Self.state(of: backend) + (backend == chosen ? " (chosen)" : ""))
+    }
     facts.add("SentencePiece", Machine.sentencePieceLibrary ?? "unknown")
     facts.add(
       "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
@@ -27,13 +31,23 @@ struct Doctor: ParsableCommand {
     facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
 
-    var warnings: [String] = Device.missingLibrary.map { [$0] } ?? []
-    if !Device.hasOwnMatrixKernels, let kernel = Device.openBLASKernelName {
-      warnings += MatrixKernelAdvice.warnings(
-        kernel: kernel, vectorUnits: machine.vectorUnits, environment: ProcessInfo.processInfo.environment)
+    var warnings: [String] = chosen.unavailability.map { ["\($0)"] } ?? []
+    if chosen == .openblas, warnings.isEmpty {
+      warnings = MatrixKernelAdvice.warnings(
+        kernel: try chosen.kernel(), vectorUnits: machine.vectorUnits,
+        environment: ProcessInfo.processInfo.environment)
     }
     for warning in warnings { try StandardOutput.write("warning: \(warning)\n") }
     if warnings.isEmpty { try StandardOutput.write("No problems found.\n") }
+  }
+
+  private static func state(of backend: MatrixBackendKind) -> String {
+    do throws(MatrixBackendError) { return try backend.kernel() } catch {
+      return switch error {
+      case .missingInstructions: "not on this CPU"
+      case .missingOpenBLAS: "not installed"
+      }
+    }
   }
 }
 
@@ -99,6 +113,7 @@ enum VectorUnit: String, CaseIterable {
 
 /// Finds out why matrix products are slower than they could be.
 enum MatrixKernelAdvice {
+  /// `kernel` is the one that OpenBLAS chose for this CPU.
   static func warnings(kernel: String, vectorUnits: [VectorUnit], environment: [String: String]) -> [String] {
     var warnings = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"].compactMap { name in
       environment[name].map { "\(name)=\($0) overrides what OpenBLAS finds out about this processor; unset \(name)" }

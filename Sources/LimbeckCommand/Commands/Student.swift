@@ -110,7 +110,7 @@ struct Student: ParsableCommand {
     }
   }
 
-  private func write(_ student: TransformerDecoder, tokenizer: SentencePieceTokenizer) throws {
+  private func write(_ student: TransformerDecoder, tokenizer: any Tokenizer) throws {
     let destination = URL(fileURLWithPath: output, isDirectory: true)
     do {
       try FileManager.default.createDirectory(
@@ -119,7 +119,7 @@ struct Student: ParsableCommand {
       throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
     }
     let folder = try AtomicFolder(creating: destination)
-    try student.write(to: folder.contents, tokenizer: tokenizer.serialized, as: weights)
+    try student.write(to: folder.contents, with: tokenizer.files, as: weights)
     try folder.commit()
   }
 

@@ -5,24 +5,32 @@ import TensorCore
 struct DeviceOptions: ParsableArguments {
   /// More threads than any machine has cores would only exhaust it.
   static let allowedThreads = 1...1024
+  static let threadsHelp = ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n")
+  static let backendHelp = ArgumentHelp(
+    "What multiplies matrices (default: the fastest that the CPU has kernels for, here "
+      + "\(MatrixBackendKind.best.rawValue)); other backends give other last bits.",
+    valueName: "name")
 
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
+  @Option(parsing: .unconditional, help: threadsHelp)
   var threads: Int?
+  @Option(help: backendHelp)
+  var backend: MatrixBackendKind?
 
   func validate() throws {
     if let threads, !Self.allowedThreads.contains(threads) {
       throw ValidationError("--threads must be from 1 to \(Self.allowedThreads.upperBound), but is \(threads).")
     }
+    if let missing = backend?.unavailability { throw ValidationError("--\(missing)") }
   }
 
   var device: Device {
-    get throws(CommandError) { try Self.device(threads: threads) }
+    get throws(MatrixBackendError) { try Self.device(threads: threads, backend: backend) }
   }
 
-  /// A device with so many threads, or one per core. Throws where a library to compute with is missing.
-  static func device(threads: Int?) throws(CommandError) -> Device {
-    if let missing = Device.missingLibrary { throw .missingLibrary(missing) }
-    return threads.map { Device(threads: $0) } ?? .shared
+  /// A device with so many threads, or one per core, and that backend, or the best one. Throws where this machine cannot
+  /// compute with it.
+  static func device(threads: Int?, backend: MatrixBackendKind?) throws(MatrixBackendError) -> Device {
+    if threads == nil, backend == nil, MatrixBackendKind.best.unavailability == nil { return .shared }
+    return try Device(threads: threads, backend: backend ?? .best)
   }
 }

@@ -99,9 +99,10 @@ struct TrainingOptions: ParsableArguments {
       "What the trained model rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
       valueName: "type"))
   var precision: ProductPrecision?
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n"))
+  @Option(parsing: .unconditional, help: DeviceOptions.threadsHelp)
   var threads: Int?
+  @Option(help: DeviceOptions.backendHelp)
+  var backend: MatrixBackendKind?
 
   /// The recipe to read: a run that is continued brings its own.
   var recipeFile: String? { recipe ?? (resume ? output.map { "\($0)/recipe.yaml" } : nil) }
@@ -117,6 +118,7 @@ struct TrainingSettings {
   let weightType: WeightType
   let precision: ProductPrecision
   let threads: Int?
+  let backend: MatrixBackendKind?
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
@@ -156,6 +158,11 @@ struct TrainingSettings {
     if let threads, !DeviceOptions.allowedThreads.contains(threads) {
       let most = DeviceOptions.allowedThreads.upperBound
       throw settings.invalid("threads", expected: "a whole number from 1 to \(most)", found: "\(threads)")
+    }
+    backend = try settings.value("backend", options.backend)
+    if let backend, backend.unavailability != nil {
+      let known = MatrixBackendKind.available.map(\.rawValue).joined(separator: ", ")
+      throw settings.invalid("backend", expected: "one that this machine has (\(known))", found: backend.rawValue)
     }
     do throws(TrainingError) { try recipe.validate() } catch {
       guard case .invalidRecipe(let key, let expected, let found) = error else { throw error }

@@ -4,7 +4,7 @@ public import LanguageModels
 public import TensorCore
 
 /// A Hugging Face folder of a model of a known family: config.json, model.safetensors or its shards with their index, and,
-/// where they are there, generation_config.json and tokenizer.model.
+/// where it is there, generation_config.json.
 public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL
@@ -16,8 +16,6 @@ public struct ModelFolder: Sendable {
   public let weights: any WeightSource
   /// What says where each weight lies.
   private let architecture: any Architecture
-  /// tokenizer.model, if there is one.
-  public let tokenizerModel: URL?
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
@@ -52,8 +50,6 @@ public struct ModelFolder: Sendable {
           advice: "nor is there model.safetensors.index.json; save the model with safetensors "
             + "(in transformers: model.save_pretrained(folder))"))
     }
-    let tokenizerFile = url.appendingPathComponent("tokenizer.model")
-    tokenizerModel = somethingExists(at: tokenizerFile.path) ? tokenizerFile : nil
   }
 
   /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.

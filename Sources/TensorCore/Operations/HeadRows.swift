@@ -12,11 +12,11 @@ enum HeadRows {
   /// s[count] = K · q of the first `count` rows.
   fileprivate func innerProducts(
     into scores: UnsafeMutablePointer<Float>, _ query: UnsafePointer<Float>, count: Int, headSize: Int,
-    scratch: UnsafeMutablePointer<Float>
+    backend: any MatrixBackend, scratch: UnsafeMutablePointer<Float>
   ) {
     switch self {
     case .floats(let rows, let stride):
-      SerialProduct.multiply(
+      backend.product(
         into: scores, stride: count, adds: false, MatrixView(query, stride: headSize),
         MatrixView(rows, stride: stride).transposed, m: 1, n: count, k: headSize, scratch: scratch)
     case .halves(let rows): limbeck_inner_products_f16(scores, rows, query, count, headSize)
@@ -44,7 +44,8 @@ extension CausalAttention {
     for head in keyValueHead * group..<(keyValueHead + 1) * group {
       let (query, out) = (query + head * headSize, out + head * headSize)
       keys.innerProducts(
-        into: scores, query, count: count, headSize: headSize, scratch: scores + scoresCount(keys: count))
+        into: scores, query, count: count, headSize: headSize, backend: backend,
+        scratch: scores + scoresCount(keys: count))
       var maximum: Float = 0
       let total = limbeck_softmax_exponentials(scores, &maximum, scale, count)
       values.weightedSum(into: out, scores, count: count, headSize: headSize)

@@ -3,7 +3,7 @@ import CKernels
 /// The keys and values [keys, D] of one head as right factors of attention's two products, and what these have in the
 /// backward pass, where values meet the output's gradients as keys meet queries, and keys the scores' as values weights.
 ///
-/// In bfloat16, on CPUs that have the instructions, both are rounded and packed once for all queries, and weights as they
+/// In bfloat16, where the backend packs factors, both are rounded and packed once for all queries, and weights as they
 /// are made.
 struct KeyValueFactors {
   private enum Form {
@@ -14,14 +14,17 @@ struct KeyValueFactors {
   private let form: Form
   private let headSize: Int
   private let precision: ProductPrecision
+  private let backend: any MatrixBackend
 
-  private static func packs(_ precision: ProductPrecision) -> Bool {
-    precision == .bfloat16 && BFloat16Product.isAvailable
+  private static func packs(_ precision: ProductPrecision, _ backend: any MatrixBackend) -> Bool {
+    precision == .bfloat16 && backend.packsBFloat16
   }
 
   /// Floats of memory that the factors of `keys` keys need.
-  static func memoryCount(keys: Int, headSize: Int, precision: ProductPrecision) -> Int {
-    guard packs(precision) else { return 0 }
+  static func memoryCount(
+    keys: Int, headSize: Int, precision: ProductPrecision, backend: any MatrixBackend
+  ) -> Int {
+    guard packs(precision, backend) else { return 0 }
     return RightFactor.packedCount(k: headSize, n: keys) + RightFactor.packedCount(k: keys, n: headSize)
   }
 
@@ -29,12 +32,13 @@ struct KeyValueFactors {
   /// `memoryCount` floats, outlive the factors.
   init(
     keys: UnsafePointer<Float>, values: UnsafePointer<Float>, stride: Int, count: Int, headSize: Int,
-    precision: ProductPrecision, memory: UnsafeMutablePointer<Float>
+    precision: ProductPrecision, backend: any MatrixBackend, memory: UnsafeMutablePointer<Float>
   ) {
     self.headSize = headSize
     self.precision = precision
+    self.backend = backend
     let (keyView, valueView) = (MatrixView(keys, stride: stride).transposed, MatrixView(values, stride: stride))
-    guard Self.packs(precision) else {
+    guard Self.packs(precision, backend) else {
       form = .floats(keys: keyView, values: valueView)
       return
     }
@@ -60,7 +64,7 @@ struct KeyValueFactors {
   ) {
     switch form {
     case .floats(let keys, _):
-      SerialProduct.multiply(
+      backend.product(
         into: s, stride: stride, adds: false, queries, keys, m: block, n: width, k: headSize, precision: precision,
         scratch: scratch)
     case .packed(let keys, _):
@@ -124,7 +128,7 @@ struct KeyValueFactors {
   ) {
     switch form {
     case .floats(_, let values):
-      SerialProduct.multiply(
+      backend.product(
         into: out, stride: stride, adds: adds, MatrixView(weights, stride: line), values, m: block, n: headSize,
         k: width, precision: precision, scratch: scratch)
     case .packed(_, let values):
@@ -141,7 +145,7 @@ struct KeyValueFactors {
   ) {
     switch form {
     case .floats:
-      SerialProduct.multiply(
+      backend.product(
         into: c, stride: stride, adds: adds, MatrixView(weights, stride: line).transposed, a, m: width, n: headSize,
         k: block, precision: precision, scratch: scratch)
     case .packed:

@@ -13,6 +13,7 @@ struct CausalAttention {
   let headSize: Int
   /// What the factors of its products are rounded to.
   let precision: ProductPrecision
+  let backend: any MatrixBackend
 
   var queryStride: Int { headCount * headSize }
   var keyStride: Int { keyValueHeadCount * headSize }
@@ -21,7 +22,7 @@ struct CausalAttention {
 
   /// Scratch floats that one worker needs for a sequence of `keys` keys.
   func scratchCount(keys: Int) -> Int {
-    scoresCount(keys: keys) + SerialProduct.scratchCount + 2 * factorsCount(keys: keys)
+    scoresCount(keys: keys) + backend.scratchCount + 2 * factorsCount(keys: keys)
   }
 
   /// Of them, those of two blocks of scores, which come first.
@@ -29,7 +30,7 @@ struct CausalAttention {
 
   /// And those of the factors that keys and values become.
   private func factorsCount(keys: Int) -> Int {
-    KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision)
+    KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision, backend: backend)
   }
 
   /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
@@ -51,7 +52,7 @@ struct CausalAttention {
     }
     let factors = KeyValueFactors(
       keys: keyHead, values: valueHead, stride: keyStride, count: keys, headSize: headSize, precision: precision,
-      memory: productScratch + SerialProduct.scratchCount)
+      backend: backend, memory: productScratch + backend.scratchCount)
     var maxima = [Float](repeating: 0, count: factors.queryBlock)
     var sums = [Double](repeating: 0, count: factors.queryBlock)
     for head in heads {
@@ -90,13 +91,13 @@ struct CausalAttention {
     let shared = keyValueHead * headSize
     let dScores = scratch + queryBlock * KeyValueFactors.line(rows)
     let productScratch = dScores + queryBlock * KeyValueFactors.line(rows)
-    let memory = productScratch + SerialProduct.scratchCount
+    let memory = productScratch + backend.scratchCount
     func factors(
       keys: UnsafePointer<Float>, values: UnsafePointer<Float>, _ memory: UnsafeMutablePointer<Float>
     ) -> KeyValueFactors {
       KeyValueFactors(
         keys: keys + shared, values: values + shared, stride: keyStride, count: rows, headSize: headSize,
-        precision: precision, memory: memory)
+        precision: precision, backend: backend, memory: memory)
     }
     let forward = factors(keys: key, values: value, memory)
     let backward = factors(keys: value, values: key, memory + factorsCount(keys: rows))
@@ -146,17 +147,17 @@ extension Tensor {
       "attention: queries \(shape), keys \(keys.shape), values \(values.shape), batch of \(batchSize)")
     let attention = CausalAttention(
       headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
-      precision: precision)
+      precision: precision, backend: device.backend)
     let length = rows / batchSize
     let (queryStep, keyStep, headStep) = (length * columns, length * keys.columns, length * attention.headCount)
-    let pieces = batchSize * attention.keyValueHeadCount
+    let tasks = batchSize * attention.keyValueHeadCount
     let scratchCount = attention.scratchCount(keys: length)
     let out = Tensor(uninitialized: shape, on: device)
     let logSums = Tensor(uninitialized: [batchSize, attention.headCount, length], on: device)
     let recordsGradient = recordsGradient || keys.recordsGradient || values.recordsGradient
     let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
-    device.parallel(pieces) { piece, worker in
-      let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+    device.parallel(tasks) { task, worker in
+      let (sequence, head) = task.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
       attention.forward(
         keyValueHead: head, rows: length, offset: 0, query: pointer + sequence * queryStep,
         keyHead: keys.pointer + sequence * keyStep + head * headSize,
@@ -179,8 +180,8 @@ extension Tensor {
         limbeck_dots(
           deltas.pointer + range.lowerBound, gradient.pointer + offset, result.pointer + offset, range.count, headSize)
       }
-      device.parallel(pieces) { piece, worker in
-        let (sequence, head) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+      device.parallel(tasks) { task, worker in
+        let (sequence, head) = task.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
         let (queryOffset, keyOffset) = (sequence * queryStep, sequence * keyStep)
         attention.backward(
           keyValueHead: head, rows: length, query: detached.pointer + queryOffset, key: keys.pointer + keyOffset,

@@ -72,7 +72,7 @@ extension Tensor {
     precondition(caches.count == counts.count && counts.reduce(0, +) == rows, "\(rows) rows for counts \(counts)")
     let attention = CausalAttention(
       headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
-      precision: precision)
+      precision: precision, backend: device.backend)
     var start = 0
     // pointers, which the caches keep valid: workers that retain the same tensors wait for each other
     let sequences = zip(caches, counts).map { cache, count in
@@ -89,8 +89,8 @@ extension Tensor {
     let widens = zip(caches, counts).contains { $0.precision == .float16 && $1 > 1 }
     let workerCount = scratchCount + (widens ? 2 * longest * headSize : 0)
     let scratch = Tensor(uninitialized: [device.threads, workerCount], on: device)
-    device.parallel(sequences.count * attention.keyValueHeadCount) { piece, worker in
-      let (index, keyValueHead) = piece.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+    device.parallel(sequences.count * attention.keyValueHeadCount) { task, worker in
+      let (index, keyValueHead) = task.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
       let sequence = sequences[index]
       // each task has a head of a sequence to itself, and nobody else reads it
       let head = sequence.firstHead.from(keyValueHead * sequence.headStep)

@@ -11,9 +11,10 @@ private struct RelationHead {
   let size, stride: Int
   /// Those of the teacher.
   let teacherSize, teacherStride: Int
+  let backend: any MatrixBackend
 
   /// Scratch floats: the relations of both, and those of the products.
-  var scratchCount: Int { 2 * length * length + SerialProduct.scratchCount }
+  var scratchCount: Int { 2 * length * length + backend.scratchCount }
 
   /// Σ KL(R of the teacher ‖ R of the student) over the counted tokens; adds `scale` × its gradient.
   func divergence(
@@ -45,7 +46,7 @@ private struct RelationHead {
     // the scores were X·Xᵀ, so d X = (d S + d Sᵀ)·X
     let scores = MatrixView(relations, stride: length)
     for factor in [scores, scores.transposed] {
-      SerialProduct.multiply(
+      backend.product(
         into: gradient, stride: stride, adds: true, factor, MatrixView(student, stride: stride), m: length, n: size,
         k: length, scratch: productScratch)
     }
@@ -57,7 +58,7 @@ private struct RelationHead {
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let rows = MatrixView(x, stride: stride)
-    SerialProduct.multiply(
+    backend.product(
       into: out, stride: length, adds: false, rows, rows.transposed, m: length, n: length, k: size, scratch: scratch)
   }
 
@@ -89,20 +90,20 @@ extension Tensor {
       "relations of \(shape) and \(teacher.shape) in \(heads) heads, batch of \(batchSize)")
     let head = RelationHead(
       length: rows / batchSize, size: columns / heads, stride: columns, teacherSize: teacher.columns / heads,
-      teacherStride: teacher.columns)
+      teacherStride: teacher.columns, backend: device.backend)
     let gradient = Tensor.zeros(shape, on: device)
     let counted = Tensor.zeros([rows], on: device)
     for row in chosen { counted.pointer[Int(row)] = 1 }
     let scratch = WorkerScratch(head.scratchCount, on: device)
     var sums = [Double](repeating: 0, count: batchSize * heads)
     sums.withUnsafeMutableBufferPointer { sums in
-      // each piece writes its own element, and its own columns of its own rows of the gradient
+      // each task writes its own element, and its own columns of its own rows of the gradient
       nonisolated(unsafe) let sums = sums
-      device.parallel(batchSize * heads) { piece, worker in
-        let (sequence, index) = piece.quotientAndRemainder(dividingBy: heads)
+      device.parallel(batchSize * heads) { task, worker in
+        let (sequence, index) = task.quotientAndRemainder(dividingBy: heads)
         let row = sequence * head.length
         let offset = row * head.stride + index * head.size
-        sums[piece] = head.divergence(
+        sums[task] = head.divergence(
           pointer + offset, teacher.pointer + row * head.teacherStride + index * head.teacherSize,
           counted: counted.pointer + row, scale: scale / Double(heads), gradient: gradient.pointer + offset,
           scratch: scratch[worker])

@@ -1,10 +1,9 @@
 import CKernels
 import Foundation
 
-/// Products in bfloat16 on CPUs that have the instructions, with factors that were rounded beforehand where it pays.
+/// Products in bfloat16 by the CPU's instructions, with factors that were rounded beforehand where it pays: where the
+/// backend `packsBFloat16`.
 enum BFloat16Product {
-  static let isAvailable = limbeck_has_product_bf16() != 0
-
   /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too large
   /// for the caches anyway `streams` past them, as far as its memory allows.
   static func multiply(

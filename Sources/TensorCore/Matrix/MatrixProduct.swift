@@ -1,6 +1,6 @@
-/// Products of row-major matrices, one piece per worker, each computed by `SerialProduct`.
+/// Products of row-major matrices, cut into tiles for the workers, each computed by the device's backend.
 ///
-/// The pieces depend on the shapes alone, so every number of threads computes the same bits.
+/// The tiles depend on the shapes alone, so every number of threads computes the same bits.
 enum MatrixProduct {
   /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`.
   static func timesTransposed(
@@ -41,29 +41,30 @@ enum MatrixProduct {
     _ precision: ProductPrecision, on device: Device, isKept: Bool = false,
     packed: (() -> PackedFactor)? = nil
   ) {
-    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
-    if precision == .bfloat16, BFloat16Product.isAvailable, isKept || m * n * k >= 1 << 21 {
+    let backend = device.backend
+    let scratch = WorkerScratch(backend.scratchCount, on: device)
+    if precision == .bfloat16, backend.packsBFloat16, isKept || m * n * k >= 1 << 21 {
       let factor = packed?() ?? PackedFactor(b, k: k, n: n, on: device)
       return multiplyPacked(into: c, adds: adds, a, factor, m: m, n: n, k: k, scratch, on: device)
     }
     let grid = Grid(rows: m, columns: n, work: k, isCut: device.cutsWork)
-    device.parallel(grid.count) { piece, worker in
-      let (rows, columns) = grid[piece]
-      SerialProduct.multiply(
+    device.parallel(grid.count) { tile, worker in
+      let (rows, columns) = grid[tile]
+      backend.product(
         into: c + rows.lowerBound * n + columns.lowerBound, stride: n, adds: adds, a.from(row: rows.lowerBound),
         b.from(column: columns.lowerBound), m: rows.count, n: columns.count, k: k, precision: precision,
         scratch: scratch[worker])
     }
   }
 
-  /// As `multiply` in bfloat16, with b rounded and packed once for all pieces: rows, or columns of b where rows are few.
+  /// As `multiply` in bfloat16, with b rounded and packed once for all tiles: rows, or columns of b where rows are few.
   private static func multiplyPacked(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ factor: PackedFactor, m: Int, n: Int, k: Int,
     _ scratch: WorkerScratch, on device: Device
   ) {
     let grid = Grid(rows: m, packedColumns: n, work: k, isCut: device.cutsWork)
-    device.parallel(grid.count) { piece, worker in
-      let (rows, columns) = grid[piece]
+    device.parallel(grid.count) { tile, worker in
+      let (rows, columns) = grid[tile]
       BFloat16Product.multiply(
         into: c + rows.lowerBound * n + columns.lowerBound, stride: n, adds: adds,
         LeftFactor(a.from(row: rows.lowerBound)), factor.from(column: columns.lowerBound), m: rows.count,
@@ -71,37 +72,37 @@ enum MatrixProduct {
     }
   }
 
-  /// A result matrix cut into pieces that are worth a worker's while, of its rows or of its columns.
+  /// A result matrix cut into tiles that are worth a worker's while, of its rows or of its columns.
   private struct Grid {
     private let rows: Int
     private let columns: Int
     private let cutsRows: Bool
-    private let pieces: Pieces
+    private let parts: Parts
 
-    /// `work` is the length of each inner product; it stays one piece unless it `isCut`. The more of rows and columns are
+    /// `work` is the length of each inner product; it stays one tile unless it `isCut`. The more of rows and columns are
     /// cut.
     init(rows: Int, columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
       cutsRows = rows >= columns
-      let most = isCut ? Self.pieces(rows: rows, columns: columns, work: work) : 1
-      pieces = Pieces(of: max(rows, columns), inBlocksOf: 16, most: most)
+      let most = isCut ? Self.tiles(rows: rows, columns: columns, work: work) : 1
+      parts = Parts(of: max(rows, columns), inBlocksOf: 16, most: most)
     }
 
-    /// As above, of a right factor that is packed already: rows are cut where there are many, so that each piece's left
+    /// As above, of a right factor that is packed already: rows are cut where there are many, so that each tile's left
     /// factor stays in cache, and else panels of the right factor, which then is read once.
     init(rows: Int, packedColumns columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
       cutsRows = rows >= 64
-      let most = cutsRows ? 8 : Self.pieces(rows: rows, columns: columns, work: work)
-      pieces = Pieces(
+      let most = cutsRows ? 8 : Self.tiles(rows: rows, columns: columns, work: work)
+      parts = Parts(
         of: cutsRows ? rows : columns, inBlocksOf: cutsRows ? 16 : PackedFactor.panel, most: isCut ? most : 1)
     }
 
-    /// Few pieces, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
-    /// unless handing a piece out costs more than computing it.
-    private static func pieces(rows: Int, columns: Int, work: Int) -> Int {
+    /// Few tiles, for each packs the operand it shares with the others anew; but no fewer than keep some workers busy,
+    /// unless handing a tile out costs more than computing it.
+    private static func tiles(rows: Int, columns: Int, work: Int) -> Int {
       // rows that are few run at the speed of memory, in the time of about 16
       switch max(16, rows) * columns * max(1, work) {
       case ..<(1 << 18): 1
@@ -111,16 +112,16 @@ enum MatrixProduct {
       }
     }
 
-    var count: Int { pieces.count }
+    var count: Int { parts.count }
 
-    subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
-      cutsRows ? (pieces[piece], 0..<columns) : (0..<rows, pieces[piece])
+    subscript(tile: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+      cutsRows ? (parts[tile], 0..<columns) : (0..<rows, parts[tile])
     }
   }
 
-  /// Rows or columns in pieces of whole blocks, as equal as these allow, the larger ones first, so that no thread waits for
+  /// Rows or columns in parts of whole blocks, as equal as these allow, the larger ones first, so that no thread waits for
   /// the last one: where they take turns, two threads would each get those of one size.
-  private struct Pieces {
+  private struct Parts {
     private let length: Int
     private let block: Int
     private let blocks: Int
@@ -133,11 +134,11 @@ enum MatrixProduct {
       count = min(most, blocks)
     }
 
-    subscript(piece: Int) -> Range<Int> { start(of: piece)..<start(of: piece + 1) }
+    subscript(part: Int) -> Range<Int> { start(of: part)..<start(of: part + 1) }
 
-    private func start(of piece: Int) -> Int {
+    private func start(of part: Int) -> Int {
       let (each, larger) = blocks.quotientAndRemainder(dividingBy: count)
-      return min(length, (piece * each + min(piece, larger)) * block)
+      return min(length, (part * each + min(part, larger)) * block)
     }
   }
 }

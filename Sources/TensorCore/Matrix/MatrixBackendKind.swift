@@ -1,0 +1,73 @@
+import CKernels
+
+/// What matrix products are computed with: the backends by name.
+public enum MatrixBackendKind: String, Sendable, Codable, CaseIterable {
+  /// OpenBLAS, on every CPU where libopenblas is installed.
+  case openblas
+  /// Limbeck's kernels for CPUs with AVX2 and fused multiply-add.
+  case avx2
+  /// Limbeck's kernels for CPUs with AVX-512.
+  case avx512
+  /// The same, with products in bfloat16 by the instructions of AVX512_BF16.
+  case avx512BFloat16 = "avx512-bf16"
+  /// Plain loops with sums in double: slow, on every CPU.
+  case reference
+
+  /// The fastest that this CPU has kernels for: Limbeck's own, or OpenBLAS where there are none, installed or not.
+  public static let best: MatrixBackendKind =
+    [.avx512BFloat16, .avx512, .avx2].first { $0.isRunByCPU } ?? .openblas
+
+  /// Those that this machine can compute with. Loads OpenBLAS.
+  public static var available: [MatrixBackendKind] { allCases.filter { $0.unavailability == nil } }
+
+  /// Why this machine cannot compute with it; nil where it can. Loads OpenBLAS if it is asked about that.
+  public var unavailability: MatrixBackendError? {
+    do throws(MatrixBackendError) { _ = try backend() } catch { return error }
+    return nil
+  }
+
+  /// The kernels that it computes with on this machine, such as "AVX2", or "SkylakeX" of OpenBLAS.
+  /// - Throws: where this machine cannot compute with it.
+  public func kernel() throws(MatrixBackendError) -> String { try backend().kernel }
+
+  /// The backend itself.
+  func backend() throws(MatrixBackendError) -> any MatrixBackend {
+    guard isRunByCPU else { throw .missingInstructions(self) }
+    return switch self {
+    case .openblas: try OpenBLASBackend()
+    case .avx2: AVX2Backend()
+    case .avx512: AVX512Backend()
+    case .avx512BFloat16: AVX512BFloat16Backend()
+    case .reference: ReferenceBackend()
+    }
+  }
+
+  private var isRunByCPU: Bool {
+    switch self {
+    case .openblas, .reference: true
+    case .avx2: limbeck_best_vectors().rawValue >= LIMBECK_AVX2.rawValue
+    case .avx512: limbeck_best_vectors().rawValue >= LIMBECK_AVX512.rawValue
+    case .avx512BFloat16: limbeck_has_product_bf16() != 0
+    }
+  }
+}
+
+/// Why a device cannot be made with a backend.
+public enum MatrixBackendError: Error, Equatable {
+  /// The CPU has not the instructions of these kernels.
+  case missingInstructions(MatrixBackendKind)
+  /// OpenBLAS cannot be loaded, for what the system says.
+  case missingOpenBLAS(reason: String)
+}
+
+extension MatrixBackendError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .missingInstructions(let kind):
+      "backend: expected one that this machine has ("
+        + MatrixBackendKind.available.map(\.rawValue).joined(separator: ", ") + "), found \(kind.rawValue)"
+    case .missingOpenBLAS(let reason):
+      "backend: openblas cannot be loaded: \(reason); install it: apt-get install libopenblas0"
+    }
+  }
+}
