@@ -5,7 +5,8 @@ extension CommandTests {
   @Suite struct Help {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
-      "--learning-rate", "--warmup-steps", "--schedule", "--weight-decay", "--gradient-clip", "--seed",
+      "--learning-rate", "--warmup-steps", "--schedule", "--beta1", "--beta2", "--epsilon", "--weight-decay",
+      "--gradient-clip", "--seed",
       "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights", "--resume", "--threads", "--recipe",
     ]
 
