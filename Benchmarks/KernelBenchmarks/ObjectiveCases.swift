@@ -37,7 +37,7 @@ extension KernelCase {
 
   private static func wholeHeads(_ precision: ProductPrecision) -> KernelCase {
     let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
-    let (student, teacher) = (ReferenceSizes.student.channels, ReferenceSizes.teacher.channels)
+    let (student, teacher) = (ReferenceSizes.studentChannels, ReferenceSizes.teacherChannels)
     return KernelCase(
       name: "heads, objective, gradients, \(precision.rawValue)",
       work: .multiplyAdds(tokens * vocabularySize * (3 * student + teacher), precision)
@@ -66,7 +66,7 @@ extension KernelCase {
     _ name: String, _ precision: ProductPrecision, trains trained: Trained, products: Int
   ) -> KernelCase {
     let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
-    let channels = ReferenceSizes.student.channels
+    let channels = ReferenceSizes.studentChannels
     return KernelCase(
       name: "\(name), \(precision.rawValue)",
       work: .multiplyAdds(products * tokens * vocabularySize * channels, precision)

@@ -31,12 +31,12 @@ struct OnPolicyTests {
 
   private func onPolicy(
     _ base: LiveTeacherObjective, _ probability: Double, prompts: OnPolicyPrompts = .beginnings(length: 4),
-    completionLength: Int = 8, sampling: Sampling = Sampling(), endIDs: Set<Int32> = [2]
+    completionLength: Int = 8, sampler: TokenSampler = TokenSampler(), endIDs: Set<Int32> = [2]
   ) -> OnPolicyObjective {
     OnPolicyObjective(
       base,
       OnPolicySteps(
-        probability: probability, prompts: prompts, completionLength: completionLength, sampling: sampling,
+        probability: probability, prompts: prompts, completionLength: completionLength, sampler: sampler,
         endIDs: endIDs),
       contextLength: 32)
   }
@@ -110,8 +110,9 @@ struct OnPolicyTests {
   func distribution(temperature: Double) throws {
     let student = decoder(width: 8, seed: 2)
     let prompt: [Int32] = [3, 5, 7]
-    let objective = onPolicy(
-      base(), 1, prompts: .prompts([prompt]), completionLength: 1, sampling: Sampling(temperature: temperature))
+    let objective = try onPolicy(
+      base(), 1, prompts: .prompts([prompt]), completionLength: 1,
+      sampler: Sampling(temperature: temperature).sampler())
     let filler = TokenBatch(ids: [0], targets: [1], batchSize: 1)
     let draws = 4000
     var counts = [Int](repeating: 0, count: Self.vocabulary)

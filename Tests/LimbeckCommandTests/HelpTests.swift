@@ -6,8 +6,8 @@ extension CommandTests {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
       "--learning-rate", "--warmup-steps", "--schedule", "--beta1", "--beta2", "--epsilon", "--weight-decay",
-      "--gradient-clip", "--seed",
-      "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights", "--resume", "--threads", "--recipe",
+      "--gradient-clip", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights",
+      "--resume", "--threads", "--backend", "--recipe",
     ]
 
     @Test(arguments: [
@@ -42,7 +42,7 @@ extension CommandTests {
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
         ]
       ),
-      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
+      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
@@ -55,7 +55,7 @@ extension CommandTests {
         ]
       ),
       (["inspect"], ["--json"]),
-      (["doctor"], []),
+      (["doctor"], ["--backend"]),
     ])
     func everyHelpHasAnExampleAndAllFlags(subcommand: [String], flags: [String]) throws {
       let help = try Command.run(subcommand + ["--help"])

@@ -19,8 +19,8 @@ public struct OnPolicySteps: Sendable {
   public let prompts: OnPolicyPrompts
   /// The most tokens of a completion.
   public let completionLength: Int
-  /// How the student's tokens are chosen, valid; by default from its own distribution.
-  public let sampling: Sampling
+  /// How the student's tokens are chosen; by default from its own distribution.
+  public let sampler: TokenSampler
   /// Only the ids 0..<choices are chosen; nil, the default, for all.
   public let choices: Int?
   /// The tokens that end a completion; they are part of it.
@@ -28,7 +28,7 @@ public struct OnPolicySteps: Sendable {
 
   /// On-policy steps, as the properties say.
   public init(
-    probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampling: Sampling = Sampling(),
+    probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
     choices: Int? = nil, endIDs: Set<Int32> = []
   ) {
     precondition((0...1).contains(probability), "a probability of \(probability)")
@@ -36,7 +36,7 @@ public struct OnPolicySteps: Sendable {
     self.probability = probability
     self.prompts = prompts
     self.completionLength = completionLength
-    self.sampling = sampling
+    self.sampler = sampler
     self.choices = choices
     self.endIDs = endIDs
   }
@@ -96,41 +96,47 @@ public struct OnPolicyObjective: TrainingObjective {
     // All micro-batches of a step are of one kind.
     var choice = SeededGenerator(seed: position.seed, stream: position.step)
     guard choice.nextUniform() < steps.probability else { return batch }
-    let starts = (0..<batch.batchSize).map { start(of: $0, in: batch, at: position) }
-    var completions = [[Int32]](repeating: [], count: starts.count)
+    let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
+    var completions = [[Int32]](repeating: [], count: requests.count)
     do throws(GenerationError) {
       // no step is taken meanwhile
-      try SequenceSampler(student.frozen(isConstant: true), choices: steps.choices).sample(
-        after: starts, sampling: steps.sampling, batchSize: starts.count, maxTokens: steps.completionLength
-      ) { token in
-        let sequence = token.sequence
-        completions[sequence].append(token.id)
-        // the last token is never fed
-        let isFull = starts[sequence].ids.count + completions[sequence].count > contextLength
-        let hasEnded = steps.endIDs.contains(token.id) || completions[sequence].count == steps.completionLength
-        return hasEnded || isFull ? .end : .proceed
+      let session = PlainDecodingSession(
+        student.frozen(isConstant: true), choices: steps.choices, batchSize: requests.count)
+      for request in requests { _ = try session.submit(request) }
+      while session.sequenceCount > 0 {
+        for event in session.step() {
+          switch event {
+          case .token(let token): completions[token.sequence.number].append(token.id)
+          case .failed(_, let error): throw error
+          }
+        }
       }
     } catch .logitsNotFinite(let largest) {
       throw .notFinite(step: position.step, quantity: "student's largest logit", value: "\(largest)", tensor: nil)
     } catch {
       preconditionFailure("\(error)")
     }
-    return TokenBatch(prompts: starts.map(\.ids), completions: completions)
+    return TokenBatch(prompts: requests.map(\.ids), completions: completions)
   }
 
-  /// The prompt of a sequence, and the random numbers that its completion takes.
-  private func start(of sequence: Int, in batch: TokenBatch, at position: StepPosition) -> SequenceStart {
+  /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
+  private func request(for sequence: Int, in batch: TokenBatch, at position: StepPosition) -> DecodingRequest {
     let place = position.microBatch * batch.batchSize + sequence
     var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
+    let ids: [Int32]
     switch steps.prompts {
     case .beginnings(let length):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
       let first = sequence * batch.length
-      return SequenceStart(ids: Array(batch.ids[first..<first + length]), generator: generator)
+      ids = Array(batch.ids[first..<first + length])
     case .prompts(let list):
-      let ids = list[Int.random(in: list.indices, using: &generator)]
-      return SequenceStart(ids: ids, generator: generator)
+      ids = list[Int.random(in: list.indices, using: &generator)]
     }
+    // the last token is never fed
+    let room = contextLength + 1 - ids.count
+    return DecodingRequest(
+      ids: ids, sampler: steps.sampler, generator: generator, maximumTokens: min(steps.completionLength, room),
+      endIDs: steps.endIDs)
   }
 }
 

@@ -40,6 +40,7 @@ struct OnPolicyOptions: ParsableArguments {
 struct OnPolicySettings {
   let probability: Double
   private let temperature: Double
+  private let sampler: TokenSampler
   private let prompts: String?
   private let promptField: String
   private let promptLength: Int
@@ -67,13 +68,13 @@ struct OnPolicySettings {
     }
     self.probability = probability
     self.temperature = temperature ?? 1
+    do { sampler = try Sampling(temperature: self.temperature).sampler() } catch {
+      throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
+    }
     self.prompts = prompts
     self.promptField = promptField ?? "prompt"
     self.promptLength = promptLength ?? max(1, sequenceLength / 2)
     self.completionLength = completionLength ?? max(1, sequenceLength / 2)
-    do { try Sampling(temperature: self.temperature).validate() } catch {
-      throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
-    }
     if prompts != nil, promptLength != nil {
       throw recipe.invalid("prompt-length", expected: "no --prompts, which have lengths of their own,", found: "both")
     }
@@ -105,7 +106,7 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampling: Sampling(temperature: temperature), choices: tokenizer.vocabularySize,
+      sampler: sampler, choices: tokenizer.vocabularySize,
       endIDs: student.configuration.endIDs(of: tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"

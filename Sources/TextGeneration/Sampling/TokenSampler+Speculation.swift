@@ -3,7 +3,7 @@ import TensorCore
 /// A token that a draft proposes.
 struct DraftedToken {
   let id: Int32
-  /// What it was drawn from, q [V]; empty at temperature 0.
+  /// What it was drawn from, q [V]; empty for a greedy choice.
   let probabilities: [Float]
 }
 
@@ -16,21 +16,21 @@ struct SettledToken {
   var overlap: Double
 }
 
-extension Sampling {
+extension TokenSampler {
   /// Draws a token as a draft does.
   /// - Parameters:
   ///   - logits: the draft's logits [V]; overwritten.
-  ///   - seen: the tokens so far, for the repetition penalty.
-  ///   - generator: where the randomness comes from; untouched at temperature 0.
+  ///   - history: the tokens so far.
+  ///   - generator: where the randomness comes from; untouched by a greedy choice.
   /// - Returns: the token, and what it was drawn from.
   /// - Throws: as `nextToken`.
   func draft(
-    _ logits: inout MutableSpan<Float>, seen: Set<Int32>, using generator: inout SeededGenerator
+    _ logits: inout MutableSpan<Float>, history: TokenHistory, using generator: inout SeededGenerator
   ) throws(GenerationError) -> DraftedToken {
-    if temperature == 0 {
-      return DraftedToken(id: try nextToken(&logits, seen: seen, using: &generator), probabilities: [])
+    if isGreedy {
+      return DraftedToken(id: try nextToken(&logits, history: history, using: &generator), probabilities: [])
     }
-    try probabilities(&logits, seen: seen)
+    try probabilities(&logits, history: history)
     var copy = [Float](repeating: 0, count: logits.count)
     var span = copy.mutableSpan
     RowKernels.copy(logits.span, into: &span)
@@ -40,24 +40,24 @@ extension Sampling {
 
   /// Settles on a token so that it has exactly the model's distribution p, whatever the draft's q is (Leviathan et al.
   /// 2023, Chen et al. 2023): a proposal x is accepted with probability min(1, p(x)/q(x)), and where it is not, a token is
-  /// drawn from max(0, p − q), normalised. Both p and q are what temperature, filters and penalty leave.
+  /// drawn from max(0, p − q), normalised. Both p and q are what the processors leave.
   /// - Parameters:
   ///   - logits: the model's logits [V]; overwritten.
   ///   - proposal: the draft's token; without one, a token is drawn from p.
-  ///   - seen: the tokens before this one, for the repetition penalty.
-  ///   - generator: where the randomness comes from; untouched at temperature 0.
+  ///   - history: the tokens before this one.
+  ///   - generator: where the randomness comes from; untouched by a greedy choice.
   /// - Returns: the token, and whether it is the proposed one.
   /// - Throws: as `nextToken`.
   func settle(
-    _ logits: inout MutableSpan<Float>, _ proposal: DraftedToken?, seen: Set<Int32>,
+    _ logits: inout MutableSpan<Float>, _ proposal: DraftedToken?, history: TokenHistory,
     using generator: inout SeededGenerator
   ) throws(GenerationError) -> SettledToken {
-    guard let proposal, temperature != 0 else {
-      let id = try nextToken(&logits, seen: seen, using: &generator)
+    guard let proposal, !isGreedy else {
+      let id = try nextToken(&logits, history: history, using: &generator)
       let isDrafted = id == proposal?.id
       return SettledToken(id: id, isDrafted: isDrafted, overlap: isDrafted ? 1 : 0)
     }
-    try probabilities(&logits, seen: seen)
+    try probabilities(&logits, history: history)
     let place = Int(proposal.id)
     let isAccepted = generator.nextUniform() * Double(proposal.probabilities[place]) < Double(logits[place])
     let excess = RowKernels.subtractClipped(&logits, proposal.probabilities.span)

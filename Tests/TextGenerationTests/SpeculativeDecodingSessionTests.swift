@@ -6,7 +6,7 @@ import Testing
 
 @testable import TextGeneration
 
-@Suite("Speculative sampling") struct SpeculativeSamplerTests {
+@Suite("Speculative decoding session") struct SpeculativeDecodingSessionTests {
   /// Every filter alone, and together.
   static let samplings: [Sampling] = [
     Sampling(), Sampling(temperature: 0.6), .topK(3), .topP(0.7, temperature: 1.4), .minP(0.2),
@@ -54,19 +54,18 @@ import Testing
       }
     }
     let draws = 12_000
-    var tokens: [[Int32]] = (0..<draws).map { _ in [] }
+    let sampler = try sampling.sampler()
+    let session = SpeculativeDecodingSession(
+      model, draft: draft, length: .fixed(length), batchSize: 100, isRepeatable: false)
+    let tokens = try session.tokens(
+      of: (0..<draws).map {
+        DecodingRequest(
+          ids: start, sampler: sampler, generator: SeededGenerator(seed: 9, stream: $0), maximumTokens: 3)
+      })
     var statistics = SpeculationStatistics()
-    try SpeculativeSampler(model, draft: draft, length: .fixed(length)).sample(
-      after: (0..<draws).map { SequenceStart(ids: start, generator: SeededGenerator(seed: 9, stream: $0)) },
-      sampling: sampling, batchSize: 100, maxTokens: 3
-    ) { token, ofSequence in
-      tokens[token.sequence].append(token.id)
-      guard tokens[token.sequence].count == 3 else { return .proceed }
-      statistics += ofSequence
-      return .end
-    }
+    for ofSequence in tokens { statistics += try #require(ofSequence.last?.speculation) }
     var counts = [Int](repeating: 0, count: 512)
-    for ids in tokens { counts[ids.reduce(0) { $0 << 3 | Int($1) }] += 1 }
+    for tokens in tokens { counts[tokens.reduce(0) { $0 << 3 | Int($1.id) }] += 1 }
     for (count, probability) in zip(counts, expected) where probability == 0 { #expect(count == 0) }
     let (value, quantile) = chiSquare(counts, expected)
     #expect(value < quantile)
@@ -81,6 +80,7 @@ import Testing
   func settling(_ sampling: Sampling) throws {
     let logits: [Float] = [1.2, -0.3, 0.9, 2, -.infinity, 0.9, -2, 0.1]
     let seen: Set<Int32> = [1, 3]
+    let (sampler, history) = (try sampling.sampler(), TokenHistory([3, 1, 3]))
     let expected = twinProbabilities(logits.map(Double.init), sampling, seen: seen)
     for draftLogits: [Float] in [
       [0, 0, 0, 0, 0, 0, 0, 0], [-9, 9, -9, -9, -9, -9, -9, -9], [1.2, -0.3, 0.9, 2, -.infinity, 0.9, -2, 0.1],
@@ -96,8 +96,8 @@ import Testing
         var (row, draftRow) = (logits, draftLogits)
         var span = row.mutableSpan
         var draftSpan = draftRow.mutableSpan
-        let proposal = try sampling.draft(&draftSpan, seen: seen, using: &generator)
-        let settled = try sampling.settle(&span, proposal, seen: seen, using: &generator)
+        let proposal = try sampler.draft(&draftSpan, history: history, using: &generator)
+        let settled = try sampler.settle(&span, proposal, history: history, using: &generator)
         counts[Int(settled.id)] += 1
         accepted += settled.isDrafted ? 1 : 0
         #expect(!settled.isDrafted || settled.id == proposal.id)
@@ -110,17 +110,39 @@ import Testing
     }
   }
 
+  @Test("A processor of one's own that looks back is applied to draft and model alike")
+  func ownProcessor() throws {
+    let (model, draft) = (decoder(seed: 1, layers: 2), decoder(seed: 2))
+    let draws = 12_000
+    let tokens = try SpeculativeDecodingSession(
+      model, draft: draft, length: .fixed(2), batchSize: 100, isRepeatable: false
+    ).tokens(
+      of: (0..<draws).map {
+        DecodingRequest(
+          ids: [3, 1], sampler: TokenSampler([LastTokenBan()]), generator: SeededGenerator(seed: 6, stream: $0),
+          maximumTokens: 2)
+      })
+    func expected(_ ids: [Int32]) -> [Double] {
+      var logits = model.lastLogits(ids).map(Double.init)
+      logits[Int(ids[ids.count - 1])] = -.infinity
+      return twinProbabilities(logits, Sampling())
+    }
+    let first = expected([3, 1])
+    let pairs = first.indices.flatMap { id in expected([3, 1, Int32(id)]).map { $0 * first[id] } }
+    var counts = [Int](repeating: 0, count: 64)
+    for tokens in tokens { counts[Int(tokens[0].id) << 3 | Int(tokens[1].id)] += 1 }
+    for (count, probability) in zip(counts, pairs) where probability == 0 { #expect(count == 0) }
+    let (value, quantile) = chiSquare(counts, pairs)
+    #expect(value < quantile)
+  }
+
   @Test("The model as its own draft is always accepted")
   func ownDraft() throws {
     let model = decoder(seed: 1)
     for length in [1, 3] {
-      var statistics = SpeculationStatistics()
-      try SpeculativeSampler(model, draft: model, length: .fixed(length)).sample(
-        after: [SequenceStart(ids: [2], generator: SeededGenerator(seed: 1))], batchSize: 1, maxTokens: 24
-      ) {
-        statistics = $1
-        return statistics.tokens == 24 ? .end : .proceed
-      }
+      let tokens = try SpeculativeDecodingSession(model, draft: model, length: .fixed(length), batchSize: 1).tokens(
+        of: [DecodingRequest(ids: [2], generator: SeededGenerator(seed: 1), maximumTokens: 24)])
+      let statistics = try #require(tokens[0].last?.speculation)
       #expect(statistics.acceptance == 1)
       #expect(statistics.passes == 24 / (length + 1) && statistics.tokensPerPass == Double(length + 1))
       #expect(abs(try #require(statistics.predictedAcceptance) - 1) < 1e-5)
