@@ -66,7 +66,7 @@ let package = Package(
     .target(
       name: "DistillationReport",
       dependencies: [
-        "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "ModelEvaluation",
+        "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "Distillation", "ModelEvaluation",
       ],
       swiftSettings: safe),
     .executableTarget(
@@ -99,15 +99,15 @@ let package = Package(
     .testTarget(
       name: "ModelTrainingTests",
       dependencies: [
-        "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles",
-        "Tokenization",
-        "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels",
+        "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -49,7 +49,7 @@ extension KernelCase {
         hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       return {
-        _ = projection.mapLogitsWithGradient(rows: allRows, teacher: TeacherProjection(frozen)) {
+        _ = projection.mapLogits(rows: allRows, teacher: TeacherProjection(frozen), backward: BackwardPass()) {
           index, student, teacher, scratch in
           objective.evaluate(
             label: index, student: &student, teacher: &teacher, scratch: &scratch, scale: 1 / Float(tokens))
@@ -79,7 +79,7 @@ extension KernelCase {
       let projection = VocabularyProjection(hidden: hidden, head: head, precision: precision)
       return trained == .nothing
         ? { _ = projection.mapLogits(rows: allRows) { _, _, _, _ in } }
-        : { _ = projection.mapLogitsWithGradient(rows: allRows) { _, _, _, _ in } }
+        : { _ = projection.mapLogits(rows: allRows, backward: BackwardPass()) { _, _, _, _ in } }
     }
   }
 

@@ -71,7 +71,7 @@ struct SamplingTests {
   @Test("A very low temperature is greedy, a very high one uniform")
   func limits() throws {
     let logits: [Float] = [-80, 3, 2.999, -.infinity]
-    let cold = try Sampling(temperature: Sampling.leastTemperature).probabilities(logits)
+    let cold = try Sampling(temperature: Temperature.least).probabilities(logits)
     #expect(cold == [0, 1, 0, 0])
     let hot = try Sampling(temperature: 1e30).probabilities(logits)
     for (found, expected) in zip(hot, [1.0 / 3, 1.0 / 3, 1.0 / 3, 0]) {
@@ -144,5 +144,20 @@ struct SamplingTests {
   func codable() throws {
     let sampling = Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05, repetitionPenalty: 1.3)
     #expect(try JSONDecoder().decode(Sampling.self, from: JSONEncoder().encode(sampling)) == sampling)
+  }
+
+  @Test("A processor of one's own has its place in the list")
+  func ownProcessor() throws {
+    let logits: [Float] = [0.5, 2, 1, 3]
+    func probabilities(_ processors: [any LogitsProcessor]) throws -> [Float] {
+      var row = logits
+      var span = row.mutableSpan
+      try TokenSampler(processors).probabilities(&span, history: TokenHistory([0, 3]))
+      return row
+    }
+    #expect(try probabilities([LastTokenBan(), TopK(2)]).map { $0 > 0 } == [false, true, true, false])
+    #expect(try probabilities([TopK(2), LastTokenBan()]).map { $0 > 0 } == [false, true, false, false])
+    #expect(TokenSampler([LastTokenBan()]).usesHistory)
+    #expect(try !Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05).sampler().usesHistory)
   }
 }

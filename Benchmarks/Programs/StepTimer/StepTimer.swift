@@ -82,7 +82,7 @@ struct StepTimer: ParsableCommand {
     }
   }
 
-  private func cachedObjective(_ cache: LogitCache) throws -> CachedTeacherObjective {
+  private func cachedObjective(_ cache: TeacherCache) throws -> CachedTeacherObjective {
     try CachedTeacherObjective(
       DistillationObjective(.forwardKL, temperature: cache.description.temperature, hardLabelWeight: 0.5), cache)
   }
@@ -97,7 +97,7 @@ struct StepTimer: ParsableCommand {
       let processorStart = clock()
       let duration = ContinuousClock().measure {
         model.parameters.zeroGradients()
-        let sums = objective.accumulateGradientsInPieces(
+        let sums = objective.accumulateGradientsInMicroBatches(
           of: model, on: batch, at: .only, scale: 1 / Double(batch.countedTokens))
         let norm = model.parameters.gradientSquareSum().squareRoot()
         optimizer.update(learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))

@@ -31,6 +31,7 @@ public struct CompletionRun {
   private let prompts: PromptFile
   private let settings: CompletionSettings
   private let promptIDs: [[Int32]]
+  private let sampler: TokenSampler
 
   /// Checks everything that can be checked before anything is generated.
   /// - Parameters:
@@ -42,6 +43,7 @@ public struct CompletionRun {
     _ generator: Generator, _ prompts: PromptFile, _ settings: CompletionSettings
   ) throws(CompletionError) {
     try settings.validate()
+    do { sampler = try settings.sampling.sampler() } catch { throw .generation(error) }
     for record in prompts.records { try settings.filters.matching?.requireReference(in: record) }
     self.generator = generator
     self.prompts = prompts
@@ -85,10 +87,10 @@ public struct CompletionRun {
     var waiting: [Int: Generation] = [:]
     var failure: CompletionError?
     var isStopped = false
-    let starts = (first..<totalCompletions).lazy.map(start)
+    let requests = (0..<totalCompletions - first).lazy.map { request(first + $0) }
     do {
       try generator.run(
-        starts, settings.sampling, maxTokens: settings.maxTokens, stop: settings.stop, batchSize: batchSize,
+        requests, maxTokens: settings.maxTokens, stop: settings.stop, batchSize: batchSize,
         isRepeatable: true,
         event: { _, _ in
           event.tokens += 1
@@ -121,10 +123,11 @@ public struct CompletionRun {
     return file.progress
   }
 
-  private func start(of completion: Int) -> SequenceStart {
+  private func request(_ completion: Int) -> DecodingRequest {
     let (prompt, sample) = completion.quotientAndRemainder(dividingBy: settings.samples)
-    return SequenceStart(
-      ids: promptIDs[prompt], generator: SeededGenerator(seed: settings.seed, stream: prompt, sample))
+    return generator.request(
+      promptIDs[prompt], sampler, SeededGenerator(seed: settings.seed, stream: prompt, sample),
+      maxTokens: settings.maxTokens)
   }
 
   private func append(_ generation: Generation, to file: CompletionFile) throws(CompletionError) {
