@@ -1,5 +1,5 @@
 public import Foundation
-import ModelFiles
+import DurableFiles
 
 /// How much of a file of completions is written.
 public struct CompletionProgress: Codable, Sendable, Equatable {
