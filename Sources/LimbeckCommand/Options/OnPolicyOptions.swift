@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Distillation
 import Foundation
 import LanguageModels
@@ -45,7 +46,7 @@ struct OnPolicySettings {
   private let promptLength: Int
   private let completionLength: Int
 
-  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout Recipe) throws(RecipeError) {
+  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout RecipeFile) throws(RecipeError) {
     let probability = try recipe.value("on-policy", options.onPolicy)
     let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
     let prompts = try recipe.value("prompts", options.prompts)
@@ -87,12 +88,11 @@ struct OnPolicySettings {
     }
   }
 
-  /// `base` with on-policy steps, and what a continued run must share with the one that was begun. Throws
-  /// whatever is wrong with the prompts; their lines are named.
-  func objective(
-    _ base: any TrainingObjective, for student: TransformerDecoder, _ tokenizer: any Tokenizer,
-    teacherContextLength: Int
-  ) throws -> (value: OnPolicyObjective, inputs: [String: String]) {
+  /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the prompts;
+  /// their lines are named.
+  func steps(
+    for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
+  ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
     var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
     if let prompts {
@@ -100,12 +100,13 @@ struct OnPolicySettings {
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
       digest = file.digest
     } else if promptLength >= contextLength {
-      throw RecipeError.invalidFlag(
-        key: "prompt-length", expected: "less than the context of \(contextLength)", found: "\(promptLength)")
+      throw RecipeError.flag(
+        InvalidValue(
+          "--prompt-length", expected: "less than the context of \(contextLength)", found: "\(promptLength)"))
     }
-    let value = OnPolicyObjective(
-      base, probability: probability, prompts: source, completionLength: completionLength,
-      contextLength: contextLength, sampler: sampler, choices: tokenizer.vocabularySize,
+    let value = OnPolicySteps(
+      probability: probability, prompts: source, completionLength: completionLength,
+      sampler: sampler, choices: tokenizer.vocabularySize,
       endIDs: student.configuration.endIDs(of: tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
