@@ -178,9 +178,7 @@ import Testing
     }
     #expect(!FileManager.default.fileExists(atPath: straight.appendingPathComponent("objective.safetensors").path))
     let exported = try ModelFolder(contentsOf: straight)
-    try exported.requireExactly(
-      Dictionary(
-        uniqueKeysWithValues: decoder(width: 16, layers: 2, seed: 3).parameters.parameters.map { ($0.name, $0.shape) }))
+    try exported.requireExactly(configuration(width: 16, layers: 2).weights)
     let metrics = try String(contentsOf: straight.appendingPathComponent("metrics.jsonl"), encoding: .utf8)
     #expect(metrics.contains("\"alignment\":"))
 

@@ -52,10 +52,10 @@ import Testing
     let all = try objective(cosine: 0.7, meanSquare: 0.4, relation: 1.5)
     let sums = all.accumulateGradients(of: student, on: batch, at: .only, scale: scale)
     #expect(abs(sums.perToken.loss / (try #require(values["total"])) - 1) < 2e-6)
-    for parameter in student.parameters.parameters {
-      let expected = try tensors.floats("grad.\(parameter.name)").map(Double.init)
-      let error = relativeError(try #require(parameter.gradient).array(), expected)
-      #expect(error < 1e-4, "\(parameter.name): \(error)")
+    for weight in try student.namedWeights {
+      let expected = try tensors.floats("grad.\(weight.name)").map(Double.init)
+      let error = relativeError(try #require(weight.parameter.gradient).array(), expected)
+      #expect(error < 1e-4, "\(weight.name): \(error)")
     }
     let projections = try #require(all.parameters).parameters
     #expect(projections.count == 2)

@@ -39,10 +39,10 @@ import Testing
     backward.run()
     let loss = try #require(expected.loss)
     #expect(abs(losses.reduce(0, +) / Double(rows.count) / loss - 1) < 1e-6)
-    for parameter in decoder.parameters.parameters {
+    for weight in try decoder.namedWeights {
       let error = relativeError(
-        try #require(parameter.gradient).array(), try fixture.doubles("grad." + parameter.name))
-      #expect(error < 2e-5, "\(parameter.name): \(error)")
+        try #require(weight.parameter.gradient).array(), try fixture.doubles("grad." + weight.name))
+      #expect(error < 2e-5, "\(weight.name): \(error)")
     }
   }
 }

@@ -68,9 +68,9 @@ import Testing
     #expect(sums.loss == sums.crossEntropy)
     let measured = CrossEntropyObjective().measure(model.frozen(), on: batch, at: .only)
     #expect(abs(measured.loss - sums.loss) < 1e-6 * sums.loss)
-    for parameter in model.parameters.parameters {
-      let gradient = try #require(parameter.gradient).array()
-      #expect(relativeError(gradient, try fixture.doubles("grad." + parameter.name)) < 1e-4, "\(parameter.name)")
+    for weight in try model.namedWeights {
+      let gradient = try #require(weight.parameter.gradient).array()
+      #expect(relativeError(gradient, try fixture.doubles("grad." + weight.name)) < 1e-4, "\(weight.name)")
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 public import TensorCore
 
 /// One operation on inputs of given shapes, with the same in Double: drives correctness tests, finite differences, every
@@ -115,7 +116,8 @@ extension OperationCase {
     return OperationCase(
       operation: "rotated", sizes: "[\(rows), \(heads)·\(headSize)]", inputShapes: [[rows, heads * headSize]],
       prepare: { device in
-        let rotary = RotaryEmbedding(headSize: headSize, contextLength: contextLength, theta: 10_000, on: device)
+        let frequencies = (0..<headSize / 2).map { pow(10_000, -Double(2 * $0) / Double(headSize)) }
+        let rotary = RotaryEmbedding(frequencies: frequencies, contextLength: contextLength, on: device)
         return { $0[0].rotated(by: rotary, positions: positions) }
       },
       reference: {

@@ -14,9 +14,9 @@ import Tokenization
     var configuration = model.configuration
     configuration.contextLength = contextLength ?? configuration.contextLength
     var values = model.parameters.parameters.map { $0.value.array() }.makeIterator()
-    return TransformerDecoder(configuration: configuration, device: model.device) { parameter in
+    return TransformerDecoder(configuration: configuration, device: model.device) { _, shape in
       let noisy = (values.next() ?? []).map { $0 + noise * Float(generator.nextNormal()) }
-      return Tensor(noisy, shape: parameter.shape, on: model.device)
+      return Tensor(noisy, shape: shape, on: model.device)
     }
   }
 

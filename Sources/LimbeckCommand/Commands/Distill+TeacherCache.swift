@@ -37,6 +37,6 @@ extension Distill {
       signal, student: .init(student, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
       distiller, tokenizer,
-      inputs: inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
+      inputs: try inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
   }
 }

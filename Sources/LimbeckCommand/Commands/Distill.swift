@@ -93,7 +93,7 @@ struct Distill: ParsableCommand {
       .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
       student: .init(student, source.tokenizer ?? tokenizer), objective.value, seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
-    (inputs["student"], inputs["objective"]) = (source.digest, objective.description)
+    (inputs["student"], inputs["objective"]) = (try source.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
     try session.run(distiller, tokenizer, inputs: inputs)
   }

@@ -1,20 +1,21 @@
 import Diagnostics
-import DurableFiles
+public import DurableFiles
 public import Foundation
 import Glibc
+public import TensorCore
 
-/// The named tensors of a checkpoint, in one safetensors file or in several.
-public struct SafetensorsWeights: Sendable {
+/// The named tensors of a model, in one safetensors file or in several.
+public struct SafetensorsWeights: WeightSource {
   /// Where the tensors come from, as errors about all of them name it: model.safetensors or its index.
   public let path: String
   /// The files, in the order of their names.
-  public let files: [SafetensorsFile]
+  public let parts: [SafetensorsFile]
   private let fileIndices: [String: Int]
 
   /// All of one file's tensors.
   public init(_ file: SafetensorsFile) {
     path = file.path
-    files = [file]
+    parts = [file]
     fileIndices = Dictionary(uniqueKeysWithValues: file.names.map { ($0, 0) })
   }
 
@@ -61,36 +62,45 @@ public struct SafetensorsWeights: Sendable {
         file: url.deletingLastPathComponent().appendingPathComponent(fileNames[missing] ?? "").path, tensor: missing)
     }
     path = url.path
-    self.files = files
+    parts = files
     self.fileIndices = fileIndices
   }
+
+  /// The mapped files, in the order of their names.
+  public var files: [MappedFile] { parts.map(\.file) }
 
   /// The tensors' names, sorted.
   public var names: [String] { fileIndices.keys.sorted() }
 
   /// The file that holds the tensor called `name`. Throws `missingTensor`.
-  public func file(of name: String) throws(ModelFileError) -> SafetensorsFile {
+  private func part(of name: String) throws(ModelFileError) -> SafetensorsFile {
     guard let index = fileIndices[name] else { throw .missingTensor(file: path, tensor: name) }
-    return files[index]
+    return parts[index]
   }
 
   /// The tensor called `name`. Throws `missingTensor`.
-  public func entry(_ name: String) throws(ModelFileError) -> SafetensorsEntry {
-    try file(of: name).entry(name)
+  public func tensor(named name: String) throws(ModelFileError) -> SourceTensor {
+    let part = try part(of: name)
+    let entry = try part.entry(name)
+    return SourceTensor(
+      name: name, shape: entry.shape, type: entry.type.rawValue, isReadable: entry.type.weightType != nil,
+      file: part.path)
   }
 
-  /// Converts the tensor called `name` to float32. `destination` must have as many elements as the tensor. Throws
-  /// `missingTensor` or `notWeights`.
-  public func read(_ name: String, into destination: inout MutableSpan<Float>) throws(ModelFileError) {
-    try file(of: name).read(name, into: &destination)
+  public func read(
+    _ name: String, rows: Range<Int>?, into destination: inout MutableSpan<Float>
+  ) throws(ModelFileError) {
+    try part(of: name).read(name, rows: rows, into: &destination)
   }
 
-  /// The tensor called `name` as float32, row-major. Throws `missingTensor` or `notWeights`.
-  public func floats(_ name: String) throws(ModelFileError) -> [Float] { try file(of: name).floats(name) }
+  public func weights(
+    _ name: String, rows: Range<Int>?, expecting shape: [Int], on device: Device
+  ) throws(ModelFileError) -> Tensor {
+    try part(of: name).weights(name, rows: rows, expecting: shape, on: device)
+  }
 
-  /// Whether two tensors have the same type, shape and bytes.
-  func areIdentical(_ first: String, _ second: String) throws(ModelFileError) -> Bool {
-    let (firstFile, secondFile) = (try file(of: first), try file(of: second))
+  public func areIdentical(_ first: String, _ second: String) throws(ModelFileError) -> Bool {
+    let (firstFile, secondFile) = (try part(of: first), try part(of: second))
     let (firstEntry, secondEntry) = (try firstFile.entry(first), try secondFile.entry(second))
     guard firstEntry.type == secondEntry.type, firstEntry.shape == secondEntry.shape else { return false }
     return firstFile.withBytes(of: firstEntry) { firstBytes in

@@ -1,6 +1,7 @@
 import Diagnostics
 public import DurableFiles
 public import Foundation
+public import TensorCore
 
 /// One tensor of a safetensors file.
 public struct SafetensorsEntry: Equatable, Sendable {
@@ -15,6 +16,15 @@ public struct SafetensorsEntry: Equatable, Sendable {
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
+
+  /// Where the given rows lie, or all of them.
+  func bytes(ofRows rows: Range<Int>?, _ type: WeightType) -> Range<Int> {
+    guard let rows else { return byteRange }
+    let rowBytes = shape.dropFirst().reduce(type.byteCount, *)
+    let start = byteRange.lowerBound
+    precondition(start + rows.upperBound * rowBytes <= byteRange.upperBound, "rows \(rows) of \(name), shape \(shape)")
+    return start + rows.lowerBound * rowBytes..<start + rows.upperBound * rowBytes
+  }
 }
 
 /// A memory-mapped safetensors file, checked as a whole when it is opened: the header is strict JSON without duplicate
@@ -105,22 +115,48 @@ public struct SafetensorsFile: Sendable {
     }
   }
 
-  /// Converts the tensor called `name` to float32. `destination` must have as many elements as the tensor. Throws
-  /// `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
-  public func read(_ name: String, into destination: inout MutableSpan<Float>) throws(ModelFileError) {
+  /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have as
+  /// many elements. Throws `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
+  public func read(
+    _ name: String, rows: Range<Int>? = nil, into destination: inout MutableSpan<Float>
+  ) throws(ModelFileError) {
     let entry = try entry(name)
     let type = try weightType(of: entry)
+    let bytes = entry.bytes(ofRows: rows, type)
     precondition(
-      destination.count == entry.count, "\(destination.count) floats for \(name) of shape \(entry.shape)")
-    withBytes(of: entry) { type.decode($0, into: &destination) }
+      destination.count * type.byteCount == bytes.count,
+      "\(destination.count) floats for \(name) of shape \(entry.shape)")
+    file.withBytes { type.decode($0.extracting(bytes), into: &destination) }
   }
 
-  /// The tensor called `name` as float32, row-major. Throws like `read(_:into:)`.
+  /// The tensor called `name` as float32, row-major. Throws like `read(_:rows:into:)`.
   public func floats(_ name: String) throws(ModelFileError) -> [Float] {
     var floats = [Float](repeating: 0, count: try entry(name).count)
     var span = floats.mutableSpan
     try read(name, into: &span)
     return floats
+  }
+
+  /// Rows of the tensor called `name`, or the tensor as a whole, as float32. Values that are float32 on disk, aligned, are
+  /// used where they are mapped: they are read-only, cost no memory of the process's own, and keep the mapping alive.
+  /// Others are converted once. Throws `missingTensor`, `wrongShape` where they have not the shape expected, `notWeights`.
+  public func weights(
+    _ name: String, rows: Range<Int>? = nil, expecting shape: [Int], on device: Device
+  ) throws(ModelFileError) -> Tensor {
+    let entry = try entry(name)
+    guard rows.map({ [$0.count] + entry.shape.dropFirst() }) ?? entry.shape == shape,
+      (rows?.upperBound ?? 0) <= entry.shape.first ?? 0
+    else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
+    let type = try weightType(of: entry)
+    let start = entry.bytes(ofRows: rows, type).lowerBound
+    if type == .float32, entry.count > 0, let base = file.unsafeBaseAddress,
+      start.isMultiple(of: MemoryLayout<Float>.alignment)
+    {
+      return Tensor(borrowing: base + start, shape: shape, owner: file, on: device)
+    }
+    let tensor = Tensor.zeros(shape, on: device)
+    try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }
+    return tensor.constant
   }
 
   func weightType(of entry: SafetensorsEntry) throws(ModelFileError) -> WeightType {

@@ -9,7 +9,7 @@ public import Foundation
 /// try writer.append(values.span, to: "norm.weight")
 /// try writer.commit()
 /// ```
-public final class SafetensorsWriter {
+public final class SafetensorsWriter: WeightSink {
   /// The element type of every tensor.
   public let type: WeightType
   private let file: AtomicFile
