@@ -83,6 +83,7 @@ enum LlamaKeys {
       "architectures": .array([.string(architecture)]),
       "bos_token_id": .id(configuration.bosTokenID),
       "eos_token_id": .ids(configuration.eosTokenIDs),
+      "head_dim": .integer(configuration.headSize),
       "hidden_act": .string("silu"),
       "hidden_size": .integer(configuration.hiddenSize),
       "initializer_range": .shortest(configuration.initializerRange),
