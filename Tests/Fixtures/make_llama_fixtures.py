@@ -51,7 +51,15 @@ FULL = {
     "odd": (6, sizes(131, 36, 42, heads=6, groups=3, tie_word_embeddings=True, **BIASES), 2, 67),
 }
 # Families other than Llama: each has a folder of its own, named as its model_type.
-FAMILIES = {}
+FAMILIES = {
+    "mistral": (
+        3,
+        sizes(61, 32, 40, heads=4, groups=2, head_dim=6, tie_word_embeddings=False)
+        | {"family": "mistral", "sliding_window": 128},
+        3,
+        37,
+    ),
+}
 # name: seed, type of the stored weights, how they are saved
 STORED = {
     "sharded": (11, torch.float32, {"max_shard_size": "20KB", "legacy_config": True}),
