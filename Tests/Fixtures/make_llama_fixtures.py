@@ -59,6 +59,7 @@ FAMILIES = {
         3,
         37,
     ),
+    "qwen2": (2, sizes(61, 24, 40, heads=3, groups=1, tie_word_embeddings=True) | {"family": "qwen2"}, 3, 37),
 }
 # name: seed, type of the stored weights, how they are saved
 STORED = {
