@@ -75,7 +75,7 @@ import Tokenization
 
   /// Ten AdamW steps of PyTorch in float64; the losses before each, and after the last.
   @Test func tenStepsEqualPyTorch() throws {
-    let fixture = try LlamaFixture("distillation")
+    let fixture = try ModelFixture("distillation")
     let expected = fixture.expected
     let device = Device(threads: 2)
     let student = try TransformerDecoder(
