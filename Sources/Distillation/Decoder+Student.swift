@@ -24,11 +24,11 @@ extension Decoder {
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")
-    let sources = Dictionary(uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.value) })
+    let sources = Dictionary(uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.matrix) })
     self.init(configuration: plan.configuration, precision: precision, device: teacher.device) { parameter in
       let origin = WeightOrigin(of: parameter.name, widths, plan)
       guard let source = sources[origin.name] else { preconditionFailure("the teacher has no \(origin.name)") }
-      return source.detached.selecting(rows: origin.rows, columns: origin.columns)
+      return source.dense(on: teacher.device).detached.selecting(rows: origin.rows, columns: origin.columns)
     }
   }
 }

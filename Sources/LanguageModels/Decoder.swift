@@ -65,14 +65,14 @@ public final class Decoder {
     weights: (Parameter) -> Tensor
   ) {
     self.init(declaring: configuration, precision: precision, on: device)
-    parameters.load(weights)
+    parameters.load { .dense(weights($0)) }
   }
 
   /// Where it computes.
   public var device: Device { parameters.device }
 
   /// The output matrix [V, C]: the embedding where the two are tied.
-  public var head: Tensor { (separateHead ?? embedding).value }
+  public var head: WeightMatrix { (separateHead ?? embedding).matrix }
 
   /// The number of weights outside the embedding and the head.
   public var nonEmbeddingParameterCount: Int {
@@ -90,7 +90,7 @@ public final class Decoder {
     var values = parameters.parameters.makeIterator()
     copy.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
-      return isConstant ? value.value.constant : value.value
+      return isConstant ? value.matrix.constant : value.matrix
     }
     return copy
   }
@@ -117,7 +117,7 @@ public final class Decoder {
     else { return nil }
     if let tokenProjections { return tokenProjections }
     if tokensWithoutProjections >= vocabulary {
-      tokenProjections = TokenProjections(of: first, embedding: embedding.value)
+      tokenProjections = TokenProjections(of: first, embedding: embedding.matrix.dense(on: device))
     }
     tokensWithoutProjections += tokens
     return tokenProjections
@@ -169,7 +169,7 @@ public final class Decoder {
     _ ids: [Int32], projections: TokenProjections?, positions: [Int32], layout: TokenLayout, on device: Device,
     observe: ActivationObserver
   ) -> Tensor {
-    var hidden = embedding.value.on(device).embedding(ids)
+    var hidden = embedding.matrix.embedding(ids, on: device)
     observe(.embeddings, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(

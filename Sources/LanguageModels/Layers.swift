@@ -17,7 +17,7 @@ struct Linear {
   }
 
   /// x [N, inputs] → [N, outputs]
-  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value, precision: precision) }
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.matrix, bias: bias?.value, precision: precision) }
 }
 
 /// Root-mean-square normalisation with a learned gain (Zhang & Sennrich 2019).

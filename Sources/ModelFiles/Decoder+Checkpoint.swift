@@ -6,8 +6,8 @@ public import TensorCore
 extension Decoder {
   /// The decoder of a Hugging Face folder.
   ///
-  /// A frozen one uses float32 weights where they are mapped, without a copy; a trainable one copies them into its
-  /// arena.
+  /// A frozen one uses weights where they are mapped, in the type of the file, without a copy; a trainable one copies them
+  /// into its arena.
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - trainable: whether the weights get gradients.
@@ -29,8 +29,8 @@ extension Decoder {
     self.init(declaring: checkpoint.configuration, precision: precision, on: device)
     let shapes = parameters.parameters.map { ($0.name, $0.shape) }
     try checkpoint.requireExactly(Dictionary(uniqueKeysWithValues: shapes))
-    func stored(_ parameter: Parameter) throws(ModelFileError) -> Tensor {
-      try checkpoint.weights.tensor(parameter.name, expecting: parameter.shape, on: device)
+    func stored(_ parameter: Parameter) throws(ModelFileError) -> WeightMatrix {
+      try checkpoint.weights.weight(parameter.name, expecting: parameter.shape, on: device)
     }
     if trainable {
       try parameters.load(stored)
@@ -48,7 +48,7 @@ extension Decoder {
   private func write(_ part: ArraySlice<Parameter>, to file: URL, as type: WeightType) throws(ModelFileError) {
     let writer = try SafetensorsWriter(replacing: file, tensors: part.map { ($0.name, $0.shape) }, type: type)
     for parameter in part {
-      try parameter.value.withSpan { (values) throws(ModelFileError) in
+      try parameter.matrix.dense(on: device).withSpan { (values) throws(ModelFileError) in
         try writer.append(values, to: parameter.name)
       }
     }

@@ -1,6 +1,7 @@
 import Diagnostics
 public import DurableFiles
 public import Foundation
+import TensorCore
 
 /// One tensor of a safetensors file.
 public struct SafetensorsEntry: Equatable, Sendable {

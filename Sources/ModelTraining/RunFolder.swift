@@ -1,6 +1,7 @@
 import DurableFiles
 public import Foundation
-public import ModelFiles
+import ModelFiles
+public import TensorCore
 
 /// The folder of one training run:
 ///

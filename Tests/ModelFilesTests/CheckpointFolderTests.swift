@@ -49,7 +49,9 @@ import Testing
     #expect(checkpoint.tokenizerModel == nil)
     #expect(checkpoint.weights.names == shapes.keys.sorted())
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
-    #expect(try checkpoint.weights.tensor(embedding.0, expecting: [4, 2], on: .shared).array() == embedding.1)
+    #expect(
+      try checkpoint.weights.weight(embedding.0, expecting: [4, 2], on: .shared).dense(on: .shared).array()
+        == embedding.1)
     var values = [Float](repeating: 0, count: 2)
     var span = values.mutableSpan
     try checkpoint.weights.read(norm.0, into: &span)

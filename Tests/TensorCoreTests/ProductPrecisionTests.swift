@@ -35,7 +35,7 @@ import Testing
       store.root.parameter("x", [rows, inputs], .zeros, decays: false),
       store.root.parameter("w", [outputs, inputs], .zeros, decays: false)
     )
-    store.load { Tensor($0.name == "x" ? x : w, shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor($0.name == "x" ? x : w, shape: $0.shape, on: store.device)) }
     let out = xParameter.value.linear(wParameter.value, precision: .bfloat16)
     out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
 
@@ -80,9 +80,9 @@ import Testing
     )
     let store = ParameterStore(on: Device(threads: 2))
     let head = store.root.parameter("head", [vocabulary, channels], .zeros, decays: false)
-    store.load { Tensor(w, shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor(w, shape: $0.shape, on: store.device)) }
     let hidden = Tensor(x, shape: [rows, channels], on: store.device)
-    let (logits, gradient) = VocabularyProjection(hidden: hidden, head: head.value, precision: .bfloat16)
+    let (logits, gradient) = VocabularyProjection(hidden: hidden, head: .dense(head.value), precision: .bfloat16)
       .mapLogitsWithGradient(rows: (0..<rows).map { Int32($0) }) { index, row, _, _ in
         var values: [Float] = []
         for i in row.indices {
@@ -118,7 +118,7 @@ import Testing
       let store = ParameterStore(on: Device(threads: 2))
       let parameters = zip(names, shapes).map { store.root.parameter($0, $1, .zeros, decays: false) }
       store.load { parameter in
-        Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device)
+        .dense(Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device))
       }
       let out = parameters[0].value.causalAttention(
         keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
@@ -141,7 +141,7 @@ import Testing
     let parameters = [("queries", 2), ("keys", 1), ("values", 1)].map { name, heads in
       store.root.parameter(name, [batchSize, heads * headSize], .zeros, decays: false)
     }
-    store.load { Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device)) }
     let out = parameters[0].value.causalAttention(
       keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
       precision: .bfloat16)

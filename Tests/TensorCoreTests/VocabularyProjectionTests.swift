@@ -11,9 +11,9 @@ import Testing
   @Test func logitsAreHiddenTimesHead() {
     let device = Device(threads: 2)
     let projection = VocabularyProjection(
-      hidden: tensor([301, 7], seed: 1, on: device), head: tensor([2_100, 7], seed: 2, on: device))
+      hidden: tensor([301, 7], seed: 1, on: device), head: .dense(tensor([2_100, 7], seed: 2, on: device)))
     let teacher = VocabularyProjection(
-      hidden: tensor([301, 5], seed: 3, on: device), head: tensor([2_100, 5], seed: 4, on: device))
+      hidden: tensor([301, 5], seed: 3, on: device), head: .dense(tensor([2_100, 5], seed: 4, on: device)))
     let rows = (0..<301).reversed().filter { $0 % 3 != 1 }.map { Int32($0) }
     let results = projection.mapLogits(rows: rows, teacher: TeacherProjection(teacher)) { _, student, teacher, _ in
       (RowKernels.sum(student.span), RowKernels.maximum(teacher.span))
@@ -39,7 +39,7 @@ import Testing
     let (hidden, head) = (factor(256, step: 7), factor(vocabulary, step: 11))
     let (h, w, period) = (hidden.array(), head.array(), 31)
     #expect(w[(period * 5)...].elementsEqual(w[..<(w.count - period * 5)]))
-    let wrong = VocabularyProjection(hidden: hidden, head: head, precision: precision)
+    let wrong = VocabularyProjection(hidden: hidden, head: .dense(head), precision: precision)
       .mapLogits(rows: (0..<256).map { Int32($0) }) { row, logits, _, _ in
         let expected = (0..<period).map { v in (0..<5).reduce(Float(0)) { $0 + h[row * 5 + $1] * w[v * 5 + $1] } }
         return (0..<vocabulary).count { logits[$0] != expected[$0 % period] }
@@ -57,7 +57,7 @@ import Testing
     let hidden = input.value + input.value
     let rows = (0..<300).filter { $0 % 7 != 0 }.map { Int32($0) }
     // the objective ½ Σ logits² of the chosen rows, whose gradient by the logits is the logits
-    let (values, gradient) = VocabularyProjection(hidden: hidden, head: head.value)
+    let (values, gradient) = VocabularyProjection(hidden: hidden, head: .dense(head.value))
       .mapLogitsWithGradient(rows: rows) { _, student, _, _ in
         (0..<student.count).reduce(0.0) { $0 + Double(student[$1]) * Double(student[$1]) / 2 }
       }
@@ -86,7 +86,7 @@ import Testing
   @Test func noRowsGiveNoResultsAndZeroGradient() {
     let device = Device(threads: 2)
     let hidden = tensor([4, 3], seed: 6, on: device)
-    let (results, gradient) = VocabularyProjection(hidden: hidden, head: tensor([9, 3], seed: 7, on: device))
+    let (results, gradient) = VocabularyProjection(hidden: hidden, head: .dense(tensor([9, 3], seed: 7, on: device)))
       .mapLogitsWithGradient(rows: []) { _, _, _, _ in 1 }
     #expect(results.isEmpty)
     #expect(gradient.array() == [Float](repeating: 0, count: 12))
@@ -97,7 +97,7 @@ import Testing
     func peakBytes(tokens: Int) -> Int {
       let device = Device(threads: 2)
       let hidden = tensor([tokens, 8], seed: 8, on: device)
-      let projection = VocabularyProjection(hidden: hidden, head: tensor([16_384, 8], seed: 9, on: device))
+      let projection = VocabularyProjection(hidden: hidden, head: .dense(tensor([16_384, 8], seed: 9, on: device)))
       let rows = (0..<Int32(tokens)).map { $0 }
       _ = projection.mapLogitsWithGradient(rows: rows, teacher: TeacherProjection(projection)) { _, student, _, _ in
         student[0]

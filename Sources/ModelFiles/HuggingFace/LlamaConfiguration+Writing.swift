@@ -1,6 +1,7 @@
 import DurableFiles
 public import Foundation
 public import LanguageModels
+public import TensorCore
 
 extension LlamaConfiguration {
   /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.
