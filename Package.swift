@@ -77,29 +77,35 @@ let package = Package(
       ],
       swiftSettings: safe),
     .target(
-      name: "TestSupport", dependencies: ["TensorCore", "LanguageModels", "ModelFiles"], path: "Tests/TestSupport",
-      swiftSettings: strict),
+      name: "TestSupport",
+      dependencies: ["DurableFiles", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
+      path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "DurableFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "DurableFiles", "TestSupport"], swiftSettings: strict),
+      name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
-      name: "LanguageModelsTests", dependencies: ["LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      name: "LanguageModelsTests",
+      dependencies: ["DurableFiles", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests", dependencies: ["ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelTrainingTests",
-      dependencies: ["ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      dependencies: [
+        "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles", "Tokenization",
+        "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles",
+        "Tokenization",
         "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),

@@ -13,13 +13,13 @@ let paths = given.count == 3 ? Array(given) : ["runs/demo/teacher", "runs/austen
 let folder = URL(fileURLWithPath: paths[0])
 let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("distil-a-student")
 
-let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appendingPathComponent("tokenizer.model"))
-let teacher = try Decoder(contentsOf: folder)  // frozen: it records nothing
+let tokenizer = try loadTokenizer(from: folder)
+let teacher = try TransformerDecoder(contentsOf: folder)  // frozen: it records nothing
 var small = teacher.configuration
 small.hiddenSize /= 2
 small.feedForwardSize /= 2
 small.headSize /= 2
-let student = Decoder(configuration: small, seed: 1)
+let student = TransformerDecoder(configuration: small, seed: 1)
 
 let text = try TokenFile.open(for: Corpus(paths: [paths[1]]), tokenizer: tokenizer, in: scratch)
 let distiller = try Distiller(
@@ -35,4 +35,4 @@ try distiller.run(over: PackedSequences(text, sequenceLength: length, name: path
 let heldOut = try EvaluationText(tokenizer.tokens(of: Corpus(paths: [paths[2]])), tokenizer: tokenizer)
 print(try Perplexity(of: student.frozen(), on: heldOut, window: length).perplexity)
 print(try Generator(student.frozen(), tokenizer).text(after: "It is a truth", sampling: .topP(0.9), maxTokens: 20))
-try student.write(to: scratch.appendingPathComponent("student"), tokenizer: tokenizer.serialized)
+try student.write(to: scratch.appendingPathComponent("student"), with: tokenizer.files)

@@ -22,7 +22,7 @@ public struct ActivationImportance: Sendable, Equatable {
   ///   - tokens: about how many tokens to measure, in sequences that are evenly spread over the text; all by default.
   ///   - progress: called after each part with the tokens measured so far and their number at the end.
   public init(
-    of decoder: Decoder, on text: PackedSequences, tokens: Int = .max,
+    of decoder: TransformerDecoder, on text: PackedSequences, tokens: Int = .max,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) {
     let decoder = decoder.frozen()
@@ -47,7 +47,7 @@ public struct ActivationImportance: Sendable, Equatable {
     case .attentionInput, .feedForwardInput: Self.addMagnitudes(of: value, to: &channels, of: total)
     case .headOutputs(let layer): Self.addNorms(of: value, to: &heads[layer], of: total)
     case .neurons(let layer): Self.addMagnitudes(of: value, to: &neurons[layer], of: total)
-    case .embeddings, .layerOutput, .queries, .keys, .values: break
+    case .embedding, .layerOutput, .queries, .keys, .values: break
     }
   }
 

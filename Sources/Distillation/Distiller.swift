@@ -11,13 +11,13 @@ public import Tokenization
 /// ```
 public struct Distiller {
   /// A teacher, the tokenizer it was trained with, and its weight in the mixture of several.
-  public typealias Teacher = (decoder: Decoder, tokenizer: SentencePieceTokenizer, weight: Float)
+  public typealias Teacher = (decoder: TransformerDecoder, tokenizer: any Tokenizer, weight: Float)
 
   /// What is trained.
-  public let student: Decoder
+  public let student: TransformerDecoder
   /// What is minimised, the teachers in it.
   public let objective: LiveTeacherObjective
-  private let teachers: [Decoder]
+  private let teachers: [TransformerDecoder]
 
   /// A distiller, once teacher and student are proved to speak of the same tokens: one tokenizer, one vocabulary size.
   /// - Parameters:
@@ -27,7 +27,8 @@ public struct Distiller {
   ///   - objective: what is minimised at each token.
   /// - Throws: `differentTokenizers` or `differentVocabularies`.
   public init(
-    teacher: Decoder, student: Decoder, tokenizers: (teacher: SentencePieceTokenizer, student: SentencePieceTokenizer),
+    teacher: TransformerDecoder, student: TransformerDecoder,
+    tokenizers: (teacher: any Tokenizer, student: any Tokenizer),
     _ objective: DistillationObjective
   ) throws(DistillationError) {
     try self.init(
@@ -45,7 +46,7 @@ public struct Distiller {
   /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which;
   ///   `noSuchLayer` or `relationHeads` where hidden states cannot be compared as asked.
   public init(
-    teachers: [Teacher], student: (decoder: Decoder, tokenizer: SentencePieceTokenizer),
+    teachers: [Teacher], student: (decoder: TransformerDecoder, tokenizer: any Tokenizer),
     _ schedule: DistillationSchedule, hiddenStates: HiddenStateTerms = HiddenStateTerms(), seed: UInt64 = 0
   ) throws(DistillationError) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
@@ -70,7 +71,7 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(
-    _ teacher: Teacher, _ student: (decoder: Decoder, tokenizer: SentencePieceTokenizer)
+    _ teacher: Teacher, _ student: (decoder: TransformerDecoder, tokenizer: any Tokenizer)
   ) throws(DistillationError) {
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)

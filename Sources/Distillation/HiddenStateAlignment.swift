@@ -22,7 +22,7 @@ public struct HiddenStateAlignment {
   ///   - device: where the student is computed.
   /// - Throws: `noSuchLayer`; `relationHeads` where they do not divide queries and keys of both models.
   public init(
-    _ terms: HiddenStateTerms, teacher: LlamaConfiguration, student: LlamaConfiguration, seed: UInt64,
+    _ terms: HiddenStateTerms, teacher: DecoderConfiguration, student: DecoderConfiguration, seed: UInt64,
     on device: Device
   ) throws(DistillationError) {
     self.terms = terms
@@ -61,7 +61,7 @@ public struct HiddenStateAlignment {
   }
 
   private static func number(
-    _ layer: LayerNumber, _ first: Int, _ configuration: LlamaConfiguration, _ model: String
+    _ layer: LayerNumber, _ first: Int, _ configuration: DecoderConfiguration, _ model: String
   ) throws(DistillationError) -> Int {
     guard let number = layer.resolved(layerCount: configuration.layerCount), number >= first else {
       let found = if case .number(let number) = layer { number } else { 0 }
@@ -74,13 +74,13 @@ public struct HiddenStateAlignment {
   private static func site(_ number: Int, of layerCount: Int) -> ActivationSite? {
     switch number {
     case layerCount: nil
-    case 0: .embeddings
+    case 0: .embedding
     default: .layerOutput(layer: number - 1)
     }
   }
 
   private static func relations(
-    _ terms: HiddenStateTerms, _ teacher: LlamaConfiguration, _ student: LlamaConfiguration
+    _ terms: HiddenStateTerms, _ teacher: DecoderConfiguration, _ student: DecoderConfiguration
   ) throws(DistillationError) -> (teacher: Int, student: Int, heads: Int) {
     let heads = terms.relationHeads ?? student.keyValueHeadCount
     let widths = [teacher, student].flatMap { [$0.headCount * $0.headSize, $0.keyValueHeadCount * $0.headSize] }

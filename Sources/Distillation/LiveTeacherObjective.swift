@@ -18,12 +18,12 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
   /// The projections of hidden states; nil where there are none.
   public var parameters: ParameterStore? { alignment?.parameters }
-  private let teachers: [(decoder: Decoder, weight: Float)]
+  private let teachers: [(decoder: TransformerDecoder, weight: Float)]
 
   /// - Parameters:
   ///   - teacher: the teacher; its weights are shared, its gradients never touched.
   ///   - objective: what is minimised at each token, at every step.
-  public init(teacher: Decoder, objective: DistillationObjective) {
+  public init(teacher: TransformerDecoder, objective: DistillationObjective) {
     self.init(teachers: [(teacher, 1)], DistillationSchedule(objective))
   }
 
@@ -32,7 +32,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   ///   - schedule: what is minimised at each token, step by step.
   ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
   public init(
-    teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule,
+    teachers: [(decoder: TransformerDecoder, weight: Float)], _ schedule: DistillationSchedule,
     alignment: HiddenStateAlignment? = nil
   ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
@@ -43,7 +43,7 @@ public struct LiveTeacherObjective: TrainingObjective {
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
@@ -57,7 +57,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   /// The summed objective on a batch.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let objective = schedule.objective(at: moment)
@@ -75,7 +75,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   private func forward(
-    _ student: Decoder, _ batch: TokenBatch, _ objective: DistillationObjective
+    _ student: TransformerDecoder, _ batch: TokenBatch, _ objective: DistillationObjective
   ) -> ForwardPass {
     let inside = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
     let projections = teachers.enumerated().map { index, teacher in

@@ -67,20 +67,20 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// As the objective within has it.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     base.accumulateGradients(of: student, on: batch, at: moment, scale: scale)
   }
 
   /// As the objective within has it.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     base.measure(student, on: batch, at: moment)
   }
 
   /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where the
   /// student has no distribution to sample from.
   public func batch(
-    inPlaceOf batch: TokenBatch, for student: Decoder, at moment: TrainingMoment
+    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at moment: TrainingMoment
   ) throws(TrainingError) -> TokenBatch {
     // All micro-batches of a step are of one kind.
     var choice = SeededGenerator(seed: moment.seed, stream: moment.step)

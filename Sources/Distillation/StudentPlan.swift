@@ -8,15 +8,15 @@ public import LanguageModels
 /// ```swift
 /// let plan = try StudentPlan(of: teacher.configuration, layers: .count(3), feedForwardSize: 256)
 /// let importance = ActivationImportance(of: teacher, on: calibration)
-/// let student = Decoder(studentOf: teacher, plan, importance: importance)
+/// let student = TransformerDecoder(studentOf: teacher, plan, importance: importance)
 /// ```
 public struct StudentPlan: Sendable, Equatable {
   /// What it is cut from.
-  public let teacher: LlamaConfiguration
+  public let teacher: DecoderConfiguration
   /// The indices of the teacher's layers that stay, ascending.
   public let layers: [Int]
   /// The sizes and constants of the student.
-  public let configuration: LlamaConfiguration
+  public let configuration: DecoderConfiguration
 
   /// A plan whose sizes fit together. A size that is left out stays the teacher's, as far as the others allow: without
   /// `headCount`, a key-value head takes all its query heads with it; without `keyValueHeadCount`, no more key-value heads
@@ -30,7 +30,8 @@ public struct StudentPlan: Sendable, Equatable {
   ///   - keyValueHeadCount: K, the number of key-value heads of each layer that stay.
   /// - Throws: `invalidOption` for a size that is larger than the teacher's, or does not fit the others.
   public init(
-    of teacher: LlamaConfiguration, layers: LayerSelection = .all, hiddenSize: Int? = nil, feedForwardSize: Int? = nil,
+    of teacher: DecoderConfiguration, layers: LayerSelection = .all, hiddenSize: Int? = nil,
+    feedForwardSize: Int? = nil,
     headCount: Int? = nil, keyValueHeadCount: Int? = nil
   ) throws(StudentPlanError) {
     let group = teacher.headCount / teacher.keyValueHeadCount

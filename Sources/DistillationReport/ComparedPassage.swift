@@ -39,7 +39,7 @@ extension ComparedPassage {
   ///   - comparison: teacher and students, token by token.
   ///   - length: how many tokens it has, if there are as many in a window and in the text.
   ///   - tokenizer: what made the ids.
-  public init(typicalOf comparison: TokenComparison, length: Int, tokenizer: SentencePieceTokenizer) {
+  public init(typicalOf comparison: TokenComparison, length: Int, tokenizer: any Tokenizer) {
     let stretches = Self.stretches(of: comparison, length: length)
     let divergences = stretches.map { stretch in
       comparison.students.reduce(0) { $0 + $1.divergences[stretch].reduce(0, +) } / Double(stretch.count)
@@ -49,18 +49,18 @@ extension ComparedPassage {
   }
 
   /// A stretch of a comparison's tokens; `range` must lie in the text.
-  public init(_ range: Range<Int>, of comparison: TokenComparison, tokenizer: SentencePieceTokenizer) {
+  public init(_ range: Range<Int>, of comparison: TokenComparison, tokenizer: any Tokenizer) {
     let ids = comparison.text.documents.joined().dropFirst(range.lowerBound).prefix(range.count)
     var decoder = StreamingDecoder(tokenizer)
     position = range.lowerBound
     tokens = zip(range, ids).map { position, id in
       Token(
         text: decoder.append(id), teacherProbability: exp(-comparison.students[0].teacherNats[position]),
-        teacherTop: tokenizer.text(ofPiece: comparison.students[0].teacherTops[position]),
+        teacherTop: tokenizer.text(ofOutput: comparison.students[0].teacherTops[position]),
         students: comparison.students.map { scores in
           StudentToken(
             divergence: scores.divergences[position], probability: exp(-scores.studentNats[position]),
-            top: tokenizer.text(ofPiece: scores.studentTops[position]))
+            top: tokenizer.text(ofOutput: scores.studentTops[position]))
         })
     }
     // What an incomplete character leaves at the end belongs to the last token.
@@ -83,10 +83,9 @@ extension ComparedPassage {
   }
 }
 
-extension SentencePieceTokenizer {
-  /// What a token says of itself when it stands alone: its piece, with spaces for U+2581. A model may have more outputs
-  /// than the tokenizer has pieces.
-  fileprivate func text(ofPiece id: Int32) -> String {
-    (0..<vocabularySize).contains(Int(id)) ? piece(id).replacing("\u{2581}", with: " ") : "output \(id)"
+extension Tokenizer {
+  /// What an output says of itself when it stands alone. A model may have more outputs than the tokenizer has tokens.
+  fileprivate func text(ofOutput id: Int32) -> String {
+    (0..<vocabularySize).contains(Int(id)) ? text(of: id) : "output \(id)"
   }
 }

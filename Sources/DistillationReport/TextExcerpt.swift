@@ -19,7 +19,7 @@ extension EvaluationText {
   ///   - tokenizer: what made the ids.
   /// - Returns: the excerpts, in the order of the text.
   public func excerpts(
-    _ count: Int, words: Int, continuationWords: Int, tokenizer: SentencePieceTokenizer
+    _ count: Int, words: Int, continuationWords: Int, tokenizer: any Tokenizer
   ) -> [TextExcerpt] {
     let ids = Array(documents.joined())
     // A word has few tokens; a paragraph is looked for over as many words again.

@@ -3,7 +3,7 @@ public import TensorCore
 /// A place inside a decoder whose values can be observed during a forward pass. Layers count from 0.
 public enum ActivationSite: Hashable, Sendable {
   /// What the first layer reads, the embeddings of the ids [N, C].
-  case embeddings
+  case embedding
   /// What a layer adds up to, before any norm [N, C].
   case layerOutput(layer: Int)
   /// The queries of a layer's attention, before the rotary embedding [N, H·D].

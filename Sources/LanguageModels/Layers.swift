@@ -59,7 +59,7 @@ struct GroupedQueryAttention {
   let headSize: Int
   let precision: ProductPrecision
 
-  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
+  init(_ configuration: DecoderConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let channels = configuration.hiddenSize
     func linear(_ inputs: Int, _ outputs: Int, _ deviation: Float, _ name: String) -> Linear {
       Linear(
@@ -121,7 +121,7 @@ struct FeedForward {
   let up: Linear
   let down: Linear
 
-  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
+  init(_ configuration: DecoderConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let (channels, width) = (configuration.hiddenSize, configuration.feedForwardSize)
     func linear(_ inputs: Int, _ outputs: Int, _ deviation: Float, _ name: String) -> Linear {
       Linear(
@@ -148,7 +148,7 @@ struct DecoderBlock {
   let feedForwardNorm: RMSNorm
   let feedForward: FeedForward
 
-  init(_ configuration: LlamaConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
+  init(_ configuration: DecoderConfiguration, precision: ProductPrecision, in scope: ParameterScope) {
     let (channels, epsilon) = (configuration.hiddenSize, configuration.normEpsilon)
     attention = GroupedQueryAttention(configuration, precision: precision, in: scope("self_attn"))
     feedForward = FeedForward(configuration, precision: precision, in: scope("mlp"))
@@ -178,7 +178,7 @@ struct DecoderBlock {
   }
 }
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// The deviation of the matrices that write into the residual stream: divided by √(2L), as in GPT-2 (Radford et al.
   /// 2019), so that the stream's variance does not grow with depth.
   var residualDeviation: Float { initializerRange / Float(2 * layerCount).squareRoot() }

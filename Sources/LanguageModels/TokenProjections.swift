@@ -23,7 +23,7 @@ struct TokenProjections {
   }
 }
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// Whether `TokenProjections` gain a share of the time that one sees for memory that one does not: where the vocabulary is
   /// small beside the layers, and these are few.
   var hasWorthwhileTokenProjections: Bool {

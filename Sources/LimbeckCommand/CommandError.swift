@@ -42,7 +42,7 @@ extension CommandError: CustomStringConvertible {
     case .notATokenID(let text, let vocabularySize):
       "\"\(text)\" is not a token id; expected 0 to \(vocabularySize - 1)"
     case .anotherTokenizer(let file, let folder):
-      "\(file): not the tokenizer of the model in \(folder), which has a tokenizer.model of its own; leave --tokenizer out"
+      "\(file): not the tokenizer of the model in \(folder), which has one of its own; leave --tokenizer out"
     case .vocabulariesDiffer(let student, let expected, let found):
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
     case .outputExists(let path, let advice):

@@ -8,52 +8,52 @@ import Tokenization
 
 /// A model and its tokenizer, which fit together.
 struct LoadedModel {
-  let decoder: Decoder
-  let tokenizer: SentencePieceTokenizer
-  private let checkpoint: CheckpointFolder
+  let decoder: TransformerDecoder
+  let tokenizer: any Tokenizer
+  private let checkpoint: ModelFolder
 
   /// Stands for the weights.
   var digest: String { checkpoint.digest }
   /// The size of the files that hold the weights.
   var weightBytes: Int { checkpoint.weightBytes }
 
-  /// The model of a Hugging Face folder with a tokenizer.model, frozen.
+  /// The model of a Hugging Face folder with a tokenizer, frozen.
   init(folder path: String, precision: ProductPrecision = .float32, on device: Device) throws {
-    checkpoint = try CheckpointFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
+    checkpoint = try ModelFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
     tokenizer = try checkpoint.tokenizer()
     try checkpoint.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-    decoder = try Decoder(checkpoint, precision: precision, device: device)
+    decoder = try TransformerDecoder(checkpoint, precision: precision, device: device)
   }
 }
 
 /// A model to be trained, before there is room for its weights: a CONFIG.json, or a folder to start from.
 enum ModelSource {
-  case configuration(LlamaConfiguration, file: URL)
-  case folder(CheckpointFolder)
+  case configuration(DecoderConfiguration, file: URL)
+  case folder(ModelFolder)
 
   init(path: String) throws {
     let url = URL(fileURLWithPath: path)
     self =
       url.isFolder
-      ? .folder(try CheckpointFolder(contentsOf: url))
-      : .configuration(try LlamaConfiguration(HuggingFaceConfiguration(contentsOf: url)), file: url)
+      ? .folder(try ModelFolder(contentsOf: url))
+      : .configuration(try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: url)), file: url)
   }
 
   /// The tokenizer of a folder; a CONFIG.json has none.
-  var tokenizer: SentencePieceTokenizer? {
+  var tokenizer: (any Tokenizer)? {
     get throws {
       if case .folder(let checkpoint) = self { try checkpoint.tokenizer() } else { nil }
     }
   }
 
   /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
-  func tokenizer(orAt path: String?) throws -> SentencePieceTokenizer {
+  func tokenizer(orAt path: String?) throws -> any Tokenizer {
     let own = try tokenizer
     guard let path else {
       guard let own else { throw RecipeError.missing(key: "tokenizer") }
       return own
     }
-    let given = try SentencePieceTokenizer(path: path)
+    let given = try loadTokenizer(from: URL(fileURLWithPath: path))
     if case .folder(let checkpoint) = self, let own, own.digest != given.digest {
       throw CommandError.anotherTokenizer(file: path, folder: checkpoint.url.path)
     }
@@ -78,22 +78,22 @@ enum ModelSource {
 
   /// The model for ids of `tokenizer`; `seed` determines fresh weights.
   func decoder(
-    for tokenizer: SentencePieceTokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
-  ) throws -> Decoder {
+    for tokenizer: any Tokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
+  ) throws -> TransformerDecoder {
     switch self {
     case .configuration(let configuration, let file):
       try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
       try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: file.path)
-      return Decoder(configuration: configuration, seed: seed, precision: precision, device: device)
+      return TransformerDecoder(configuration: configuration, seed: seed, precision: precision, device: device)
     case .folder(let checkpoint):
       try checkpoint.configuration.requireVocabulary(
         for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-      return try Decoder(checkpoint, trainable: true, precision: precision, device: device)
+      return try TransformerDecoder(checkpoint, trainable: true, precision: precision, device: device)
     }
   }
 }
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// Checks that a model to be trained fits into so many bytes: its weights, gradients and two moments of AdamW.
   func requireMemory(_ bytes: UInt64, file: String) throws(InvalidValue) {
     let bytesPerWeight = 4 * MemoryLayout<Float>.size
@@ -108,7 +108,7 @@ extension LlamaConfiguration {
   }
 }
 
-extension CheckpointFolder {
+extension ModelFolder {
   /// Stands for the weights.
   var digest: String {
     let files = weights.files.map { Digest.sha256(of: $0.file) }
@@ -120,15 +120,13 @@ extension CheckpointFolder {
 
   fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
 
-  /// The tokenizer.model of the folder, which must be there.
-  func tokenizer() throws -> SentencePieceTokenizer {
-    try SentencePieceTokenizer(contentsOf: tokenizerModel ?? url.appendingPathComponent("tokenizer.model"))
-  }
+  /// The tokenizer of the folder, which must be there.
+  func tokenizer() throws -> any Tokenizer { try loadTokenizer(from: url) }
 }
 
-extension LanguageModels.Decoder {
+extension TransformerDecoder {
   /// Checks that a student, made from `path`, has as many outputs as its teacher.
-  func requireOutputs(of teacher: LanguageModels.Decoder, path: String) throws(CommandError) {
+  func requireOutputs(of teacher: TransformerDecoder, path: String) throws(CommandError) {
     let (expected, found) = (teacher.configuration.vocabularySize, configuration.vocabularySize)
     guard expected == found else { throw .vocabulariesDiffer(student: path, expected: expected, found: found) }
   }

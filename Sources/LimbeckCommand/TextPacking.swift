@@ -7,7 +7,7 @@ import Tokenization
 /// Texts as packed sequences of ids. The token files lie in a folder `tokens` beside what is written, so that runs and
 /// caches on the same text share them.
 struct TextPacking {
-  private let tokenizer: SentencePieceTokenizer
+  private let tokenizer: any Tokenizer
   private let sequenceLength: Int
   private let folder: URL
   private let device: Device
@@ -15,7 +15,7 @@ struct TextPacking {
   private let log: Logger
 
   init(
-    _ tokenizer: SentencePieceTokenizer, sequenceLength: Int, beside output: URL, device: Device, console: Console
+    _ tokenizer: any Tokenizer, sequenceLength: Int, beside output: URL, device: Device, console: Console
   ) {
     self.tokenizer = tokenizer
     self.sequenceLength = sequenceLength

@@ -46,7 +46,7 @@ struct TrainingSession {
   ///   - checkTexts: is given the texts before anything is written, and throws where they cannot be trained on.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
-    _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, objective: any TrainingObjective,
+    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, objective: any TrainingObjective,
     inputs: [String: String],
     checkTexts: (_ training: PackedSequences, _ validation: PackedSequences?) throws -> Void = { _, _ in }
   ) throws {
@@ -118,7 +118,7 @@ struct TrainingSession {
   }
 
   private func runFolder(
-    _ model: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer, inputs: [String: String]
+    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, inputs: [String: String]
   ) throws -> RunFolder {
     let common = [
       "tokenizer": tokenizer.digest.hexadecimal, "command": subcommand, "precision": model.precision.rawValue,
@@ -131,7 +131,7 @@ struct TrainingSession {
       version: Limbeck.configuration.version, inputs: inputs,
       parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
     return try RunFolder(
-      creating: settings.output, manifest: manifest, recipe: recipe, tokenizer: tokenizer.serialized,
+      creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
       weightType: settings.weightType)
   }
 }

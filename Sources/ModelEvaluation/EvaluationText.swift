@@ -25,20 +25,20 @@ public struct EvaluationText: Sendable, Equatable {
   }
 
   /// A corpus that is tokenised already, as one document.
-  public init(_ text: TokenizedText, tokenizer: SentencePieceTokenizer) {
+  public init(_ text: TokenizedText, tokenizer: any Tokenizer) {
     self.init(
       documents: [text.ids], byteCount: text.counts.bytes, wordCount: text.counts.words, beginningID: tokenizer.bosID)
   }
 
   /// Encodes texts, each a document of its own.
-  public init(_ texts: [String], tokenizer: SentencePieceTokenizer) {
+  public init(_ texts: [String], tokenizer: any Tokenizer) {
     self.init(
       documents: tokenizer.encode(texts), byteCount: texts.reduce(0) { $0 + $1.utf8.count },
       wordCount: texts.reduce(0) { $0 + Self.wordCount(of: $1) }, beginningID: tokenizer.bosID)
   }
 
   /// Encodes a text.
-  public init(_ text: String, tokenizer: SentencePieceTokenizer) {
+  public init(_ text: String, tokenizer: any Tokenizer) {
     self.init([text], tokenizer: tokenizer)
   }
 

@@ -37,7 +37,8 @@ struct EvaluationWindows {
   private let batchSize: Int
 
   init(
-    _ text: EvaluationText, window: Int, stride: Int?, batchSize: Int?, models: [(name: String, decoder: Decoder)]
+    _ text: EvaluationText, window: Int, stride: Int?, batchSize: Int?,
+    models: [(name: String, decoder: TransformerDecoder)]
   ) throws(EvaluationError) {
     let stride = stride ?? window
     guard text.tokenCount > 0 else { throw .emptyText }
@@ -119,7 +120,7 @@ struct EvaluationWindows {
 
 extension EvaluationText {
   fileprivate func requireTokens(
-    in decoder: Decoder, name: String, beginningID: Int32
+    in decoder: TransformerDecoder, name: String, beginningID: Int32
   ) throws(EvaluationError) {
     let vocabularySize = decoder.configuration.vocabularySize
     guard (0..<vocabularySize).contains(Int(beginningID)) else {

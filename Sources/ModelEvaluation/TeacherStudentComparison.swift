@@ -12,7 +12,8 @@ public struct TeacherStudentComparison: Codable, Sendable, Equatable {
 
   /// Compares students with a teacher: the summary of a `TokenComparison`, with its parameters and errors.
   public init(
-    teacher: Decoder, students: [Decoder], on text: EvaluationText, window: Int, stride: Int? = nil,
+    teacher: TransformerDecoder, students: [TransformerDecoder], on text: EvaluationText, window: Int,
+    stride: Int? = nil,
     batchSize: Int? = nil, progress: (EvaluationProgress) -> Void = { _ in }
   ) throws(EvaluationError) {
     self.init(

@@ -10,7 +10,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
   /// Adds `scale` × the gradient of the summed cross-entropy to the model's gradients; nothing is computed for a batch
   /// without counted tokens.
   public func accumulateGradients(
-    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     precondition(scale > 0 && scale.isFinite, "gradients scaled by \(scale)")
     let rows = batch.countedRows
@@ -25,7 +25,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
   }
 
   /// The summed cross-entropy on a batch.
-  public func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  public func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)

@@ -1,7 +1,8 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
-import ModelFiles
+public import ModelFiles
 public import TensorCore
+import Tokenization
 
 /// The folder of one training run:
 ///
@@ -9,7 +10,7 @@ public import TensorCore
 /// | --- | --- |
 /// | `run.json` | the manifest: what the run was made from and how it went |
 /// | `recipe.yaml` | the complete recipe, as the caller wrote it |
-/// | `tokenizer.model` | the tokenizer, if the caller gave one |
+/// | the tokenizer's files, such as `tokenizer.model` | if the caller gave them |
 /// | `metrics.jsonl` | one JSON object per step and per evaluation |
 /// | `checkpoints/step-00000100/` | what is needed to go on after step 100; a model folder of its own |
 /// | `config.json`, `generation_config.json`, `model.safetensors` | the trained model, once the run is finished |
@@ -20,7 +21,8 @@ public final class RunFolder {
   public let url: URL
   /// What the run was made from.
   public private(set) var manifest: RunManifest
-  let tokenizer: [UInt8]?
+  /// What is put beside the weights.
+  let modelFiles: [NamedFile]
   let weightType: WeightType
 
   /// Makes the folder of a new run, and the folders around it. Removes what a killed process left in making it.
@@ -28,11 +30,11 @@ public final class RunFolder {
   ///   - url: where; nothing may stand there yet.
   ///   - manifest: what the run is made from.
   ///   - recipe: the complete recipe in YAML, to be read by people and by later runs.
-  ///   - tokenizer: the bytes of the tokenizer's model, to be put beside the weights.
+  ///   - modelFiles: what else belongs to the model, to be put beside the weights: its tokenizer's files.
   ///   - weightType: how the trained model is stored; checkpoints are float32 whatever it is.
   /// - Throws: `outputExists` where anything stands at `url`; what the disk refuses.
   public init(
-    creating url: URL, manifest: RunManifest, recipe: String, tokenizer: [UInt8]? = nil,
+    creating url: URL, manifest: RunManifest, recipe: String, modelFiles: [NamedFile] = [],
     weightType: WeightType = .float32
   ) throws(TrainingError) {
     try writing(url) {
@@ -43,9 +45,7 @@ public final class RunFolder {
       try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
-      if let tokenizer {
-        try AtomicFile.write(Data(tokenizer), to: folder.contents.appendingPathComponent("tokenizer.model"))
-      }
+      for file in modelFiles { try file.write(to: folder.contents) }
       try Self.write(manifest, to: folder.contents)
       try folder.commit()
     } catch .exists {
@@ -55,7 +55,7 @@ public final class RunFolder {
     }
     self.url = url
     self.manifest = manifest
-    self.tokenizer = tokenizer
+    self.modelFiles = modelFiles
     self.weightType = weightType
   }
 
@@ -84,7 +84,7 @@ public final class RunFolder {
       throw .cannotResume(
         folder: url.path, key: key, begun: manifest.inputs[key] ?? "none", now: inputs[key] ?? "none")
     }
-    tokenizer = try Self.bytes(of: url.appendingPathComponent("tokenizer.model"))
+    modelFiles = try wrappingFile { () throws(FileError) in try tokenizerFiles(in: url) }
     let folders = [url, checkpointsURL].filter { FileManager.default.fileExists(atPath: $0.path) }
     try wrappingFile { () throws(FileError) in
       try AtomicFile.removeLeftovers(of: url)
@@ -158,13 +158,5 @@ public final class RunFolder {
       throw .unwritable(file: file.path, reason: error.localizedDescription)
     }
     try AtomicFile.write(data, to: file)
-  }
-
-  /// The content of a file, nil if there is none.
-  private static func bytes(of file: URL) throws(TrainingError) -> [UInt8]? {
-    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    do { return [UInt8](try Data(contentsOf: file)) } catch {
-      throw .file(.unreadable(file: file.path, reason: error.localizedDescription))
-    }
   }
 }

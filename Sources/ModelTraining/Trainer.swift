@@ -18,7 +18,7 @@ import TensorCore
 /// ```
 public final class Trainer {
   /// What is trained.
-  public let model: Decoder
+  public let model: TransformerDecoder
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
@@ -48,7 +48,7 @@ public final class Trainer {
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   /// - Throws: `invalidRecipe`; `contextTooShort` where the sequences do not fit into the model.
   public init(
-    model: Decoder, objective: any TrainingObjective, data: PackedSequences,
+    model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)
@@ -283,7 +283,7 @@ extension Trainer {
     }
     let url = folder.checkpointURL(step: state.step)
     try TrainingCheckpoint.write(
-      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, tokenizer: folder.tokenizer,
+      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, modelFiles: folder.modelFiles,
       to: url)
     try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
     return url
@@ -293,7 +293,7 @@ extension Trainer {
   private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
     guard folder.manifest.result == nil else { return }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.url, tokenizer: folder.tokenizer, as: folder.weightType)
+      try model.write(to: folder.url, with: folder.modelFiles, as: folder.weightType)
     }
     state.seconds = clock.seconds
     try folder.finish(

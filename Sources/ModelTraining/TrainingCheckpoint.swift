@@ -49,7 +49,8 @@ enum TrainingCheckpoint {
 
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
-    _ state: TrainingState, model: Decoder, optimizer: AdamW, objectiveOptimizer: AdamW?, tokenizer: [UInt8]?,
+    _ state: TrainingState, model: TransformerDecoder, optimizer: AdamW, objectiveOptimizer: AdamW?,
+    modelFiles: [NamedFile],
     to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
@@ -61,7 +62,7 @@ enum TrainingCheckpoint {
     let data = try writing(url) { try RunJSON.data(state) }
     let folder = try wrappingFile { () throws(FileError) in try AtomicFolder(creating: url) }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.contents, tokenizer: tokenizer)
+      try model.write(to: folder.contents, with: modelFiles)
       try write(moments(of: optimizer), to: folder.contents.appendingPathComponent(optimizerName))
       if let objectiveOptimizer {
         try write(
@@ -82,9 +83,9 @@ enum TrainingCheckpoint {
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
   /// Throws `cannotResume` if it is another model's; what is wrong with its files, before the first weight changes.
   static func restore(
-    _ model: Decoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
+    _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
   ) throws(TrainingError) {
-    let folder = try wrapping { () throws(ModelFileError) in try CheckpointFolder(contentsOf: url) }
+    let folder = try wrapping { () throws(ModelFileError) in try ModelFolder(contentsOf: url) }
     guard folder.configuration == model.configuration else {
       throw .cannotResume(
         folder: run, key: "a model of", begun: "\(folder.configuration)", now: "\(model.configuration)")

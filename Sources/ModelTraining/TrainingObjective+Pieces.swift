@@ -6,7 +6,7 @@ extension TrainingObjective {
   /// the next is then still in the last cache, and activations of these sequences alone exist at once. The gradients are
   /// the same but for rounding; the pieces depend on shapes alone.
   public func accumulateGradientsInPieces(
-    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     batch.pieces(for: model).reduce(into: .zero) { sums, piece in
       sums += accumulateGradients(of: model, on: piece, at: moment, scale: scale)
@@ -20,7 +20,7 @@ extension TokenBatch {
 
   /// The batch in pieces of whole sequences, as equal as can be. Of a head that is the greater part of the model there is
   /// one piece: every piece reads and packs all of it.
-  func pieces(for model: Decoder) -> [TokenBatch] {
+  func pieces(for model: TransformerDecoder) -> [TokenBatch] {
     guard model.head.count <= model.nonEmbeddingParameterCount else { return [self] }
     let together = max(1, Self.tokensAtOnce / max(1, length))
     let count = (batchSize + together - 1) / together

@@ -69,8 +69,8 @@ public final class Device: Sendable {
   /// the same bits alone and beside others.
   public static let uniformRows = Int(LIMBECK_FEW_ROWS)
 
-  /// Whether rows of products have the same bits whatever is computed together, from more than `uniformRows` rows on: only
-  /// then may sequences be shared out among threads, or rows be computed once and looked up.
+  /// Whether each row of a product of more than 48 rows has the same bits however many they are: only then may sequences be
+  /// shared out among threads, or rows be computed once and looked up.
   public var rowsAreIndependent: Bool { backend.rowsAreIndependent }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {

@@ -6,12 +6,10 @@ struct GeneratedSequence {
   private var decoder: StreamingDecoder
   private var stopStrings: StopStrings
 
-  init(ids: [Int32], stop: [String], tokenizer: SentencePieceTokenizer) {
+  init(ids: [Int32], stop: [String], tokenizer: any Tokenizer) {
     generation = Generation(
       stopReason: .maxTokens, promptTokenCount: ids.count, promptSeconds: 0, generationSeconds: 0)
-    // The continuation is decoded as what follows the prompt: its first space is no dummy prefix.
-    decoder = StreamingDecoder(tokenizer)
-    for id in ids { _ = decoder.append(id) }
+    decoder = StreamingDecoder(tokenizer, after: ids)
     stopStrings = StopStrings(stop)
   }
 

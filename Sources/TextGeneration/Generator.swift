@@ -15,9 +15,9 @@ public import Tokenization
 /// draft, several tokens come of each pass of the decoder, and their distribution stays exactly the decoder's (see
 /// `SpeculativeSampler`). Outputs of the model for which the tokenizer has no piece are never chosen.
 public struct Generator {
-  private let decoder: Decoder
-  let tokenizer: SentencePieceTokenizer
-  private let draft: (decoder: Decoder, length: DraftLength)?
+  private let decoder: TransformerDecoder
+  let tokenizer: any Tokenizer
+  private let draft: (decoder: TransformerDecoder, length: DraftLength)?
   /// What the caches keep keys and values as.
   public let cachePrecision: CachePrecision
   private let endIDs: Set<Int32>
@@ -31,7 +31,7 @@ public struct Generator {
   /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces,
   ///   `vocabulariesDiffer` where the draft has another number of outputs.
   public init(
-    _ decoder: Decoder, _ tokenizer: SentencePieceTokenizer, draft: Decoder? = nil,
+    _ decoder: TransformerDecoder, _ tokenizer: any Tokenizer, draft: TransformerDecoder? = nil,
     draftLength: DraftLength = .adaptive, cachePrecision: CachePrecision = .float32
   ) throws(GenerationError) {
     let configuration = decoder.configuration
@@ -187,18 +187,17 @@ public struct Generator {
   }
 }
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would begin.
-  public func endIDs(of tokenizer: SentencePieceTokenizer) -> Set<Int32> {
+  public func endIDs(of tokenizer: any Tokenizer) -> Set<Int32> {
     Set(eosTokenIDs.map { Int32($0) } + [tokenizer.eosID, tokenizer.bosID].compactMap(\.self))
   }
 }
 
-extension SentencePieceTokenizer {
+extension Tokenizer {
   /// The tokens of each prompt, with BOS. Throws `promptTooLong` or `emptyPrompt`.
   func ids(ofPrompts prompts: [String], contextLength: Int) throws(GenerationError) -> [[Int32]] {
-    let beginning = [bosID].compactMap { $0 }
-    let promptIDs = encode(prompts).map { beginning + $0 }
+    let promptIDs = encode(prompts: prompts)
     for (prompt, ids) in promptIDs.enumerated() {
       guard !ids.isEmpty else { throw .emptyPrompt(prompt: prompt) }
       guard ids.count < contextLength else {

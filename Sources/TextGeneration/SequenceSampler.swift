@@ -51,7 +51,7 @@ public enum SamplingDirective: Sendable {
 /// Continues sequences of token ids with a decoder, many at a time, with a key-value cache for each. It knows of no text;
 /// `Generator` does.
 public struct SequenceSampler {
-  private let decoder: Decoder
+  private let decoder: TransformerDecoder
   private let choices: Int
   private let cachePrecision: CachePrecision
 
@@ -59,7 +59,7 @@ public struct SequenceSampler {
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
   ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
   ///   - cachePrecision: what the caches keep keys and values as.
-  public init(_ decoder: Decoder, choices: Int? = nil, cachePrecision: CachePrecision = .float32) {
+  public init(_ decoder: TransformerDecoder, choices: Int? = nil, cachePrecision: CachePrecision = .float32) {
     self.decoder = decoder.frozen()
     self.choices = choices ?? decoder.configuration.vocabularySize
     self.cachePrecision = cachePrecision

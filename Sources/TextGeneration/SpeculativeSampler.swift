@@ -7,8 +7,8 @@ public import TensorCore
 /// The tokens have exactly the distribution that the decoder alone would give them; at temperature 0 they are the same
 /// ones, but for rounding where two logits all but tie. It knows of no text; `Generator` does.
 public struct SpeculativeSampler {
-  private let decoder: Decoder
-  private let draft: Decoder
+  private let decoder: TransformerDecoder
+  private let draft: TransformerDecoder
   private let choices: Int
   private let length: DraftLength
   private let cachePrecision: CachePrecision
@@ -21,7 +21,7 @@ public struct SpeculativeSampler {
   ///   - length: how many tokens the draft proposes at a time.
   ///   - cachePrecision: what the caches of both keep keys and values as.
   public init(
-    _ decoder: Decoder, draft: Decoder, choices: Int? = nil, length: DraftLength = .adaptive,
+    _ decoder: TransformerDecoder, draft: TransformerDecoder, choices: Int? = nil, length: DraftLength = .adaptive,
     cachePrecision: CachePrecision = .float32
   ) {
     precondition(
@@ -96,7 +96,9 @@ public struct SpeculativeSampler {
   }
 
   /// The number of weights that a token is multiplied by.
-  private static func work(_ decoder: Decoder) -> Int { decoder.nonEmbeddingParameterCount + decoder.head.count }
+  private static func work(_ decoder: TransformerDecoder) -> Int {
+    decoder.nonEmbeddingParameterCount + decoder.head.count
+  }
 
   /// Lets the draft propose tokens for every sequence, one after another, those of all sequences together.
   private func propose(

@@ -1,8 +1,8 @@
 public import Foundation
 
-/// Encodes a text that arrives in parts, in bounded memory: the ids are those of `SentencePieceTokenizer.encode` for the
-/// whole text, though it may be cut anywhere. (A tokenizer that normalises text is an exception: it needs a text as a
-/// whole, and keeps it until the end.)
+/// Encodes a text that arrives in parts, in bounded memory: the ids are those of `Tokenizer.encode` for the whole text,
+/// though it may be cut anywhere. (A tokenizer that normalises text is an exception: it needs a text as a whole, and
+/// keeps it until the end.)
 public struct StreamingEncoder {
   private let name: String
   private var encoder: TokenEncoder
@@ -13,8 +13,7 @@ public struct StreamingEncoder {
   /// Begins a text; errors call it `name`. Up to `threads` threads encode each part (default: as many as the machine has
   /// cores).
   public init(
-    _ tokenizer: SentencePieceTokenizer, name: String,
-    threads: Int = ProcessInfo.processInfo.activeProcessorCount
+    _ tokenizer: any Tokenizer, name: String, threads: Int = ProcessInfo.processInfo.activeProcessorCount
   ) {
     self.name = name
     encoder = TokenEncoder(tokenizer, threads: threads)

@@ -7,10 +7,10 @@ extension TokenFile {
   /// complete. `wasReused` says which. The name is derived from text and tokenizer, so that files of several corpora can
   /// share a folder.
   ///
-  /// Throws what is wrong with the text (`unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder
-  /// (`unwritable`), or with a token file that is there (`corruptTokenFile`).
+  /// Throws what is wrong with the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder (`file`), or
+  /// with a token file that is there (`corruptTokenFile`).
   public static func open(
-    for corpus: Corpus, tokenizer: SentencePieceTokenizer, in folder: URL,
+    for corpus: Corpus, tokenizer: any Tokenizer, in folder: URL,
     threads: Int = ProcessInfo.processInfo.activeProcessorCount, progress: (TokenizationProgress) -> Void = { _ in }
   ) throws(TokenizationError) -> TokenFile {
     let fingerprint = corpus.fingerprint
@@ -21,7 +21,7 @@ extension TokenFile {
       if file.fingerprint == fingerprint { return file }
     }
     do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-      throw .unwritable(file: folder.path, reason: error.localizedDescription)
+      throw .file(.unwritable(file: folder.path, reason: error.localizedDescription))
     }
     try build(
       at: url, from: corpus, tokenizer: tokenizer, fingerprint: fingerprint, threads: threads, progress: progress)
@@ -29,14 +29,13 @@ extension TokenFile {
   }
 
   private static func build(
-    at url: URL, from corpus: Corpus, tokenizer: SentencePieceTokenizer, fingerprint: String, threads: Int,
+    at url: URL, from corpus: Corpus, tokenizer: any Tokenizer, fingerprint: String, threads: Int,
     progress: (TokenizationProgress) -> Void
   ) throws(TokenizationError) {
-    let file: AtomicFile
-    do { file = try AtomicFile(replacing: url) } catch { throw TokenizationError(error, file: url.path) }
+    let file = try TokenizationError.wrapping { () throws(FileError) in try AtomicFile(replacing: url) }
     defer { file.cancel() }
     func append(_ bytes: RawSpan) throws(TokenizationError) {
-      do { try file.append(bytes) } catch { throw TokenizationError(error, file: url.path) }
+      do { try file.append(bytes) } catch { throw .file(error) }
     }
     var header = TokenFileHeader(tokenizer: tokenizer.digest, fingerprint: fingerprint)
     try append(header.encoded.span.bytes)
@@ -54,11 +53,9 @@ extension TokenFile {
       case .endOfDocument: try append([tokenizer.eosID].compactMap(\.self), counted: true)
       }
     }.counted
-    do {
+    try TokenizationError.wrapping { () throws(FileError) in
       try file.overwrite(header.encoded.span.bytes, at: 0)
       try file.commit()
-    } catch {
-      throw TokenizationError(error, file: url.path)
     }
   }
 }

@@ -24,16 +24,15 @@ public final class TokenFile: Sendable {
   private let header: TokenFileHeader
   private let words: MappedElements<UInt32>
 
-  /// Opens a token file made with `tokenizer`, and checks all of it. Throws `unreadable`, `corruptTokenFile` or
+  /// Opens a token file made with `tokenizer`, and checks all of it. Throws `file`, `corruptTokenFile` or
   /// `tokenFileOfAnotherTokenizer`.
-  public convenience init(contentsOf url: URL, tokenizer: SentencePieceTokenizer) throws(TokenizationError) {
+  public convenience init(contentsOf url: URL, tokenizer: any Tokenizer) throws(TokenizationError) {
     try self.init(contentsOf: url, tokenizer: tokenizer, wasReused: true)
   }
 
-  init(contentsOf url: URL, tokenizer: SentencePieceTokenizer, wasReused: Bool) throws(TokenizationError) {
+  init(contentsOf url: URL, tokenizer: any Tokenizer, wasReused: Bool) throws(TokenizationError) {
     func corrupt(_ reason: String) -> TokenizationError { .corruptTokenFile(file: url.path, reason: reason) }
-    let file: MappedFile
-    do { file = try MappedFile(contentsOf: url) } catch { throw TokenizationError(error, file: url.path) }
+    let file = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
     let content = file.withBytes { bytes in
       bytes.extracting(0..<min(TokenFileHeader.size, bytes.byteCount)).withUnsafeBytes { Array($0) }
     }
@@ -44,10 +43,10 @@ public final class TokenFile: Sendable {
     let (rest, unit) = (file.count - TokenFileHeader.size, MemoryLayout<UInt32>.size)
     guard rest.isMultiple(of: unit), rest / unit == header.tokens else {
       throw corrupt(
-        "\(header.tokens) ids expected, but there is room for \(Double(rest) / Double(unit)): is it truncated?")
+        "expected \(header.tokens) ids, found bytes for \(Double(rest) / Double(unit)): is it truncated?")
     }
-    do { words = try file.elements(of: UInt32.self, at: TokenFileHeader.size, count: header.tokens) } catch {
-      throw TokenizationError(error, file: url.path)
+    words = try TokenizationError.wrapping { () throws(FileError) in
+      try file.elements(of: UInt32.self, at: TokenFileHeader.size, count: header.tokens)
     }
     let vocabularySize = UInt32(tokenizer.vocabularySize)
     let (foreign, counted) = words.withSpan { words in
@@ -61,10 +60,10 @@ public final class TokenFile: Sendable {
     }
     guard foreign < 0 else {
       throw corrupt(
-        "id \(words[foreign] & Self.idMask) at position \(foreign), but the vocabulary has \(vocabularySize) pieces")
+        "id \(words[foreign] & Self.idMask) at position \(foreign), but the vocabulary has \(vocabularySize) tokens")
     }
     guard counted == header.countedTokens else {
-      throw corrupt("\(header.countedTokens) counted ids expected, \(counted) found")
+      throw corrupt("expected \(header.countedTokens) counted ids, found \(counted)")
     }
     self.url = url
     self.wasReused = wasReused

@@ -1,20 +1,20 @@
+public import Diagnostics
+public import DurableFiles
 public import Foundation
 
 /// What can be wrong with tokenizers, text and token files. Every case carries the data it speaks of; every text names
 /// the file, what was expected, what was found, and where it helps what to do.
 public enum TokenizationError: Error, Equatable, Sendable {
-  /// The operating system refused to open or read a file or folder.
-  case unreadable(file: String, reason: String)
-  /// The operating system refused to write a file: a full disk, a read-only folder.
-  case unwritable(file: String, reason: String)
-  /// A `tokenizer.model` is damaged, or is no SentencePiece model.
-  case corruptTokenizer(file: String, reason: String)
-  /// A `tokenizer.model` is sound but needs what Limbeck does not do.
-  case unsupportedTokenizer(file: String, reason: String)
+  /// A file as such: missing, unreadable, a full disk.
+  case file(FileError)
+  /// An option of tokenizer training has a value that cannot be.
+  case value(InvalidValue)
+  /// A tokenizer's file is damaged, or is none of the kind called `format`.
+  case corruptTokenizer(file: String, format: String, reason: String)
+  /// A tokenizer's file is sound but needs what Limbeck does not do.
+  case unsupportedTokenizer(file: String, format: String, reason: String)
   /// Two tokenizers that had to be the same are not.
   case tokenizersDiffer(TokenizerDifference)
-  /// An option of tokenizer training has a value that cannot be.
-  case invalidTrainingOption(name: String, reason: String)
   /// libsentencepiece refused to train; `reason` is its own message.
   case trainingFailed(reason: String)
   /// Text that is not UTF-8. `byteOffset` counts from 0, `line` from 1.
@@ -35,37 +35,43 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
   /// One line for the user: the file, the cause, and where it helps the remedy.
   public var description: String {
     switch self {
-    case .unreadable(let file, let reason):
-      "\(file): cannot be read: \(reason)"
-    case .unwritable(let file, let reason):
-      "\(file): cannot be written: \(reason)"
-    case .corruptTokenizer(let file, let reason):
-      "\(file): not a sound SentencePiece model: \(reason); fetch or train it again"
-    case .unsupportedTokenizer(let file, let reason):
-      "\(file): this SentencePiece model cannot be used: \(reason)"
+    case .file(let error): error.description
+    case .value(let error): error.description
+    case .corruptTokenizer(let file, let format, let reason):
+      "\(file): not a sound \(format) model: \(reason); fetch or train it again"
+    case .unsupportedTokenizer(let file, let format, let reason):
+      "\(file): this \(format) model cannot be used: \(reason)"
     case .tokenizersDiffer(let difference):
       difference.description
-    case .invalidTrainingOption(let name, let reason):
-      "tokenizer training: \(name) \(reason)"
     case .trainingFailed(let reason):
       "tokenizer training failed: \(reason)"
     case .notUTF8(let file, let byteOffset, let line):
-      "\(file): text must be UTF-8, but byte \(byteOffset) (line \(line)) is not; convert it, for example with iconv"
+      "\(file): expected text in UTF-8, found byte \(byteOffset) (line \(line)) that is not; "
+        + "convert it, for example with iconv"
     case .emptyText(let file):
-      "\(file): some text was expected, but it is empty"
+      "\(file): expected some text, found none"
     case .noTextFiles(let folder):
-      "\(folder): no text found; expected files that end in "
-        + TextSource.folderExtensions.map { ".\($0)" }.joined(separator: ", ")
+      "\(folder): expected files that end in "
+        + TextSource.folderExtensions.map { ".\($0)" }.joined(separator: ", ") + ", found none"
     case .malformedJSONLine(let file, let line, let reason):
       "\(file), line \(line): \(reason)"
     case .corruptTokenFile(let file, let reason):
       "\(file): damaged token file: \(reason); delete it, and it is made again from the text"
     case .tokenFileOfAnotherTokenizer(let file, let expected, let found):
-      "\(file): made with another tokenizer: digest \(expected) expected, \(found) found; "
+      "\(file): made with another tokenizer: expected digest \(expected), found \(found); "
         + "delete it, and it is made again from the text"
     }
   }
 
   /// The same text as `description`.
   public var errorDescription: String? { description }
+}
+
+extension TokenizationError {
+  /// Runs `body`; throws `file` for what is wrong with a file as such.
+  static func wrapping<Result: ~Copyable>(
+    _ body: () throws(FileError) -> Result
+  ) throws(TokenizationError) -> Result {
+    do throws(FileError) { return try body() } catch { throw .file(error) }
+  }
 }

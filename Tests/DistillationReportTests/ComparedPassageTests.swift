@@ -19,7 +19,7 @@ struct ComparedPassageTests {
   private struct Setting {
     let tokenizer: SentencePieceTokenizer
     let ids: [Int32]
-    let teacher, student: LanguageModels.Decoder
+    let teacher, student: TransformerDecoder
     let tokens: TokenComparison
 
     init() throws {
@@ -49,7 +49,7 @@ struct ComparedPassageTests {
       #expect(token.students[1].divergence == 0)
       #expect(token.students[1].top == token.teacherTop)
       let top = try #require(q.firstIndex(of: q.max() ?? 0))
-      #expect(token.students[0].top == setting.tokenizer.piece(Int32(top)).replacing("\u{2581}", with: " "))
+      #expect(token.students[0].top == setting.tokenizer.spelling(of: Int32(top)).replacing("\u{2581}", with: " "))
     }
   }
 

@@ -13,9 +13,9 @@ import Testing
 
   private func decoder(
     width: Int, seed: UInt64, vocabularySize: Int = 60, context: Int = 32, threads: Int = 2
-  ) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  ) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: vocabularySize, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
         contextLength: context, tiesEmbeddings: true, initializerRange: 0.4),
       seed: seed, device: Device(threads: threads))
@@ -30,7 +30,8 @@ import Testing
   }
 
   private func recorder(
-    _ method: LogitCacheMethod, _ teacher: Decoder, _ text: PackedSequences, temperature: Float = 2, seed: UInt64 = 5
+    _ method: LogitCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, temperature: Float = 2,
+    seed: UInt64 = 5
   ) throws -> LogitCacheRecorder {
     try LogitCacheRecorder(
       teacher: teacher, text: text, method: method, temperature: temperature, seed: seed, teacherDigest: "teacher",
@@ -45,7 +46,8 @@ import Testing
   }
 
   private func cache(
-    _ method: LogitCacheMethod, _ teacher: Decoder, _ text: PackedSequences, at url: URL, temperature: Float = 2,
+    _ method: LogitCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, at url: URL,
+    temperature: Float = 2,
     seed: UInt64 = 5
   ) throws -> LogitCache {
     let recorder = try recorder(method, teacher, text, temperature: temperature, seed: seed)
@@ -153,7 +155,7 @@ import Testing
         DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), cache, validation: cache)
       let recipe = TrainingRecipe(
         steps: 40, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0, checkpointEvery: 10)
-      func train(_ name: String, stoppingAt stop: Int? = nil) throws -> (Decoder, TrainingSummary) {
+      func train(_ name: String, stoppingAt stop: Int? = nil) throws -> (TransformerDecoder, TrainingSummary) {
         let url = folder.appendingPathComponent(name)
         let run =
           try FileManager.default.fileExists(atPath: url.path)

@@ -1,4 +1,5 @@
 import Distillation
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -20,9 +21,9 @@ import Tokenization
     return try TokenizerTrainer(options).train(on: texts)
   }
 
-  private func decoder(_ vocabularySize: Int, width: Int, context: Int = 32, seed: UInt64) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  private func decoder(_ vocabularySize: Int, width: Int, context: Int = 32, seed: UInt64) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: vocabularySize, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
         contextLength: context, tiesEmbeddings: true, initializerRange: 0.3),
       seed: seed, device: Device(threads: 2))
@@ -51,14 +52,38 @@ import Tokenization
     #expect(divergences[50...].reduce(0, +) / 10 < 0.7 * divergences[0])
   }
 
+  @Test func anyKindOfTokenizerWillDo() throws {
+    let tokenizer = ByteTokenizer()
+    let size = tokenizer.vocabularySize
+    let (teacher, student) = (decoder(size, width: 8, seed: 1).frozen(), decoder(size, width: 8, seed: 2))
+    let objective = DistillationObjective(.forwardKL)
+    let distiller = try Distiller(
+      teacher: teacher, student: student, tokenizers: (tokenizer, ByteTokenizer()), objective)
+    let folder = try TemporaryFolder()
+    let file = try folder.write(String(repeating: "the alembic ", count: 50), to: "text.txt")
+    let text = try TokenFile.open(for: Corpus(paths: [file.path]), tokenizer: tokenizer, in: folder.url)
+    let recipe = TrainingRecipe(steps: 2, batchSize: 2, sequenceLength: 16, learningRate: 0.01)
+    let run = try RunFolder(
+      creating: folder.file("run"), manifest: RunManifest(version: "0", inputs: [:], parameters: [:]), recipe: "",
+      modelFiles: tokenizer.files)
+    try distiller.run(over: PackedSequences(text, sequenceLength: 16, name: "text"), recipe, folder: run)
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.url.path)
+    #expect(tokenizer.files.count == 2 && tokenizer.files.allSatisfy { names.contains($0.name) })
+
+    let other = try Self.tokenizer(285)
+    #expect(throws: DistillationError.self) {
+      try Distiller(teacher: teacher, student: student, tokenizers: (tokenizer, other), objective)
+    }
+  }
+
   /// Ten AdamW steps of PyTorch in float64; the losses before each, and after the last.
   @Test func tenStepsEqualPyTorch() throws {
     let fixture = try LlamaFixture("distillation")
     let expected = fixture.expected
     let device = Device(threads: 2)
-    let student = try Decoder(
+    let student = try TransformerDecoder(
       contentsOf: fixture.folder.appendingPathComponent("student"), trainable: true, device: device)
-    let teacher = try Decoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
+    let teacher = try TransformerDecoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
     let objective = LiveTeacherObjective(
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)

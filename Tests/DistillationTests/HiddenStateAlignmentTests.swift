@@ -10,14 +10,14 @@ import Testing
 @Suite struct HiddenStateAlignmentTests {
   private let device = Device(threads: 2)
 
-  private func configuration(width: Int, layers: Int, heads: Int = 4, keyValueHeads: Int = 2) -> LlamaConfiguration {
-    LlamaConfiguration(
+  private func configuration(width: Int, layers: Int, heads: Int = 4, keyValueHeads: Int = 2) -> DecoderConfiguration {
+    DecoderConfiguration(
       vocabularySize: 37, hiddenSize: width, feedForwardSize: 2 * width, layerCount: layers, headCount: heads,
       keyValueHeadCount: keyValueHeads, contextLength: 16, tiesEmbeddings: false, initializerRange: 0.4)
   }
 
-  private func decoder(width: Int, layers: Int, seed: UInt64) -> Decoder {
-    Decoder(configuration: configuration(width: width, layers: layers), seed: seed, device: device)
+  private func decoder(width: Int, layers: Int, seed: UInt64) -> TransformerDecoder {
+    TransformerDecoder(configuration: configuration(width: width, layers: layers), seed: seed, device: device)
   }
 
   private var batch: TokenBatch {
@@ -34,7 +34,8 @@ import Testing
     relationWeight: 1.5, relationHeads: 2)
 
   private func objective(
-    _ terms: HiddenStateTerms, teacher: Decoder, student: Decoder, schedule: DistillationSchedule? = nil
+    _ terms: HiddenStateTerms, teacher: TransformerDecoder, student: TransformerDecoder,
+    schedule: DistillationSchedule? = nil
   ) throws -> LiveTeacherObjective {
     let alignment = try HiddenStateAlignment(
       terms, teacher: teacher.configuration, student: student.configuration, seed: 5, on: device)
@@ -175,7 +176,7 @@ import Testing
           == Data(contentsOf: resumed.appendingPathComponent(name)), "\(name)")
     }
     #expect(!FileManager.default.fileExists(atPath: straight.appendingPathComponent("objective.safetensors").path))
-    let exported = try CheckpointFolder(contentsOf: straight)
+    let exported = try ModelFolder(contentsOf: straight)
     try exported.requireExactly(
       Dictionary(
         uniqueKeysWithValues: decoder(width: 16, layers: 2, seed: 3).parameters.parameters.map { ($0.name, $0.shape) }))

@@ -9,15 +9,15 @@ import Testing
 
 /// Values and gradients of all terms, in student and projections, against PyTorch in float64.
 @Suite struct HiddenStateParityTests {
-  @Test func termsAndGradientsEqualPyTorch() throws {
+  @Test(arguments: MatrixBackendKind.available) func termsAndGradientsEqualPyTorch(kind: MatrixBackendKind) throws {
     let models = try LlamaFixture("distillation")
     let folder = LlamaFixture.root.appendingPathComponent("hidden_states")
     let tensors = try SafetensorsFile(contentsOf: folder.appendingPathComponent("expected.safetensors"))
     let values = try JSONDecoder().decode(
       [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
-    let device = Device(threads: 2)
-    let teacher = try Decoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
-    let student = try Decoder(
+    let device = try Device(threads: 2, backend: kind)
+    let teacher = try TransformerDecoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
+    let student = try TransformerDecoder(
       contentsOf: models.folder.appendingPathComponent("student"), trainable: true, device: device)
     let batch = TokenBatch(
       ids: models.expected.flatIDs, targets: models.expected.targets, batchSize: models.expected.batchSize)

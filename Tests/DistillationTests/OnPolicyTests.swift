@@ -15,9 +15,9 @@ struct OnPolicyTests {
   private static let recipe = TrainingRecipe(
     steps: 6, batchSize: 4, sequenceLength: 12, learningRate: 0.02, weightDecay: 0, seed: 3)
 
-  private func decoder(width: Int, seed: UInt64, on device: Device = .shared) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  private func decoder(width: Int, seed: UInt64, on device: Device = .shared) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: Self.vocabulary, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
         contextLength: 32, tiesEmbeddings: true, initializerRange: 0.3),
       seed: seed, device: device)
@@ -193,10 +193,10 @@ private struct ObjectiveWithWeights: TrainingObjective {
   var dependsOnTotalSteps: Bool { true }
 
   func accumulateGradients(
-    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums { .zero }
 
-  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums { .zero }
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums { .zero }
 }
 
 extension [Int32] {

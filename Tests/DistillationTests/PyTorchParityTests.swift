@@ -18,20 +18,20 @@ import Testing
     let objectives: [String: Values]
   }
 
-  private let device = Device(threads: 2)
-
-  private func decoder(_ name: String, trainable: Bool) throws -> Decoder {
+  private func decoder(_ name: String, trainable: Bool, on device: Device = .shared) throws -> TransformerDecoder {
     let folder = LlamaFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
-    return try Decoder(contentsOf: folder, trainable: trainable, device: device)
+    return try TransformerDecoder(contentsOf: folder, trainable: trainable, device: device)
   }
 
-  @Test(arguments: NamedDivergence.all) func valuesAndTheGradientOfEveryTensor(_ named: NamedDivergence) throws {
+  @Test(arguments: NamedDivergence.all, MatrixBackendKind.available)
+  func valuesAndTheGradientOfEveryTensor(_ named: NamedDivergence, kind: MatrixBackendKind) throws {
+    let device = try Device(threads: 2, backend: kind)
     let fixture = try LlamaFixture("distillation")
     let data = try Data(contentsOf: fixture.folder.appendingPathComponent("expected.json"))
     let values = try #require(try JSONDecoder().decode(Objectives.self, from: data).objectives["\(named)"])
-    let student = try decoder("student", trainable: true)
+    let student = try decoder("student", trainable: true, on: device)
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false),
+      teacher: try decoder("teacher", trainable: false, on: device),
       objective: named.objective(temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(
       ids: fixture.expected.flatIDs, targets: fixture.expected.targets, batchSize: fixture.expected.batchSize)

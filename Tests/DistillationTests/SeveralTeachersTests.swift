@@ -10,9 +10,9 @@ import Testing
 @Suite struct SeveralTeachersTests {
   private let device = Device(threads: 2)
 
-  private func decoder(width: Int, seed: UInt64) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  private func decoder(width: Int, seed: UInt64) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: 37, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
         contextLength: 16, tiesEmbeddings: false, initializerRange: 0.5),
       seed: seed, device: device)
@@ -24,7 +24,8 @@ import Testing
   }
 
   private func loss(
-    _ teachers: [(decoder: Decoder, weight: Float)], _ schedule: DistillationSchedule, student: Decoder
+    _ teachers: [(decoder: TransformerDecoder, weight: Float)], _ schedule: DistillationSchedule,
+    student: TransformerDecoder
   ) -> LossSums {
     student.parameters.zeroGradients()
     return LiveTeacherObjective(teachers: teachers, schedule)
@@ -39,7 +40,7 @@ import Testing
     let objective = DistillationObjective(.reverseKL, temperature: temperature, hardLabelWeight: 0)
     let found = loss(teachers, DistillationSchedule(objective), student: student)
 
-    func logits(_ model: Decoder) -> [Double] {
+    func logits(_ model: TransformerDecoder) -> [Double] {
       model.logits(model.hiddenStates(batch.ids, batchSize: 2)).array().map(Double.init)
     }
     let (rows, others) = (logits(student), teachers.map { logits($0.0) })

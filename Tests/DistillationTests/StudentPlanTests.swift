@@ -4,7 +4,7 @@ import Testing
 @testable import Distillation
 
 @Suite struct StudentPlanTests {
-  static let teacher = LlamaConfiguration(
+  static let teacher = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 24, feedForwardSize: 40, layerCount: 12, headCount: 6, keyValueHeadCount: 3)
 
   @Test(arguments: [

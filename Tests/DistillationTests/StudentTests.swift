@@ -8,13 +8,13 @@ import Testing
 
 @Suite struct StudentTests {
   /// Biases, an untied head, grouped queries and a head size of its own: every kind of weight there is.
-  static let configuration = LlamaConfiguration(
+  static let configuration = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 24, feedForwardSize: 20, layerCount: 3, headCount: 6, keyValueHeadCount: 3,
     headSize: 8, contextLength: 64, attentionBias: true, feedForwardBias: true, initializerRange: 0.3)
 
   /// A teacher whose biases and gains are not what they are freshly made of.
-  private func teacher(_ configuration: LlamaConfiguration = Self.configuration) throws -> Decoder {
-    let teacher = Decoder(configuration: configuration, seed: 3, device: Device(threads: 2))
+  private func teacher(_ configuration: DecoderConfiguration = Self.configuration) throws -> TransformerDecoder {
+    let teacher = TransformerDecoder(configuration: configuration, seed: 3, device: Device(threads: 2))
     var generator = SeededGenerator(seed: 4)
     for parameter in teacher.parameters.parameters where parameter.shape.count == 1 {
       parameter.value.withMutableSpan { values in
@@ -29,12 +29,12 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<67, using: &generator) }
   }
 
-  private func logits(_ decoder: Decoder) -> [Float] {
+  private func logits(_ decoder: TransformerDecoder) -> [Float] {
     let decoder = decoder.frozen()
     return decoder.logits(decoder.hiddenStates(ids(40), batchSize: 2)).array()
   }
 
-  private func importance(of decoder: Decoder) throws -> ActivationImportance {
+  private func importance(of decoder: TransformerDecoder) throws -> ActivationImportance {
     ActivationImportance(of: decoder, on: try PackedSequences(TokenArray(ids(600)), sequenceLength: 16, name: "text"))
   }
 
@@ -44,10 +44,11 @@ import Testing
     configuration.tiesEmbeddings = tied
     let teacher = try teacher(configuration)
     let plan = try StudentPlan(of: configuration, layers: .layers([0, 1, 2]), hiddenSize: 24, headCount: 6)
-    let student = Decoder(studentOf: teacher, plan)
+    let student = TransformerDecoder(studentOf: teacher, plan)
     #expect(student.configuration == configuration && student.parameters.isTrainable)
     #expect(logits(student) == logits(teacher))
-    #expect(logits(Decoder(studentOf: teacher, plan, importance: try importance(of: teacher))) == logits(teacher))
+    #expect(
+      logits(TransformerDecoder(studentOf: teacher, plan, importance: try importance(of: teacher))) == logits(teacher))
   }
 
   @Test func permutedButUncutTheLogitsAreTheSameButForRounding() throws {
@@ -61,7 +62,7 @@ import Testing
         keyValueHeads: shared, heads: shared.flatMap { [2 * $0 + 1, 2 * $0] },
         neurons: (0..<20).map { ($0 * 3 + layer) % 20 })
     }
-    let student = Decoder(cutting: widths, outOf: teacher, plan)
+    let student = TransformerDecoder(cutting: widths, outOf: teacher, plan)
     #expect(student.parameters.parameters[0].value.array() != teacher.parameters.parameters[0].value.array())
     let (found, expected) = (logits(student), logits(teacher))
     #expect(found != expected)
@@ -70,7 +71,8 @@ import Testing
 
   @Test func fewerLayersAreThoseLayers() throws {
     let teacher = try teacher()
-    let student = Decoder(studentOf: teacher, try StudentPlan(of: Self.configuration, layers: .layers([0, 2])))
+    let student = TransformerDecoder(
+      studentOf: teacher, try StudentPlan(of: Self.configuration, layers: .layers([0, 2])))
     let weights = Dictionary(
       uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.value.array()) })
     for parameter in student.parameters.parameters {
@@ -85,7 +87,7 @@ import Testing
     let teacher = try teacher()
     let importance = try importance(of: teacher)
     let plan = try StudentPlan(of: Self.configuration, feedForwardSize: 13, headCount: 2, keyValueHeadCount: 2)
-    let student = Decoder(studentOf: teacher, plan, importance: importance)
+    let student = TransformerDecoder(studentOf: teacher, plan, importance: importance)
     let widths = WidthSelection(plan, importance)
     for (layer, part) in widths.layers.enumerated() {
       let neurons = importance.neurons[layer]
@@ -119,7 +121,7 @@ import Testing
     let widths = WidthSelection(plan, importance)
     let ranked = importance.channels.indices.sorted { importance.channels[$0] > importance.channels[$1] }
     #expect(widths.channels == ranked[..<12].sorted())
-    let student = Decoder(studentOf: teacher, plan, importance: importance)
+    let student = TransformerDecoder(studentOf: teacher, plan, importance: importance)
     #expect(student.configuration.hiddenSize == 12 && student.configuration.headSize == 8)
     let embedding = teacher.parameters.parameters[0].value.array()
     #expect(
@@ -160,7 +162,7 @@ private struct DoubleImportance {
   var heads = [[Double]](repeating: [Double](repeating: 0, count: 6), count: 3)
   var neurons = [[Double]](repeating: [Double](repeating: 0, count: 20), count: 3)
 
-  init(of decoder: Decoder, _ ids: [Int32], sequenceLength: Int) {
+  init(of decoder: TransformerDecoder, _ ids: [Int32], sequenceLength: Int) {
     let weights = Dictionary(
       uniqueKeysWithValues: decoder.parameters.parameters.map { ($0.name, $0.value.array().map(Double.init)) })
     func weight(_ name: String) -> [Double] { weights[name] ?? [] }

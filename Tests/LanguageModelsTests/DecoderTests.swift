@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -6,7 +7,7 @@ import TestSupport
 import Testing
 
 @Suite struct DecoderTests {
-  static let configuration = LlamaConfiguration(
+  static let configuration = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 24, feedForwardSize: 40, layerCount: 3, headCount: 4, keyValueHeadCount: 2,
     contextLength: 150, tiesEmbeddings: true, initializerRange: 0.2)
 
@@ -20,7 +21,7 @@ import Testing
   }
 
   @Test func cachedHiddenStatesEqualThoseOfTheWholeSequence() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
     let (first, second) = (ids(140, seed: 2), ids(9, seed: 3))
     let caches = [decoder.makeCache(), decoder.makeCache()]
     // prompts of different lengths, then single tokens of both, then a piece of one alone
@@ -41,7 +42,7 @@ import Testing
 
   /// float16 has 11 bits: keys and values are off by up to 2⁻¹² of themselves, and errors mostly cancel in sums.
   @Test func cachesInFloat16ChangeLittle() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
     let ids = ids(40, seed: 2)
     let cache = decoder.makeCache(precision: .float16)
     var rows = decoder.hiddenStates(Array(ids[..<30]), counts: [30], caches: [cache]).array()
@@ -52,7 +53,7 @@ import Testing
 
   /// Whether a cache grows or has room from the beginning is seen in its capacity alone.
   @Test(arguments: [nil, 1, 130, 140, 10_000]) func aCacheHasRoomForWhatIsExpected(expectedLength: Int?) {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
     let ids = ids(140, seed: 2)
     let cache = decoder.makeCache(expectedLength: expectedLength)
     #expect(cache.capacity == min(150, expectedLength ?? 64))
@@ -64,7 +65,7 @@ import Testing
   }
 
   @Test func aTruncatedCacheContinuesFromThere() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
     let cache = decoder.makeCache()
     let ids = ids(12, seed: 4)
     let straight = decoder.hiddenStates(ids, counts: [12], caches: [cache]).array()
@@ -74,7 +75,7 @@ import Testing
   }
 
   @Test func aSequenceDoesNotDependOnItsNeighbours() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
     let (first, second) = (ids(20, seed: 5), ids(20, seed: 6))
     let both = decoder.hiddenStates(first + second, batchSize: 2).array()
     #expect(
@@ -83,17 +84,19 @@ import Testing
 
   /// bfloat16 has 8 bits: each product is off by up to 2⁻⁸ of its factors, and errors mostly cancel in sums.
   @Test func inBFloat16ADecoderComputesNearlyTheSame() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
     let rough = decoder.frozen(precision: .bfloat16)
     let ids = ids(40, seed: 7)
-    func logits(_ decoder: Decoder) -> [Float] { decoder.logits(decoder.hiddenStates(ids, batchSize: 2)).array() }
+    func logits(_ decoder: TransformerDecoder) -> [Float] {
+      decoder.logits(decoder.hiddenStates(ids, batchSize: 2)).array()
+    }
     let difference = relativeError(logits(rough), logits(decoder).map(Double.init))
     #expect(difference > 1e-4 && difference < 2e-2)
     #expect(rough.frozen().precision == .bfloat16 && decoder.precision == .float32)
   }
 
   @Test func frozenSharesWeightsAndRecordsNothing() throws {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
     let frozen = decoder.frozen()
     #expect(decoder.hiddenStates([1, 2], batchSize: 1).recordsGradient)
     #expect(!frozen.hiddenStates([1, 2], batchSize: 1).recordsGradient)
@@ -109,10 +112,10 @@ import Testing
     var configuration = Self.configuration
     configuration.tiesEmbeddings = false
     configuration.attentionBias = true
-    let decoder = Decoder(configuration: configuration, seed: 7, device: Device(threads: 1))
-    try decoder.write(to: folder, tokenizer: [1, 2, 3], as: type)
+    let decoder = TransformerDecoder(configuration: configuration, seed: 7, device: Device(threads: 1))
+    try decoder.write(to: folder, with: [NamedFile(name: "tokenizer.model", contents: Data([1, 2, 3]))], as: type)
     for trainable in [false, true] {
-      let read = try Decoder(contentsOf: folder, trainable: trainable, device: Device(threads: 1))
+      let read = try TransformerDecoder(contentsOf: folder, trainable: trainable, device: Device(threads: 1))
       #expect(read.configuration == configuration)
       #expect(read.parameters.isTrainable == trainable)
       for (one, other) in zip(decoder.parameters.parameters, read.parameters.parameters) {
@@ -127,20 +130,20 @@ import Testing
   @Test func shardsAreReadBackAndReplaceASingleFile() throws {
     let folder = temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let decoder = Decoder(configuration: Self.configuration, seed: 7, device: Device(threads: 1))
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 7, device: Device(threads: 1))
     let bytes = decoder.parameters.count * 2
     // exactly as much as there is fits into one file
-    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes)
+    try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes)
     let single = folder.appendingPathComponent("model.safetensors")
-    #expect(try CheckpointFolder(contentsOf: folder).weights.path == single.path)
-    let expected = try Decoder(contentsOf: folder, trainable: true, device: Device(threads: 1))
+    #expect(try ModelFolder(contentsOf: folder).weights.path == single.path)
+    let expected = try TransformerDecoder(contentsOf: folder, trainable: true, device: Device(threads: 1))
 
-    try decoder.write(to: folder, tokenizer: nil, as: .bfloat16, maximumShardBytes: bytes / 3)
-    let checkpoint = try CheckpointFolder(contentsOf: folder)
+    try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes / 3)
+    let checkpoint = try ModelFolder(contentsOf: folder)
     #expect(checkpoint.weights.path == single.path + ".index.json")
     #expect(checkpoint.weights.files.count >= 3)
     #expect(checkpoint.weights.files.allSatisfy { $0.entries.reduce(0) { $0 + $1.byteRange.count } <= bytes / 3 })
-    let read = try Decoder(checkpoint, trainable: true, device: Device(threads: 1))
+    let read = try TransformerDecoder(checkpoint, trainable: true, device: Device(threads: 1))
     for (parameter, other) in zip(read.parameters.parameters, expected.parameters.parameters) {
       #expect(parameter.value.array() == other.value.array())
     }
@@ -148,7 +151,7 @@ import Testing
   }
 
   @Test func parameterCounts() {
-    let decoder = Decoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1))
     // per layer: q and o 24·24, k and v 12·24, three of 24·40, two norms
     let layer = 2 * 24 * 24 + 2 * 12 * 24 + 3 * 24 * 40 + 2 * 24
     #expect(decoder.nonEmbeddingParameterCount == 3 * layer + 24)
@@ -158,22 +161,21 @@ import Testing
   @Test func aTensorTooManyIsNamed() throws {
     let folder = temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Decoder(configuration: Self.configuration, seed: 8, device: Device(threads: 1)).write(
-      to: folder, tokenizer: nil)
+    try TransformerDecoder(configuration: Self.configuration, seed: 8, device: Device(threads: 1)).write(to: folder)
     var smaller = Self.configuration
     smaller.layerCount = 2
     let file = folder.appendingPathComponent("config.json")
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let error = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
+    let error = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
     #expect("\(try #require(error))".contains("model.layers.2."))
     smaller.layerCount = 4
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let missing = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
+    let missing = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
     #expect("\(try #require(missing))".contains("model.layers.3."))
     smaller.layerCount = 3
     smaller.feedForwardSize = 41
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let shape = #expect(throws: ModelFileError.self) { try Decoder(contentsOf: folder) }
+    let shape = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
     #expect("\(try #require(shape))".contains("[24, 41]"))
   }
 }

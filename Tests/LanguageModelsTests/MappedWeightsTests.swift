@@ -7,8 +7,8 @@ import Testing
 /// Frozen decoders whose matrices stay in the 16 bits of their file, beside those of a float32 copy.
 @Suite("Decoders on mapped weights") struct MappedWeightsTests {
   /// The same decoder with all weights as float32.
-  private func expanded(_ decoder: Decoder) -> Decoder {
-    let copy = Decoder(declaring: decoder.configuration, precision: decoder.precision, on: decoder.device)
+  private func expanded(_ decoder: TransformerDecoder) -> TransformerDecoder {
+    let copy = TransformerDecoder(declaring: decoder.configuration, precision: decoder.precision, on: decoder.device)
     var weights = decoder.parameters.parameters.makeIterator()
     copy.parameters.loadFrozen { parameter in
       guard let weight = weights.next() else { preconditionFailure("no weight for \(parameter.name)") }
@@ -21,7 +21,7 @@ import Testing
     if case .mapped = weight { true } else { false }
   }
 
-  private func requireEqual(_ decoder: Decoder, _ ids: [Int32], batchSize: Int) {
+  private func requireEqual(_ decoder: TransformerDecoder, _ ids: [Int32], batchSize: Int) {
     #expect(decoder.parameters.isConstant)
     #expect(decoder.parameters.parameters.allSatisfy { isMapped($0.matrix) == ($0.shape.count == 2) })
     let copy = expanded(decoder)
@@ -29,7 +29,7 @@ import Testing
     let states = found.hiddenStates(ids, batchSize: batchSize)
     #expect(states.array() == expected.hiddenStates(ids, batchSize: batchSize).array())
     #expect(found.logits(states).array() == expected.logits(states).array())
-    func cached(_ decoder: Decoder) -> [Float] {
+    func cached(_ decoder: TransformerDecoder) -> [Float] {
       let cache = decoder.makeCache()
       _ = decoder.hiddenStates(Array(ids[..<4]), counts: [4], caches: [cache])
       return decoder.hiddenStates([ids[4]], counts: [1], caches: [cache]).array()
@@ -43,7 +43,7 @@ import Testing
   func fixtures(name: String, precision: ProductPrecision) throws {
     let fixture = try LlamaFixture(name)
     for threads in [1, 2] {
-      let decoder = try Decoder(contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
+      let decoder = try TransformerDecoder(contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
       requireEqual(decoder, fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     }
   }
@@ -52,15 +52,15 @@ import Testing
     "So does a model whose sequences are shared out among threads", arguments: [WeightType.bfloat16, .float16],
     ProductPrecision.allCases)
   func shared(type: WeightType, precision: ProductPrecision) throws {
-    let configuration = LlamaConfiguration(
+    let configuration = DecoderConfiguration(
       vocabularySize: 300, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
       contextLength: 128, tiesEmbeddings: true, initializerRange: 0.2)
     let folder = try TemporaryFolder()
-    try Decoder(configuration: configuration, seed: 1).write(to: folder.file("model"), tokenizer: nil, as: type)
+    try TransformerDecoder(configuration: configuration, seed: 1).write(to: folder.file("model"), tokenizer: nil, as: type)
     var generator = SeededGenerator(seed: 2)
     let ids = (0..<16 * 128).map { _ in Int32.random(in: 0..<300, using: &generator) }
     for threads in [1, 2] {
-      let decoder = try Decoder(
+      let decoder = try TransformerDecoder(
         contentsOf: folder.file("model"), precision: precision, device: Device(threads: threads))
       requireEqual(decoder, ids, batchSize: 16)
     }
@@ -69,9 +69,9 @@ import Testing
   @Test("What is written again is what was read") func writing() throws {
     let fixture = try LlamaFixture("llama/bfloat16")
     let folder = try TemporaryFolder()
-    let decoder = try Decoder(contentsOf: fixture.folder)
+    let decoder = try TransformerDecoder(contentsOf: fixture.folder)
     try decoder.write(to: folder.file("copy"), tokenizer: nil, as: .bfloat16)
-    let copy = try Decoder(contentsOf: folder.file("copy"))
+    let copy = try TransformerDecoder(contentsOf: folder.file("copy"))
     for (found, expected) in zip(copy.parameters.parameters, decoder.parameters.parameters) {
       #expect(found.matrix.dense(on: copy.device).array() == expected.matrix.dense(on: copy.device).array())
     }

@@ -7,18 +7,21 @@ import Testing
 
 /// Against Hugging Face's Llama in float64: see Tests/Fixtures/README.md.
 @Suite struct PyTorchParityTests {
-  @Test(arguments: LlamaFixture.all) func logits(_ name: String) throws {
+  @Test(arguments: LlamaFixture.all, MatrixBackendKind.available)
+  func logits(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try LlamaFixture(name)
-    let decoder = try Decoder(contentsOf: fixture.folder, device: Device(threads: 2))
+    let decoder = try TransformerDecoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     #expect(!hidden.recordsGradient)
     #expect(relativeError(decoder.logits(hidden).array(), try fixture.doubles("logits")) < 1e-5)
   }
 
-  @Test(arguments: LlamaFixture.trained) func gradientOfEveryTensor(_ name: String) throws {
+  @Test(arguments: LlamaFixture.trained, MatrixBackendKind.available)
+  func gradientOfEveryTensor(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try LlamaFixture(name)
     let expected = fixture.expected
-    let decoder = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 2))
+    let decoder = try TransformerDecoder(
+      contentsOf: fixture.folder, trainable: true, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(expected.flatIDs, batchSize: expected.batchSize)
     let targets = expected.targets
     let rows = targets.indices.filter { targets[$0] >= 0 }.map { Int32($0) }

@@ -8,7 +8,7 @@ import Testing
 /// Passes whose sequences are shared out among threads, beside the pass of all together that observers get.
 @Suite("Shards of a forward pass") struct ShardTests {
   // products with more than 512 inputs are summed in parts where their rows are many, and without where they are few
-  private static let configuration = LlamaConfiguration(
+  private static let configuration = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
     contextLength: 600, tiesEmbeddings: true, initializerRange: 0.2)
 
@@ -18,28 +18,34 @@ import Testing
   }
 
   /// A decoder whose weights are as constant as those of a checkpoint.
-  private func decoder(_ precision: ProductPrecision, threads: Int) -> Decoder {
-    let device = Device(threads: threads)
-    let random = Decoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
+    let random = TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
     let decoder = random.frozen()
     var values = random.parameters.parameters.makeIterator()
     decoder.parameters.loadFrozen { _ in values.next()!.matrix.constant }
     return decoder
   }
 
-  private func together(_ decoder: Decoder, _ ids: [Int32], batchSize: Int) -> [Float] {
+  private func together(_ decoder: TransformerDecoder, _ ids: [Int32], batchSize: Int) -> [Float] {
     decoder.hiddenStates(ids, batchSize: batchSize) { _, _ in }.array()
   }
 
   @Test(
     "They have the bits of all sequences together, on every number of threads",
-    arguments: ProductPrecision.allCases,
+    arguments: ProductPrecision.allCases.flatMap { precision in
+      MatrixBackendKind.available.map { (precision, kind: $0) }
+    },
     [(8, 128), (16, 130), (17, 128), (100, 12), (7, 150), (4, 256), (2, 600), (3, 150), (40, 1)])
-  func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
+  func bits(
+    setting: (precision: ProductPrecision, kind: MatrixBackendKind), batch: (size: Int, length: Int)
+  ) throws {
     let ids = ids(batch.size * batch.length)
-    let expected = together(decoder(precision, threads: 1), ids, batchSize: batch.size)
+    func decoder(threads: Int) throws -> TransformerDecoder {
+      self.decoder(setting.precision, on: try Device(threads: threads, backend: setting.kind))
+    }
+    let expected = together(try decoder(threads: 1), ids, batchSize: batch.size)
     for threads in [1, 2, 3, 8] {
-      let decoder = decoder(precision, threads: threads)
+      let decoder = try decoder(threads: threads)
       #expect(decoder.parameters.isConstant)
       #expect(decoder.hiddenStates(ids, batchSize: batch.size).array() == expected, "\(threads) threads")
       #expect(together(decoder, ids, batchSize: batch.size) == expected, "\(threads) threads, together")
@@ -50,7 +56,7 @@ import Testing
   @Test("They take less memory than all sequences together", arguments: ProductPrecision.allCases)
   func memory(precision: ProductPrecision) {
     let ids = ids(16 * 128)
-    let (shared, whole) = (decoder(precision, threads: 2), decoder(precision, threads: 2))
+    let (shared, whole) = (decoder(precision, on: Device(threads: 2)), decoder(precision, on: Device(threads: 2)))
     _ = shared.hiddenStates(ids, batchSize: 16)
     _ = together(whole, ids, batchSize: 16)
     #expect(shared.device.peakBytes < whole.device.peakBytes / 2)
@@ -58,7 +64,7 @@ import Testing
 
   @Test("Weights that a training run changes are never kept as they were", arguments: ProductPrecision.allCases)
   func changingWeights(precision: ProductPrecision) {
-    let model = Decoder(configuration: Self.configuration, seed: 1, precision: precision)
+    let model = TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision)
     let frozen = model.frozen()
     let ids = ids(16 * 128)
     let before = frozen.hiddenStates(ids, batchSize: 16).array()
@@ -75,10 +81,10 @@ import Testing
   func checkpoints(type: WeightType) throws {
     let folder = try TemporaryFolder()
     let url = folder.file("model")
-    try Decoder(configuration: Self.configuration, seed: 1).write(to: url, tokenizer: nil, as: type)
-    let read = try Decoder(contentsOf: url)
+    try TransformerDecoder(configuration: Self.configuration, seed: 1).write(to: url, as: type)
+    let read = try TransformerDecoder(contentsOf: url)
     #expect(read.parameters.isConstant)
-    #expect(try !Decoder(contentsOf: url, trainable: true).parameters.isConstant)
+    #expect(try !TransformerDecoder(contentsOf: url, trainable: true).parameters.isConstant)
     let ids = ids(8 * 128)
     #expect(read.hiddenStates(ids, batchSize: 8).array() == together(read, ids, batchSize: 8))
   }

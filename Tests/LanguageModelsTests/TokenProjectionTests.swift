@@ -6,7 +6,7 @@ import Testing
 /// Passes that look the first layer's queries, keys and values up, beside the pass that computes them, which observers get.
 @Suite("Projections of token ids") struct TokenProjectionTests {
   private static let vocabulary = 1_100
-  private static let configuration = LlamaConfiguration(
+  private static let configuration = DecoderConfiguration(
     vocabularySize: vocabulary, hiddenSize: 48, feedForwardSize: 96, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
     contextLength: 300, tiesEmbeddings: true, attentionBias: true, initializerRange: 0.2)
 
@@ -15,32 +15,39 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<Int32(Self.vocabulary), using: &generator) }
   }
 
-  private func decoder(_ precision: ProductPrecision, threads: Int) -> Decoder {
-    Decoder(configuration: Self.configuration, seed: 1, precision: precision, device: Device(threads: threads))
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
+    TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
       .frozen(isConstant: true)
   }
 
   @Test(
     "They have the bits of those computed token by token, on every number of threads",
-    arguments: ProductPrecision.allCases, [(8, 130), (5, 300), (1_024, 1), (37, 29)])
-  func bits(precision: ProductPrecision, batch: (size: Int, length: Int)) {
-    let ids = ids(batch.size * batch.length)
-    let expected = decoder(precision, threads: 1).hiddenStates(ids, batchSize: batch.size) { _, _ in }.array()
+    arguments: ProductPrecision.allCases, MatrixBackendKind.available)
+  func bits(precision: ProductPrecision, kind: MatrixBackendKind) throws {
+    for (size, length) in [(8, 130), (5, 300), (1_024, 1), (37, 29)] {
+      try checkBits(precision, size: size, length: length, kind)
+    }
+  }
+
+  private func checkBits(_ precision: ProductPrecision, size: Int, length: Int, _ kind: MatrixBackendKind) throws {
+    let ids = ids(size * length)
+    let expected = decoder(precision, on: try Device(threads: 1, backend: kind)).hiddenStates(ids, batchSize: size) {
+      _, _ in
+    }.array()
     for threads in [1, 2, 3, 8] {
-      let decoder = decoder(precision, threads: threads)
+      let decoder = decoder(precision, on: try Device(threads: threads, backend: kind))
       for pass in 1...4 {
         #expect(
-          decoder.hiddenStates(ids, batchSize: batch.size).array() == expected, "\(threads) threads, pass \(pass)")
+          decoder.hiddenStates(ids, batchSize: size).array() == expected, "\(threads) threads, pass \(pass)")
       }
       // that they are looked up at all
-      #expect((decoder.tokenProjections(forPassOf: ids.count) != nil) == Device.hasOwnMatrixKernels)
+      #expect((decoder.tokenProjections(forPassOf: ids.count) != nil) == decoder.device.rowsAreIndependent)
     }
   }
 
   @Test("They are made once as many tokens have passed as there are ids, and not for passes of few")
   func when() throws {
-    try #require(Device.hasOwnMatrixKernels)
-    let decoder = decoder(.float32, threads: 2)
+    let decoder = decoder(.float32, on: try Device(threads: 2, backend: .reference))
     #expect(decoder.tokenProjections(forPassOf: Self.vocabulary - 1) == nil)
     #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil)
     #expect(decoder.tokenProjections(forPassOf: 1_024) != nil)
@@ -49,7 +56,7 @@ import Testing
 
   @Test("Weights that a training run changes have none")
   func changingWeights() {
-    let model = Decoder(configuration: Self.configuration, seed: 1)
+    let model = TransformerDecoder(configuration: Self.configuration, seed: 1)
     for decoder in [model, model.frozen()] {
       for _ in 1...3 { #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil) }
     }
@@ -64,7 +71,7 @@ import Testing
       (4_096, 8, 11_008, 32, 32_000, false),
     ])
   func worth(sizes: (channels: Int, layers: Int, width: Int, heads: Int, vocabulary: Int, pays: Bool)) {
-    let configuration = LlamaConfiguration(
+    let configuration = DecoderConfiguration(
       vocabularySize: sizes.vocabulary, hiddenSize: sizes.channels, feedForwardSize: sizes.width,
       layerCount: sizes.layers, headCount: sizes.heads, keyValueHeadCount: sizes.heads, contextLength: 256,
       tiesEmbeddings: true)

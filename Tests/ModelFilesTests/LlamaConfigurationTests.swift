@@ -15,11 +15,11 @@ import Testing
   ]
 
   /// Reads the minimal file with `changes`; a key whose change is `nil` is left out.
-  static func read(_ changes: [String: String?]) throws(ModelFileError) -> LlamaConfiguration {
+  static func read(_ changes: [String: String?]) throws(ModelFileError) -> DecoderConfiguration {
     var members = minimal
     for (key, value) in changes { members[key] = value }
     let text = "{" + members.map { "\"\($0)\": \($1)" }.joined(separator: ",") + "}"
-    return try LlamaConfiguration(HuggingFaceConfiguration(Data(text.utf8), file: "config.json"))
+    return try DecoderConfiguration(HuggingFaceConfiguration(Data(text.utf8), file: "config.json"))
   }
 
   func refuses(
@@ -53,7 +53,7 @@ import Testing
     #expect(configuration.bosTokenID == 1)
     #expect(configuration.eosTokenIDs == [2])
     #expect(configuration.padTokenID == nil)
-    let ours = LlamaConfiguration(
+    let ours = DecoderConfiguration(
       vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8)
     #expect(configuration == ours)
   }
@@ -68,7 +68,7 @@ import Testing
     ])
     #expect(
       configuration
-        == LlamaConfiguration(
+        == DecoderConfiguration(
           vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8, keyValueHeadCount: 4,
           headSize: 16, contextLength: 256, normEpsilon: 1e-5, ropeTheta: 500_000, tiesEmbeddings: true,
           attentionBias: true, feedForwardBias: true, initializerRange: 0.1, bosTokenID: 3, eosTokenIDs: [4, 5],
@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test func valuesMadeInCodeAreChecked() throws {
-    var configuration = LlamaConfiguration(
+    var configuration = DecoderConfiguration(
       vocabularySize: 16, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 0)
     #expect(throws: ModelFileError.self) { try configuration.validate(file: "recipe") }
     configuration.headCount = 2
@@ -201,7 +201,7 @@ import Testing
     for ids in [[], [2], [2, 7]] {
       configuration.eosTokenIDs = ids
       let json = configuration.huggingFaceJSON(weightType: .bfloat16)
-      #expect(try LlamaConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
+      #expect(try DecoderConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
     }
   }
 

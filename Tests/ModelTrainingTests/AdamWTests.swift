@@ -47,12 +47,13 @@ import Testing
   }
 
   /// Ten steps of the whole trainer against ten steps of PyTorch: Tests/Fixtures/make_llama_fixtures.py.
-  @Test(arguments: LlamaFixture.trained)
-  func tenStepsAreThoseOfPyTorch(_ name: String) throws {
+  @Test(arguments: LlamaFixture.trained, MatrixBackendKind.available)
+  func tenStepsAreThoseOfPyTorch(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try LlamaFixture(name)
     let expected = fixture.expected
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
-    let model = try Decoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
+    let model = try TransformerDecoder(
+      contentsOf: fixture.folder, trainable: true, device: Device(threads: 1, backend: kind))
     #expect(
       model.parameters.parameters.filter(\.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())

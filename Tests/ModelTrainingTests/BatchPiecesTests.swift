@@ -7,11 +7,13 @@ import Testing
 
 /// Batches of more tokens than are computed at once.
 @Suite struct BatchPiecesTests {
-  private func model(vocabularySize: Int = 61, precision: ProductPrecision = .float32, device: Device) -> Decoder {
-    let configuration = LlamaConfiguration(
+  private func model(vocabularySize: Int = 61, precision: ProductPrecision = .float32, device: Device)
+    -> TransformerDecoder
+  {
+    let configuration = DecoderConfiguration(
       vocabularySize: vocabularySize, hiddenSize: 48, feedForwardSize: 80, layerCount: 2, headCount: 4,
       keyValueHeadCount: 2, contextLength: 2_000, tiesEmbeddings: true, initializerRange: 0.1)
-    return Decoder(configuration: configuration, seed: 1, precision: precision, device: device)
+    return TransformerDecoder(configuration: configuration, seed: 1, precision: precision, device: device)
   }
 
   /// Of the first sequence nothing is counted, of the others all but the last token.
@@ -45,7 +47,7 @@ import Testing
   @Test func gradientsAreThoseOfTheWholeBatchInLessMemory() throws {
     let batch = batch(12, length: 256)
     typealias Found = (gradients: [Float], sums: LossSums, bytes: Int)
-    func found(_ accumulate: (Decoder) -> LossSums) throws -> Found {
+    func found(_ accumulate: (TransformerDecoder) -> LossSums) throws -> Found {
       let device = Device(threads: 2)
       let model = model(device: device)
       let sums = accumulate(model)

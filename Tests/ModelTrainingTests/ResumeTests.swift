@@ -14,7 +14,8 @@ import Testing
   }
 
   private func trainer(
-    _ folder: RunFolder, model: Decoder = Small.model(), objective: any TrainingObjective = CrossEntropyObjective(),
+    _ folder: RunFolder, model: TransformerDecoder = Small.model(),
+    objective: any TrainingObjective = CrossEntropyObjective(),
     recipe: TrainingRecipe? = nil, data: PackedSequences? = nil, validation: PackedSequences? = nil
   ) throws -> Trainer {
     try Trainer(
@@ -226,7 +227,7 @@ import Testing
       } == ["teacher"])
     var configuration = Small.configuration
     configuration.ropeTheta = 9_999
-    let other = Decoder(configuration: configuration, seed: 1, device: Device(threads: 1))
+    let other = TransformerDecoder(configuration: configuration, seed: 1, device: Device(threads: 1))
     let weights = try Small.weights(other)
     #expect(error { try trainer(open(), model: other).run() } == ["a model of"])
     #expect(try Small.weights(other) == weights)

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelTraining
@@ -10,12 +11,12 @@ func names(below folder: URL) throws -> [String] {
 
 /// A small model and text to train it on.
 enum Small {
-  static let configuration = LlamaConfiguration(
+  static let configuration = DecoderConfiguration(
     vocabularySize: 31, hiddenSize: 16, feedForwardSize: 24, layerCount: 2, headCount: 2, keyValueHeadCount: 1,
     contextLength: 16, tiesEmbeddings: true, initializerRange: 0.1)
 
-  static func model(seed: UInt64 = 1, threads: Int = 1) -> Decoder {
-    Decoder(configuration: configuration, seed: seed, device: Device(threads: threads))
+  static func model(seed: UInt64 = 1, threads: Int = 1) -> TransformerDecoder {
+    TransformerDecoder(configuration: configuration, seed: seed, device: Device(threads: threads))
   }
 
   /// A text that can be learnt: each token follows from the one before it, most of the time.
@@ -41,7 +42,7 @@ enum Small {
       seed: 9)
   }
 
-  static func weights(_ model: Decoder) throws -> [UInt32] {
+  static func weights(_ model: TransformerDecoder) throws -> [UInt32] {
     guard let values = model.parameters.values else { return [] }
     return values.array().map(\.bitPattern)
   }
@@ -57,7 +58,7 @@ extension RunFolder {
       try self.init(
         creating: url,
         manifest: RunManifest(version: "0", inputs: inputs, parameters: ["total": 12, "non_embedding": 7]),
-        recipe: "steps: 30\n", tokenizer: [7, 8, 9])
+        recipe: "steps: 30\n", modelFiles: [NamedFile(name: "tokenizer.model", contents: Data([7, 8, 9]))])
     }
   }
 }

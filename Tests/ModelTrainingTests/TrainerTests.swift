@@ -21,7 +21,7 @@ struct SpoiltObjective: TrainingObjective {
   let counter = Counter()
 
   func accumulateGradients(
-    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
     counter.calls += 1
@@ -36,7 +36,7 @@ struct SpoiltObjective: TrainingObjective {
     return sums
   }
 
-  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     CrossEntropyObjective().measure(model, on: batch, at: moment)
   }
 }
@@ -51,13 +51,13 @@ private struct ObservedObjective: TrainingObjective {
   let log = Log()
 
   func accumulateGradients(
-    of model: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     log.trained.append(moment)
     return CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
   }
 
-  func measure(_ model: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     log.measured.append(moment)
     return CrossEntropyObjective().measure(model, on: batch, at: moment)
   }
@@ -103,7 +103,7 @@ private struct ObservedObjective: TrainingObjective {
 
   /// Weights that are kept rounded are those of the step that is measured.
   @Test func validationsInBFloat16AreOfThePresentWeights() throws {
-    let model = Decoder(configuration: Small.model().configuration, seed: 5, precision: .bfloat16)
+    let model = TransformerDecoder(configuration: Small.model().configuration, seed: 5, precision: .bfloat16)
     var recipe = Small.recipe(steps: 4)
     recipe.evaluateEvery = 1
     let validation = try Small.text()
@@ -126,7 +126,7 @@ private struct ObservedObjective: TrainingObjective {
   /// of counted tokens, so that a mean of means would be another.
   @Test(arguments: [4, 2, 1])
   func microBatchesGiveTheGradientsOfTheBatch(_ microBatchSize: Int) throws {
-    func gradients(_ microBatchSize: Int?) throws -> (model: Decoder, step: TrainingStep) {
+    func gradients(_ microBatchSize: Int?) throws -> (model: TransformerDecoder, step: TrainingStep) {
       let model = Small.model()
       var recipe = Small.recipe(steps: 1)
       (recipe.batchSize, recipe.microBatchSize) = (8, microBatchSize)

@@ -14,9 +14,15 @@ import Testing
   }
 
   /// Tokens in passes of 3, 1, 1, 30, 1, … and the cache, which must grow, of a sequence; beside it another of its own length.
-  @Test(arguments: CachePrecision.allCases, [6, 32, 48, 64, 80, 128, 200])
-  func tokensSeeWhatIsCached(precision: CachePrecision, headSize: Int) {
-    let device = Device(threads: 2)
+  @Test(
+    arguments: CachePrecision.allCases.flatMap { precision in
+      [6, 32, 48, 64, 80, 128, 200].map { (precision, headSize: $0) }
+    }, MatrixBackendKind.available)
+  func tokensSeeWhatIsCached(
+    setting: (precision: CachePrecision, headSize: Int), kind: MatrixBackendKind
+  ) throws {
+    let (precision, headSize) = setting
+    let device = try Device(threads: 2, backend: kind)
     let counts = [3, 1, 1, 30, 1, 47, 1, 1]
     let length = counts.reduce(0, +)
     let (width, keyWidth) = (Self.heads * headSize, Self.keyValueHeads * headSize)

@@ -86,8 +86,9 @@ import Testing
     return total
   }
 
-  @Test(arguments: [1, 2, 3]) func relationsEqualTheirDefinition(_ heads: Int) {
-    let device = Device(threads: 2)
+  @Test(arguments: [1, 2, 3], MatrixBackendKind.available)
+  func relationsEqualTheirDefinition(_ heads: Int, kind: MatrixBackendKind) throws {
+    let device = try Device(threads: 2, backend: kind)
     let (student, teacher) = (tensor([10, 6], seed: 3, on: device), tensor([10, 12], seed: 4, on: device))
     let rows: [Int32] = [0, 1, 4, 7, 8]
     let (sum, gradient) = student.relationDivergence(from: teacher, heads: heads, batchSize: 2, rows: rows, scale: 0.5)
@@ -108,9 +109,10 @@ import Testing
     #expect(abs(sum) < 1e-5 && gradient.array().allSatisfy { abs($0) < 1e-6 })
   }
 
-  @Test func anyNumberOfThreadsGivesTheSameBits() {
-    let runs = [1, 2, 3].map { threads in
-      let device = Device(threads: threads)
+  @Test(arguments: MatrixBackendKind.available) func anyNumberOfThreadsGivesTheSameBits(kind: MatrixBackendKind) throws
+  {
+    let runs = try [1, 2, 3].map { threads in
+      let device = try Device(threads: threads, backend: kind)
       let (student, teacher) = (tensor([300, 24], seed: 6, on: device), tensor([300, 48], seed: 7, on: device))
       let rows = (0..<300).filter { $0 % 7 != 3 }.map { Int32($0) }
       let relation = student.relationDivergence(from: teacher, heads: 4, batchSize: 3, rows: rows, scale: 1)

@@ -17,18 +17,20 @@ import Testing
     return store
   }
 
-  @Test(arguments: OperationCase.all) func valueEqualsDoubleTwin(_ operation: OperationCase) {
+  @Test(arguments: OperationCase.all, MatrixBackendKind.available)
+  func valueEqualsDoubleTwin(_ operation: OperationCase, kind: MatrixBackendKind) throws {
     let inputs = operation.inputs(seed: 1)
-    let device = Device(threads: 2)
+    let device = try Device(threads: 2, backend: kind)
     let tensors = zip(inputs, operation.inputShapes).map { Tensor($0, shape: $1, on: device) }
     let out = operation.apply(tensors)
     #expect(!out.recordsGradient)
     #expect(relativeError(out.array(), operation.twin(inputs.map { $0.map(Double.init) })) < 2e-6)
   }
 
-  @Test(arguments: OperationCase.all) func gradientEqualsFiniteDifferences(_ operation: OperationCase) throws {
+  @Test(arguments: OperationCase.all, MatrixBackendKind.available)
+  func gradientEqualsFiniteDifferences(_ operation: OperationCase, kind: MatrixBackendKind) throws {
     let inputs = operation.inputs(seed: 2)
-    let device = Device(threads: 2)
+    let device = try Device(threads: 2, backend: kind)
     let store = parameters(inputs, operation.inputShapes, on: device)
     let out = operation.apply(store.parameters.map(\.value))
     var generator = SeededGenerator(seed: 3)
@@ -60,10 +62,10 @@ import Testing
     #expect(try #require(weight.gradient).array() == [0, 0, 0, 0])
   }
 
-  @Test func oneInputAloneCanBeTrained() throws {
+  @Test(arguments: MatrixBackendKind.available) func oneInputAloneCanBeTrained(kind: MatrixBackendKind) throws {
     for operation in OperationCase.all where operation.inputShapes.count > 1 {
       let inputs = operation.inputs(seed: 4)
-      let device = Device(threads: 2)
+      let device = try Device(threads: 2, backend: kind)
       let all = parameters(inputs, operation.inputShapes, on: device)
       let cotangent = operation.apply(all.parameters.map(\.value.detached))
       operation.apply(all.parameters.map(\.value)).backward(from: cotangent)
@@ -78,10 +80,11 @@ import Testing
     }
   }
 
-  @Test(arguments: OperationCase.all) func anyNumberOfThreadsGivesTheSameBits(_ operation: OperationCase) throws {
+  @Test(arguments: OperationCase.all, MatrixBackendKind.available)
+  func anyNumberOfThreadsGivesTheSameBits(_ operation: OperationCase, kind: MatrixBackendKind) throws {
     let inputs = operation.inputs(seed: 5)
     let runs = try [1, 2, 3, 8].map { threads in
-      let store = parameters(inputs, operation.inputShapes, on: Device(threads: threads))
+      let store = try parameters(inputs, operation.inputShapes, on: Device(threads: threads, backend: kind))
       let out = operation.apply(store.parameters.map(\.value))
       out.backward(from: out.detached)
       return [out.array()] + (try store.parameters.map { try #require($0.gradient).array() })

@@ -23,8 +23,8 @@ import Testing
     withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
   }
 
-  @Test func aMappedHeadGivesTheLogitsOfACopy() throws {
-    let device = Device(threads: 2)
+  @Test(arguments: MatrixBackendKind.available) func aMappedHeadGivesTheLogitsOfACopy(kind: MatrixBackendKind) throws {
+    let device = try Device(threads: 2, backend: kind)
     let count = Self.vocabulary * Self.channels
     let values = normal(count, seed: 1)
     let folder = try TemporaryFolder()
@@ -37,13 +37,15 @@ import Testing
       let hidden = normal(Self.rows * Self.channels, seed: seed)
       let expected = logits(hidden, copy)
       #expect(logits(hidden, mapped) == expected)
-      // a single token, as when text is generated
+      // a single token, as when text is generated; rounded factors of few rows are summed in an order of their own
+      guard [.avx512BFloat16, .reference].contains(kind) else { continue }
       #expect(logits(Array(hidden[..<Self.channels]), mapped)[...] == expected[..<1])
     }
   }
 
-  @Test func aTrainedHeadGivesTheLogitsOfItsPresentWeights() {
-    let store = ParameterStore(on: Device(threads: 2))
+  @Test(arguments: MatrixBackendKind.available)
+  func aTrainedHeadGivesTheLogitsOfItsPresentWeights(kind: MatrixBackendKind) throws {
+    let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let head = store.root.parameter("head", [Self.vocabulary, Self.channels], .zeros, decays: false)
     let hidden = normal(Self.rows * Self.channels, seed: 1)
     for seed: UInt64 in 2...4 {

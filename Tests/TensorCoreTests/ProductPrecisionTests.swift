@@ -25,12 +25,13 @@ import Testing
     (0..<columns).flatMap { j in (0..<rows).map { a[$0 * columns + j] } }
   }
 
-  @Test func linearAndItsGradientsRoundTheirFactors() throws {
+  @Test(arguments: MatrixBackendKind.available)
+  func linearAndItsGradientsRoundTheirFactors(kind: MatrixBackendKind) throws {
     let (rows, inputs, outputs) = (37, 51, 29)
     let (x, w, cotangent) = (
       normal(rows * inputs, seed: 1), normal(outputs * inputs, seed: 2), normal(rows * outputs, seed: 3)
     )
-    let store = ParameterStore(on: Device(threads: 2))
+    let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let (xParameter, wParameter) = (
       store.root.parameter("x", [rows, inputs], .zeros, decays: false),
       store.root.parameter("w", [outputs, inputs], .zeros, decays: false)
@@ -52,33 +53,41 @@ import Testing
   }
 
   /// As generation has them: weights that are kept packed, and rows so few that columns are shared out among threads.
-  @Test(arguments: [1, 5, 32, 63, 64], [(51, 29), (600, 48), (96, 500)])
-  func constantWeightsHaveOneOrderForAnyRowsAndThreads(rows: Int, shape: (inputs: Int, outputs: Int)) {
-    let (inputs, outputs) = shape
+  @Test(arguments: [1, 5, 32, 63, 64], MatrixBackendKind.available)
+  func constantWeightsHaveOneOrderForAnyRowsAndThreads(rows: Int, kind: MatrixBackendKind) throws {
+    for (inputs, outputs) in [(51, 29), (600, 48), (96, 500)] {
+      try checkOrder(rows: rows, inputs: inputs, outputs: outputs, kind)
+    }
+  }
+
+  private func checkOrder(rows: Int, inputs: Int, outputs: Int, _ kind: MatrixBackendKind) throws {
     let (x, w) = (normal(rows * inputs, seed: 1), normal(outputs * inputs, seed: 2))
-    func product(_ threads: Int, firstRows count: Int) -> [Float] {
-      let device = Device(threads: threads)
+    func product(_ threads: Int, firstRows count: Int) throws -> [Float] {
+      let device = try Device(threads: threads, backend: kind)
       let weight = Tensor(w, shape: [outputs, inputs], on: device).constant
       let rows = Tensor(Array(x[..<(count * inputs)]), shape: [count, inputs], on: device)
       // the second finds the weights packed
       _ = rows.linear(weight, precision: .bfloat16)
       return rows.linear(weight, precision: .bfloat16).array()
     }
-    let found = product(1, firstRows: rows)
+    let found = try product(1, firstRows: rows)
     let expected = self.product(
       rounded(x), transposed(rounded(w), rows: outputs, columns: inputs), m: rows, k: inputs, n: outputs)
     #expect(relativeError(found, expected) < 1e-6)
-    for threads in [2, 3, 8] { #expect(product(threads, firstRows: rows) == found, "\(threads) threads") }
-    #expect(product(2, firstRows: 1)[...] == found[..<outputs])
+    for threads in [2, 3, 8] { #expect(try product(threads, firstRows: rows) == found, "\(threads) threads") }
+    // factors that are rounded beforehand have another order in few rows
+    guard [.avx512BFloat16, .reference].contains(kind) else { return }
+    #expect(try product(2, firstRows: 1)[...] == found[..<outputs])
   }
 
   /// In one block of tokens and in several, for which the head is packed beforehand.
-  @Test(arguments: [21, 300]) func projectionAndItsGradientsRoundTheirFactors(rows: Int) throws {
+  @Test(arguments: [21, 300], MatrixBackendKind.available)
+  func projectionAndItsGradientsRoundTheirFactors(rows: Int, kind: MatrixBackendKind) throws {
     let (channels, vocabulary) = (19, 131)
     let (x, w, cotangent) = (
       normal(rows * channels, seed: 4), normal(vocabulary * channels, seed: 5), normal(rows * vocabulary, seed: 6)
     )
-    let store = ParameterStore(on: Device(threads: 2))
+    let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let head = store.root.parameter("head", [vocabulary, channels], .zeros, decays: false)
     store.load { .dense(Tensor(w, shape: $0.shape, on: store.device)) }
     let hidden = Tensor(x, shape: [rows, channels], on: store.device)
@@ -106,8 +115,11 @@ import Testing
 
   /// Attention's own products too: near the twin of unrounded factors, as near as 8 significant bits allow. Of several
   /// blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
-  @Test(arguments: [(70, 24), (150, 52), (33, 8)])
-  func attentionAndItsGradientsRoundTheirFactors(length: Int, headSize: Int) throws {
+  @Test(arguments: [(70, 24), (150, 52), (33, 8)], MatrixBackendKind.available)
+  func attentionAndItsGradientsRoundTheirFactors(
+    shape: (length: Int, headSize: Int), kind: MatrixBackendKind
+  ) throws {
+    let (length, headSize) = shape
     let (batchSize, heads, keyValueHeads) = (2, 4, 2)
     let rows = batchSize * length
     let names = ["queries", "keys", "values"]
@@ -115,7 +127,7 @@ import Testing
     let inputs = shapes.enumerated().map { normal($1[0] * $1[1], seed: UInt64(7 + $0)) }
     let cotangent = normal(rows * heads * headSize, seed: 10)
     func run(_ precision: ProductPrecision) throws -> [[Float]] {
-      let store = ParameterStore(on: Device(threads: 2))
+      let store = ParameterStore(on: try Device(threads: 2, backend: kind))
       let parameters = zip(names, shapes).map { store.root.parameter($0, $1, .zeros, decays: false) }
       store.load { parameter in
         .dense(Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device))
@@ -135,9 +147,10 @@ import Testing
 
   /// Its weight is 1, so that the values' gradient is that of the output, summed over the heads that share them, and those of
   /// queries and keys are 0.
-  @Test func aSequenceOfOneTokenPassesItsGradientToTheValues() throws {
+  @Test(arguments: MatrixBackendKind.available)
+  func aSequenceOfOneTokenPassesItsGradientToTheValues(kind: MatrixBackendKind) throws {
     let (batchSize, headSize) = (3, 16)
-    let store = ParameterStore(on: Device(threads: 2))
+    let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let parameters = [("queries", 2), ("keys", 1), ("values", 1)].map { name, heads in
       store.root.parameter(name, [batchSize, heads * headSize], .zeros, decays: false)
     }

@@ -8,8 +8,8 @@ import Testing
     return Tensor((0..<shape.reduce(1, *)).map { _ in Float(generator.nextNormal()) }, shape: shape, on: device)
   }
 
-  @Test func logitsAreHiddenTimesHead() {
-    let device = Device(threads: 2)
+  @Test(arguments: MatrixBackendKind.available) func logitsAreHiddenTimesHead(kind: MatrixBackendKind) throws {
+    let device = try Device(threads: 2, backend: kind)
     let projection = VocabularyProjection(
       hidden: tensor([301, 7], seed: 1, on: device), head: .dense(tensor([2_100, 7], seed: 2, on: device)))
     let teacher = VocabularyProjection(
@@ -30,9 +30,14 @@ import Testing
 
   /// Blocks of 16 MiB, which are streamed past the caches where rows begin cache lines; their edges lie at 16,368 columns.
   /// Factors of few bits, so that no precision rounds them; the head's rows repeat, for sanitizers take their time.
-  @Test(arguments: [16_400, 16_401], ProductPrecision.allCases)
-  func logitsThatNoCacheHoldsAreHiddenTimesHead(vocabulary: Int, precision: ProductPrecision) {
-    let device = Device(threads: 2)
+  @Test(
+    arguments: [(16_400, .float32), (16_401, .float32), (16_400, .bfloat16), (16_401, ProductPrecision.bfloat16)],
+    MatrixBackendKind.available)
+  func logitsThatNoCacheHoldsAreHiddenTimesHead(
+    setting: (vocabulary: Int, precision: ProductPrecision), kind: MatrixBackendKind
+  ) throws {
+    let (vocabulary, precision) = setting
+    let device = try Device(threads: 2, backend: kind)
     func factor(_ rows: Int, step: Int) -> Tensor {
       Tensor((0..<rows * 5).map { Float($0 * step % 31 - 15) / 4 }, shape: [rows, 5], on: device)
     }
@@ -47,8 +52,9 @@ import Testing
     #expect(wrong.allSatisfy { $0 == 0 })
   }
 
-  @Test func gradientReachesHeadAndHiddenOfChosenRowsOnly() throws {
-    let device = Device(threads: 2)
+  @Test(arguments: MatrixBackendKind.available)
+  func gradientReachesHeadAndHiddenOfChosenRowsOnly(kind: MatrixBackendKind) throws {
+    let device = try Device(threads: 2, backend: kind)
     let store = ParameterStore(on: device)
     let head = store.root.parameter("head", [523, 6], .normal(standardDeviation: 1), decays: true)
     let input = store.root.parameter("input", [300, 6], .normal(standardDeviation: 1), decays: true)

@@ -5,17 +5,17 @@ import TensorCore
 /// A random decoder whose predictions are far from uniform.
 public func smallDecoder(
   vocabularySize: Int = 50, contextLength: Int = 32, bosTokenID: Int? = 1, deviation: Float = 0.3, seed: UInt64
-) -> Decoder {
-  Decoder(
-    configuration: LlamaConfiguration(
+) -> TransformerDecoder {
+  TransformerDecoder(
+    configuration: DecoderConfiguration(
       vocabularySize: vocabularySize, hiddenSize: 16, feedForwardSize: 24, layerCount: 2, headCount: 4,
       keyValueHeadCount: 2, contextLength: contextLength, initializerRange: deviation, bosTokenID: bosTokenID),
     seed: seed)
 }
 
 /// A decoder near `decoder`: its weights moved by random amounts.
-public func neighbour(of decoder: Decoder, by deviation: Float, seed: UInt64) -> Decoder {
-  let copy = Decoder(configuration: decoder.configuration, seed: seed)
+public func neighbour(of decoder: TransformerDecoder, by deviation: Float, seed: UInt64) -> TransformerDecoder {
+  let copy = TransformerDecoder(configuration: decoder.configuration, seed: seed)
   var generator = SeededGenerator(seed: seed)
   for (to, from) in zip(copy.parameters.parameters, decoder.parameters.parameters) {
     let values = from.value.array()
@@ -34,7 +34,7 @@ public func randomIDs(_ count: Int, below vocabularySize: Int = 50, seed: UInt64
 
 /// The log-probabilities [n][V] of each token of documents, in Double, one window at a time as windows are defined.
 public func referenceLogProbabilities(
-  _ decoder: Decoder, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
+  _ decoder: TransformerDecoder, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
 ) -> [[Double]] {
   let decoder = decoder.frozen()
   let vocabulary = decoder.configuration.vocabularySize

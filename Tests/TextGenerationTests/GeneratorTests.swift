@@ -1,5 +1,6 @@
 import LanguageModels
 import TensorCore
+import TestSupport
 import Testing
 import Tokenization
 
@@ -175,6 +176,15 @@ struct GeneratorTests {
     let generation = try generator.generate(after: ["The cats"], maxTokens: 3)[0]
     #expect(generation.promptTokenCount == tokenizer.encode("The cats").count)
     #expect(throws: GenerationError.emptyPrompt(prompt: 1)) { try generator.generate(after: ["The", ""]) }
+  }
+
+  @Test("Any kind of tokenizer will do")
+  func secondTokenizer() throws {
+    let tokenizer = ByteTokenizer()
+    let generation = try Generator(tinyDecoder(), tokenizer).generate(after: ["the "], maxTokens: 12)[0]
+    #expect(generation.promptTokenCount == 3)
+    #expect(generation.tokenIDs.allSatisfy { $0 < tokenizer.vocabularySize })
+    #expect(generation.text == tokenizer.decode(generation.tokenIDs))
   }
 
   @Test("Requests that cannot be are refused")

@@ -28,15 +28,15 @@ enum Trained {
 func tinyDecoder(
   vocabularySize: Int = 320, contextLength: Int = 64, eosTokenIDs: [Int] = [], seed: UInt64 = 1,
   on device: Device = .shared
-) -> Decoder {
-  Decoder(
-    configuration: LlamaConfiguration(
+) -> TransformerDecoder {
+  TransformerDecoder(
+    configuration: DecoderConfiguration(
       vocabularySize: vocabularySize, hiddenSize: 24, feedForwardSize: 40, layerCount: 2, headCount: 4,
       keyValueHeadCount: 2, contextLength: contextLength, initializerRange: 0.4, eosTokenIDs: eosTokenIDs),
     seed: seed, device: device)
 }
 
-extension Decoder {
+extension TransformerDecoder {
   /// The logits [V] that follow the last of `ids`, computed without a cache.
   func lastLogits(_ ids: [Int32]) -> [Float] {
     let decoder = frozen()

@@ -16,7 +16,7 @@ struct SequenceSamplerTests {
   }
 
   private func tokens(
-    _ decoder: Decoder, batchSize: Int, sampling: Sampling = Sampling(temperature: 0.8)
+    _ decoder: TransformerDecoder, batchSize: Int, sampling: Sampling = Sampling(temperature: 0.8)
   ) throws -> [[SampledToken]] {
     var tokens = [[SampledToken]](repeating: [], count: Self.starts.count)
     try SequenceSampler(decoder, choices: 300).sample(

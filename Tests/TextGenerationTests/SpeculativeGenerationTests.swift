@@ -7,12 +7,13 @@ import Tokenization
 
 @Suite("Generation with a draft") struct SpeculativeGenerationTests {
   /// A draft that often agrees with the model: the model with some noise in its weights.
-  private func draft(of model: Decoder, contextLength: Int? = nil, noise: Float = 0.02) -> Decoder {
+  private func draft(of model: TransformerDecoder, contextLength: Int? = nil, noise: Float = 0.02) -> TransformerDecoder
+  {
     var generator = SeededGenerator(seed: 8)
     var configuration = model.configuration
     configuration.contextLength = contextLength ?? configuration.contextLength
     var values = model.parameters.parameters.map { $0.value.array() }.makeIterator()
-    return Decoder(configuration: configuration, device: model.device) { parameter in
+    return TransformerDecoder(configuration: configuration, device: model.device) { parameter in
       let noisy = (values.next() ?? []).map { $0 + noise * Float(generator.nextNormal()) }
       return Tensor(noisy, shape: parameter.shape, on: model.device)
     }

@@ -14,9 +14,9 @@ import Testing
     Sampling(temperature: 0.9, topK: 6, topP: 0.9, minP: 0.05, repetitionPenalty: 1.3),
   ]
 
-  private func decoder(seed: UInt64, layers: Int = 1) -> Decoder {
-    Decoder(
-      configuration: LlamaConfiguration(
+  private func decoder(seed: UInt64, layers: Int = 1) -> TransformerDecoder {
+    TransformerDecoder(
+      configuration: DecoderConfiguration(
         vocabularySize: 8, hiddenSize: 8, feedForwardSize: 12, layerCount: layers, headCount: 2, contextLength: 32,
         initializerRange: 0.6, bosTokenID: nil, eosTokenIDs: []), seed: seed, device: Device(threads: 1))
   }

@@ -40,13 +40,13 @@ import Testing
   func pieces() throws {
     let changed = try edited(Trained.unigram, Array("<0x41>".utf8) + [0x15], Array("<0x41>".utf8) + [0x15])
     #expect(changed.digest == Trained.unigram.digest)
-    guard case .piece(let id, let teacher, let student) = difference(Trained.unigram, Trained.bpe) else {
+    guard case .token(let id, let teacher, let student) = difference(Trained.unigram, Trained.bpe) else {
       Issue.record("no difference found")
       return
     }
-    for other in 0..<id { #expect(Trained.unigram.piece(other) == Trained.bpe.piece(other)) }
-    #expect(teacher.contains(Trained.unigram.piece(id)) && student.contains(Trained.bpe.piece(id)))
-    let text = TokenizationError.tokenizersDiffer(.piece(id: id, teacher: teacher, student: student)).description
+    for other in 0..<id { #expect(Trained.unigram.spelling(of: other) == Trained.bpe.spelling(of: other)) }
+    #expect(teacher.contains(Trained.unigram.spelling(of: id)) && student.contains(Trained.bpe.spelling(of: id)))
+    let text = TokenizationError.tokenizersDiffer(.token(id: id, teacher: teacher, student: student)).description
     #expect(text.contains("id \(id) is") && text.contains(teacher) && text.contains(student))
   }
 
@@ -56,7 +56,7 @@ import Testing
     let bits = withUnsafeBytes(of: Trained.unigram.score(id).bitPattern.littleEndian) { Array($0) }
     let changed = try edited(Trained.unigram, bits, [0, 0, 0x80, 0xC0])
     #expect(changed.digest != Trained.unigram.digest)
-    guard case .piece(_, _, let student) = difference(Trained.unigram, changed) else {
+    guard case .token(_, _, let student) = difference(Trained.unigram, changed) else {
       Issue.record("no difference found")
       return
     }
@@ -78,8 +78,8 @@ import Testing
     let withPrefix = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + [0x1A, 0x02, 0x18, 0x01])
     #expect(
       difference(Trained.unigram, withPrefix)
-        == .normalizer(setting: "add_dummy_prefix", teacher: "false", student: "true"))
+        == .setting(name: "add_dummy_prefix", teacher: "false", student: "true"))
     let asBPE = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + [0x12, 0x02, 0x18, 0x02])
-    #expect(difference(Trained.unigram, asBPE) == .normalizer(setting: "model_type", teacher: "1", student: "2"))
+    #expect(difference(Trained.unigram, asBPE) == .setting(name: "model_type", teacher: "1", student: "2"))
   }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import ModelFiles
 import TestSupport
@@ -29,13 +30,13 @@ import Testing
   func noModel() throws {
     let folder = try TemporaryFolder()
     let missing = folder.url.appendingPathComponent("tokenizer.model")
-    #expect(throws: TokenizationError.unreadable(file: missing.path, reason: "no such file; check the path")) {
+    #expect(throws: TokenizationError.file(.missing(file: missing.path, advice: "check the path"))) {
       try SentencePieceTokenizer(contentsOf: missing)
     }
     #expect(throws: TokenizationError.self) { try SentencePieceTokenizer(contentsOf: folder.url) }
     let empty = try folder.write([], to: "empty.model")
     let error = #expect(throws: TokenizationError.self) { try SentencePieceTokenizer(contentsOf: empty) }
-    #expect(error == .corruptTokenizer(file: empty.path, reason: "it is empty"))
+    #expect(error == .corruptTokenizer(file: empty.path, format: "SentencePiece", reason: "it is empty"))
     #expect(error?.description.hasPrefix(empty.path) == true)
   }
 
@@ -43,7 +44,9 @@ import Testing
   func truncated(_ index: Int) {
     let model = Trained.all[index].1.serialized
     for count in stride(from: 0, to: model.count, by: 23) {
-      guard case .corruptTokenizer(file: "x/tokenizer.model", _) = error(Array(model[..<count])) else {
+      guard
+        case .corruptTokenizer(file: "x/tokenizer.model", format: "SentencePiece", _) = error(Array(model[..<count]))
+      else {
         Issue.record("accepted with \(count) of \(model.count) bytes")
         continue
       }
@@ -118,7 +121,7 @@ import Testing
       ("wrong type", [1 << 3, 1] + unknown + a + specs),
     ]
     for (reason, model) in cases {
-      guard case .corruptTokenizer(_, let found) = error(model) else {
+      guard case .corruptTokenizer(_, _, let found) = error(model) else {
         Issue.record("accepted, though: \(reason)")
         continue
       }

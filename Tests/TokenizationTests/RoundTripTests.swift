@@ -31,7 +31,7 @@ import Testing
     #expect(!tokenizer.isLossless)
     #expect(tokenizer.encode("") == [])
     let first = try #require(tokenizer.encode("lo").first)
-    #expect(tokenizer.piece(first).hasPrefix("\u{2581}"))
+    #expect(tokenizer.spelling(of: first).hasPrefix("\u{2581}"))
     for text in ["lo mi", " lo", "  lo", "a\nb", "中"] { #expect(tokenizer.decode(tokenizer.encode(text)) == text) }
     // As libsentencepiece: a literal U+2581 is a space.
     #expect(tokenizer.decode(tokenizer.encode("lo\u{2581}mi")) == "lo mi")
@@ -59,7 +59,7 @@ import Testing
   func vocabulary(_ index: Int) {
     let tokenizer = Trained.all[index].1
     for id in 0..<Int32(tokenizer.vocabularySize) {
-      #expect(tokenizer.id(ofPiece: tokenizer.piece(id)) == id)
+      #expect(tokenizer.id(ofPiece: tokenizer.spelling(of: id)) == id)
       #expect(tokenizer.score(id).isFinite)
     }
     #expect(tokenizer.id(ofPiece: "no such piece") == nil)
@@ -114,9 +114,9 @@ import Testing
   func cuts() {
     let text = Array(Trained.text.utf8)
     for (name, tokenizer) in Trained.all {
-      var scanned = 0
-      let end = tokenizer.segmenter.end(ofSegmentAt: 0, in: text.span, scanned: &scanned)
-      #expect(end.map { $0 < 2 * Segmenter.shortestSegment } == true, "\(name)")
+      var place = TextCutter.shortestSegment
+      #expect(tokenizer.moveToCut(&place, in: text.span), "\(name)")
+      #expect(place < 2 * TextCutter.shortestSegment, "\(name)")
     }
   }
 }

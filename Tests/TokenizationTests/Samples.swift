@@ -89,6 +89,6 @@ extension SentencePieceTokenizer {
   /// What libsentencepiece makes of `text` in one piece.
   func idsByLibrary(_ text: String) -> [Int32] {
     BatchEncoder(start: encoder.start, inner: encoder.inner, unigram: nil, literalSpace: nil)
-      .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [1]), threads: 1).ids
+      .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [true]), threads: 1).ids
   }
 }

@@ -14,7 +14,7 @@ import Tokenization
     let (name, tokenizer) = Trained.all[index]
     var generator = RepeatableGenerator(seed: 11)
     let bytes = (0..<Int32(tokenizer.vocabularySize)).filter { tokenizer.kind($0) == .byte }
-    let leads = bytes.filter { (UInt8(tokenizer.piece($0).dropFirst(3).dropLast(), radix: 16) ?? 0) >= 0x80 }
+    let leads = bytes.filter { (UInt8(tokenizer.spelling(of: $0).dropFirst(3).dropLast(), radix: 16) ?? 0) >= 0x80 }
     for _ in 0..<2000 {
       let ids = (0..<Int.random(in: 0...12, using: &generator)).map { _ -> Int32 in
         switch Int.random(in: 0..<4, using: &generator) {

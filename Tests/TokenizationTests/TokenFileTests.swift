@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import TestSupport
 import Testing
@@ -81,7 +82,7 @@ import Testing
     let error = #expect(throws: TokenizationError.self) {
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: inFile)
     }
-    guard case .unwritable(inFile.path, _) = error else {
+    guard case .file(.unwritable(inFile.path, _)) = error else {
       Issue.record("\(String(describing: error))")
       return
     }

@@ -9,7 +9,7 @@ import Testing
       start: tokenizer.encoder.start, inner: tokenizer.encoder.inner,
       unigram: ours ? tokenizer.encoder.unigram : nil, literalSpace: nil)
     let bytes = Array(text.utf8)
-    return encoder.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [0]), threads: 1).ids
+    return encoder.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [false]), threads: 1).ids
   }
 
   @Test(

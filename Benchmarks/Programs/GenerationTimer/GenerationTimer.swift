@@ -18,7 +18,7 @@ struct GenerationTimer: ParsableCommand {
         env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE GenerationTimer model --sequences 32
       """)
 
-  @Argument(help: "A model folder with a tokenizer.model.")
+  @Argument(help: "A model folder with a tokenizer.")
   var model: String
 
   @Option(help: "Tokens to generate for each sequence.")
@@ -55,13 +55,13 @@ struct GenerationTimer: ParsableCommand {
     let start = clock.now
     let device = threads.map { Device(threads: $0) } ?? .shared
     let folder = URL(filePath: model)
-    let decoder = try Decoder(contentsOf: folder, precision: precision, device: device)
+    let decoder = try TransformerDecoder(contentsOf: folder, precision: precision, device: device)
     var report = GenerationReport(
       threads: device.threads, loadSeconds: start.duration(to: clock.now) / .seconds(1),
       anonymousMibAfterLoading: Machine.anonymousMib(), matrixKernel: Device.matrixKernelName)
     if !loadOnly {
-      let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appending(path: "tokenizer.model"))
-      let prompts = (0..<sequences).map { $0 == 0 ? "" : tokenizer.piece(Int32(tokenizer.vocabularySize - $0)) }
+      let tokenizer = try loadTokenizer(from: folder)
+      let prompts = (0..<sequences).map { $0 == 0 ? "" : tokenizer.spelling(of: Int32(tokenizer.vocabularySize - $0)) }
       let generator = try Generator(decoder, tokenizer, cachePrecision: cachePrecision)
       func generate(_ count: Int) throws -> [Generation] {
         try generator.generate(after: prompts, sampling: .greedy, maxTokens: count, batchSize: sequences)

@@ -55,11 +55,11 @@ struct RandomInputs: ParsableCommand {
   }
 
   private func write(_ shape: ModelShape, _ name: String, seed: UInt64, to folder: URL) throws {
-    let configuration = LlamaConfiguration(
+    let configuration = DecoderConfiguration(
       vocabularySize: vocabulary, hiddenSize: shape.hidden, feedForwardSize: shape.feedForward,
       layerCount: shape.layers, headCount: shape.heads, contextLength: length, tiesEmbeddings: true)
     try configuration.validate(file: "--\(name) \(shape.defaultValueDescription)")
-    try Decoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name), tokenizer: nil)
+    try TransformerDecoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name))
   }
 }
 

@@ -43,8 +43,8 @@ struct StepInputs {
   }
 
   /// The decoder of the subfolder `name`.
-  func decoder(_ name: String, trainable: Bool, precision: ProductPrecision) throws -> Decoder {
-    try Decoder(
+  func decoder(_ name: String, trainable: Bool, precision: ProductPrecision) throws -> TransformerDecoder {
+    try TransformerDecoder(
       contentsOf: folder.appending(path: name), trainable: trainable, precision: precision, device: device)
   }
 }

@@ -84,7 +84,9 @@ struct StepTimer: ParsableCommand {
       DistillationObjective(.forwardKL, temperature: cache.description.temperature, hardLabelWeight: 0.5), cache)
   }
 
-  private func measure(_ model: Decoder, _ objective: some TrainingObjective, _ batch: TokenBatch) -> StepReport {
+  private func measure(_ model: TransformerDecoder, _ objective: some TrainingObjective, _ batch: TokenBatch)
+    -> StepReport
+  {
     let optimizer = AdamW(model.parameters)
     var (losses, norms): ([Double], [Double]) = ([], [])
     var (seconds, cpuSeconds): ([Double], [Double]) = ([], [])

@@ -88,7 +88,7 @@ public struct CachedTeacherObjective: TrainingObjective {
   /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the text
   /// that the cache was made for.
   public func accumulateGradients(
-    of student: Decoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
@@ -101,7 +101,7 @@ public struct CachedTeacherObjective: TrainingObjective {
   }
 
   /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
-  public func measure(_ student: Decoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
     guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: moment) }
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }

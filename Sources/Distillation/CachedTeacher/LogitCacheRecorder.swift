@@ -27,7 +27,7 @@ public struct LogitCacheRecorder {
   /// What the cache is made from.
   public let description: LogitCacheDescription
   private let method: LogitCacheMethod
-  private let teacher: Decoder
+  private let teacher: TransformerDecoder
   private let text: PackedSequences
   private let seed: UInt64
 
@@ -44,7 +44,8 @@ public struct LogitCacheRecorder {
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
   /// - Throws: `invalidMethod` or `contextTooShort`.
   public init(
-    teacher: Decoder, text: PackedSequences, method: LogitCacheMethod, temperature: Float = 1, seed: UInt64 = 0,
+    teacher: TransformerDecoder, text: PackedSequences, method: LogitCacheMethod, temperature: Float = 1,
+    seed: UInt64 = 0,
     teacherDigest: String, tokenizerDigest: String
   ) throws(CachedTeacherError) {
     precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
@@ -63,7 +64,7 @@ public struct LogitCacheRecorder {
   /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who
   /// want to know before they have packed a text. Throws `invalidMethod` or `contextTooShort`.
   public static func requireFit(
-    _ method: LogitCacheMethod, of teacher: Decoder, sequenceLength: Int
+    _ method: LogitCacheMethod, of teacher: TransformerDecoder, sequenceLength: Int
   ) throws(CachedTeacherError) {
     let (vocabularySize, contextLength) = (teacher.configuration.vocabularySize, teacher.configuration.contextLength)
     switch method {

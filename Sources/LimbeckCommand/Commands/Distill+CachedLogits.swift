@@ -28,9 +28,8 @@ extension Distill {
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let source = try ModelSource(path: studentPath)
-    let teachersTokenizer = teacherPaths.first.map { "\($0)/tokenizer.model" }
     let tokenizer = try source.tokenizer(
-      orAt: cached.tokenizer ?? (source.tokenizer == nil ? teachersTokenizer : nil))
+      orAt: cached.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
     let (teacher, inputs) = try cached.open(objective.value, settings, teachers: teacherPaths)
     try teacher.requireFit(
       vocabularySize: source.vocabularySize, tokenizerDigest: tokenizer.digest.hexadecimal,

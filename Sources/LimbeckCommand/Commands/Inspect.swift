@@ -104,9 +104,9 @@ extension Inspect {
     let tokenizerDigest: String?
 
     init(folder: URL) throws {
-      let checkpoint = try CheckpointFolder(contentsOf: folder)
-      let decoder = try LanguageModels.Decoder(checkpoint)
-      let tokenizer = try checkpoint.tokenizerModel.map(SentencePieceTokenizer.init)
+      let checkpoint = try ModelFolder(contentsOf: folder)
+      let decoder = try TransformerDecoder(checkpoint)
+      let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try checkpoint.tokenizer() }
       let configuration = checkpoint.configuration
       vocabularySize = configuration.vocabularySize
       hiddenSize = configuration.hiddenSize

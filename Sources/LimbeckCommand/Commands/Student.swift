@@ -89,7 +89,7 @@ struct Student: ParsableCommand {
       of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
       headCount: heads, keyValueHeadCount: keyValueHeads)
     let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
-    let student = LanguageModels.Decoder(studentOf: teacher.decoder, plan, importance: importance)
+    let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
     try write(student, tokenizer: teacher.tokenizer)
     try StandardOutput.write(facts(plan, teacher.decoder, student).text)
   }
@@ -110,7 +110,7 @@ struct Student: ParsableCommand {
     }
   }
 
-  private func write(_ student: LanguageModels.Decoder, tokenizer: SentencePieceTokenizer) throws {
+  private func write(_ student: TransformerDecoder, tokenizer: any Tokenizer) throws {
     let destination = URL(fileURLWithPath: output, isDirectory: true)
     do {
       try FileManager.default.createDirectory(
@@ -119,15 +119,15 @@ struct Student: ParsableCommand {
       throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
     }
     let folder = try AtomicFolder(creating: destination)
-    try student.write(to: folder.contents, tokenizer: tokenizer.serialized, as: weights)
+    try student.write(to: folder.contents, with: tokenizer.files, as: weights)
     try folder.commit()
   }
 
   private func facts(
-    _ plan: StudentPlan, _ teacher: LanguageModels.Decoder, _ student: LanguageModels.Decoder
+    _ plan: StudentPlan, _ teacher: TransformerDecoder, _ student: TransformerDecoder
   ) -> FactList {
     var facts = FactList()
-    func add(_ name: String, _ size: KeyPath<LlamaConfiguration, Int>) {
+    func add(_ name: String, _ size: KeyPath<DecoderConfiguration, Int>) {
       facts.add(
         name,
         "\(Format.count(plan.configuration[keyPath: size])) of \(Format.count(plan.teacher[keyPath: size]))")

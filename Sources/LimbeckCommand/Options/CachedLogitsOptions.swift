@@ -60,7 +60,7 @@ struct CachedLogits {
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
       let digests = try teachers.map {
-        try CheckpointFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
+        try ModelFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
       }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)

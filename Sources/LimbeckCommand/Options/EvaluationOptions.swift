@@ -44,14 +44,14 @@ struct EvaluationOptions: ParsableArguments {
   }
 
   /// The text as the tokens that windows are cut from.
-  func evaluationText(_ tokenizer: SentencePieceTokenizer, on device: Device) throws -> EvaluationText {
+  func evaluationText(_ tokenizer: any Tokenizer, on device: Device) throws -> EvaluationText {
     try EvaluationText(paths: text, tokenizer, on: device)
   }
 }
 
 extension EvaluationText {
   /// The text of files and folders.
-  init(paths: [String], _ tokenizer: SentencePieceTokenizer, on device: Device) throws {
+  init(paths: [String], _ tokenizer: any Tokenizer, on device: Device) throws {
     self.init(try tokenizer.tokens(of: Corpus(paths: paths), threads: device.threads), tokenizer: tokenizer)
   }
 }

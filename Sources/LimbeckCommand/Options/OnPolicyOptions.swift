@@ -89,7 +89,7 @@ struct OnPolicySettings {
   /// `base` with on-policy steps, and what a continued run must share with the one that was begun. Throws
   /// whatever is wrong with the prompts; their lines are named.
   func objective(
-    _ base: any TrainingObjective, for student: LanguageModels.Decoder, _ tokenizer: SentencePieceTokenizer,
+    _ base: any TrainingObjective, for student: TransformerDecoder, _ tokenizer: any Tokenizer,
     teacherContextLength: Int
   ) throws -> (value: OnPolicyObjective, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)

@@ -35,7 +35,7 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// The prompts. Throws whatever is wrong with their file.
-  func promptFile(_ tokenizer: SentencePieceTokenizer) throws -> PromptFile {
+  func promptFile(_ tokenizer: any Tokenizer) throws -> PromptFile {
     let path = prompts ?? ""
     var file =
       if let promptLength {

@@ -171,7 +171,7 @@ struct TrainingSettings {
   }
 
   /// Checks that the sequences fit into a model.
-  func requireContext(of model: LanguageModels.Decoder) throws(TrainingError) {
+  func requireContext(of model: TransformerDecoder) throws(TrainingError) {
     let contextLength = model.configuration.contextLength
     guard recipe.sequenceLength <= contextLength else {
       throw .contextTooShort(sequenceLength: recipe.sequenceLength, contextLength: contextLength)

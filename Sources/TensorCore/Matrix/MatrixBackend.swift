@@ -13,9 +13,9 @@ protocol MatrixBackend: Sendable {
   /// Floats of scratch memory that a product on one thread needs.
   var scratchCount: Int { get }
 
-  /// Whether what comes of a row does not depend on how many rows are multiplied together, from more than
-  /// `Device.uniformRows` on. Only then may work be cut in other ways than by the shapes of whole products: sequences be
-  /// shared out among threads, or rows be computed once for several uses.
+  /// Whether what comes of a row does not depend on how many rows are multiplied together, of more than 48. Only then may
+  /// work be cut in other ways than by the shapes of whole products: sequences be shared out among threads, or rows be
+  /// computed once for several uses.
   var rowsAreIndependent: Bool { get }
 
   /// Whether the CPU runs `BFloat16Product`, whose factors may be rounded and packed beforehand.

@@ -45,7 +45,7 @@ public struct PromptFile: Sendable, Equatable {
   ///
   /// Throws `text` or `textTooShort`.
   public init(
-    cutting corpus: Corpus, promptLength: Int, tokenizer: SentencePieceTokenizer
+    cutting corpus: Corpus, promptLength: Int, tokenizer: any Tokenizer
   ) throws(CompletionError) {
     precondition(promptLength > 0, "prompts of \(promptLength) tokens")
     let name = corpus.sources.map(\.file.path).joined(separator: ", ")
@@ -69,7 +69,7 @@ public struct PromptFile: Sendable, Equatable {
   /// The tokens of each prompt, with BOS, where there is room in the context for at least one more. Throws `promptTooLong`
   /// or `emptyPrompt`, naming the prompt.
   public func ids(
-    _ tokenizer: SentencePieceTokenizer, contextLength: Int
+    _ tokenizer: any Tokenizer, contextLength: Int
   ) throws(CompletionError) -> [[Int32]] {
     do { return try tokenizer.ids(ofPrompts: records.map(\.prompt), contextLength: contextLength) } catch {
       switch error {

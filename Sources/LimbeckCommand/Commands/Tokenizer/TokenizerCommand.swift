@@ -6,21 +6,13 @@ import Tokenization
 struct TokenizerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenizer",
-    abstract: "Trains, shows and uses SentencePiece tokenizers.",
+    abstract: "Trains, shows and uses tokenizers.",
     discussion: """
       Example:
         limbeck tokenizer train --text books/ --output tokenizer.model
         limbeck tokenizer encode --tokenizer tokenizer.model "Once upon a time"
       """,
     subcommands: [TokenizerTrain.self, TokenizerInspect.self, TokenizerEncode.self, TokenizerDecode.self])
-}
-
-extension SentencePieceTokenizer {
-  /// Loads the file at `path`, or the `tokenizer.model` of the model folder there.
-  convenience init(path: String) throws {
-    let url = URL(fileURLWithPath: path)
-    try self.init(contentsOf: url.isFolder ? url.appendingPathComponent("tokenizer.model") : url)
-  }
 }
 
 extension URL {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Tokenization
 
 /// `limbeck tokenizer decode`
@@ -20,7 +21,7 @@ struct TokenizerDecode: ParsableCommand {
   var ids: [String] = []
 
   func run() throws {
-    let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
     let words = ids.isEmpty ? try StandardInput.text().split(whereSeparator: \.isWhitespace).map(String.init) : ids
     let ids = try words.map { word in
       guard let id = Int32(word), (0..<Int32(tokenizer.vocabularySize)).contains(id) else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Tokenization
 
 /// `limbeck tokenizer encode`
@@ -25,14 +26,14 @@ struct TokenizerEncode: ParsableCommand {
   private static let partSize = 2 << 20
 
   func run() throws {
-    let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
     if json {
       var all: [Int32] = []
       try encode(by: tokenizer) { all += $0 }
-      try StandardOutput.write(json: Encoding(ids: all, pieces: all.map(tokenizer.piece)))
+      try StandardOutput.write(json: Encoding(ids: all, pieces: all.map(tokenizer.spelling)))
     } else if pieces {
       try encode(by: tokenizer) { ids in
-        try StandardOutput.write(ids.map { tokenizer.piece($0).debugDescription + "\n" }.joined())
+        try StandardOutput.write(ids.map { tokenizer.spelling(of: $0).debugDescription + "\n" }.joined())
       }
     } else {
       var isFirst = true
@@ -46,7 +47,7 @@ struct TokenizerEncode: ParsableCommand {
   }
 
   /// Calls `body` with the ids of the text, some of them at a time.
-  private func encode(by tokenizer: SentencePieceTokenizer, _ body: ([Int32]) throws -> Void) throws {
+  private func encode(by tokenizer: any Tokenizer, _ body: ([Int32]) throws -> Void) throws {
     if let text { return try body(tokenizer.encode(text)) }
     var encoder = StreamingEncoder(tokenizer, name: StandardInput.name)
     while let part = try StandardInput.part(of: Self.partSize) { try body(encoder.append(part)) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Tokenization
 
 /// `limbeck tokenizer inspect`
@@ -20,16 +21,17 @@ struct TokenizerInspect: ParsableCommand {
   var json = false
 
   func run() throws {
-    let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
     if pieces {
       let lines = (0..<Int32(tokenizer.vocabularySize)).map { id in
-        "\(id)\t\(tokenizer.kind(id))\t\(tokenizer.score(id))\t\(tokenizer.piece(id).debugDescription)\n"
+        (["\(id)"] + tokenizer.details(of: id).map(\.value) + [tokenizer.spelling(of: id).debugDescription])
+          .joined(separator: "\t") + "\n"
       }
       return try StandardOutput.write(lines.joined())
     }
     let report = Report(tokenizer)
     if json { return try StandardOutput.write(json: report) }
-    func described(_ id: Int32?) -> String { id.map { "\($0) \(tokenizer.piece($0))" } ?? "none" }
+    func described(_ id: Int32?) -> String { id.map { "\($0) \(tokenizer.spelling(of: $0))" } ?? "none" }
     var facts = FactList()
     facts.add("pieces", Format.count(report.pieces))
     facts.add("beginning of text", described(report.bosId))
@@ -47,7 +49,7 @@ struct TokenizerInspect: ParsableCommand {
     let lossless: Bool
     let digest: String
 
-    init(_ tokenizer: SentencePieceTokenizer) {
+    init(_ tokenizer: any Tokenizer) {
       pieces = tokenizer.vocabularySize
       (bosId, eosId, padId, unkId) = (tokenizer.bosID, tokenizer.eosID, tokenizer.padID, tokenizer.unknownID)
       lossless = tokenizer.isLossless

@@ -1,8 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 import DurableFiles
 import Foundation
 import Logging
-import Tokenization
+public import Tokenization
+
+extension TokenizerTrainingOptions.Algorithm: ExpressibleByArgument {}
 
 /// `limbeck tokenizer train`
 struct TokenizerTrain: ParsableCommand {

@@ -34,7 +34,7 @@ extension SafetensorsFile {
   }
 }
 
-extension CheckpointWeights {
+extension SafetensorsWeights {
   /// The tensor called `name`, as a weight; mapped or converted as `SafetensorsFile.weight(_:expecting:on:)` does. Throws
   /// `missingTensor`, `wrongShape` or `notWeights`.
   public func weight(

@@ -2,7 +2,7 @@
 /// `init(_: HuggingFaceConfiguration)`; a value made by the memberwise initialiser is checked by `validate(file:)`.
 ///
 /// Letters: V vocabulary, C hidden size, F feed-forward size, L layers, H query heads, K key-value heads, D head size.
-public struct LlamaConfiguration: Equatable, Sendable {
+public struct DecoderConfiguration: Equatable, Sendable {
   /// V: the number of token ids.
   public var vocabularySize: Int
   /// C: the size of a token's hidden state.

@@ -2,7 +2,7 @@ import CSentencePiece
 
 /// A model loaded by libsentencepiece.
 // The processor behind the pointer is only read after `init`; libsentencepiece allows that from any thread.
-final class Processor: @unchecked Sendable {
+final class SentencePieceProcessor: @unchecked Sendable {
   let pointer: OpaquePointer
 
   /// Throws libsentencepiece's own message.

@@ -1,4 +1,4 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
 
 /// A SentencePiece tokenizer: a `tokenizer.model` as Llama's, or one of ours, made by `TokenizerTrainer`.
@@ -7,7 +7,7 @@ public import Foundation
 /// gives back every text unchanged, `decode(encode(text)) == text`.
 ///
 /// One tokenizer may be used from many threads.
-public final class SentencePieceTokenizer: Sendable {
+public final class SentencePieceTokenizer: Tokenizer {
   /// What a piece stands for. The raw values are SentencePiece's.
   public enum Kind: UInt8, Sendable {
     /// A piece of text, learnt.
@@ -24,17 +24,13 @@ public final class SentencePieceTokenizer: Sendable {
     case byte = 6
   }
 
-  /// The content of a `tokenizer.model` file, to be written beside checkpoints.
+  /// The content of a `tokenizer.model` file.
   public let serialized: [UInt8]
-  /// What distinguishes this tokenizer from every other: SHA-256 of pieces, scores, kinds, special ids and normaliser.
+  /// SHA-256 of pieces, scores, kinds, special ids and normaliser.
   public let digest: TokenizerDigest
-  /// The id that begins a text, or `nil` if there is none.
   public let bosID: Int32?
-  /// The id that ends a text, or `nil` if there is none.
   public let eosID: Int32?
-  /// The id that fills up batches, or `nil` if there is none.
   public let padID: Int32?
-  /// The id of everything the vocabulary lacks, or `nil` if there is none.
   public let unknownID: Int32?
   /// Whether decoding gives back every text unchanged: bytes stand in for what the vocabulary lacks, and nothing is
   /// normalised or put in front. (In such a tokenizer U+2581, which SentencePiece cannot tell from a space, is
@@ -43,32 +39,27 @@ public final class SentencePieceTokenizer: Sendable {
 
   let proto: ModelProto
   let segmenter: Segmenter
-  let processor: Processor
+  let processor: SentencePieceProcessor
   let encoder: BatchEncoder
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
   private let ids: [[UInt8]: Int32]
 
-  /// Loads a `tokenizer.model` file. Throws `unreadable`, `corruptTokenizer` or `unsupportedTokenizer`.
+  /// Loads a `tokenizer.model` file. Throws `file`, `corruptTokenizer` or `unsupportedTokenizer`.
   public convenience init(contentsOf file: URL) throws(TokenizationError) {
-    let content: Data
-    do {
-      content = try MappedFile(contentsOf: file).withBytes { $0.withUnsafeBytes { Data($0) } }
-    } catch {
-      throw TokenizationError(error, file: file.path)
-    }
-    try self.init(serialized: Array(content), name: file.path)
+    let mapped = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: file) }
+    try self.init(serialized: mapped.withBytes { $0.withUnsafeBytes { Array($0) } }, name: file.path)
   }
 
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
   /// `unsupportedTokenizer`.
   public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
-    let innerProcessor: Processor
+    let innerProcessor: SentencePieceProcessor
     do {
       proto = try ModelProto(serialized: serialized)
-      processor = try Processor(serialized: serialized)
+      processor = try SentencePieceProcessor(serialized: serialized)
       innerProcessor =
         proto.normalizer.addsDummyPrefix
-        ? try Processor(serialized: proto.serializedWithoutDummyPrefix) : processor
+        ? try SentencePieceProcessor(serialized: proto.serializedWithoutDummyPrefix) : processor
     } catch {
       throw TokenizationError(error, file: name)
     }
@@ -76,7 +67,7 @@ public final class SentencePieceTokenizer: Sendable {
     let ids = Dictionary(zip(proto.pieces.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
     self.ids = ids
     guard ids.count == proto.pieces.count else {
-      throw .corruptTokenizer(file: name, reason: "two of its pieces are the same")
+      throw TokenizationError(.corrupt("two of its pieces are the same"), file: name)
     }
     let kinds = proto.kinds
     func special(_ piece: String, _ kind: Kind) -> Int32? {
@@ -101,7 +92,9 @@ public final class SentencePieceTokenizer: Sendable {
   public var vocabularySize: Int { proto.pieces.count }
 
   /// The piece with `id`, in which U+2581 stands for a space. `id` must be in the vocabulary.
-  public func piece(_ id: Int32) -> String { proto.pieces[checked(id)] }
+  public func spelling(of id: Int32) -> String { proto.pieces[checked(id)] }
+
+  public func text(of id: Int32) -> String { spelling(of: id).replacing("\u{2581}", with: " ") }
 
   /// The score of the piece with `id`: log-probability in a unigram model, minus the rank in BPE. `id` must be in the
   /// vocabulary.
@@ -113,6 +106,17 @@ public final class SentencePieceTokenizer: Sendable {
   /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
   public func id(ofPiece piece: String) -> Int32? { ids[Array(piece.utf8)] }
 
+  public func details(of id: Int32) -> [TokenizerFact] {
+    [TokenizerFact("kind", "\(kind(id))"), TokenizerFact("score", "\(score(id))")]
+  }
+
+  public var settings: [TokenizerFact] { proto.settings }
+
+  /// The one file `tokenizer.model`.
+  public var files: [NamedFile] {
+    [NamedFile(name: TokenizerFormat.sentencePiece.fileNames[0], contents: Data(serialized))]
+  }
+
   private func checked(_ id: Int32) -> Int {
     precondition(id >= 0 && id < vocabularySize, "id \(id) outside the vocabulary of \(vocabularySize) pieces")
     return Int(id)
@@ -122,17 +126,10 @@ public final class SentencePieceTokenizer: Sendable {
 extension TokenizationError {
   init(_ refusal: ModelProto.Refusal, file: String) {
     switch refusal {
-    case .corrupt(let reason): self = .corruptTokenizer(file: file, reason: reason)
-    case .unsupported(let reason): self = .unsupportedTokenizer(file: file, reason: reason)
-    }
-  }
-
-  init(_ error: FileError, file: String) {
-    switch error {
-    case .missing: self = .unreadable(file: file, reason: "no such file; check the path")
-    case .unreadable(let file, let reason): self = .unreadable(file: file, reason: reason)
-    case .unwritable(let file, let reason): self = .unwritable(file: file, reason: reason)
-    default: self = .unreadable(file: file, reason: error.description)
+    case .corrupt(let reason):
+      self = .corruptTokenizer(file: file, format: TokenizerFormat.sentencePiece.name, reason: reason)
+    case .unsupported(let reason):
+      self = .unsupportedTokenizer(file: file, format: TokenizerFormat.sentencePiece.name, reason: reason)
     }
   }
 }

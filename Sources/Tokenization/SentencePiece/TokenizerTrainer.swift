@@ -17,16 +17,20 @@ public struct TokenizerTrainer: Sendable {
   /// A trainer with these options.
   public init(_ options: TokenizerTrainingOptions = TokenizerTrainingOptions()) { self.options = options }
 
-  /// Trains on all text of `corpus`, read in a stream. Throws what is wrong with the options (`invalidTrainingOption`),
-  /// the text (`unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`trainingFailed`, for example
+  /// Trains on all text of `corpus`, read in a stream. Throws what is wrong with the options (`value`),
+  /// the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`trainingFailed`, for example
   /// a vocabulary too large for the text).
   public func train(on corpus: Corpus) throws(TokenizationError) -> SentencePieceTokenizer {
     var reader = CorpusReader(corpus)
     return try train(name: corpus.name) { () throws(TokenizationError) in
       while let event = try reader.nextEvent() {
-        if case .text(let text, _) = event { return text }
-        // Documents and parts are apart, as lines are.
-        if event != .startOfDocument { return [0x0A] }
+        switch event {
+        case .startOfDocument: continue
+        case .text(let text): return text
+        // Documents are apart, as lines are, and so are a prompt and its completion.
+        case .completion(let text, let prompt): return prompt + [0x0A] + text
+        case .endOfDocument: return [0x0A]
+        }
       }
       return nil
     }

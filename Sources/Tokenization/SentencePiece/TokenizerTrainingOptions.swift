@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// What kind of tokenizer to train, and how.
 public struct TokenizerTrainingOptions: Hashable, Sendable {
   /// How pieces are chosen, and text cut into them.
@@ -88,34 +90,34 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   }
 
   private func check() throws(TokenizationError) {
-    func require(_ condition: Bool, _ name: String, _ reason: String) throws(TokenizationError) {
-      if !condition { throw .invalidTrainingOption(name: name, reason: reason) }
+    func require(
+      _ condition: Bool, _ key: String, _ expected: String, _ found: @autoclosure () -> String
+    ) throws(TokenizationError) {
+      if !condition { throw .value(InvalidValue("tokenizer training", key, expected: expected, found: found())) }
     }
     let specialIDs = [unknownID] + [bosID, eosID, padID].compactMap(\.self)
     let fixed = specialIDs.count + (byteFallback ? 256 : 0) + userDefinedSymbols.count
     try require(
       vocabularySize > fixed && vocabularySize <= 1 << 24, "vocabulary size",
-      "is \(vocabularySize), but must be more than \(fixed) (special pieces, bytes and user-defined symbols) "
-        + "and at most \(1 << 24)")
+      "more than \(fixed) (special pieces, bytes and user-defined symbols) and at most \(1 << 24)", "\(vocabularySize)")
     try require(
-      (0.98...1).contains(characterCoverage), "character coverage", "is \(characterCoverage), but must be 0.98 to 1")
-    try require((1...128).contains(threads), "threads", "is \(threads), but must be 1 to 128")
+      (0.98...1).contains(characterCoverage), "character coverage", "a share from 0.98 to 1", "\(characterCoverage)")
+    try require((1...128).contains(threads), "threads", "a number from 1 to 128", "\(threads)")
     try require(
       sampledLines.map { $0 > 100 && $0 <= Int(Int32.max) } ?? true, "sampled lines",
-      "is \(sampledLines ?? 0), but must be more than 100")
+      "more than 100 and at most \(Int32.max)", "\(sampledLines ?? 0)")
     try require(
       Set(specialIDs).count == specialIDs.count && specialIDs.allSatisfy { $0 >= 0 && $0 < vocabularySize },
-      "special ids",
-      "are \(specialIDs.map(String.init).joined(separator: ", ")), but must differ and lie in the vocabulary")
+      "special ids", "different ids from 0 to \(vocabularySize - 1)",
+      specialIDs.map(String.init).joined(separator: ", "))
     for symbol in userDefinedSymbols {
       try require(
         !symbol.isEmpty && !symbol.unicodeScalars.contains { ["\0", "\t", " ", "\u{2581}", "\u{2585}"].contains($0) },
-        "user-defined symbol",
-        "\"\(symbol)\" must have no space, tab, NUL, U+2581 or U+2585 in it, and not be empty")
+        "user-defined symbol", "a text without space, tab, NUL, U+2581 and U+2585 that is not empty", "\"\(symbol)\"")
     }
     try require(
       Set(userDefinedSymbols.map { Array($0.utf8) }).count == userDefinedSymbols.count, "user-defined symbols",
-      "must all be different")
+      "different texts", "one of them twice")
   }
 
   /// A symbol as a field of comma-separated values.

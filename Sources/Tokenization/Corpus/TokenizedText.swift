@@ -16,11 +16,11 @@ public struct TokenizedText: Sendable {
   public internal(set) var counts = TextCounts()
 }
 
-extension SentencePieceTokenizer {
+extension Tokenizer {
   /// The ids of all text of `corpus`, prompts included, as one stream without BOS and EOS: what perplexity is measured on.
   /// The ids are those of `encode` on each whole document, though the text is read in parts.
   ///
-  /// Throws what is wrong with the text: `unreadable`, `notUTF8`, `emptyText`, `malformedJSONLine`.
+  /// Throws what is wrong with the text: `file`, `notUTF8`, `emptyText`, `malformedJSONLine`.
   public func tokens(
     of corpus: Corpus, threads: Int = ProcessInfo.processInfo.activeProcessorCount,
     progress: (TokenizationProgress) -> Void = { _ in }
@@ -32,46 +32,38 @@ extension SentencePieceTokenizer {
     return text
   }
 
-  /// What a reading hands on.
-  enum Part {
-    case startOfDocument
-    case ids([Int32], counted: Bool)
-    case endOfDocument
-
-    var ids: [Int32] {
-      if case .ids(let ids, _) = self { ids } else { [] }
-    }
-  }
-
   /// Encodes `corpus` in a stream, and counts its text: all of it, and that which counts in the loss.
   func read(
     _ corpus: Corpus, threads: Int, progress: (TokenizationProgress) -> Void,
-    _ body: (Part) throws(TokenizationError) -> Void
+    _ body: (TextPart) throws(TokenizationError) -> Void
   ) throws(TokenizationError) -> (all: TextCounts, counted: TextCounts) {
     var reader = CorpusReader(corpus)
     var encoder = TokenEncoder(self, threads: threads)
     var (all, counted) = (TextCounts(), TextCounts())
     var (allWords, countedWords) = (WordCounter(), WordCounter())
-    var countsNow = true
+    func count(_ text: [UInt8]) {
+      all.bytes += text.count
+      counted.bytes += text.count
+      allWords.add(text.span.bytes)
+      countedWords.add(text.span.bytes)
+    }
     while let event = try reader.nextEvent() {
       switch event {
       case .startOfDocument:
         encoder = TokenEncoder(self, threads: threads)
-        countsNow = true
         try body(.startOfDocument)
-      case .text(let text, let counts):
-        countsNow = counts
-        all.bytes += text.count
-        allWords.add(text.span.bytes)
-        if counts {
-          counted.bytes += text.count
-          countedWords.add(text.span.bytes)
-        }
-        try body(.ids(encoder.append(text), counted: counts))
-      case .seam:
-        try body(.ids(encoder.finishPart(), counted: countsNow))
+      case .text(let text):
+        count(text)
+        try body(.ids(encoder.append(text), counted: true))
+      case .completion(let text, let prompt):
+        all.bytes += prompt.count
+        allWords.add(prompt.span.bytes)
+        count(text)
+        let ids = encode(prompt: prompt, completion: text, threads: threads)
+        try body(.ids(ids.prompt, counted: false))
+        try body(.ids(ids.completion, counted: true))
       case .endOfDocument:
-        try body(.ids(encoder.finishPart(), counted: countsNow))
+        try body(.ids(encoder.finishPart(), counted: true))
         try body(.endOfDocument)
         all.documents += 1
         counted.documents += 1
@@ -82,5 +74,16 @@ extension SentencePieceTokenizer {
     }
     (all.words, counted.words) = (allWords.words, countedWords.words)
     return (all, counted)
+  }
+}
+
+/// What a reading of text hands on.
+enum TextPart {
+  case startOfDocument
+  case ids([Int32], counted: Bool)
+  case endOfDocument
+
+  var ids: [Int32] {
+    if case .ids(let ids, _) = self { ids } else { [] }
   }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import TensorCore
 
-/// Products of matrices against sums in Double, with neighbours that must stay as they are.
-@Suite struct SerialProductTests {
+/// Products of every backend that this machine has, against sums in Double, with neighbours that must stay as they are.
+@Suite struct MatrixBackendTests {
   struct Shape: CustomStringConvertible {
     let m: Int
     let n: Int
@@ -46,58 +46,69 @@ import Testing
     }
   }()
 
-  @Test(arguments: shapes, ProductPrecision.allCases) func productsAreThoseOfDouble(
-    shape: Shape, precision: ProductPrecision
-  ) {
-    check(shape, roundedTo: precision) { c, stride, a, b, scratch in
-      SerialProduct.multiply(
-        into: c, stride: stride, adds: shape.adds, streams: shape.streams, a, b, m: shape.m, n: shape.n, k: shape.k,
-        precision: precision, scratch: scratch)
+  @Test(arguments: shapes, MatrixBackendKind.available)
+  func productsAreThoseOfDouble(shape: Shape, kind: MatrixBackendKind) throws {
+    let backend = try kind.backend()
+    for precision in ProductPrecision.allCases {
+      check(shape, roundedTo: precision, on: backend) { c, stride, a, b, scratch in
+        backend.product(
+          into: c, stride: stride, adds: shape.adds, streams: shape.streams, a, b, m: shape.m, n: shape.n, k: shape.k,
+          precision: precision, scratch: scratch)
+      }
     }
   }
 
-  /// Those of which this CPU has the vectors; the others would pass without having run.
-  static let levels = [LIMBECK_AVX2, LIMBECK_AVX512].filter { $0.rawValue <= limbeck_best_vectors().rawValue }
-
-  /// What other CPUs compute with, as far as this one has their vectors.
-  @Test(arguments: shapes, levels)
-  func productsOfEveryLevelAreThoseOfDouble(shape: Shape, vectors: limbeck_vectors) {
-    check(shape, roundedTo: .float32) { c, stride, a, b, scratch in
-      limbeck_product_f32(
-        vectors, c, stride, limbeck_store(adds: shape.adds, streams: shape.streams), a.pointer, a.rowStride,
-        a.columnStride, b.pointer, b.rowStride,
-        b.columnStride, shape.m, shape.n, shape.k, scratch)
+  /// Of few rows too, for which there is an order of its own.
+  @Test(arguments: shapes, MatrixBackendKind.available)
+  func productsInBothOrdersAreThoseOfDouble(shape: Shape, kind: MatrixBackendKind) throws {
+    let backend = try kind.backend()
+    check(shape, roundedTo: .float32, on: backend) { c, stride, a, b, scratch in
+      backend.multiply(
+        into: c, stride: stride, adds: shape.adds, streams: shape.streams, a, b, m: shape.m, n: shape.n, k: shape.k,
+        scratch: scratch)
     }
     guard !shape.isLeftTransposed, shape.isRightTransposed else { return }
     let few = Shape(
-      m: min(shape.m, SerialProduct.fewRows), n: shape.n, k: shape.k, isLeftTransposed: false, isRightTransposed: true,
+      m: min(shape.m, Device.uniformRows), n: shape.n, k: shape.k, isLeftTransposed: false, isRightTransposed: true,
       adds: shape.adds)
-    check(few, roundedTo: .float32) { c, stride, a, b, scratch in
-      limbeck_few_rows(
-        vectors, c, stride, few.adds ? 1 : 0, a.pointer, a.rowStride, few.m, b.pointer, b.columnStride, few.n, few.k,
-        scratch)
+    check(few, roundedTo: .float32, on: backend) { c, stride, a, b, scratch in
+      backend.multiplyFewRows(
+        into: c, stride: stride, adds: few.adds, a, b, m: few.m, n: few.n, k: few.k, scratch: scratch)
     }
   }
 
-  /// What CPUs without AVX2 compute with.
-  @Test(arguments: shapes) func productsOfOpenBLASAreThoseOfDouble(shape: Shape) throws {
-    let library = try #require(OpenBLAS.shared)
-    check(shape, roundedTo: .float32) { c, stride, a, b, _ in
-      library.multiply(into: c, stride: stride, adds: shape.adds, a, b, m: shape.m, n: shape.n, k: shape.k)
-    }
+  /// One row or one column that lies in one line, whose stride says nothing: a BLAS wants one no shorter than the line.
+  @Test(arguments: MatrixBackendKind.available, ProductPrecision.allCases)
+  func vectorsMayHaveAnyStride(kind: MatrixBackendKind, precision: ProductPrecision) throws {
+    let device = try Device(threads: 1, backend: kind)
+    let backend = device.backend
+    let scratch = WorkerScratch(backend.scratchCount, on: device)
+    let vector = Tensor((0..<40).map(Float.init), shape: [40], on: device)
+    let ones = Tensor([Float](repeating: 1, count: 40 * 3), shape: [40, 3], on: device)
+    let sums = Tensor.zeros([1, 3], on: device)
+    backend.product(
+      into: sums.pointer, stride: 3, adds: false, MatrixView(vector.pointer, stride: 1).transposed,
+      MatrixView(ones.pointer, stride: 3), m: 1, n: 3, k: 40, precision: precision, scratch: scratch[0])
+    #expect(sums.array() == [780, 780, 780])
+    backend.product(
+      into: sums.pointer, stride: 1, adds: true, MatrixView(ones.pointer, stride: 3).transposed,
+      MatrixView(vector.pointer, stride: 1), m: 3, n: 1, k: 40, precision: precision, scratch: scratch[0])
+    #expect(sums.array() == [1_560, 1_560, 1_560])
+    withExtendedLifetime((vector, ones)) {}
   }
 
-  @Test(arguments: [(0, 3), (3, 0)], [false, true]) func productsWithoutElementsWriteNothing(
-    size: (m: Int, n: Int), isLeftTransposed: Bool
-  ) {
-    let device = Device(threads: 1)
+  @Test(arguments: [(0, 3), (3, 0)], MatrixBackendKind.available) func productsWithoutElementsWriteNothing(
+    size: (m: Int, n: Int), kind: MatrixBackendKind
+  ) throws {
+    let device = try Device(threads: 1, backend: kind)
     let factor = Tensor([Float](repeating: 1, count: 30), shape: [5, 6], on: device)
     let c = Tensor([Float](repeating: 7, count: 9), shape: [3, 3], on: device)
-    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    let scratch = WorkerScratch(device.backend.scratchCount, on: device)
     let straight = MatrixView(factor.pointer, stride: 6)
-    SerialProduct.multiply(
-      into: c.pointer, stride: 3, adds: false, isLeftTransposed ? straight.transposed : straight, straight, m: size.m,
-      n: size.n, k: 4, scratch: scratch[0])
+    for left in [straight, straight.transposed] {
+      device.backend.product(
+        into: c.pointer, stride: 3, adds: false, left, straight, m: size.m, n: size.n, k: 4, scratch: scratch[0])
+    }
     #expect(c.array() == [Float](repeating: 7, count: 9))
     withExtendedLifetime(factor) {}
   }
@@ -119,7 +130,7 @@ import Testing
   }
 
   private func check(
-    _ shape: Shape, roundedTo precision: ProductPrecision,
+    _ shape: Shape, roundedTo precision: ProductPrecision, on backend: any MatrixBackend,
     _ multiply: (
       _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ a: MatrixView, _ b: MatrixView,
       _ scratch: UnsafeMutablePointer<Float>
@@ -144,7 +155,7 @@ import Testing
     let c = Tensor(uninitialized: [m, stride], on: device)
     c.withMutableSpan { span in for i in span.indices { span[i] = Float(i % 17) / 8 } }
     let before = c.array()
-    let scratch = WorkerScratch(SerialProduct.scratchCount, on: device)
+    let scratch = WorkerScratch(backend.scratchCount, on: device)
     multiply(c.pointer, stride, a, b, scratch[0])
 
     func rounded(_ x: Float) -> Double {
@@ -169,7 +180,7 @@ import Testing
       for j in n..<stride { #expect(c.pointer[i * stride + j] == before[i * stride + j], "written behind a row") }
     }
     // each of k roundings of a partial sum is at most half a unit in the last place of Σ|a·b|
-    #expect(worst < 6e-8 * Double(min(k, 16) + 4), "\(shape) in \(precision)")
+    #expect(worst < 6e-8 * Double(min(k, 16) + 4), "\(shape) in \(precision) by \(backend.kind)")
     withExtendedLifetime((aValues, bValues, c)) {}
   }
 }

@@ -8,14 +8,14 @@ import Testing
 @testable import LanguageModels
 @testable import ModelFiles
 
-@Suite struct CheckpointFolderTests {
+@Suite struct ModelFolderTests {
   let folder: TemporaryFolder
   let shapes = ["model.embed_tokens.weight": [4, 2], "model.norm.weight": [2]]
 
   init() throws { folder = try TemporaryFolder() }
 
   func writeConfiguration(tied: Bool = true) throws {
-    let configuration = LlamaConfiguration(
+    let configuration = DecoderConfiguration(
       vocabularySize: 4, hiddenSize: 2, feedForwardSize: 2, layerCount: 1, headCount: 1, tiesEmbeddings: tied)
     try folder.write(configuration.huggingFaceJSON(weightType: .float32), to: "config.json")
   }
@@ -34,7 +34,7 @@ import Testing
   /// The error of opening the folder and asking for exactly `shapes`.
   func error() -> ModelFileError? {
     do {
-      try CheckpointFolder(contentsOf: folder.url).requireExactly(shapes)
+      try ModelFolder(contentsOf: folder.url).requireExactly(shapes)
       return nil
     } catch { return error }
   }
@@ -42,11 +42,10 @@ import Testing
   @Test func oneFile() throws {
     try writeConfiguration()
     try writeWeights([embedding, norm])
-    let checkpoint = try CheckpointFolder(contentsOf: folder.url)
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
     try checkpoint.requireExactly(shapes)
     #expect(checkpoint.configuration.vocabularySize == 4)
     #expect(checkpoint.generationConfiguration == nil)
-    #expect(checkpoint.tokenizerModel == nil)
     #expect(checkpoint.weights.names == shapes.keys.sorted())
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
     #expect(
@@ -62,10 +61,8 @@ import Testing
     try writeConfiguration()
     try writeWeights([embedding, norm])
     try folder.write(#"{"temperature":0.5}"#, to: "generation_config.json")
-    try folder.write("", to: "tokenizer.model")
-    let checkpoint = try CheckpointFolder(contentsOf: folder.url)
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
     #expect(checkpoint.generationConfiguration?.temperature == 0.5)
-    #expect(checkpoint.tokenizerModel?.path == path("tokenizer.model"))
   }
 
   @Test func whatIsMissingIsNamedWithTheRemedy() throws {
@@ -73,7 +70,7 @@ import Testing
     #expect(
       throws: ModelFileError.file(
         .missing(file: absent.path, advice: "a folder with config.json and model.safetensors is expected"))
-    ) { try CheckpointFolder(contentsOf: absent) }
+    ) { try ModelFolder(contentsOf: absent) }
     #expect(
       error()
         == .file(
@@ -151,7 +148,7 @@ import Testing
     try writeIndex([
       embedding.0: "model-00001-of-00002.safetensors", norm.0: "model-00002-of-00002.safetensors",
     ])
-    let checkpoint = try CheckpointFolder(contentsOf: folder.url)
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
     try checkpoint.requireExactly(shapes)
     #expect(checkpoint.weights.files.count == 2)
     #expect(try checkpoint.weights.floats(embedding.0) == embedding.1)

@@ -3,18 +3,16 @@ public import Foundation
 public import LanguageModels
 
 /// A Hugging Face folder of a Llama model: config.json, model.safetensors or its shards with their index, and, where
-/// they are there, generation_config.json and tokenizer.model.
-public struct CheckpointFolder: Sendable {
+/// it is there, generation_config.json.
+public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL
   /// config.json, complete and checked.
-  public let configuration: LlamaConfiguration
+  public let configuration: DecoderConfiguration
   /// generation_config.json, if there is one.
   public let generationConfiguration: HuggingFaceGenerationConfiguration?
   /// The tensors.
-  public let weights: CheckpointWeights
-  /// tokenizer.model, if there is one.
-  public let tokenizerModel: URL?
+  public let weights: SafetensorsWeights
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
@@ -29,7 +27,7 @@ public struct CheckpointFolder: Sendable {
       throw .file(
         .missing(file: configurationFile.path, advice: "\(url.path) is no Hugging Face model folder"))
     }
-    configuration = try LlamaConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
+    configuration = try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
     let generationFile = url.appendingPathComponent("generation_config.json")
     generationConfiguration =
       somethingExists(at: generationFile.path)
@@ -38,9 +36,9 @@ public struct CheckpointFolder: Sendable {
     let single = url.appendingPathComponent("model.safetensors")
     let index = url.appendingPathComponent("model.safetensors.index.json")
     if somethingExists(at: single.path) {
-      weights = CheckpointWeights(try SafetensorsFile(contentsOf: single))
+      weights = SafetensorsWeights(try SafetensorsFile(contentsOf: single))
     } else if somethingExists(at: index.path) {
-      weights = try CheckpointWeights(index: index)
+      weights = try SafetensorsWeights(index: index)
     } else {
       throw .file(
         .missing(
@@ -48,8 +46,6 @@ public struct CheckpointFolder: Sendable {
           advice: "nor is there model.safetensors.index.json; save the model with safetensors "
             + "(in transformers: model.save_pretrained(folder))"))
     }
-    let tokenizerFile = url.appendingPathComponent("tokenizer.model")
-    tokenizerModel = somethingExists(at: tokenizerFile.path) ? tokenizerFile : nil
   }
 
   /// Checks that the checkpoint has exactly the tensors called for, in their shapes. Throws `missingTensor`,

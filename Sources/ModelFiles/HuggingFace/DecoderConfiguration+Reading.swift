@@ -2,7 +2,7 @@ import Diagnostics
 import DurableFiles
 public import LanguageModels
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// Sizes above this are surely damage: no model has them, and their products would overflow.
   private static let sizeLimit = 1 << 31
   /// Each layer has a dozen tensors of its own, and each position a row in the table of rotations: numbers above these

@@ -1,9 +1,9 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
 public import LanguageModels
 public import TensorCore
 
-extension Decoder {
+extension TransformerDecoder {
   /// The decoder of a Hugging Face folder.
   ///
   /// A frozen one uses weights where they are mapped, in the type of the file, without a copy; a trainable one copies them
@@ -18,12 +18,12 @@ extension Decoder {
     contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
     try self.init(
-      CheckpointFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
+      ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
   }
 
   /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:precision:device:)` does.
   public convenience init(
-    _ checkpoint: CheckpointFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
+    _ checkpoint: ModelFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
     device: Device = .shared
   ) throws(ModelFileError) {
     self.init(declaring: checkpoint.configuration, precision: precision, on: device)
@@ -56,17 +56,17 @@ extension Decoder {
   }
 
   /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
-  /// `generation_config.json` and, if given, `tokenizer.model`. The folder is made if it is missing; each file appears
+  /// `generation_config.json` and other files that are given. The folder is made if it is missing; each file appears
   /// whole or not at all, the weights last.
   /// - Parameters:
   ///   - folder: where the files go.
-  ///   - tokenizer: the bytes of the tokenizer's model.
+  ///   - files: what else belongs to the model, such as its tokenizer's files.
   ///   - type: how the weights are stored.
   ///   - maximumShardBytes: if the weights have more bytes, they go into files of at most so many,
   ///     `model-00001-of-00002.safetensors` and so on, and `model.safetensors.index.json`; nil for one file of any size.
   /// - Throws: what the disk refuses.
   public func write(
-    to folder: URL, tokenizer: [UInt8]?, as type: WeightType = .float32, maximumShardBytes: Int? = nil
+    to folder: URL, with files: [NamedFile] = [], as type: WeightType = .float32, maximumShardBytes: Int? = nil
   ) throws(ModelFileError) {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -83,7 +83,7 @@ extension Decoder {
       bosTokenID: configuration.bosTokenID, eosTokenIDs: configuration.eosTokenIDs,
       padTokenID: configuration.padTokenID)
     try put(generation.huggingFaceJSON(), "generation_config.json")
-    if let tokenizer { try put(Data(tokenizer), "tokenizer.model") }
+    for file in files { try put(file.contents, file.name) }
     let single = folder.appendingPathComponent("model.safetensors")
     let shards = maximumShardBytes.map { maximum in
       WeightShards(of: parameters.parameters.map { ($0.name, $0.shape) }, type: type, maximumBytes: maximum)

@@ -3,7 +3,7 @@ public import Foundation
 public import LanguageModels
 public import TensorCore
 
-extension LlamaConfiguration {
+extension DecoderConfiguration {
   /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.
   /// `weightType` is the type that the weights beside it are stored in.
   public func huggingFaceJSON(weightType: WeightType) -> Data {

@@ -1,13 +1,10 @@
-/// Cuts text where no piece can reach across, so that its parts can be encoded on their own, in parallel, in a stream.
+/// Finds where text may be cut because no piece can reach across, so that its parts can be encoded on their own, in
+/// parallel, in a stream.
 ///
 /// A cut between two characters is safe if no piece of the vocabulary has the two side by side. BPE then never merges
 /// across it, and every path of the unigram model passes through it: the ids of the parts are the ids of the whole. (In
-/// a unigram model the sums of scores differ in rounding, the parts' being the more exact ones.) Cuts depend on the
-/// text and the vocabulary alone, never on how the text arrives.
+/// a unigram model the sums of scores differ in rounding, the parts' being the more exact ones.)
 struct Segmenter: Sendable {
-  /// A part ends at the first safe place from here on: long enough to be worth a call, short enough for exact sums.
-  static let shortestSegment = 1024
-
   /// Whether safe places can be told at all. A map of characters looks across them, and the word and character models
   /// have rules of their own; such tokenizers take a text as a whole.
   private let cuts: Bool
@@ -40,23 +37,23 @@ struct Segmenter: Sendable {
     self.known = proto.byteFallback ? nil : known
   }
 
-  /// The end of the part that starts at `start` in `text` (UTF-8 whose last character may be incomplete), or `nil` if it
-  /// is not there yet. `scanned` remembers how far was looked in vain; 0 for a new part.
-  func end(ofSegmentAt start: Int, in text: borrowing Span<UInt8>, scanned: inout Int) -> Int? {
-    guard cuts else { return nil }
-    var place = max(scanned, start + Self.shortestSegment)
+  /// As `Tokenizer.moveToCut`.
+  func moveToCut(_ place: inout Int, in text: borrowing Span<UInt8>) -> Bool {
+    guard cuts else {
+      place = max(place, text.count)
+      return false
+    }
     while place < text.count {
       if text[place] & 0xC0 != 0x80 {
         let length = Self.length(text[place])
-        guard place + length <= text.count else { break }
+        guard place + length <= text.count else { return false }
         var before = place - 1
         while text[before] & 0xC0 == 0x80 { before -= 1 }
-        if isSafe(Self.character(text, before, place - before), Self.character(text, place, length)) { return place }
+        if isSafe(Self.character(text, before, place - before), Self.character(text, place, length)) { return true }
       }
       place += 1
     }
-    scanned = place
-    return nil
+    return false
   }
 
   private func isSafe(_ left: UInt32, _ right: UInt32) -> Bool {

@@ -6,10 +6,10 @@ import Foundation
 struct CorpusReader {
   enum Event: Equatable {
     case startOfDocument
-    /// Valid UTF-8, though possibly cut inside a character.
-    case text([UInt8], counted: Bool)
-    /// What follows goes on from here, but no piece may reach across.
-    case seam
+    /// The next part of the document: valid UTF-8, though possibly cut inside a character.
+    case text([UInt8])
+    /// All of a document that is a prompt and its completion, both valid UTF-8.
+    case completion([UInt8], prompt: [UInt8])
     case endOfDocument
   }
 
@@ -46,10 +46,7 @@ struct CorpusReader {
   }
 
   private mutating func open(_ source: TextSource) throws(TokenizationError) {
-    let opened: MappedFile
-    do { opened = try MappedFile(contentsOf: source.file) } catch {
-      throw TokenizationError(error, file: source.file.path)
-    }
+    let opened = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: source.file) }
     guard opened.count > 0 else { throw .emptyText(file: opened.path) }
     file = opened
     (offset, line, hasText) = (0, 0, false)
@@ -68,7 +65,7 @@ struct CorpusReader {
       return close()
     }
     let part = try bytes(of: file, upTo: min(file.count, offset + Self.partSize))
-    events = [.text(part, counted: true)]
+    events = [.text(part)]
   }
 
   private mutating func readLine(of file: MappedFile) throws(TokenizationError) {
@@ -123,12 +120,9 @@ private struct JSONLine {
   var isEmpty: Bool { prompt.isEmpty && text.isEmpty }
 
   var events: [CorpusReader.Event] {
-    prompt.isEmpty
-      ? [.startOfDocument, .text(Array(text.utf8), counted: true), .endOfDocument]
-      : [
-        .startOfDocument, .text(Array(prompt.utf8), counted: false), .seam, .text(Array(text.utf8), counted: true),
-        .endOfDocument,
-      ]
+    let content: CorpusReader.Event =
+      prompt.isEmpty ? .text(Array(text.utf8)) : .completion(Array(text.utf8), prompt: Array(prompt.utf8))
+    return [.startOfDocument, content, .endOfDocument]
   }
 
   init(_ bytes: [UInt8], _ keys: JSONLinesKeys, file: String, line: Int) throws(TokenizationError) {

@@ -1,6 +1,6 @@
 public import TensorCore
 
-extension Decoder {
+extension TransformerDecoder {
   /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each.
   ///
   /// Every id must lie in 0..<V, and T must not exceed the context length. Of a frozen decoder, each thread takes some of

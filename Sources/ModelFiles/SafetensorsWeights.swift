@@ -4,7 +4,7 @@ public import Foundation
 import Glibc
 
 /// The named tensors of a checkpoint, in one safetensors file or in several.
-public struct CheckpointWeights: Sendable {
+public struct SafetensorsWeights: Sendable {
   /// Where the tensors come from, as errors about all of them name it: model.safetensors or its index.
   public let path: String
   /// The files, in the order of their names.

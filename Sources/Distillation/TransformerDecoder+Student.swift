@@ -1,7 +1,7 @@
 public import LanguageModels
 public import TensorCore
 
-extension Decoder {
+extension TransformerDecoder {
   /// A trainable student that starts from parts of its teacher: the layers, channels, heads and neurons that the plan
   /// keeps, with the weights between them, embedding and head included. Nothing is scaled. A plan that cuts nothing gives
   /// the teacher again, the same logits bit for bit.
@@ -11,7 +11,7 @@ extension Decoder {
   ///   - importance: what tells which channels, heads and neurons stay; needed where the plan cuts any of them.
   ///   - precision: what the student rounds the factors of products to.
   public convenience init(
-    studentOf teacher: Decoder, _ plan: StudentPlan, importance: ActivationImportance? = nil,
+    studentOf teacher: TransformerDecoder, _ plan: StudentPlan, importance: ActivationImportance? = nil,
     precision: ProductPrecision = .float32
   ) {
     self.init(
@@ -20,7 +20,7 @@ extension Decoder {
 
   /// A student with the chosen channels, heads and neurons in the chosen order.
   convenience init(
-    cutting widths: WidthSelection, outOf teacher: Decoder, _ plan: StudentPlan,
+    cutting widths: WidthSelection, outOf teacher: TransformerDecoder, _ plan: StudentPlan,
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")

@@ -1,3 +1,4 @@
+import DurableFiles
 public import Foundation
 
 /// One file of text.
@@ -23,7 +24,7 @@ public struct TextSource: Hashable, Sendable {
   public let modified: Double
 
   /// Examines `file`, which must exist. A name that ends in `.jsonl` means JSON Lines, every other name plain text.
-  /// Throws `unreadable`.
+  /// Throws `file`.
   public init(file: URL) throws(TokenizationError) {
     self.file = file
     format = file.pathExtension.lowercased() == "jsonl" ? .jsonLines : .plain
@@ -32,7 +33,7 @@ public struct TextSource: Hashable, Sendable {
       byteCount = (attributes[.size] as? NSNumber)?.intValue ?? 0
       modified = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
     } catch {
-      throw .unreadable(file: file.path, reason: "no such file, or no permission; check the path")
+      throw .file(.unreadable(file: file.path, reason: "no such file, or no permission; check the path"))
     }
   }
 }
@@ -63,7 +64,7 @@ public struct Corpus: Hashable, Sendable {
   public let keys: JSONLinesKeys
 
   /// Lists files and folders, in the order given. A folder stands for all files in it and below whose names end in one of
-  /// `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `unreadable` or `noTextFiles`.
+  /// `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file` or `noTextFiles`.
   public init(paths: [String], keys: JSONLinesKeys = JSONLinesKeys()) throws(TokenizationError) {
     var sources: [TextSource] = []
     for path in paths {
@@ -90,7 +91,7 @@ public struct Corpus: Hashable, Sendable {
     do {
       names = try FileManager.default.subpathsOfDirectory(atPath: folder)
     } catch {
-      throw .unreadable(file: folder, reason: error.localizedDescription)
+      throw .file(.unreadable(file: folder, reason: error.localizedDescription))
     }
     let root = URL(fileURLWithPath: folder, isDirectory: true)
     var sources: [TextSource] = []
@@ -108,7 +109,7 @@ public struct Corpus: Hashable, Sendable {
   }
 }
 
-/// How much text there is: what bits per byte and word perplexity are reckoned by.
+/// How much text there is: what bits per byte and word perplexity are computed with.
 public struct TextCounts: Hashable, Sendable {
   /// Bytes of UTF-8.
   public internal(set) var bytes = 0

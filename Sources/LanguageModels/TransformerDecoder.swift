@@ -3,9 +3,9 @@ public import TensorCore
 /// A decoder-only transformer of the Llama architecture (Touvron et al. 2023).
 ///
 /// Parameter names, shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
-public final class Decoder {
+public final class TransformerDecoder {
   /// Sizes and constants.
-  public let configuration: LlamaConfiguration
+  public let configuration: DecoderConfiguration
   /// All weights, in creation order.
   public let parameters: ParameterStore
   /// What the factors of products are rounded to; norms, softmax and sums are always float32.
@@ -19,7 +19,7 @@ public final class Decoder {
   private var tokensWithoutProjections = 0
 
   /// A decoder whose parameters are declared but have no values yet.
-  public init(declaring configuration: LlamaConfiguration, precision: ProductPrecision, on device: Device) {
+  public init(declaring configuration: DecoderConfiguration, precision: ProductPrecision, on device: Device) {
     self.configuration = configuration
     self.precision = precision
     parameters = ParameterStore(on: device)
@@ -47,7 +47,7 @@ public final class Decoder {
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
   public convenience init(
-    configuration: LlamaConfiguration, seed: UInt64, precision: ProductPrecision = .float32, device: Device = .shared
+    configuration: DecoderConfiguration, seed: UInt64, precision: ProductPrecision = .float32, device: Device = .shared
   ) {
     self.init(declaring: configuration, precision: precision, on: device)
     var generator = SeededGenerator(seed: seed)
@@ -61,7 +61,7 @@ public final class Decoder {
   ///   - device: where it computes.
   ///   - weights: returns the values of each parameter, in its shape.
   public convenience init(
-    configuration: LlamaConfiguration, precision: ProductPrecision = .float32, device: Device = .shared,
+    configuration: DecoderConfiguration, precision: ProductPrecision = .float32, device: Device = .shared,
     weights: (Parameter) -> Tensor
   ) {
     self.init(declaring: configuration, precision: precision, on: device)
@@ -85,8 +85,8 @@ public final class Decoder {
   ///   - precision: what the factors of its products are rounded to; by default as in this decoder.
   ///   - isConstant: whether nobody writes to the weights while the copy is used, so that what products make of them is kept.
   /// - Returns: the copy, which lives on this decoder's memory.
-  public func frozen(precision: ProductPrecision? = nil, isConstant: Bool = false) -> Decoder {
-    let copy = Decoder(declaring: configuration, precision: precision ?? self.precision, on: device)
+  public func frozen(precision: ProductPrecision? = nil, isConstant: Bool = false) -> TransformerDecoder {
+    let copy = TransformerDecoder(declaring: configuration, precision: precision ?? self.precision, on: device)
     var values = parameters.parameters.makeIterator()
     copy.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
@@ -170,7 +170,7 @@ public final class Decoder {
     observe: ActivationObserver
   ) -> Tensor {
     var hidden = embedding.matrix.embedding(ids, on: device)
-    observe(.embeddings, hidden)
+    observe(.embedding, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(
         hidden, projections: layer == 0 ? projections?(ids, on: device) : nil, rotary: rotary, positions: positions,
