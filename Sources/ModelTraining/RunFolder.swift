@@ -1,6 +1,6 @@
 public import DurableFiles
 public import Foundation
-public import ModelFiles
+import ModelFiles
 public import TensorCore
 import Tokenization
 

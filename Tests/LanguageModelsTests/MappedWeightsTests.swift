@@ -56,7 +56,7 @@ import Testing
       vocabularySize: 300, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
       contextLength: 128, tiesEmbeddings: true, initializerRange: 0.2)
     let folder = try TemporaryFolder()
-    try TransformerDecoder(configuration: configuration, seed: 1).write(to: folder.file("model"), tokenizer: nil, as: type)
+    try TransformerDecoder(configuration: configuration, seed: 1).write(to: folder.file("model"), as: type)
     var generator = SeededGenerator(seed: 2)
     let ids = (0..<16 * 128).map { _ in Int32.random(in: 0..<300, using: &generator) }
     for threads in [1, 2] {
@@ -70,7 +70,7 @@ import Testing
     let fixture = try LlamaFixture("llama/bfloat16")
     let folder = try TemporaryFolder()
     let decoder = try TransformerDecoder(contentsOf: fixture.folder)
-    try decoder.write(to: folder.file("copy"), tokenizer: nil, as: .bfloat16)
+    try decoder.write(to: folder.file("copy"), as: .bfloat16)
     let copy = try TransformerDecoder(contentsOf: folder.file("copy"))
     for (found, expected) in zip(copy.parameters.parameters, decoder.parameters.parameters) {
       #expect(found.matrix.dense(on: copy.device).array() == expected.matrix.dense(on: copy.device).array())
