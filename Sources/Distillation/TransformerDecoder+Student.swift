@@ -24,48 +24,65 @@ extension TransformerDecoder {
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")
-    let sources = Dictionary(uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.matrix) })
-    self.init(configuration: plan.configuration, precision: precision, device: teacher.device) { parameter in
-      let origin = WeightOrigin(of: parameter.name, widths, plan)
-      guard let source = sources[origin.name] else { preconditionFailure("the teacher has no \(origin.name)") }
-      return source.dense(on: teacher.device).detached.selecting(rows: origin.rows, columns: origin.columns)
+    let sources = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.matrix) })
+    self.init(configuration: plan.configuration, precision: precision, device: teacher.device) { role, _ in
+      let origin = WeightOrigin(of: role, widths, plan)
+      guard let source = sources[origin.role] else { preconditionFailure("the teacher has no \(origin.role)") }
+      let values = source.dense(on: teacher.device).detached
+      return .dense(values.selecting(rows: origin.rows, columns: origin.columns))
     }
   }
 }
 
 /// Where in its teacher a student's weight lies.
 private struct WeightOrigin {
-  /// The teacher's parameter.
-  let name: String
+  /// The teacher's weight.
+  let role: WeightRole
   /// Which rows of a matrix, or elements of a vector; nil for all.
   let rows: [Int]?
   /// Which columns of a matrix; nil for all, and for a vector.
   let columns: [Int]?
 
-  init(of name: String, _ widths: WidthSelection, _ plan: StudentPlan) {
-    var parts = name.split(separator: ".").map(String.init)
-    let isBias = parts.removeLast() == "bias"
-    let layer = parts.count > 2 ? Int(parts[2]) : nil
-    let channels = widths.channels
-    func elements(_ heads: [Int]) -> [Int] {
-      heads.flatMap { $0 * plan.teacher.headSize..<($0 + 1) * plan.teacher.headSize }
-    }
-    let part = layer.map { widths.layers[$0] }
-    let (rows, columns): ([Int]?, [Int]?) =
-      switch (parts.last, part) {
-      case ("q_proj", let part?): (elements(part.heads), channels)
-      case ("k_proj", let part?), ("v_proj", let part?): (elements(part.keyValueHeads), channels)
-      case ("o_proj", let part?): (channels, elements(part.heads))
-      case ("gate_proj", let part?), ("up_proj", let part?): (part.neurons, channels)
-      case ("down_proj", let part?): (channels, part.neurons)
-      case ("embed_tokens", nil), ("lm_head", nil): (nil, channels)
-      case ("input_layernorm", _?), ("post_attention_layernorm", _?), ("norm", nil): (channels, nil)
-      default: preconditionFailure("nobody says which part of \(name) a student keeps")
+  init(of role: WeightRole, _ widths: WidthSelection, _ plan: StudentPlan) {
+    switch role {
+    case .embedding, .head: (self.role, rows, columns) = (role, nil, widths.channels)
+    case .finalNorm: (self.role, rows, columns) = (role, widths.channels, nil)
+    case .layer(let layer, let weight):
+      self.role = .layer(plan.layers[layer], weight)
+      let (part, headSize) = (widths.layers[layer], plan.teacher.headSize)
+      switch weight {
+      case .attentionNorm, .feedForwardNorm: (rows, columns) = (widths.channels, nil)
+      case .bias(let matrix): (rows, columns) = (part.outputs(of: matrix, widths, headSize: headSize), nil)
+      case .matrix(let matrix):
+        rows = part.outputs(of: matrix, widths, headSize: headSize)
+        columns = part.inputs(of: matrix, widths, headSize: headSize)
       }
-    if let layer { parts[2] = "\(plan.layers[layer])" }
-    self.name = (parts + [isBias ? "bias" : "weight"]).joined(separator: ".")
-    self.rows = rows
-    self.columns = isBias ? nil : columns
+    }
+  }
+}
+
+extension WidthSelection.Layer {
+  /// The teacher's outputs of a matrix that stay.
+  fileprivate func outputs(of matrix: LayerMatrix, _ widths: WidthSelection, headSize: Int) -> [Int] {
+    switch matrix {
+    case .query: Self.elements(of: heads, headSize: headSize)
+    case .key, .value: Self.elements(of: keyValueHeads, headSize: headSize)
+    case .gate, .up: neurons
+    case .output, .down: widths.channels
+    }
+  }
+
+  /// The teacher's inputs of a matrix that stay.
+  fileprivate func inputs(of matrix: LayerMatrix, _ widths: WidthSelection, headSize: Int) -> [Int] {
+    switch matrix {
+    case .query, .key, .value, .gate, .up: widths.channels
+    case .output: Self.elements(of: heads, headSize: headSize)
+    case .down: neurons
+    }
+  }
+
+  private static func elements(of heads: [Int], headSize: Int) -> [Int] {
+    heads.flatMap { $0 * headSize..<($0 + 1) * headSize }
   }
 }
 

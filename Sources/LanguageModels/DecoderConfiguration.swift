@@ -1,8 +1,9 @@
-/// What a decoder of the Llama architecture is made of, complete and checked. Read from a config.json by
-/// `init(_: HuggingFaceConfiguration)`; a value made by the memberwise initialiser is checked by `validate(file:)`.
+/// What a decoder is made of: sizes and constants, of no file format. `check()` says whether they fit together.
 ///
 /// Letters: V vocabulary, C hidden size, F feed-forward size, L layers, H query heads, K key-value heads, D head size.
 public struct DecoderConfiguration: Equatable, Sendable {
+  /// The family whose files it is written to: `llama`. The decoder itself does not depend on it.
+  public var family: String
   /// V: the number of token ids.
   public var vocabularySize: Int
   /// C: the size of a token's hidden state.
@@ -21,14 +22,12 @@ public struct DecoderConfiguration: Equatable, Sendable {
   public var contextLength: Int
   /// What RMSNorm adds to the mean of squares.
   public var normEpsilon: Float
-  /// The base of the rotary embeddings' wavelengths.
-  public var ropeTheta: Double
+  /// How attention tells positions apart.
+  public var rotary: RotaryPositions
   /// Whether the head is the transposed embedding.
   public var tiesEmbeddings: Bool
-  /// Whether the four projections of attention have biases.
-  public var attentionBias: Bool
-  /// Whether the three projections of the feed-forward layer have biases.
-  public var feedForwardBias: Bool
+  /// The matrices that have biases.
+  public var biases: Set<LayerMatrix>
   /// The standard deviation of fresh weights.
   public var initializerRange: Float
   /// The token before a text, if there is one.
@@ -41,12 +40,13 @@ public struct DecoderConfiguration: Equatable, Sendable {
   /// Makes a configuration. What has a default here has the one of transformers' `LlamaConfig`
   /// (configuration_llama.py, transformers 5.23).
   public init(
-    vocabularySize: Int, hiddenSize: Int, feedForwardSize: Int, layerCount: Int, headCount: Int,
-    keyValueHeadCount: Int? = nil, headSize: Int? = nil, contextLength: Int = 2048, normEpsilon: Float = 1e-6,
-    ropeTheta: Double = 10_000, tiesEmbeddings: Bool = false, attentionBias: Bool = false,
-    feedForwardBias: Bool = false, initializerRange: Float = 0.02, bosTokenID: Int? = 1, eosTokenIDs: [Int] = [2],
+    family: String = "llama", vocabularySize: Int, hiddenSize: Int, feedForwardSize: Int, layerCount: Int,
+    headCount: Int, keyValueHeadCount: Int? = nil, headSize: Int? = nil, contextLength: Int = 2048,
+    normEpsilon: Float = 1e-6, rotary: RotaryPositions = RotaryPositions(), tiesEmbeddings: Bool = false,
+    biases: Set<LayerMatrix> = [], initializerRange: Float = 0.02, bosTokenID: Int? = 1, eosTokenIDs: [Int] = [2],
     padTokenID: Int? = nil
   ) {
+    self.family = family
     self.vocabularySize = vocabularySize
     self.hiddenSize = hiddenSize
     self.feedForwardSize = feedForwardSize
@@ -56,13 +56,19 @@ public struct DecoderConfiguration: Equatable, Sendable {
     self.headSize = headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
     self.contextLength = contextLength
     self.normEpsilon = normEpsilon
-    self.ropeTheta = ropeTheta
+    self.rotary = rotary
     self.tiesEmbeddings = tiesEmbeddings
-    self.attentionBias = attentionBias
-    self.feedForwardBias = feedForwardBias
+    self.biases = biases
     self.initializerRange = initializerRange
     self.bosTokenID = bosTokenID
     self.eosTokenIDs = eosTokenIDs
     self.padTokenID = padTokenID
   }
+}
+
+extension Set<LayerMatrix> {
+  /// The four matrices of attention.
+  public static let attention: Self = [.query, .key, .value, .output]
+  /// The three of the feed-forward network.
+  public static let feedForward: Self = [.gate, .up, .down]
 }

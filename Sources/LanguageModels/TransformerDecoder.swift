@@ -1,43 +1,51 @@
 public import TensorCore
 
-/// A decoder-only transformer of the Llama architecture (Touvron et al. 2023).
+/// A decoder-only transformer of the kind of Llama (Touvron et al. 2023).
 ///
-/// Parameter names, shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
+/// Shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
 public final class TransformerDecoder {
   /// Sizes and constants.
   public let configuration: DecoderConfiguration
-  /// All weights, in creation order.
+  /// The memory of all weights, in the order of `configuration.weights`.
   public let parameters: ParameterStore
+  /// All weights by what they are, in the same order.
+  public let weights: [DecoderWeight]
   /// What the factors of products are rounded to; norms, softmax and sums are always float32.
   public let precision: ProductPrecision
   private let embedding: Parameter
   private let blocks: [DecoderBlock]
   private let norm: RMSNorm
-  private let separateHead: Parameter?
+  private let headParameter: Parameter
   private let rotary: RotaryEmbedding
   private var tokenProjections: TokenProjections?
   private var tokensWithoutProjections = 0
 
   /// A decoder whose parameters are declared but have no values yet.
-  public init(declaring configuration: DecoderConfiguration, precision: ProductPrecision, on device: Device) {
+  private init(
+    declaring configuration: DecoderConfiguration, precision: ProductPrecision, on device: Device,
+    rotary: RotaryEmbedding? = nil
+  ) {
+    let store = ParameterStore(on: device)
+    weights = configuration.weights.map { DecoderWeight($0, in: store) }
+    let byRole = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
+    guard let embedding = byRole[.embedding], let finalNorm = byRole[.finalNorm] else {
+      preconditionFailure("a decoder without embedding or norm")
+    }
     self.configuration = configuration
     self.precision = precision
-    parameters = ParameterStore(on: device)
-    let deviation = Initialization.normal(standardDeviation: configuration.initializerRange)
-    let (vocabulary, channels) = (configuration.vocabularySize, configuration.hiddenSize)
-    let root = parameters.root
-    let model = root("model")
-    embedding = model("embed_tokens").parameter("weight", [vocabulary, channels], deviation, decays: false)
-    blocks = (0..<configuration.layerCount).map {
-      DecoderBlock(configuration, precision: precision, in: model("layers")("\($0)"))
+    self.embedding = embedding
+    parameters = store
+    blocks = (0..<configuration.layerCount).map { layer in
+      DecoderBlock(
+        LayerWeights(configuration: configuration, precision: precision, layer: layer, parameters: byRole))
     }
-    norm = RMSNorm(channels, epsilon: configuration.normEpsilon, in: model("norm"))
-    separateHead =
-      configuration.tiesEmbeddings
-      ? nil : root("lm_head").parameter("weight", [vocabulary, channels], deviation, decays: true)
-    rotary = RotaryEmbedding(
-      headSize: configuration.headSize, contextLength: configuration.contextLength, theta: configuration.ropeTheta,
-      on: device)
+    norm = RMSNorm(weight: finalNorm, epsilon: configuration.normEpsilon)
+    headParameter = byRole[.head] ?? embedding
+    self.rotary =
+      rotary
+      ?? RotaryEmbedding(
+        frequencies: configuration.rotary.frequencies(headSize: configuration.headSize),
+        contextLength: configuration.contextLength, on: device)
   }
 
   /// A trainable decoder with random weights.
@@ -47,36 +55,50 @@ public final class TransformerDecoder {
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
   public convenience init(
-    configuration: DecoderConfiguration, seed: UInt64, precision: ProductPrecision = .float32, device: Device = .shared
+    configuration: DecoderConfiguration, seed: UInt64, precision: ProductPrecision = .float32,
+    device: Device = .shared
   ) {
     self.init(declaring: configuration, precision: precision, on: device)
     var generator = SeededGenerator(seed: seed)
     parameters.initialize(using: &generator)
   }
 
-  /// A trainable decoder with the given weights.
+  /// A decoder with the given weights.
   /// - Parameters:
   ///   - configuration: sizes and constants.
+  ///   - trainable: whether it copies the weights and gives them gradients; else it uses them as they are.
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
-  ///   - weights: returns the values of each parameter, in its shape.
-  public convenience init(
-    configuration: DecoderConfiguration, precision: ProductPrecision = .float32, device: Device = .shared,
-    weights: (Parameter) -> Tensor
-  ) {
+  ///   - source: returns each weight, in the shape that it is given.
+  /// - Throws: what `source` throws.
+  public convenience init<Failure: Error>(
+    configuration: DecoderConfiguration, trainable: Bool = true, precision: ProductPrecision = .float32,
+    device: Device = .shared, weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure) {
     self.init(declaring: configuration, precision: precision, on: device)
-    parameters.load { .dense(weights($0)) }
+    try load(trainable: trainable, source)
+  }
+
+  private func load<Failure: Error>(
+    trainable: Bool, _ source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure) {
+    var remaining = weights.makeIterator()
+    func next(_ parameter: Parameter) throws(Failure) -> WeightMatrix {
+      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return try source(weight.role, parameter.shape)
+    }
+    if trainable { try parameters.load(next) } else { try parameters.loadFrozen(next) }
   }
 
   /// Where it computes.
   public var device: Device { parameters.device }
 
   /// The output matrix [V, C]: the embedding where the two are tied.
-  public var head: WeightMatrix { (separateHead ?? embedding).matrix }
+  public var head: WeightMatrix { headParameter.matrix }
 
   /// The number of weights outside the embedding and the head.
   public var nonEmbeddingParameterCount: Int {
-    parameters.count - embedding.count - (separateHead?.count ?? 0)
+    weights.reduce(0) { $0 + ($1.role.isOfVocabulary ? 0 : $1.parameter.count) }
   }
 
   /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
@@ -86,11 +108,14 @@ public final class TransformerDecoder {
   ///   - isConstant: whether nobody writes to the weights while the copy is used, so that what products make of them is kept.
   /// - Returns: the copy, which lives on this decoder's memory.
   public func frozen(precision: ProductPrecision? = nil, isConstant: Bool = false) -> TransformerDecoder {
-    let copy = TransformerDecoder(declaring: configuration, precision: precision ?? self.precision, on: device)
-    var values = parameters.parameters.makeIterator()
-    copy.parameters.loadFrozen { parameter in
-      guard let value = values.next() else { preconditionFailure("\(parameter.name) has no twin") }
-      return isConstant ? value.matrix.constant : value.matrix
+    let copy = TransformerDecoder(
+      declaring: configuration, precision: precision ?? self.precision, on: device, rotary: rotary)
+    var values = weights.makeIterator()
+    copy.load(trainable: false) { role, _ in
+      guard let value = values.next()?.parameter.matrix else {
+        preconditionFailure("\(role) is no weight of the decoder")
+      }
+      return isConstant ? value.constant : value
     }
     return copy
   }
@@ -178,5 +203,19 @@ public final class TransformerDecoder {
       observe(.layerOutput(layer: layer), hidden)
     }
     return norm(hidden)
+  }
+}
+
+/// A weight of a decoder.
+public struct DecoderWeight {
+  /// What it is.
+  public let role: WeightRole
+  /// Its memory and, where it is trained, its gradient.
+  public let parameter: Parameter
+
+  init(_ weight: DeclaredWeight, in store: ParameterStore) {
+    role = weight.role
+    parameter = store.root.parameter(
+      weight.role.description, weight.shape, weight.initialization, decays: weight.decays)
   }
 }

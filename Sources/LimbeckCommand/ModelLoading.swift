@@ -70,9 +70,12 @@ enum ModelSource {
 
   /// Stands for what training starts from, besides the seed.
   var digest: String {
-    switch self {
-    case .configuration(let configuration, _): Digest.sha256(of: configuration.huggingFaceJSON(weightType: .float32))
-    case .folder(let checkpoint): checkpoint.digest
+    get throws {
+      switch self {
+      case .configuration(let configuration, _):
+        Digest.sha256(of: try configuration.huggingFaceJSON(weightType: .float32))
+      case .folder(let checkpoint): checkpoint.digest
+      }
     }
   }
 
@@ -111,12 +114,12 @@ extension DecoderConfiguration {
 extension ModelFolder {
   /// Stands for the weights.
   var digest: String {
-    let files = weights.files.map { Digest.sha256(of: $0.file) }
+    let files = weights.files.map { Digest.sha256(of: $0) }
     return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
   }
 
   /// The size of the files that hold the weights.
-  var weightBytes: Int { weights.files.reduce(0) { $0 + $1.file.count } }
+  var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
 
   fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
 

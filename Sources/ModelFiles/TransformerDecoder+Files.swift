@@ -21,38 +21,16 @@ extension TransformerDecoder {
       ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
   }
 
-  /// The decoder of an opened checkpoint. Throws as `init(contentsOf:trainable:precision:device:)` does.
+  /// The decoder of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)` does.
   public convenience init(
-    _ checkpoint: ModelFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
+    _ folder: ModelFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
     device: Device = .shared
   ) throws(ModelFileError) {
-    self.init(declaring: checkpoint.configuration, precision: precision, on: device)
-    let shapes = parameters.parameters.map { ($0.name, $0.shape) }
-    try checkpoint.requireExactly(Dictionary(uniqueKeysWithValues: shapes))
-    func stored(_ parameter: Parameter) throws(ModelFileError) -> WeightMatrix {
-      try checkpoint.weights.weight(parameter.name, expecting: parameter.shape, on: device)
+    let configuration = folder.configuration
+    try folder.requireExactly(configuration.weights)
+    try self.init(configuration: configuration, trainable: trainable, precision: precision, device: device) {
+      (role, shape) throws(ModelFileError) in try folder.weight(role, expecting: shape, on: device)
     }
-    if trainable {
-      try parameters.load(stored)
-    } else {
-      try parameters.loadFrozen(stored)
-    }
-  }
-
-  /// Writes the weights as safetensors, in creation order; the file appears whole or not at all. Throws what the disk
-  /// refuses.
-  public func writeWeights(to file: URL, as type: WeightType = .float32) throws(ModelFileError) {
-    try write(parameters.parameters[...], to: file, as: type)
-  }
-
-  private func write(_ part: ArraySlice<Parameter>, to file: URL, as type: WeightType) throws(ModelFileError) {
-    let writer = try SafetensorsWriter(replacing: file, tensors: part.map { ($0.name, $0.shape) }, type: type)
-    for parameter in part {
-      try parameter.matrix.dense(on: device).withSpan { (values) throws(ModelFileError) in
-        try writer.append(values, to: parameter.name)
-      }
-    }
-    try writer.commit()
   }
 
   /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
@@ -84,19 +62,32 @@ extension TransformerDecoder {
       padTokenID: configuration.padTokenID)
     try put(generation.huggingFaceJSON(), "generation_config.json")
     for file in files { try put(file.contents, file.name) }
+    let tensors = StoredTensor.all(
+      of: configuration.weights, in: configuration, try KnownArchitectures.of(configuration))
+    let sizes = tensors.map { ($0.name, $0.shape) }
     let single = folder.appendingPathComponent("model.safetensors")
-    let shards = maximumShardBytes.map { maximum in
-      WeightShards(of: parameters.parameters.map { ($0.name, $0.shape) }, type: type, maximumBytes: maximum)
+    let shards = maximumShardBytes.map { WeightShards(of: sizes, type: type, maximumBytes: $0) }
+    guard let shards, shards.files.count > 1 else {
+      return try write(tensors, to: SafetensorsWriter(replacing: single, tensors: sizes, type: type))
     }
-    guard let shards, shards.files.count > 1 else { return try writeWeights(to: single, as: type) }
-    for file in shards.files {
-      try write(parameters.parameters[file.tensors], to: folder.appendingPathComponent(file.name), as: type)
-    }
-    try shards.writeIndex(to: folder)
+    try write(tensors, to: SafetensorsShardWriter(shards, of: sizes, in: folder, type: type))
     // readers would prefer a single file that stood there before
     guard FileManager.default.fileExists(atPath: single.path) else { return }
     do { try FileManager.default.removeItem(at: single) } catch {
       throw .file(.unwritable(file: single.path, reason: error.localizedDescription))
     }
+  }
+
+  private func write(_ tensors: [StoredTensor], to sink: some WeightSink) throws(ModelFileError) {
+    let parameters = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
+    for tensor in tensors {
+      for part in tensor.parts {
+        guard let parameter = parameters[part.role] else { preconditionFailure("the decoder has no \(part.role)") }
+        try parameter.matrix.dense(on: device).withSpan { (values) throws(ModelFileError) in
+          try sink.append(values, to: tensor.name)
+        }
+      }
+    }
+    try sink.commit()
   }
 }

@@ -91,8 +91,7 @@ enum TrainingCheckpoint {
         folder: run, key: "a model of", begun: "\(folder.configuration)", now: "\(model.configuration)")
     }
     try wrapping { () throws(ModelFileError) in
-      let parameters = model.parameters.parameters
-      try folder.requireExactly(Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.shape) }))
+      try folder.requireExactly(model.configuration.weights)
       // everything is checked before the first weight changes
       var files = [
         try checked(url.appendingPathComponent(optimizerName), moments(of: optimizer))
@@ -100,9 +99,9 @@ enum TrainingCheckpoint {
       if let objectiveOptimizer {
         files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
       }
-      for parameter in parameters {
-        try parameter.value.withMutableSpan { (values) throws(ModelFileError) in
-          try folder.weights.read(parameter.name, into: &values)
+      for weight in model.weights {
+        try weight.parameter.value.withMutableSpan { (values) throws(ModelFileError) in
+          try folder.read(weight.role, into: &values)
         }
       }
       for (file, tensors) in files {

@@ -10,7 +10,7 @@ import Testing
   /// Biases, an untied head, grouped queries and a head size of its own: every kind of weight there is.
   static let configuration = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 24, feedForwardSize: 20, layerCount: 3, headCount: 6, keyValueHeadCount: 3,
-    headSize: 8, contextLength: 64, attentionBias: true, feedForwardBias: true, initializerRange: 0.3)
+    headSize: 8, contextLength: 64, biases: Set(LayerMatrix.allCases), initializerRange: 0.3)
 
   /// A teacher whose biases and gains are not what they are freshly made of.
   private func teacher(_ configuration: DecoderConfiguration = Self.configuration) throws -> TransformerDecoder {
@@ -73,13 +73,12 @@ import Testing
     let teacher = try teacher()
     let student = TransformerDecoder(
       studentOf: teacher, try StudentPlan(of: Self.configuration, layers: .layers([0, 2])))
-    let weights = Dictionary(
-      uniqueKeysWithValues: teacher.parameters.parameters.map { ($0.name, $0.value.array()) })
-    for parameter in student.parameters.parameters {
-      let name = parameter.name.replacing("layers.1.", with: "layers.2.")
-      #expect(parameter.value.array() == weights[name], "\(parameter.name)")
+    let weights = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.value.array()) })
+    for weight in student.weights {
+      let origin = if case .layer(1, let part) = weight.role { WeightRole.layer(2, part) } else { weight.role }
+      #expect(weight.parameter.value.array() == weights[origin], "\(weight.role)")
     }
-    #expect(student.parameters.parameters.contains { $0.name == "model.layers.1.mlp.down_proj.bias" })
+    #expect(student.weights.contains { $0.role == .layer(1, .bias(.down)) })
   }
 
   /// Without the least important neurons and heads it computes what the teacher computes with them silenced.
@@ -98,14 +97,14 @@ import Testing
       let worst = try #require(best.min { heads[$0] < heads[$1] })
       #expect(part.heads == best.filter { $0 != worst })
       #expect(part.keyValueHeads == part.heads.map { $0 / 2 })
-      for parameter in teacher.parameters.parameters {
+      for weight in teacher.weights {
         let columns: Set<Int>
-        switch parameter.name {
-        case "model.layers.\(layer).mlp.down_proj.weight": columns = gone
-        case "model.layers.\(layer).self_attn.o_proj.weight":
-          columns = Set((0..<48).filter { !part.heads.contains($0 / 8) })
+        switch weight.role {
+        case .layer(layer, .matrix(.down)): columns = gone
+        case .layer(layer, .matrix(.output)): columns = Set((0..<48).filter { !part.heads.contains($0 / 8) })
         default: continue
         }
+        let parameter = weight.parameter
         parameter.value.withMutableSpan { values in
           for index in values.indices where columns.contains(index % parameter.shape[1]) { values[index] = 0 }
         }
@@ -164,17 +163,18 @@ private struct DoubleImportance {
 
   init(of decoder: TransformerDecoder, _ ids: [Int32], sequenceLength: Int) {
     let weights = Dictionary(
-      uniqueKeysWithValues: decoder.parameters.parameters.map { ($0.name, $0.value.array().map(Double.init)) })
-    func weight(_ name: String) -> [Double] { weights[name] ?? [] }
-    func linear(_ x: [Double], _ name: String, _ inputs: Int, _ outputs: Int) -> [Double] {
-      DoubleTwin.linear(x, weight("\(name).weight"), weight("\(name).bias"), inputs: inputs, outputs: outputs)
+      uniqueKeysWithValues: decoder.weights.map { ($0.role, $0.parameter.value.array().map(Double.init)) })
+    func linear(_ x: [Double], _ layer: Int, _ matrix: LayerMatrix, _ inputs: Int, _ outputs: Int) -> [Double] {
+      DoubleTwin.linear(
+        x, weights[.layer(layer, .matrix(matrix))] ?? [], weights[.layer(layer, .bias(matrix))] ?? [], inputs: inputs,
+        outputs: outputs)
     }
     let count = Double(ids.count)
     func addMagnitudes(_ x: [Double], to sums: inout [Double]) {
       for (index, value) in x.enumerated() { sums[index % sums.count] += abs(value) / count }
     }
-    func norm(_ x: [Double], _ name: String) -> [Double] {
-      let out = DoubleTwin.rmsNorm(x, weight("\(name).weight"), epsilon: Double(decoder.configuration.normEpsilon))
+    func norm(_ x: [Double], _ role: WeightRole) -> [Double] {
+      let out = DoubleTwin.rmsNorm(x, weights[role] ?? [], epsilon: Double(decoder.configuration.normEpsilon))
       addMagnitudes(out, to: &channels)
       return out
     }
@@ -182,14 +182,13 @@ private struct DoubleImportance {
     func rotated(_ x: [Double], columns: Int) -> [Double] {
       DoubleTwin.rotated(x, headSize: 8, columns: columns, theta: 10_000, positions: positions)
     }
-    var x = ids.flatMap { id in weight("model.embed_tokens.weight")[Int(id) * 24..<(Int(id) + 1) * 24] }
+    var x = ids.flatMap { id in (weights[.embedding] ?? [])[Int(id) * 24..<(Int(id) + 1) * 24] }
     for layer in 0..<3 {
-      let scope = "model.layers.\(layer)"
-      let input = norm(x, "\(scope).input_layernorm")
+      let input = norm(x, .layer(layer, .attentionNorm))
       let mixed = DoubleTwin.causalAttention(
-        rotated(linear(input, "\(scope).self_attn.q_proj", 24, 48), columns: 48),
-        rotated(linear(input, "\(scope).self_attn.k_proj", 24, 24), columns: 24),
-        linear(input, "\(scope).self_attn.v_proj", 24, 24), batchSize: ids.count / sequenceLength,
+        rotated(linear(input, layer, .query, 24, 48), columns: 48),
+        rotated(linear(input, layer, .key, 24, 24), columns: 24),
+        linear(input, layer, .value, 24, 24), batchSize: ids.count / sequenceLength,
         length: sequenceLength, heads: 6, keyValueHeads: 3, headSize: 8)
       for row in ids.indices {
         for head in 0..<6 {
@@ -197,13 +196,13 @@ private struct DoubleImportance {
           heads[layer][head] += mixed[start..<start + 8].reduce(0) { $0 + $1 * $1 }.squareRoot() / count
         }
       }
-      x = zip(x, linear(mixed, "\(scope).self_attn.o_proj", 48, 24)).map { $0 + $1 }
-      let hidden = norm(x, "\(scope).post_attention_layernorm")
+      x = zip(x, linear(mixed, layer, .output, 48, 24)).map { $0 + $1 }
+      let hidden = norm(x, .layer(layer, .feedForwardNorm))
       let inner = DoubleTwin.swiGLU(
-        linear(hidden, "\(scope).mlp.gate_proj", 24, 20), linear(hidden, "\(scope).mlp.up_proj", 24, 20))
+        linear(hidden, layer, .gate, 24, 20), linear(hidden, layer, .up, 24, 20))
       addMagnitudes(inner, to: &neurons[layer])
-      x = zip(x, linear(inner, "\(scope).mlp.down_proj", 20, 24)).map { $0 + $1 }
+      x = zip(x, linear(inner, layer, .down, 20, 24)).map { $0 + $1 }
     }
-    _ = norm(x, "model.norm")
+    _ = norm(x, .finalNorm)
   }
 }

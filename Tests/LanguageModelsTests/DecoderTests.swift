@@ -111,7 +111,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     var configuration = Self.configuration
     configuration.tiesEmbeddings = false
-    configuration.attentionBias = true
+    configuration.biases = .attention
     let decoder = TransformerDecoder(configuration: configuration, seed: 7, device: Device(threads: 1))
     try decoder.write(to: folder, with: [NamedFile(name: "tokenizer.model", contents: Data([1, 2, 3]))], as: type)
     for trainable in [false, true] {
@@ -142,7 +142,10 @@ import Testing
     let checkpoint = try ModelFolder(contentsOf: folder)
     #expect(checkpoint.weights.path == single.path + ".index.json")
     #expect(checkpoint.weights.files.count >= 3)
-    #expect(checkpoint.weights.files.allSatisfy { $0.entries.reduce(0) { $0 + $1.byteRange.count } <= bytes / 3 })
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasPrefix("model-") {
+      let entries = try SafetensorsFile(contentsOf: folder.appendingPathComponent(name)).entries
+      #expect(entries.reduce(0) { $0 + $1.byteRange.count } <= bytes / 3)
+    }
     let read = try TransformerDecoder(checkpoint, trainable: true, device: Device(threads: 1))
     for (parameter, other) in zip(read.parameters.parameters, expected.parameters.parameters) {
       #expect(parameter.value.array() == other.value.array())

@@ -8,13 +8,13 @@ import Testing
 @Suite("Decoders on mapped weights") struct MappedWeightsTests {
   /// The same decoder with all weights as float32.
   private func expanded(_ decoder: TransformerDecoder) -> TransformerDecoder {
-    let copy = TransformerDecoder(declaring: decoder.configuration, precision: decoder.precision, on: decoder.device)
-    var weights = decoder.parameters.parameters.makeIterator()
-    copy.parameters.loadFrozen { parameter in
-      guard let weight = weights.next() else { preconditionFailure("no weight for \(parameter.name)") }
+    var weights = decoder.weights.makeIterator()
+    return TransformerDecoder(
+      configuration: decoder.configuration, trainable: false, precision: decoder.precision, device: decoder.device
+    ) { role, _ in
+      guard let weight = weights.next()?.parameter else { preconditionFailure("no weight for \(role)") }
       return .dense(weight.matrix.dense(on: decoder.device).constant)
     }
-    return copy
   }
 
   private func isMapped(_ weight: WeightMatrix) -> Bool {
@@ -43,7 +43,8 @@ import Testing
   func fixtures(name: String, precision: ProductPrecision) throws {
     let fixture = try LlamaFixture(name)
     for threads in [1, 2] {
-      let decoder = try TransformerDecoder(contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
+      let decoder = try TransformerDecoder(
+        contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
       requireEqual(decoder, fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     }
   }

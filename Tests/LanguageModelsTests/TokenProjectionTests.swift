@@ -8,7 +8,7 @@ import Testing
   private static let vocabulary = 1_100
   private static let configuration = DecoderConfiguration(
     vocabularySize: vocabulary, hiddenSize: 48, feedForwardSize: 96, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
-    contextLength: 300, tiesEmbeddings: true, attentionBias: true, initializerRange: 0.2)
+    contextLength: 300, tiesEmbeddings: true, biases: .attention, initializerRange: 0.2)
 
   private func ids(_ count: Int) -> [Int32] {
     var generator = SeededGenerator(seed: 2)

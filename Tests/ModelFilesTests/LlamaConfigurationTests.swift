@@ -45,10 +45,9 @@ import Testing
     #expect(configuration.headSize == 8)
     #expect(configuration.contextLength == 2048)
     #expect(configuration.normEpsilon == 1e-6)
-    #expect(configuration.ropeTheta == 10_000)
+    #expect(configuration.rotary.base == 10_000)
     #expect(configuration.tiesEmbeddings == false)
-    #expect(configuration.attentionBias == false)
-    #expect(configuration.feedForwardBias == false)
+    #expect(configuration.biases == [])
     #expect(configuration.initializerRange == 0.02)
     #expect(configuration.bosTokenID == 1)
     #expect(configuration.eosTokenIDs == [2])
@@ -70,8 +69,9 @@ import Testing
       configuration
         == DecoderConfiguration(
           vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8, keyValueHeadCount: 4,
-          headSize: 16, contextLength: 256, normEpsilon: 1e-5, ropeTheta: 500_000, tiesEmbeddings: true,
-          attentionBias: true, feedForwardBias: true, initializerRange: 0.1, bosTokenID: 3, eosTokenIDs: [4, 5],
+          headSize: 16, contextLength: 256, normEpsilon: 1e-5, rotary: RotaryPositions(base: 500_000),
+          tiesEmbeddings: true, biases: Set(LayerMatrix.allCases), initializerRange: 0.1, bosTokenID: 3,
+          eosTokenIDs: [4, 5],
           padTokenID: 0))
   }
 
@@ -83,16 +83,16 @@ import Testing
     #expect(configuration.bosTokenID == nil)
     #expect(configuration.eosTokenIDs == [])
     #expect(configuration.keyValueHeadCount == 8)
-    #expect(configuration.ropeTheta == 10_000)
+    #expect(configuration.rotary.base == 10_000)
   }
 
   /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.23).
   @Test func rotaryBaseIsFoundWhereverItStands() throws {
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5e5,"rope_type":"default"}"#]).ropeTheta == 500_000)
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_theta": "7"]).ropeTheta == 5)
-    #expect(try Self.read(["rope_parameters": #"{"rope_type":"default"}"#, "rope_theta": "7"]).ropeTheta == 7)
-    #expect(try Self.read(["rope_scaling": #"{"type":"default"}"#, "rope_theta": "7"]).ropeTheta == 7)
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).ropeTheta == 5)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5e5,"rope_type":"default"}"#]).rotary.base == 500_000)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_theta": "7"]).rotary.base == 5)
+    #expect(try Self.read(["rope_parameters": #"{"rope_type":"default"}"#, "rope_theta": "7"]).rotary.base == 7)
+    #expect(try Self.read(["rope_scaling": #"{"type":"default"}"#, "rope_theta": "7"]).rotary.base == 7)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).rotary.base == 5)
   }
 
   @Test(arguments: ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"])
@@ -171,16 +171,15 @@ import Testing
   @Test func valuesMadeInCodeAreChecked() throws {
     var configuration = DecoderConfiguration(
       vocabularySize: 16, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 0)
-    #expect(throws: ModelFileError.self) { try configuration.validate(file: "recipe") }
+    #expect(throws: InvalidValue.self) { try configuration.check(place: "recipe") }
     configuration.headCount = 2
     configuration.keyValueHeadCount = 1
     configuration.headSize = 4
-    try configuration.validate(file: "recipe")
+    try configuration.check(place: "recipe")
     configuration.normEpsilon = .nan
     #expect(
-      throws: ModelFileError.value(
-        InvalidValue("recipe", "rms_norm_eps", expected: "a number above 0 and below 1", found: "nan"))
-    ) { try configuration.validate(file: "recipe") }
+      throws: InvalidValue("recipe", "normEpsilon", expected: "a number above 0 and below 1", found: "nan")
+    ) { try configuration.check(place: "recipe") }
   }
 
   @Test func everyPieceNeedsItsRow() throws {
@@ -200,9 +199,19 @@ import Testing
     configuration.bosTokenID = nil
     for ids in [[], [2], [2, 7]] {
       configuration.eosTokenIDs = ids
-      let json = configuration.huggingFaceJSON(weightType: .bfloat16)
+      let json = try configuration.huggingFaceJSON(weightType: .bfloat16)
       #expect(try DecoderConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
     }
+  }
+
+  @Test func whatNoFileOfTheFamilyCanSayIsNotWritten() throws {
+    var configuration = try Self.read([:])
+    configuration.biases = [.query]
+    let error = #expect(throws: ModelFileError.self) { try configuration.huggingFaceJSON(weightType: .float32) }
+    #expect("\(try #require(error))".contains("one that a llama model can have"))
+    configuration.family = "gpt2"
+    let unknown = #expect(throws: ModelFileError.self) { try configuration.huggingFaceJSON(weightType: .float32) }
+    #expect("\(try #require(unknown))".contains("\"llama\""))
   }
 
   @Test func theFileIsWrittenForTransformers() throws {

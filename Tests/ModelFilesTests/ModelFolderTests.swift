@@ -10,7 +10,10 @@ import Testing
 
 @Suite struct ModelFolderTests {
   let folder: TemporaryFolder
-  let shapes = ["model.embed_tokens.weight": [4, 2], "model.norm.weight": [2]]
+  /// What the tests write of a model: its embedding and its last norm.
+  let declared = DecoderConfiguration(
+    vocabularySize: 4, hiddenSize: 2, feedForwardSize: 2, layerCount: 1, headCount: 1
+  ).weights.filter { [.embedding, .finalNorm].contains($0.role) }
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -31,10 +34,10 @@ import Testing
 
   func path(_ name: String) -> String { folder.file(name).path }
 
-  /// The error of opening the folder and asking for exactly `shapes`.
+  /// The error of opening the folder and asking for exactly `declared`.
   func error() -> ModelFileError? {
     do {
-      try ModelFolder(contentsOf: folder.url).requireExactly(shapes)
+      try ModelFolder(contentsOf: folder.url).requireExactly(declared)
       return nil
     } catch { return error }
   }
@@ -43,17 +46,16 @@ import Testing
     try writeConfiguration()
     try writeWeights([embedding, norm])
     let checkpoint = try ModelFolder(contentsOf: folder.url)
-    try checkpoint.requireExactly(shapes)
+    try checkpoint.requireExactly(declared)
     #expect(checkpoint.configuration.vocabularySize == 4)
     #expect(checkpoint.generationConfiguration == nil)
-    #expect(checkpoint.weights.names == shapes.keys.sorted())
+    #expect(checkpoint.weights.names == [embedding.0, norm.0])
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
     #expect(
-      try checkpoint.weights.weight(embedding.0, expecting: [4, 2], on: .shared).dense(on: .shared).array()
-        == embedding.1)
+      try checkpoint.weight(.embedding, expecting: [4, 2], on: .shared).dense(on: .shared).array() == embedding.1)
     var values = [Float](repeating: 0, count: 2)
     var span = values.mutableSpan
-    try checkpoint.weights.read(norm.0, into: &span)
+    try checkpoint.read(.finalNorm, into: &span)
     #expect(values == norm.1)
   }
 
@@ -149,11 +151,11 @@ import Testing
       embedding.0: "model-00001-of-00002.safetensors", norm.0: "model-00002-of-00002.safetensors",
     ])
     let checkpoint = try ModelFolder(contentsOf: folder.url)
-    try checkpoint.requireExactly(shapes)
+    try checkpoint.requireExactly(declared)
     #expect(checkpoint.weights.files.count == 2)
     #expect(try checkpoint.weights.floats(embedding.0) == embedding.1)
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
-    #expect(try checkpoint.weights.entry(norm.0).shape == [2])
+    #expect(try checkpoint.weights.tensor(named: norm.0).shape == [2])
     // The tied head's copy may lie in another shard.
     try writeWeights([norm, ("lm_head.weight", embedding.1, [4, 2])], to: "model-00002-of-00002.safetensors")
     try writeIndex([

@@ -55,7 +55,7 @@ import Testing
     let model = try TransformerDecoder(
       contentsOf: fixture.folder, trainable: true, device: Device(threads: 1, backend: kind))
     #expect(
-      model.parameters.parameters.filter(\.decays).map(\.name).sorted()
+      try model.namedWeights.filter(\.parameter.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())
 
     // Rows one after another are one text, in which the first token of each row is no target.

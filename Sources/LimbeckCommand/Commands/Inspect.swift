@@ -116,12 +116,12 @@ extension Inspect {
       keyValueHeads = configuration.keyValueHeadCount
       headSize = configuration.headSize
       contextLength = configuration.contextLength
-      ropeTheta = configuration.ropeTheta
+      ropeTheta = configuration.rotary.base
       normEpsilon = configuration.normEpsilon
       tiedEmbeddings = configuration.tiesEmbeddings
       parameters = decoder.parameters.count
       nonEmbeddingParameters = decoder.nonEmbeddingParameterCount
-      types = Set(try checkpoint.weights.names.map { try checkpoint.weights.entry($0).type.rawValue }).sorted()
+      types = Set(try checkpoint.weights.names.map { try checkpoint.weights.tensor(named: $0).type }).sorted()
       weightBytes = checkpoint.weightBytes
       tokenizerPieces = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal

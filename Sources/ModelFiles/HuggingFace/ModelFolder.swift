@@ -1,9 +1,10 @@
 import DurableFiles
 public import Foundation
 public import LanguageModels
+public import TensorCore
 
-/// A Hugging Face folder of a Llama model: config.json, model.safetensors or its shards with their index, and, where
-/// it is there, generation_config.json.
+/// A Hugging Face folder of a model of a known family: config.json, model.safetensors or its shards with their index, and,
+/// where it is there, generation_config.json.
 public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL
@@ -12,7 +13,9 @@ public struct ModelFolder: Sendable {
   /// generation_config.json, if there is one.
   public let generationConfiguration: HuggingFaceGenerationConfiguration?
   /// The tensors.
-  public let weights: SafetensorsWeights
+  public let weights: any WeightSource
+  /// What says where each weight lies.
+  private let architecture: any Architecture
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
@@ -28,6 +31,7 @@ public struct ModelFolder: Sendable {
         .missing(file: configurationFile.path, advice: "\(url.path) is no Hugging Face model folder"))
     }
     configuration = try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
+    architecture = try KnownArchitectures.of(configuration)
     let generationFile = url.appendingPathComponent("generation_config.json")
     generationConfiguration =
       somethingExists(at: generationFile.path)
@@ -48,32 +52,49 @@ public struct ModelFolder: Sendable {
     }
   }
 
-  /// Checks that the checkpoint has exactly the tensors called for, in their shapes. Throws `missingTensor`,
+  /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
+  public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError)
+    -> WeightMatrix
+  {
+    let location = architecture.location(of: role, in: configuration)
+    return try weights.weights(location.name, rows: location.rows, expecting: shape, on: device)
+  }
+
+  /// Converts a weight to float32. `destination` must have as many elements. Throws `missingTensor` or `notWeights`.
+  public func read(_ role: WeightRole, into destination: inout MutableSpan<Float>) throws(ModelFileError) {
+    let location = architecture.location(of: role, in: configuration)
+    try weights.read(location.name, rows: location.rows, into: &destination)
+  }
+
+  /// Checks that the folder has exactly the weights called for, in their shapes. Throws `missingTensor`,
   /// `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
   ///
   /// Two kinds of extra tensors are let pass, as in transformers:
   /// - `*.rotary_emb.inv_freq`, which old versions saved although it follows from the configuration
   ///   (`_adjust_missing_and_unexpected_keys` in modeling_utils.py ignores it);
-  /// - `lm_head.weight` of a model whose configuration ties it to the embedding, where it is that tensor's copy
+  /// - the head of a model whose configuration ties it to the embedding, where it is that tensor's copy
   ///   (`tie_weights` there ties them only if they are equal, and warns otherwise).
-  public func requireExactly(_ shapes: [String: [Int]]) throws(ModelFileError) {
-    for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
-      let file = try weights.file(of: name)
-      let entry = try file.entry(name)
-      guard entry.shape == shape else {
-        throw .wrongShape(file: file.path, tensor: name, expected: shape, found: entry.shape)
+  public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
+    let expected = StoredTensor.all(of: declared, in: configuration, architecture)
+    for tensor in expected.sorted(by: { $0.name < $1.name }) {
+      let found = try weights.tensor(named: tensor.name)
+      guard found.shape == tensor.shape else {
+        throw .wrongShape(file: found.file, tensor: tensor.name, expected: tensor.shape, found: found.shape)
       }
-      _ = try file.weightType(of: entry)
+      guard found.isReadable else { throw .notWeights(file: found.file, tensor: tensor.name, found: found.type) }
     }
-    for name in weights.names where shapes[name] == nil && !name.hasSuffix("rotary_emb.inv_freq") {
-      let embedding = "model.embed_tokens.weight"
-      let file = try weights.file(of: name)
-      guard name == "lm_head.weight", configuration.tiesEmbeddings, shapes[embedding] != nil else {
-        throw .unexpectedTensor(file: file.path, tensor: name)
+    let names = Set(expected.map(\.name))
+    let (head, embedding) = (name(of: .head), name(of: .embedding))
+    for name in weights.names where !names.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
+      let file = try weights.tensor(named: name).file
+      guard name == head, configuration.tiesEmbeddings, names.contains(embedding) else {
+        throw .unexpectedTensor(file: file, tensor: name)
       }
       guard try weights.areIdentical(name, embedding) else {
-        throw .untiedTensors(file: file.path, first: name, second: embedding)
+        throw .untiedTensors(file: file, first: name, second: embedding)
       }
     }
   }
+
+  private func name(of role: WeightRole) -> String { architecture.location(of: role, in: configuration).name }
 }

@@ -3,24 +3,21 @@ import Foundation
 
 /// The cosines and sines of rotary position embeddings (Su et al. 2021), for every position of a context.
 ///
-/// Angle of pair i at position t: t · θ^(−2i/D). Tables [T, D/2], computed in Double and rounded once.
+/// Angle of pair i at position t: t · frequency i. Tables [T, D/2], computed in Double and rounded once.
 public struct RotaryEmbedding {
   let cosines: Tensor
   let sines: Tensor
   let headSize: Int
 
   /// - Parameters:
-  ///   - headSize: D, even.
+  ///   - frequencies: the angle of each pair from one position to the next [D/2]; θ^(−2i/D) in Llama 2, with θ = 10,000.
   ///   - contextLength: T, the number of positions.
-  ///   - theta: the base θ; 10,000 in Llama 2.
   ///   - device: where it is used.
-  public init(headSize: Int, contextLength: Int, theta: Double, on device: Device) {
-    precondition(headSize % 2 == 0, "rotary embeddings need an even head size, not \(headSize)")
-    let half = headSize / 2
-    self.headSize = headSize
+  public init(frequencies: [Double], contextLength: Int, on device: Device) {
+    let half = frequencies.count
+    headSize = 2 * half
     cosines = Tensor(uninitialized: [contextLength, half], on: device)
     sines = Tensor(uninitialized: [contextLength, half], on: device)
-    let frequencies = (0..<half).map { pow(theta, -2 * Double($0) / Double(headSize)) }
     device.parallelRanges(contextLength, grain: 64) { [cosines, sines] positions in
       for position in positions {
         for (i, frequency) in frequencies.enumerated() {

@@ -1,0 +1,74 @@
+import TensorCore
+
+/// Which tokens the rows of a forward pass are, and what they may attend to.
+enum TokenLayout {
+  /// B sequences of T tokens each, from position 0.
+  case sequences(batchSize: Int)
+  /// New tokens of sequences with a past: `counts[s]` rows for `caches[s]`.
+  case cached([KeyValueCache], counts: [Int])
+}
+
+/// Queries [N, H·D], keys and values [N, K·D] of the rows of a forward pass, before rotation.
+struct AttentionProjections {
+  let queries: Tensor
+  let keys: Tensor
+  let values: Tensor
+}
+
+/// Causal self-attention whose K key-value heads are each shared by H/K query heads (Ainslie et al. 2023), with rotary
+/// positions (Su et al. 2021).
+struct GroupedQueryAttention {
+  let query: Linear
+  let key: Linear
+  let value: Linear
+  let output: Linear
+  let headSize: Int
+  let precision: ProductPrecision
+
+  init(_ weights: LayerWeights) {
+    query = weights.linear(.query)
+    key = weights.linear(.key)
+    value = weights.linear(.value)
+    output = weights.linear(.output)
+    headSize = weights.configuration.headSize
+    precision = weights.precision
+  }
+
+  /// x [N, C] → queries [N, H·D], keys and values [N, K·D]
+  func projections(of x: Tensor) -> AttentionProjections {
+    AttentionProjections(queries: query(x), keys: key(x), values: value(x))
+  }
+
+  /// Projections of N tokens → [N, C]; `positions` [N].
+  func callAsFunction(
+    _ projections: AttentionProjections, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
+    observe: ActivationObserver
+  ) -> Tensor {
+    observe(.queries(layer: layer), projections.queries)
+    observe(.keys(layer: layer), projections.keys)
+    observe(.values(layer: layer), projections.values)
+    return attend(
+      projections.queries.rotated(by: rotary, positions: positions),
+      projections.keys.rotated(by: rotary, positions: positions), projections.values, layout: layout, layer: layer,
+      observe: observe)
+  }
+
+  /// Rotated queries [N, H·D], rotated keys and values [N, K·D] → [N, C]
+  private func attend(
+    _ queries: Tensor, _ keys: Tensor, _ values: Tensor, layout: TokenLayout, layer: Int, observe: ActivationObserver
+  ) -> Tensor {
+    let mixed =
+      switch layout {
+      case .sequences(let batchSize):
+        queries.causalAttention(
+          keys: keys, values: values, batchSize: batchSize, headSize: headSize,
+          precision: precision)
+      case .cached(let caches, let counts):
+        queries.cachedAttention(
+          keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize,
+          precision: precision)
+      }
+    observe(.headOutputs(layer: layer), mixed)
+    return output(mixed)
+  }
+}

@@ -1,0 +1,27 @@
+import TensorCore
+
+/// Where a layer finds its weights.
+struct LayerWeights {
+  let configuration: DecoderConfiguration
+  let precision: ProductPrecision
+  let layer: Int
+  let parameters: [WeightRole: Parameter]
+
+  /// A matrix and, where the configuration has one, its bias.
+  func linear(_ matrix: LayerMatrix) -> Linear {
+    Linear(
+      weight: parameter(.matrix(matrix)), bias: parameters[.layer(layer, .bias(matrix))], precision: precision)
+  }
+
+  /// A norm with the gain of the given role.
+  func norm(_ role: LayerWeight) -> RMSNorm {
+    RMSNorm(weight: parameter(role), epsilon: configuration.normEpsilon)
+  }
+
+  private func parameter(_ role: LayerWeight) -> Parameter {
+    guard let parameter = parameters[.layer(layer, role)] else {
+      preconditionFailure("the configuration declares no \(WeightRole.layer(layer, role))")
+    }
+    return parameter
+  }
+}

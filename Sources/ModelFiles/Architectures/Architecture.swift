@@ -1,0 +1,60 @@
+import Diagnostics
+public import DurableFiles
+public import LanguageModels
+
+/// A family of models: what its config.json says, and where its weights lie. A new one is a file beside this one and a
+/// line in `KnownArchitectures`; docs/adding-an-architecture.md walks through it.
+public protocol Architecture: Sendable {
+  /// `model_type` in config.json, and `DecoderConfiguration.family`.
+  var family: String { get }
+  /// The keys of config.json by the names of the configuration's properties, for errors about them.
+  var keys: [String: String] { get }
+  /// Reads the members of a config.json. What a missing key means is cited beside each default. Throws `value` for what
+  /// the family cannot be, or Limbeck cannot compute; whether the values fit together is checked after that.
+  func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration
+  /// The members of a config.json that transformers reads as this configuration, all but the type of the weights.
+  func members(of configuration: DecoderConfiguration) -> [String: JSONValue]
+  /// Where a weight lies.
+  func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation
+}
+
+/// The tensor that holds a weight.
+public struct TensorLocation: Equatable, Sendable {
+  /// The tensor's name.
+  public let name: String
+  /// The rows that are the weight's, where the tensor holds several; nil where it is the whole.
+  public let rows: Range<Int>?
+
+  /// A location; by default the whole tensor.
+  public init(_ name: String, rows: Range<Int>? = nil) {
+    self.name = name
+    self.rows = rows
+  }
+}
+
+/// The families that Limbeck reads and writes.
+public enum KnownArchitectures {
+  /// All of them.
+  public static let all: [any Architecture] = [
+    Llama()
+  ]
+
+  /// The one of a config.json. Throws `value`, naming the known ones.
+  static func named(in file: HuggingFaceConfiguration) throws(ModelFileError) -> any Architecture {
+    let name = try file.string("model_type")
+    guard let architecture = all.first(where: { $0.family == name }) else {
+      throw file.invalid("model_type", expected: known)
+    }
+    return architecture
+  }
+
+  /// The one of a configuration. Throws `value`, naming the known ones.
+  public static func of(_ configuration: DecoderConfiguration) throws(ModelFileError) -> any Architecture {
+    guard let architecture = all.first(where: { $0.family == configuration.family }) else {
+      throw .value(InvalidValue("family", expected: known, found: "\"\(configuration.family)\""))
+    }
+    return architecture
+  }
+
+  private static var known: String { all.map { "\"\($0.family)\"" }.joined(separator: " or ") }
+}

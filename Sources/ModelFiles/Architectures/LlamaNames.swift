@@ -1,0 +1,34 @@
+import LanguageModels
+
+/// Tensor names as `LlamaForCausalLM` in transformers has them, which many families share.
+enum LlamaNames {
+  static func name(of role: WeightRole) -> String {
+    switch role {
+    case .embedding: "model.embed_tokens.weight"
+    case .finalNorm: "model.norm.weight"
+    case .head: "lm_head.weight"
+    case .layer(let layer, let weight): "model.layers.\(layer).\(name(of: weight))"
+    }
+  }
+
+  private static func name(of weight: LayerWeight) -> String {
+    switch weight {
+    case .matrix(let matrix): "\(name(of: matrix)).weight"
+    case .bias(let matrix): "\(name(of: matrix)).bias"
+    case .attentionNorm: "input_layernorm.weight"
+    case .feedForwardNorm: "post_attention_layernorm.weight"
+    }
+  }
+
+  private static func name(of matrix: LayerMatrix) -> String {
+    switch matrix {
+    case .query: "self_attn.q_proj"
+    case .key: "self_attn.k_proj"
+    case .value: "self_attn.v_proj"
+    case .output: "self_attn.o_proj"
+    case .gate: "mlp.gate_proj"
+    case .up: "mlp.up_proj"
+    case .down: "mlp.down_proj"
+    }
+  }
+}

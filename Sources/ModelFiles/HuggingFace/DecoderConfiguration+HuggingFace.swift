@@ -1,0 +1,58 @@
+import Diagnostics
+import DurableFiles
+public import Foundation
+public import LanguageModels
+
+extension DecoderConfiguration {
+  /// Reads the members of a config.json of any known family and checks them. Throws `value`, by the keys of config.json.
+  public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
+    let architecture = try KnownArchitectures.named(in: file)
+    self = try architecture.configuration(from: file)
+    do throws(InvalidValue) { try check(place: file.file) } catch {
+      throw .value(
+        InvalidValue(
+          error.place, architecture.keys[error.key] ?? error.key, expected: error.expected, found: error.found,
+          advice: error.advice))
+    }
+  }
+
+  /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.
+  /// `weightType` is the type that the weights beside it are stored in. Throws `value` for an unknown family, and where
+  /// the family's config.json cannot say what this configuration is.
+  public func huggingFaceJSON(weightType: WeightType) throws(ModelFileError) -> Data {
+    var members = try KnownArchitectures.of(self).members(of: self)
+    let said = try DecoderConfiguration(HuggingFaceConfiguration(members, file: "config.json"))
+    guard said == self else {
+      throw .value(
+        InvalidValue(
+          "config.json", "the configuration", expected: "one that a \(family) model can have, such as \(said)",
+          found: "\(self)"))
+    }
+    members["torch_dtype"] = .string(weightType.rawValue)
+    return Data((JSONValue.object(members).text(indentation: 2) + "\n").utf8)
+  }
+
+  /// Checks that every one of a tokenizer's `pieceCount` ids has its row in the embedding. (More rows are fine: many
+  /// models pad their vocabulary.) `file` is the name that errors use. Throws `value` for `vocab_size`.
+  public func requireVocabulary(for pieceCount: Int, file: String) throws(ModelFileError) {
+    guard vocabularySize >= pieceCount else {
+      throw .value(
+        InvalidValue(
+          file, "vocab_size", expected: "at least \(pieceCount), the tokenizer's number of pieces",
+          found: "\(vocabularySize)"))
+    }
+  }
+}
+
+extension JSONValue {
+  /// A token id, or null.
+  static func id(_ id: Int?) -> JSONValue { id.map { .integer($0) } ?? .null }
+
+  /// Token ids the way transformers writes them: null for none, a number for one, else an array.
+  static func ids(_ ids: [Int]) -> JSONValue {
+    ids.count > 1 ? .array(ids.map { .integer($0) }) : .id(ids.first)
+  }
+
+  /// The shortest decimal that is read back as the same float: 1e-05, not 9.99999974737875e-06.
+  static func shortest(_ value: Float) -> JSONValue { .number(Double(value.description) ?? Double(value)) }
+}

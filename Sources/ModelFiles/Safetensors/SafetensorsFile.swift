@@ -1,0 +1,178 @@
+import Diagnostics
+public import DurableFiles
+public import Foundation
+public import TensorCore
+
+/// One tensor of a safetensors file.
+public struct SafetensorsEntry: Equatable, Sendable {
+  /// The tensor's name.
+  public let name: String
+  /// The element type on disk.
+  public let type: TensorType
+  /// The shape; empty for a scalar.
+  public let shape: [Int]
+  /// Where the elements lie, in bytes from the start of the file. Row-major, little-endian.
+  public let byteRange: Range<Int>
+
+  /// The number of elements.
+  public var count: Int { shape.reduce(1, *) }
+
+  /// Where the given rows lie, or all of them.
+  func bytes(ofRows rows: Range<Int>?, _ type: WeightType) -> Range<Int> {
+    guard let rows else { return byteRange }
+    let rowBytes = shape.dropFirst().reduce(type.byteCount, *)
+    let start = byteRange.lowerBound
+    precondition(start + rows.upperBound * rowBytes <= byteRange.upperBound, "rows \(rows) of \(name), shape \(shape)")
+    return start + rows.lowerBound * rowBytes..<start + rows.upperBound * rowBytes
+  }
+}
+
+/// A memory-mapped safetensors file, checked as a whole when it is opened: the header is strict JSON without duplicate
+/// names, and the tensors cover the rest of the file without overlap or hole.
+///
+/// Format: <https://huggingface.co/docs/safetensors>. Eight bytes of little-endian header length, a JSON object of
+/// `name: {dtype, shape, data_offsets}` with an optional `__metadata__` of strings, then the tensors' bytes.
+public struct SafetensorsFile: Sendable {
+  /// The mapped file.
+  public let file: MappedFile
+  /// The header's `__metadata__`.
+  public let metadata: [String: String]
+  /// The tensors in the order of their bytes.
+  public let entries: [SafetensorsEntry]
+  private let indices: [String: Int]
+
+  /// The reference implementation's `MAX_HEADER_SIZE`.
+  static let headerLimit = 100_000_000
+
+  /// Maps and checks the file at `url`. Throws `file`; `headerTooLong`, `value`, `overlappingTensors` or `unusedBytes`
+  /// where it is damaged.
+  public init(contentsOf url: URL) throws(ModelFileError) {
+    try self.init(ModelFileError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) })
+  }
+
+  init(_ file: MappedFile) throws(ModelFileError) {
+    let length = try ModelFileError.wrapping { () throws(FileError) in
+      try file.withSpan(of: UInt64.self, at: 0, count: 1) { UInt64(littleEndian: $0[0]) }
+    }
+    guard length <= UInt64(Self.headerLimit) else {
+      throw .headerTooLong(file: file.path, byteCount: length, limit: Self.headerLimit)
+    }
+    let json = try ModelFileError.wrapping { () throws(FileError) in
+      let text = try file.withSpan(of: UInt8.self, at: 8, count: Int(length)) { bytes in
+        bytes.withUnsafeBufferPointer { Array($0) }
+      }
+      return try JSONValue(parsing: text, file: file.path)
+    }
+    guard case .object(var members) = json else {
+      throw .file(.invalidJSON(file: file.path, byteOffset: 0, reason: "expected an object"))
+    }
+    metadata = try Self.metadata(members.removeValue(forKey: "__metadata__"), file: file.path)
+    let header = SafetensorsHeader(file: file.path, dataStart: 8 + Int(length), fileSize: file.count)
+    entries = try header.entries(members)
+    indices = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+    self.file = file
+  }
+
+  private static func metadata(_ value: JSONValue?, file: String) throws(ModelFileError) -> [String: String] {
+    guard let value else { return [:] }
+    var result: [String: String] = [:]
+    guard case .object(let members) = value else {
+      throw .value(
+        InvalidValue(file, "__metadata__", expected: "an object of strings", found: value.description))
+    }
+    for (key, member) in members {
+      guard case .string(let text) = member else {
+        throw .value(
+          InvalidValue("\(file): __metadata__", key, expected: "a string", found: member.description))
+      }
+      result[key] = text
+    }
+    return result
+  }
+
+  /// The path, as errors name it.
+  public var path: String { file.path }
+
+  /// The tensors' names in the order of their bytes.
+  public var names: [String] { entries.map(\.name) }
+
+  /// The tensor called `name`, or `nil`.
+  public subscript(name: String) -> SafetensorsEntry? { indices[name].map { entries[$0] } }
+
+  /// The tensor called `name`. Throws `missingTensor`.
+  public func entry(_ name: String) throws(ModelFileError) -> SafetensorsEntry {
+    guard let entry = self[name] else { throw .missingTensor(file: path, tensor: name) }
+    return entry
+  }
+
+  /// Calls `body` with the tensor's bytes as they are on disk. `entry` must be one of this file's.
+  public func withBytes<Result: ~Copyable, Failure: Error>(
+    of entry: SafetensorsEntry, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(self[entry.name] == entry, "\(entry.name) is not of \(path)")
+    return try file.withBytes { (bytes) throws(Failure) in
+      try body(bytes.extracting(entry.byteRange))
+    }
+  }
+
+  /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have as
+  /// many elements. Throws `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
+  public func read(
+    _ name: String, rows: Range<Int>? = nil, into destination: inout MutableSpan<Float>
+  ) throws(ModelFileError) {
+    let entry = try entry(name)
+    let type = try weightType(of: entry)
+    let bytes = entry.bytes(ofRows: rows, type)
+    precondition(
+      destination.count * type.byteCount == bytes.count,
+      "\(destination.count) floats for \(name) of shape \(entry.shape)")
+    file.withBytes { type.decode($0.extracting(bytes), into: &destination) }
+  }
+
+  /// The tensor called `name` as float32, row-major. Throws like `read(_:rows:into:)`.
+  public func floats(_ name: String) throws(ModelFileError) -> [Float] {
+    var floats = [Float](repeating: 0, count: try entry(name).count)
+    var span = floats.mutableSpan
+    try read(name, into: &span)
+    return floats
+  }
+
+  /// Rows of the tensor called `name`, or the tensor as a whole, as a weight. Values that are float32 on disk, aligned, and
+  /// matrices of 16 bits a value are used where they are mapped: they are read-only, cost no memory of the process's own,
+  /// and keep the mapping alive. Others are converted to float32 once. Throws `missingTensor`, `wrongShape` where they have
+  /// not the shape expected, `notWeights`.
+  public func weights(
+    _ name: String, rows: Range<Int>? = nil, expecting shape: [Int], on device: Device
+  ) throws(ModelFileError) -> WeightMatrix {
+    let entry = try entry(name)
+    guard rows.map({ [$0.count] + entry.shape.dropFirst() }) ?? entry.shape == shape,
+      (rows?.upperBound ?? 0) <= entry.shape.first ?? 0
+    else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
+    let type = try weightType(of: entry)
+    let bytes = entry.bytes(ofRows: rows, type)
+    if !bytes.isEmpty, type == .float32, bytes.lowerBound.isMultiple(of: MemoryLayout<Float>.alignment) {
+      let values = try mapped(Float.self, at: bytes.lowerBound, count: bytes.count / type.byteCount)
+      return .dense(Tensor(mapping: values, shape: shape, on: device))
+    }
+    if !bytes.isEmpty, type != .float32, shape.count == 2 {
+      let values = try mapped(UInt8.self, at: bytes.lowerBound, count: bytes.count)
+      return .mapped(MappedMatrix(values, type: type, rows: shape[0], columns: shape[1]))
+    }
+    let tensor = Tensor.zeros(shape, on: device)
+    try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }
+    return .dense(tensor.constant)
+  }
+
+  private func mapped<Element: MappableElement>(
+    _ type: Element.Type, at offset: Int, count: Int
+  ) throws(ModelFileError) -> MappedElements<Element> {
+    try ModelFileError.wrapping { () throws(FileError) in try file.elements(of: type, at: offset, count: count) }
+  }
+
+  func weightType(of entry: SafetensorsEntry) throws(ModelFileError) -> WeightType {
+    guard let type = entry.type.weightType else {
+      throw .notWeights(file: path, tensor: entry.name, found: entry.type.rawValue)
+    }
+    return type
+  }
+}

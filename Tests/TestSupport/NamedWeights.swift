@@ -1,0 +1,23 @@
+public import LanguageModels
+import ModelFiles
+public import TensorCore
+
+/// A weight of a decoder under the name that it has in the files of the decoder's family.
+public struct NamedWeight {
+  /// As in model.safetensors.
+  public let name: String
+  /// Its memory and gradient.
+  public let parameter: Parameter
+}
+
+extension TransformerDecoder {
+  /// All weights, in creation order.
+  public var namedWeights: [NamedWeight] {
+    get throws {
+      let architecture = try KnownArchitectures.of(configuration)
+      return weights.map {
+        NamedWeight(name: architecture.location(of: $0.role, in: configuration).name, parameter: $0.parameter)
+      }
+    }
+  }
+}
