@@ -44,6 +44,8 @@ public struct Distiller {
 
   /// What is trained.
   public let student: TransformerDecoder
+  /// What makes the student's ids.
+  public let tokenizer: any Tokenizer
   /// What is minimised, the teachers in it.
   public let objective: any TrainingObjective
   private let signal: Signal
@@ -73,6 +75,8 @@ public struct Distiller {
     _ teacher: TeacherSignal, student: Student, _ objective: ScheduledObjective = .forwardKL, seed: UInt64 = 0
   ) throws(DistillationError) {
     self.student = student.decoder
+    tokenizer = student.tokenizer
+    do { try objective.validate() } catch { throw .value(error) }
     switch teacher {
     case .live(let teachers, let hiddenStates, let onPolicy):
       try Self.requireSameTokens(teachers, student)
@@ -83,6 +87,7 @@ public struct Distiller {
       let contextLengths = teachers.map(\.decoder.configuration.contextLength)
       signal = .live(contextLengths: contextLengths)
       let contextLength = contextLengths.reduce(student.decoder.configuration.contextLength, min)
+      do { try onPolicy?.validate(contextLength: contextLength) } catch { throw .value(error) }
       self.objective = onPolicy.map { OnPolicyObjective(live, $0, contextLength: contextLength) } ?? live
     case .cached(let cache, let validation):
       do throws(TeacherCacheError) {
@@ -97,7 +102,7 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(_ teachers: [Teacher], _ student: Student) throws(DistillationError) {
-    precondition(!teachers.isEmpty, "distillation needs a teacher")
+    guard !teachers.isEmpty else { throw .value(InvalidValue("teacher", expected: "one or more", found: "none")) }
     for (index, teacher) in teachers.enumerated() {
       do throws(DistillationError) {
         try requireSameTokens(teacher, student)
@@ -108,6 +113,9 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(_ teacher: Teacher, _ student: Student) throws(DistillationError) {
+    guard teacher.weight > 0, teacher.weight.isFinite else {
+      throw .value(InvalidValue("weight of a teacher", expected: "a number above 0", found: "\(teacher.weight)"))
+    }
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
     } catch {

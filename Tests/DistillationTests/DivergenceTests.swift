@@ -67,7 +67,7 @@ struct NamedDivergence: Sendable, CustomStringConvertible {
   /// Rows with masked vocabulary, extreme logits and equal distributions, at τ = 2 and at τ = 0.05, in float64.
   @Test(arguments: NamedDivergence.all, ["rows", "rows_cold"])
   func rowsOfTheFixture(_ named: NamedDivergence, _ file: String) throws {
-    let folder = LlamaFixture.root.appendingPathComponent("distillation")
+    let folder = ModelFixture.root.appendingPathComponent("distillation")
     let tensors = try SafetensorsFile(contentsOf: folder.appendingPathComponent(file + ".safetensors"))
     let (student, teacher) = (try tensors.floats("student"), try tensors.floats("teacher"))
     let values = try tensors.floats("\(named).value")

@@ -10,8 +10,8 @@ import Testing
 /// Values and gradients of all terms, in student and projections, against PyTorch in float64.
 @Suite struct HiddenStateParityTests {
   @Test(arguments: MatrixBackendKind.available) func termsAndGradientsEqualPyTorch(kind: MatrixBackendKind) throws {
-    let models = try LlamaFixture("distillation")
-    let folder = LlamaFixture.root.appendingPathComponent("hidden_states")
+    let models = try ModelFixture("distillation")
+    let folder = ModelFixture.root.appendingPathComponent("hidden_states")
     let tensors = try SafetensorsFile(contentsOf: folder.appendingPathComponent("expected.safetensors"))
     let values = try JSONDecoder().decode(
       [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))

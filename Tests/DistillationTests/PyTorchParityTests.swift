@@ -19,14 +19,14 @@ import Testing
   }
 
   private func decoder(_ name: String, trainable: Bool, on device: Device = .shared) throws -> TransformerDecoder {
-    let folder = LlamaFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
+    let folder = ModelFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
     return try TransformerDecoder(contentsOf: folder, trainable: trainable, device: device)
   }
 
   @Test(arguments: NamedDivergence.all, MatrixBackendKind.available)
   func valuesAndTheGradientOfEveryTensor(_ named: NamedDivergence, kind: MatrixBackendKind) throws {
     let device = try Device(threads: 2, backend: kind)
-    let fixture = try LlamaFixture("distillation")
+    let fixture = try ModelFixture("distillation")
     let data = try Data(contentsOf: fixture.folder.appendingPathComponent("expected.json"))
     let values = try #require(try JSONDecoder().decode(Objectives.self, from: data).objectives["\(named)"])
     let student = try decoder("student", trainable: true, on: device)
@@ -53,7 +53,7 @@ import Testing
   }
 
   @Test func theTeacherIsLeftAlone() throws {
-    let fixture = try LlamaFixture("distillation")
+    let fixture = try ModelFixture("distillation")
     let teacher = try decoder("teacher", trainable: true)
     let before = try #require(teacher.parameters.values).array()
     let objective = LiveTeacherObjective(

@@ -15,7 +15,7 @@ import pathlib
 import sys
 
 import torch
-from transformers import LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 
 def arguments():
@@ -47,7 +47,7 @@ def greedy(model, ids, count):
 @torch.no_grad()
 def main():
     options = arguments()
-    model, report = LlamaForCausalLM.from_pretrained(
+    model, report = AutoModelForCausalLM.from_pretrained(
         options.folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):

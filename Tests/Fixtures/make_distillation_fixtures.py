@@ -64,7 +64,7 @@ def make_models():
     teacher = reference.make_model(21, **TEACHER).eval()
     student = reference.make_model(22, **STUDENT)
     ids, labels = reference.make_batch(121, 3, 13, VOCABULARY)
-    with reference.float64_llama():
+    with reference.float64():
         with torch.no_grad():
             teacher_logits = teacher(ids).logits
             student_logits = student(ids).logits

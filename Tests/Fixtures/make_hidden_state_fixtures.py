@@ -73,7 +73,7 @@ def main():
     projections = [
         (0.2 * torch.randn(size, generator=generator)).double().requires_grad_() for _ in PAIRS
     ]
-    with reference.float64_llama():
+    with reference.float64():
         with torch.no_grad():
             targets, target_projections = forward(teacher, ids, RELATION_LAYERS[0])
         states, own_projections = forward(student, ids, RELATION_LAYERS[1])

@@ -1,4 +1,5 @@
-"""Makes Tests/Fixtures/llama: tiny Hugging Face Llama folders with the logits, gradients and losses they must give.
+"""Makes Tests/Fixtures/llama and one folder for each other family: tiny Hugging Face folders with the logits, gradients
+and losses they must give. Names after the script make those alone.
 
 Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 safetensors numpy
       venv/bin/python Tests/Fixtures/make_llama_fixtures.py
@@ -8,6 +9,7 @@ README.md beside this script says what each file holds. Everything is computed i
 
 import pathlib
 import shutil
+import sys
 
 import torch
 
@@ -33,7 +35,7 @@ def sizes(vocabulary, hidden, intermediate, heads, groups, **others):
 GROUPED = sizes(61, 32, 40, heads=4, groups=2, tie_word_embeddings=True)
 BIASES = {"attention_bias": True, "mlp_bias": True}
 
-# name: seed, configuration, batch, length. AdamW's first step is almost the sign of the gradient, so an entry near zero
+# name: seed, configuration, batch, length, how it is saved. AdamW's first step is almost the sign of the gradient, so an entry near zero
 # may step either way in float32; these seeds are ones where that does not reach the losses (`requires_steady_losses`).
 FULL = {
     "mha": (4, sizes(61, 32, 40, heads=4, groups=4, tie_word_embeddings=False), 3, 13),
@@ -46,7 +48,42 @@ FULL = {
         3,
         37,
     ),
+    "linear": (
+        3,
+        GROUPED | {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
+        3,
+        37,
+    ),
+    # wavelengths of 6 to 2,000 tokens: one pair turns as without scaling, one in between, the others eight times slower
+    "llama3": (
+        2,
+        sizes(61, 32, 40, heads=2, groups=1, tie_word_embeddings=True)
+        | {
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 10000.0,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 100,
+            }
+        },
+        3,
+        37,
+        {"legacy_config": True},
+    ),
     "odd": (6, sizes(131, 36, 42, heads=6, groups=3, tie_word_embeddings=True, **BIASES), 2, 67),
+}
+# Families other than Llama: each has a folder of its own, named as its model_type.
+FAMILIES = {
+    "mistral": (
+        3,
+        sizes(61, 32, 40, heads=4, groups=2, head_dim=6, tie_word_embeddings=False)
+        | {"family": "mistral", "sliding_window": 128},
+        3,
+        37,
+    ),
+    "qwen2": (2, sizes(61, 24, 40, heads=3, groups=1, tie_word_embeddings=True) | {"family": "qwen2"}, 3, 37),
 }
 # name: seed, type of the stored weights, how they are saved
 STORED = {
@@ -58,7 +95,7 @@ STORED = {
 
 def inference(model, ids, labels):
     """The float64 logits and loss, checked against Hugging Face's own float32 code."""
-    with reference.float64_llama():
+    with reference.float64(model.config.model_type):
         logits = model(ids).logits
         loss = hard_loss(logits, labels)
     reference.requires_agreement_with_hugging_face(model, ids, logits)
@@ -74,7 +111,7 @@ def expectation(ids, labels, loss):
 
 
 def empty_folder(name):
-    folder = HERE / "llama" / name
+    folder = HERE / name if name in FAMILIES else HERE / "llama" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -87,11 +124,11 @@ def finish(name, folder):
     print(f"{name}: {size:,} bytes")
 
 
-def make_full(seed, name, configuration, batch, length):
+def make_full(seed, name, configuration, batch, length, **saving):
     model = reference.make_model(seed, **configuration)
     ids, labels = reference.make_batch(seed + 100, batch, length, configuration["vocab_size"])
     logits, loss = inference(model, ids, labels)
-    with reference.float64_llama():
+    with reference.float64(model.config.model_type):
         gradient = gradients(model, hard_loss(model(ids).logits, labels))
         run = adamw_run(model, lambda m: hard_loss(m(ids).logits, labels))
     drift = reference.requires_steady_losses(model, lambda m: hard_loss(m(ids).logits, labels), run, name)
@@ -102,7 +139,7 @@ def make_full(seed, name, configuration, batch, length):
     print(f"{name}: losses {losses}; {clipped} steps clipped; float32 drift {drift:.1e}")
 
     folder = empty_folder(name)
-    reference.save_model(model, folder)
+    reference.save_model(model, folder, **saving)
     reference.write_tensors(
         folder / "expected.safetensors", {"logits": logits} | {f"grad.{key}": g for key, g in gradient.items()}
     )
@@ -122,7 +159,11 @@ def make_stored(seed, name, storage, saving):
 
 
 if __name__ == "__main__":
-    for name, (seed, configuration, batch, length) in FULL.items():
-        make_full(seed, name, configuration, batch, length)
-    for name, (seed, storage, saving) in STORED.items():
-        make_stored(seed, name, storage, saving)
+    wanted = sys.argv[1:] or [*FULL, *FAMILIES, *STORED]
+    for name in wanted:
+        if name in FULL | FAMILIES:
+            seed, configuration, batch, length, *saving = (FULL | FAMILIES)[name]
+            make_full(seed, name, configuration, batch, length, **(saving[0] if saving else {}))
+        else:
+            seed, storage, saving = STORED[name]
+            make_stored(seed, name, storage, saving)

@@ -1,18 +1,20 @@
-"""What both fixture scripts share: Hugging Face Llama in float64, seeded weights and batches, ten AdamW steps, files.
+"""What the fixture scripts share: Hugging Face models in float64, seeded weights and batches, ten AdamW steps, files.
 
-Hugging Face's Llama drops to float32 inside RMSNorm, the rotary tables and the attention softmax, whatever the type of
-its weights. The three replacements below keep float64 there, so that a fixture is exact to the last float32 digit;
+Hugging Face's models drop to float32 inside RMSNorm, the rotary tables and the attention softmax, whatever the type of
+their weights. The three replacements below keep float64 there, so that a fixture is exact to the last float32 digit;
 `requires_agreement_with_hugging_face` then checks them against the untouched float32 model.
 """
 
 import copy
+import importlib
 import json
+import math
 import pathlib
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
-from transformers.models.llama import modeling_llama
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
 
 torch.set_num_threads(1)
@@ -35,11 +37,27 @@ def rms_norm(self, hidden):
     return self.weight * (hidden * torch.rsqrt(variance + self.variance_epsilon))
 
 
+def scaled(frequencies, parameters):
+    """The frequencies of linear scaling, and of Llama 3.1, which divides the low ones and blends those between."""
+    kind = parameters["rope_type"]
+    if kind == "default":
+        return frequencies
+    slow = frequencies / parameters["factor"]
+    if kind == "linear":
+        return slow
+    if kind != "llama3":
+        raise SystemExit(f"unknown scaling {kind}")
+    low, high = parameters["low_freq_factor"], parameters["high_freq_factor"]
+    turns = parameters["original_max_position_embeddings"] * frequencies / (2 * math.pi)
+    blend = ((turns - low) / (high - low)).clamp(0, 1)
+    return (1 - blend) * slow + blend * frequencies
+
+
 @torch.no_grad()
 def rotary_tables(self, hidden, position_ids):
     dimension = 2 * self.inv_freq.numel()
     exponents = torch.arange(0, dimension, 2, dtype=hidden.dtype) / dimension
-    frequencies = self.config.rope_parameters["rope_theta"] ** -exponents
+    frequencies = scaled(self.config.rope_parameters["rope_theta"] ** -exponents, self.config.rope_parameters)
     angles = position_ids[..., None].to(hidden.dtype) * frequencies
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
@@ -55,31 +73,31 @@ def eager_attention(module, query, key, value, attention_mask, scaling, dropout=
     return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
-class float64_llama:
-    """Within this context Llama computes in the type of its weights throughout."""
+class float64:
+    """Within this context the models of a family compute in the type of their weights throughout."""
+
+    def __init__(self, family="llama"):
+        prefix = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[family].removesuffix("ForCausalLM")
+        self.modeling = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
+        self.norm = getattr(self.modeling, f"{prefix}RMSNorm")
+        self.rotary = getattr(self.modeling, f"{prefix}RotaryEmbedding")
 
     def __enter__(self):
-        self.saved = (
-            modeling_llama.LlamaRMSNorm.forward,
-            modeling_llama.LlamaRotaryEmbedding.forward,
-            modeling_llama.eager_attention_forward,
-        )
-        modeling_llama.LlamaRMSNorm.forward = rms_norm
-        modeling_llama.LlamaRotaryEmbedding.forward = rotary_tables
-        modeling_llama.eager_attention_forward = eager_attention
+        self.saved = self.norm.forward, self.rotary.forward, self.modeling.eager_attention_forward
+        self.set(rms_norm, rotary_tables, eager_attention)
 
     def __exit__(self, *_):
-        (
-            modeling_llama.LlamaRMSNorm.forward,
-            modeling_llama.LlamaRotaryEmbedding.forward,
-            modeling_llama.eager_attention_forward,
-        ) = self.saved
+        self.set(*self.saved)
+
+    def set(self, norm, rotary, attention):
+        self.norm.forward, self.rotary.forward, self.modeling.eager_attention_forward = norm, rotary, attention
 
 
-def make_model(seed, storage=torch.float32, initializer_range=0.2, **configuration):
-    """A float64 Llama whose random weights are exactly representable in `storage`."""
+def make_model(seed, storage=torch.float32, initializer_range=0.2, family="llama", **configuration):
+    """A float64 model whose random weights are exactly representable in `storage`."""
     torch.manual_seed(seed)
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        family,
         max_position_embeddings=128,
         rms_norm_eps=1e-5,
         initializer_range=initializer_range,
@@ -87,7 +105,7 @@ def make_model(seed, storage=torch.float32, initializer_range=0.2, **configurati
         use_cache=False,
         **configuration,
     )
-    model = LlamaForCausalLM(config)
+    model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name:
@@ -210,8 +228,9 @@ def save_model(model, folder, storage=torch.float32, max_shard_size=None, legacy
 def rewrite_as_transformers_4(path):
     """Most published folders carry the keys of transformers 4: `rope_theta`, `torch_dtype`, and no `head_dim`."""
     config = json.loads(path.read_text())
-    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
-    config["rope_scaling"] = None
+    rotary = config.pop("rope_parameters")
+    config["rope_theta"] = rotary.pop("rope_theta")
+    config["rope_scaling"] = None if rotary["rope_type"] == "default" else rotary
     del config["head_dim"]
     config["transformers_version"] = "4.40.0"
     config["torch_dtype"] = config.pop("dtype")

@@ -7,18 +7,18 @@ import Testing
 
 /// Against Hugging Face's Llama in float64: see Tests/Fixtures/README.md.
 @Suite struct PyTorchParityTests {
-  @Test(arguments: LlamaFixture.all, MatrixBackendKind.available)
+  @Test(arguments: ModelFixture.all, MatrixBackendKind.available)
   func logits(_ name: String, kind: MatrixBackendKind) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     let decoder = try TransformerDecoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     #expect(!hidden.recordsGradient)
     #expect(relativeError(decoder.logits(hidden).array(), try fixture.doubles("logits")) < 1e-5)
   }
 
-  @Test(arguments: LlamaFixture.trained, MatrixBackendKind.available)
+  @Test(arguments: ModelFixture.trained, MatrixBackendKind.available)
   func gradientOfEveryTensor(_ name: String, kind: MatrixBackendKind) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     let expected = fixture.expected
     let decoder = try TransformerDecoder(
       contentsOf: fixture.folder, trainable: true, device: Device(threads: 2, backend: kind))

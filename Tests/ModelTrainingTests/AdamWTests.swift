@@ -47,9 +47,9 @@ import Testing
   }
 
   /// Ten steps of the whole trainer against ten steps of PyTorch: Tests/Fixtures/make_llama_fixtures.py.
-  @Test(arguments: LlamaFixture.trained, MatrixBackendKind.available)
+  @Test(arguments: ModelFixture.trained, MatrixBackendKind.available)
   func tenStepsAreThoseOfPyTorch(_ name: String, kind: MatrixBackendKind) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     let expected = fixture.expected
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
     let model = try TransformerDecoder(

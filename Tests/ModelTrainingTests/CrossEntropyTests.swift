@@ -53,9 +53,9 @@ import Testing
     #expect(try #require(model.parameters.gradients).array().allSatisfy { $0 == 0 })
   }
 
-  @Test(arguments: LlamaFixture.trained)
+  @Test(arguments: ModelFixture.trained)
   func gradientsAreThoseOfPyTorch(_ name: String) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     let model = try TransformerDecoder(contentsOf: fixture.folder, trainable: true, device: Device(threads: 1))
     let expected = fixture.expected
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)

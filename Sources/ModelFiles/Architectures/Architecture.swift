@@ -36,7 +36,7 @@ public struct TensorLocation: Equatable, Sendable {
 public enum KnownArchitectures {
   /// All of them.
   public static let all: [any Architecture] = [
-    Llama()
+    Llama(), Mistral(), Qwen2(),
   ]
 
   /// The one of a config.json. Throws `value`, naming the known ones.

@@ -27,7 +27,6 @@ public struct Llama: Architecture {
   public func members(of configuration: DecoderConfiguration) -> [String: JSONValue] {
     var members = LlamaKeys.members(of: configuration, architecture: "LlamaForCausalLM")
     members["attention_bias"] = .bool(configuration.biases.isSuperset(of: Set.attention))
-    members["head_dim"] = .integer(configuration.headSize)
     members["mlp_bias"] = .bool(configuration.biases.isSuperset(of: Set.feedForward))
     return members
   }

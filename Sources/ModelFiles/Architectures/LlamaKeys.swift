@@ -17,7 +17,8 @@ enum LlamaKeys {
     "vocabularySize": "vocab_size", "hiddenSize": "hidden_size", "feedForwardSize": "intermediate_size",
     "layerCount": "num_hidden_layers", "headCount": "num_attention_heads", "keyValueHeadCount": "num_key_value_heads",
     "headSize": "head_dim", "contextLength": "max_position_embeddings", "normEpsilon": "rms_norm_eps",
-    "rotary.base": "rope_theta", "initializerRange": "initializer_range", "bosTokenID": "bos_token_id",
+    "rotary.base": "rope_theta", "rotary.scaling": "rope_parameters", "initializerRange": "initializer_range",
+    "bosTokenID": "bos_token_id",
     "eosTokenIDs": "eos_token_id", "padTokenID": "pad_token_id",
   ]
 
@@ -83,6 +84,7 @@ enum LlamaKeys {
       "architectures": .array([.string(architecture)]),
       "bos_token_id": .id(configuration.bosTokenID),
       "eos_token_id": .ids(configuration.eosTokenIDs),
+      "head_dim": .integer(configuration.headSize),
       "hidden_act": .string("silu"),
       "hidden_size": .integer(configuration.hiddenSize),
       "initializer_range": .shortest(configuration.initializerRange),

@@ -90,6 +90,18 @@ public struct HuggingFaceConfiguration: Sendable {
     return text
   }
 
+  /// The strings at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else.
+  func strings(_ key: String) throws(ModelFileError) -> [String]? {
+    guard let value = present(key) else { return nil }
+    guard case .array(let elements) = value else { throw invalid(key, expected: "an array of strings") }
+    var strings: [String] = []
+    for element in elements {
+      guard case .string(let text) = element else { throw invalid(key, expected: "an array of strings") }
+      strings.append(text)
+    }
+    return strings
+  }
+
   /// The object at `key`, whose errors name its members `key.member`; `nil` where the key is absent or `null`. Throws
   /// `value` for anything else.
   func object(_ key: String) throws(ModelFileError) -> [String: JSONValue]? {

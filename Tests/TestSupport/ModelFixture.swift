@@ -2,7 +2,7 @@ public import Foundation
 public import ModelFiles
 
 /// A folder of Tests/Fixtures: a model as Hugging Face saved it, and what PyTorch computes for it.
-public struct LlamaFixture {
+public struct ModelFixture {
   /// What `expected.json` holds; the conventions are in Tests/Fixtures/README.md.
   public struct Expected: Decodable, Sendable {
     /// [B][T]
@@ -59,7 +59,10 @@ public struct LlamaFixture {
   public func doubles(_ name: String) throws -> [Double] { try tensors.floats(name).map(Double.init) }
 
   /// Configurations with gradients and AdamW losses.
-  public static let trained = ["llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd"]
-  /// All Llama folders.
+  public static let trained = [
+    "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "llama/linear", "llama/llama3",
+    "mistral", "qwen2",
+  ]
+  /// All folders with the logits of one model.
   public static let all = trained + ["llama/sharded", "llama/float16", "llama/bfloat16"]
 }
