@@ -37,6 +37,7 @@ extension DecoderConfiguration {
       "an even number (by default the hidden size divided by the heads), for rotary embeddings turn pairs", headSize)
     try require(normEpsilon > 0 && normEpsilon < 1, "normEpsilon", "a number above 0 and below 1", normEpsilon)
     try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
+    if let flaw = rotary.scaling.flaw { try require(false, "rotary.scaling", flaw, rotary.scaling) }
     try require((0...1).contains(initializerRange), "initializerRange", "a number from 0 to 1", initializerRange)
     let ids = [("bosTokenID", bosTokenID), ("padTokenID", padTokenID)] + eosTokenIDs.map { ("eosTokenIDs", $0) }
     for (key, id) in ids {

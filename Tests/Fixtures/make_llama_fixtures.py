@@ -48,6 +48,30 @@ FULL = {
         3,
         37,
     ),
+    "linear": (
+        3,
+        GROUPED | {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}},
+        3,
+        37,
+    ),
+    # wavelengths of 6 to 2,000 tokens: one pair turns as without scaling, one in between, the others eight times slower
+    "llama3": (
+        2,
+        sizes(61, 32, 40, heads=2, groups=1, tie_word_embeddings=True)
+        | {
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 10000.0,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 100,
+            }
+        },
+        3,
+        37,
+        {"legacy_config": True},
+    ),
     "odd": (6, sizes(131, 36, 42, heads=6, groups=3, tie_word_embeddings=True, **BIASES), 2, 67),
 }
 # Families other than Llama: each has a folder of its own, named as its model_type.

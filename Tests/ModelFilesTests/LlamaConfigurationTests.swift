@@ -94,6 +94,54 @@ import Testing
     #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).rotary.base == 5)
   }
 
+  static let llama3 =
+    #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":64}"#
+
+  @Test(arguments: [
+    (#"{"type":"linear","factor":2}"#, RotaryScaling.linear(factor: 2)),
+    (#"{"rope_type":"linear","factor":2.5}"#, .linear(factor: 2.5)),
+    (
+      llama3,
+      .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64)
+    ),
+  ])
+  func rotaryScalingIsReadAndWritten(text: String, scaling: RotaryScaling) throws {
+    for key in ["rope_scaling", "rope_parameters"] {
+      let configuration = try Self.read([key: text, "rope_theta": "500000"])
+      #expect(configuration.rotary == RotaryPositions(base: 500_000, scaling: scaling))
+      let json = try configuration.huggingFaceJSON(weightType: .float32)
+      #expect(try DecoderConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
+    }
+  }
+
+  /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.24).
+  @Test func theOriginalContextIsFoundWhereverItStands() throws {
+    func original(_ changes: [String: String]) throws -> Int? {
+      guard case .llama3(_, _, _, let length) = try Self.read(changes).rotary.scaling else { return nil }
+      return length
+    }
+    let without = #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4}"#
+    #expect(try original(["rope_scaling": Self.llama3, "max_position_embeddings": "128"]) == 64)
+    #expect(try original(["rope_scaling": Self.llama3, "original_max_position_embeddings": "32"]) == 32)
+    #expect(try original(["rope_scaling": without, "max_position_embeddings": "128"]) == 128)
+    refuses(
+      ["rope_scaling": without], key: "rope_scaling.original_max_position_embeddings", found: "nothing")
+  }
+
+  @Test func rotaryScalingMustMakeSense() {
+    refuses(["rope_scaling": #"{"type":"linear"}"#], key: "rope_scaling.factor", found: "nothing")
+    refuses(["rope_scaling": #"{"type":"linear","factor":-2}"#], key: "rope_scaling.factor", found: "-2")
+    refuses(["rope_scaling": #"{"type":"linear","factor":0.5}"#], key: "rope_parameters", found: "linear(factor: 0.5)")
+    for (key, value) in [
+      ("low_freq_factor", "0"), ("high_freq_factor", "\"4\""), ("original_max_position_embeddings", "0"),
+    ] {
+      let known =
+        ["low_freq_factor": "1", "high_freq_factor": "4", "original_max_position_embeddings": "64"][key] ?? ""
+      let text = Self.llama3.replacing("\"\(key)\":\(known)", with: "\"\(key)\":\(value)")
+      refuses(["rope_scaling": text], key: "rope_scaling.\(key)", found: value)
+    }
+  }
+
   @Test(arguments: ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"])
   func sizesMustBeThere(key: String) {
     refuses([key: nil], key: key, found: "nothing")
@@ -138,9 +186,7 @@ import Testing
     refuses(["model_type": "\"gpt2\""], key: "model_type", found: "\"gpt2\"")
     refuses(["model_type": "7"], key: "model_type", found: "7")
     refuses(["hidden_act": "\"gelu\""], key: "hidden_act", found: "\"gelu\"")
-    refuses(
-      ["rope_scaling": #"{"rope_type":"llama3","factor":8.0}"#], key: "rope_scaling.rope_type", found: "\"llama3\"")
-    refuses(["rope_scaling": #"{"type":"linear","factor":2}"#], key: "rope_scaling.type", found: "\"linear\"")
+    refuses(["rope_scaling": #"{"type":"dynamic","factor":2}"#], key: "rope_scaling.type", found: "\"dynamic\"")
     refuses(["rope_parameters": #"{"rope_type":"yarn"}"#], key: "rope_parameters.rope_type", found: "\"yarn\"")
     refuses(["rope_parameters": "5"], key: "rope_parameters", found: "5")
     refuses(["partial_rotary_factor": "0.5"], key: "partial_rotary_factor", found: "0.5")

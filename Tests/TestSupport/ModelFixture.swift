@@ -60,7 +60,8 @@ public struct ModelFixture {
 
   /// Configurations with gradients and AdamW losses.
   public static let trained = [
-    "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "mistral", "qwen2",
+    "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "llama/linear", "llama/llama3",
+    "mistral", "qwen2",
   ]
   /// All folders with the logits of one model.
   public static let all = trained + ["llama/sharded", "llama/float16", "llama/bfloat16"]
