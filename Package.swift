@@ -21,6 +21,8 @@ let package = Package(
         "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
         "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ]),
+    // the list of cases that the micro-benchmarks share with the tests
+    .library(name: "TestSupport", targets: ["TestSupport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -34,7 +36,7 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
-    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
+    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS", "Diagnostics"], swiftSettings: strict),
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(
@@ -64,7 +66,7 @@ let package = Package(
     .target(
       name: "DistillationReport",
       dependencies: [
-        "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "ModelEvaluation",
+        "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "Distillation", "ModelEvaluation",
       ],
       swiftSettings: safe),
     .executableTarget(
@@ -97,15 +99,15 @@ let package = Package(
     .testTarget(
       name: "ModelTrainingTests",
       dependencies: [
-        "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels", "ModelFiles",
-        "Tokenization",
-        "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels",
+        "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -123,7 +125,8 @@ let package = Package(
       name: "TextGenerationTests",
       dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TensorCore", "TestSupport"], swiftSettings: strict),
   ],
   cLanguageStandard: .c17,
   cxxLanguageStandard: .cxx17

@@ -26,7 +26,10 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "KernelBenchmarks",
-      dependencies: [.product(name: "Limbeck", package: "limbeck"), .product(name: "Benchmark", package: "benchmark")],
+      dependencies: [
+        .product(name: "Limbeck", package: "limbeck"), .product(name: "TestSupport", package: "limbeck"),
+        .product(name: "Benchmark", package: "benchmark"),
+      ],
       path: "KernelBenchmarks", swiftSettings: strict,
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     // not beside KernelBenchmarks: the plugin takes every executable directly in Benchmarks/ for one of its own

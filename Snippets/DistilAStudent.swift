@@ -23,8 +23,8 @@ let student = TransformerDecoder(configuration: small, seed: 1)
 
 let text = try TokenFile.open(for: Corpus(paths: [paths[1]]), tokenizer: tokenizer, in: scratch)
 let distiller = try Distiller(
-  teacher: teacher, student: student, tokenizers: (tokenizer, tokenizer),
-  DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
+  teacher: .init(teacher, tokenizer), student: .init(student, tokenizer),
+  .init(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
 let length = teacher.configuration.contextLength
 let recipe = TrainingRecipe(steps: 20, batchSize: 4, sequenceLength: length, learningRate: 4e-3, warmupSteps: 5)
 try distiller.run(over: PackedSequences(text, sequenceLength: length, name: paths[1]), recipe) { event in

@@ -63,5 +63,5 @@ struct KernelCase: Sendable {
 
   /// Every case, in the order in which they run.
   static let all: [KernelCase] =
-    matrixProducts + matrixVectors + rowOperations + attentions + objectives + heads + [adamW, tokenizer]
+    operations + objectives + heads + [adamW, tokenizer]
 }

@@ -2,19 +2,10 @@ import TensorCore
 
 /// The sizes of the reference step: 8 × 256 tokens, a teacher of width 288 and a student of width 144.
 enum ReferenceSizes {
-  static let batchSize = 8
-  static let sequenceLength = 256
-  static let tokens = batchSize * sequenceLength
+  static let tokens = 8 * 256
   static let vocabularySize = 32_000
-  static let teacher = DecoderSizes(channels: 288, feedForward: 768)
-  static let student = DecoderSizes(channels: 144, feedForward: 384)
-  static let headCount = 6
-}
-
-/// C and F of a decoder.
-struct DecoderSizes: Sendable {
-  let channels: Int
-  let feedForward: Int
+  static let teacherChannels = 288
+  static let studentChannels = 144
 }
 
 /// Tensors and parameters with the same contents in every run.

@@ -37,7 +37,7 @@ extension KernelCase {
 
   private static func wholeHeads(_ precision: ProductPrecision) -> KernelCase {
     let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
-    let (student, teacher) = (ReferenceSizes.student.channels, ReferenceSizes.teacher.channels)
+    let (student, teacher) = (ReferenceSizes.studentChannels, ReferenceSizes.teacherChannels)
     return KernelCase(
       name: "heads, objective, gradients, \(precision.rawValue)",
       work: .multiplyAdds(tokens * vocabularySize * (3 * student + teacher), precision)
@@ -49,7 +49,7 @@ extension KernelCase {
         hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       return {
-        _ = projection.mapLogitsWithGradient(rows: allRows, teacher: TeacherProjection(frozen)) {
+        _ = projection.mapLogits(rows: allRows, teacher: TeacherProjection(frozen), backward: BackwardPass()) {
           index, student, teacher, scratch in
           objective.evaluate(
             label: index, student: &student, teacher: &teacher, scratch: &scratch, scale: 1 / Float(tokens))
@@ -66,7 +66,7 @@ extension KernelCase {
     _ name: String, _ precision: ProductPrecision, trains trained: Trained, products: Int
   ) -> KernelCase {
     let (tokens, vocabularySize) = (ReferenceSizes.tokens, ReferenceSizes.vocabularySize)
-    let channels = ReferenceSizes.student.channels
+    let channels = ReferenceSizes.studentChannels
     return KernelCase(
       name: "\(name), \(precision.rawValue)",
       work: .multiplyAdds(products * tokens * vocabularySize * channels, precision)
@@ -79,7 +79,7 @@ extension KernelCase {
       let projection = VocabularyProjection(hidden: hidden, head: head, precision: precision)
       return trained == .nothing
         ? { _ = projection.mapLogits(rows: allRows) { _, _, _, _ in } }
-        : { _ = projection.mapLogitsWithGradient(rows: allRows) { _, _, _, _ in } }
+        : { _ = projection.mapLogits(rows: allRows, backward: BackwardPass()) { _, _, _, _ in } }
     }
   }
 

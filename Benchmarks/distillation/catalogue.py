@@ -57,8 +57,8 @@ def cached(*flags):
         file = scratch / "logits"
         shape = ["--text", corpus.train, "--sequence-length", corpus.sequence_length, "--seed", seed]
         shape += ["--teacher-precision", corpus.precision]
-        corpus.limbeck("cache-logits", "--teacher", corpus.teacher(), *shape, *flags, "--output", file)
-        return ["distill", "--cached-logits", file, "--tokenizer", corpus.tokenizer, "--student", corpus.student, *PLAIN]
+        corpus.limbeck("cache-teacher", "--teacher", corpus.teacher(), *shape, *flags, "--output", file)
+        return ["distill", "--teacher-cache", file, "--tokenizer", corpus.tokenizer, "--student", corpus.student, *PLAIN]
 
     return command
 

@@ -40,10 +40,16 @@ def package_version(name):
         return "missing"
 
 
-def doctor(limbeck, fact):
-    """What `limbeck doctor` says of the machine."""
+def backends(limbeck):
+    """What `limbeck doctor` says of each backend, by its name; the chosen one is marked."""
     lines = processes.run([limbeck, "doctor"]).output.decode().splitlines()
-    return next(line.removeprefix(fact).strip() for line in lines if line.startswith(fact))
+    facts = (line.split(maxsplit=2)[1:] for line in lines if line.startswith("backend "))
+    return {name: state for name, state in facts}
+
+
+def has(state):
+    """Whether a backend of that state can compute here."""
+    return not state.startswith("not ")
 
 
 def basics(repository, threads):
@@ -65,8 +71,9 @@ def basics(repository, threads):
 def facts(repository, limbeck, threads):
     """The basics, and what the peers are."""
     versions = [f"{name} {package_version(name)}" for name in PACKAGES]
+    states = backends(limbeck)
     return basics(repository, threads) | {
-        "matrix kernel": doctor(limbeck, "matrix kernel"),
-        "OpenBLAS": doctor(limbeck, "OpenBLAS"),
+        "backend": next(f"{name}, {state}" for name, state in states.items() if state.endswith("(chosen)")),
+        "OpenBLAS": states["openblas"],
         "peers": ", ".join([f"Python {platform.python_version()}", *versions]),
     }

@@ -1,5 +1,6 @@
 """Training steps: StepTimer beside pytorch_step.py on the same weights and ids."""
 
+import machine
 import processes
 from comparison import Comparison, Figure, Measurement, Side
 from processes import Failure
@@ -128,7 +129,23 @@ class StepComparisons:
             self.products_alone("small-step-products", "small"),
             better_of_both("language-model", "training step of that teacher", "≥ 2", objective="language-model"),
             self.products_alone("language-model-products", "small", "language-model"),
+            self.backends("float32", step),
+            self.backends("bf16", step),
         ]
+
+    def backends(self, precision, title):
+        """The same step by each of Limbeck's backends that this machine has, beside OpenBLAS; plain loops take minutes."""
+        limbeck = self.options.limbeck
+        states = machine.backends(limbeck) if limbeck else {}
+        own = [name for name, state in states.items() if name not in ("openblas", "reference") and machine.has(state)]
+
+        def side(name):
+            return self.ours(f"{name}, {precision}", "--backend", name, *PRECISIONS[precision])
+
+        figures = [Figure("tokens/s")]
+        return Comparison(
+            f"backends-{precision}", title, [side(name) for name in own], [side("openblas")], figures, losses_agree
+        )
 
     def products_alone(self, key, shape, objective="distillation"):
         """A whole step beside the products of its linear maps and heads, and nothing else, by PyTorch's libraries."""

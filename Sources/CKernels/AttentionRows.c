@@ -6,7 +6,7 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 // Two vectors of floats become one of bfloat16 in the first half of a row, which has been read by then.
-enum { STEP = 2 * LANES, PIECE = LIMBECK_SOFTMAX_PIECE };
+enum { STEP = 2 * LANES, CHUNK = LIMBECK_ROW_CHUNK };
 
 // The lanes of a vector that begins at element `first` and has no more than `count` elements of the row.
 TARGET TILE_INLINE lane_mask lanes_from(size_t first, size_t count) { return lanes(count > first ? count - first : 0); }
@@ -60,9 +60,9 @@ TARGET void limbeck_causal_weights_bf16(float *scores, size_t line, size_t rows,
     maxima[r] = next;
     if (r + 1 < rows) next = row_maximum(row + line, count + 1);
     double total = 0;
-    for (size_t start = 0; start < width; start += PIECE) {
+    for (size_t start = 0; start < width; start += CHUNK) {
       floats a = zero_floats(), b = zero_floats();
-      size_t end = smaller(start + PIECE, width), k = start;
+      size_t end = smaller(start + CHUNK, width), k = start;
       for (; k + STEP <= smaller(end, count); k += STEP) {
         floats low = exponential(_mm512_sub_ps(load_floats(row + k), maximum), factor, least);
         floats high = exponential(_mm512_sub_ps(load_floats(row + k + LANES), maximum), factor, least);

@@ -8,10 +8,10 @@
   INLINE void NAME(float *exponentials, const float *student, float maximum, float inverse_temperature,         \
                    limbeck_student_sums *sums, size_t n) {                                                      \
     exponent factor = exponent_of(inverse_temperature);                                                         \
-    for (size_t start = 0; start < n; start += PIECE) {                                                         \
+    for (size_t start = 0; start < n; start += CHUNK) {                                                         \
       REASSOCIATE                                                                                               \
       float soft_sum = 0, hard_sum = 0;                                                                         \
-      size_t end = start + piece_length(start, n);                                                              \
+      size_t end = start + chunk_length(start, n);                                                              \
       for (size_t i = start; i < end; i++) {                                                                    \
         float shifted = student[i] - maximum;                                                                   \
         float e = exp_scaled(shifted, factor);                                                                  \
@@ -121,10 +121,10 @@ KERNEL double limbeck_exponentials_cross(float *restrict x, float maximum, float
                                          size_t n) {
   double total = 0, total_cross = 0;
   exponent factor = exponent_of(scale);
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0, sum_cross = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float difference = x[i] - maximum;
       float e = exp_scaled(difference, factor);

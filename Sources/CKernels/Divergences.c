@@ -7,10 +7,10 @@
 
 KERNEL double limbeck_forward_kl(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float p = exp_inline(log_p[i]);
       sum += p > 0 ? p * (log_p[i] - log_q[i]) : 0;
@@ -23,10 +23,10 @@ KERNEL double limbeck_forward_kl(float *restrict gradient, const float *log_p, c
 
 KERNEL double limbeck_reverse_kl(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float q = exp_inline(log_q[i]);
       float term = q > 0 ? q * (log_q[i] - log_p[i]) : 0;
@@ -42,10 +42,10 @@ KERNEL double limbeck_symmetric_kl(float *restrict gradient, const float *log_p,
                                    float forward_weight, size_t n) {
   double total = 0;
   float reverse_weight = 1.0f - forward_weight;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float p = exp_inline(log_p[i]);
       float q = exp_inline(log_q[i]);
@@ -64,10 +64,10 @@ KERNEL double limbeck_symmetric_kl(float *restrict gradient, const float *log_p,
 INLINE double mixture_divergence(float *restrict gradient, const float *log_p, const float *log_q, float weight_p,
                                  float weight_q, float a, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float p = exp_inline(log_p[i]);
       float q = exp_inline(log_q[i]);
@@ -101,10 +101,10 @@ KERNEL double limbeck_skew_reverse_kl(float *restrict gradient, const float *log
 
 KERNEL double limbeck_total_variation(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float p = exp_inline(log_p[i]);
       float q = exp_inline(log_q[i]);

@@ -12,10 +12,10 @@ KERNEL void limbeck_accumulate(float *y, const float *x, float alpha, size_t n) 
 // p never overlaps q: without `restrict` the order of the sum would depend on how close they lie (see Divergences.c).
 KERNEL double limbeck_subtract_clipped(float *restrict p, const float *restrict q, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float difference = p[i] - q[i];
       p[i] = difference > 0 ? difference : 0;

@@ -2,8 +2,8 @@
 // by log-probabilities, takes six. At temperature 1 and 2 the exponential at temperature 1, which the cross-entropy
 // needs, is a power of the one at the divergence's temperature.
 //
-// Rows come from memory, and are read there once: the maximum is that of the pieces so far (Milakov & Gimelshein 2018),
-// and what was summed before a greater one came is scaled to it. The gradient scales each piece's exponentials.
+// Rows come from memory, and are read there once: the maximum is that of the chunks so far (Milakov & Gimelshein 2018),
+// and what was summed before a greater one came is scaled to it. The gradient scales each chunk's exponentials.
 #include "KernelSupport.h"
 #include <float.h>
 
@@ -42,8 +42,8 @@ INLINE double total(const float lanes[TOGETHER]) {
   return sum;
 }
 
-// One piece of a row; of the next it asks for as much while it computes.
-INLINE void add_piece(limbeck_softmax_sums *sums, float *restrict teacher, float *restrict exponentials,
+// One chunk of a row; of the next it asks for as much while it computes.
+INLINE void add_chunk(limbeck_softmax_sums *sums, float *restrict teacher, float *restrict exponentials,
                       const float *restrict student, exponent factor, hard_exponential hard, double inverse_temperature,
                       size_t n) {
   float p = sums->teacher_maximum, q = sums->student_maximum;
@@ -51,8 +51,8 @@ INLINE void add_piece(limbeck_softmax_sums *sums, float *restrict teacher, float
   size_t i = 0;
   for (; i + TOGETHER <= n; i += TOGETHER) {
     for (size_t l = 0; l < TOGETHER; l += LINE_FLOATS) {
-      __builtin_prefetch(teacher + i + l + PIECE, 0, 2);
-      __builtin_prefetch(student + i + l + PIECE, 0, 2);
+      __builtin_prefetch(teacher + i + l + CHUNK, 0, 2);
+      __builtin_prefetch(student + i + l + CHUNK, 0, 2);
     }
     for (size_t l = 0; l < TOGETHER; l++)
       add_element(&lanes, l, teacher + i + l, exponentials + i + l, student[i + l], p, q, factor, hard);
@@ -81,13 +81,13 @@ static void rescale(limbeck_softmax_sums *sums, float teacher_maximum, float stu
 KERNEL limbeck_softmax_sums limbeck_softmax_pair(float *restrict teacher, float *restrict exponentials,
                                                  const float *restrict student, float temperature,
                                                  float *restrict maxima, size_t n) {
-  // a piece may have masked logits alone, and −∞ − −∞ is no number
+  // a chunk may have masked logits alone, and −∞ − −∞ is no number
   limbeck_softmax_sums sums = {0, 0, 0, 0, -FLT_MAX, -FLT_MAX};
   double inverse = 1.0 / (double)temperature;
   exponent factor = exponent_of((float)inverse);
   hard_exponential hard = hard_exponential_at(temperature);
-  for (size_t start = 0; start < n; start += PIECE, maxima += 2) {
-    size_t count = piece_length(start, n);
+  for (size_t start = 0; start < n; start += CHUNK, maxima += 2) {
+    size_t count = chunk_length(start, n);
     float *p = teacher + start, *e = exponentials + start;
     const float *q = student + start;
     maxima[0] = fmaxf(sums.teacher_maximum, max_inline(p, count, NULL));
@@ -95,14 +95,14 @@ KERNEL limbeck_softmax_sums limbeck_softmax_pair(float *restrict teacher, float 
     if (maxima[0] > sums.teacher_maximum || maxima[1] > sums.student_maximum) {
       rescale(&sums, maxima[0], maxima[1], inverse);
     }
-    if (hard == SAME) add_piece(&sums, p, e, q, factor, SAME, inverse, count);
-    if (hard == SQUARE) add_piece(&sums, p, e, q, factor, SQUARE, inverse, count);
-    if (hard == ANOTHER) add_piece(&sums, p, e, q, factor, ANOTHER, inverse, count);
+    if (hard == SAME) add_chunk(&sums, p, e, q, factor, SAME, inverse, count);
+    if (hard == SQUARE) add_chunk(&sums, p, e, q, factor, SQUARE, inverse, count);
+    if (hard == ANOTHER) add_chunk(&sums, p, e, q, factor, ANOTHER, inverse, count);
   }
   return sums;
 }
 
-// Of one piece, whose scales are for its maxima.
+// Of one chunk, whose scales are for its maxima.
 INLINE void piece_gradient(float *restrict student, const float *restrict teacher, const float *restrict exponentials,
                            float student_scale, float teacher_scale, float hard_scale, float maximum,
                            hard_exponential hard, size_t n) {
@@ -121,7 +121,7 @@ KERNEL void limbeck_softmax_pair_gradient(float *restrict student, const float *
   hard_exponential hard = hard_exponential_at(temperature);
   double inverse = 1.0 / (double)temperature;
   float teacher_now = 0, student_now = 0, hard_now = 0, maximum = sums->student_maximum;
-  for (size_t start = 0; start < n; start += PIECE, maxima += 2) {
+  for (size_t start = 0; start < n; start += CHUNK, maxima += 2) {
     if (start == 0 || maxima[0] != maxima[-2] || maxima[1] != maxima[-1]) {
       double below = (double)maxima[1] - (double)maximum;
       teacher_now = teacher_scale * (float)exp(((double)maxima[0] - (double)sums->teacher_maximum) * inverse);
@@ -131,7 +131,7 @@ KERNEL void limbeck_softmax_pair_gradient(float *restrict student, const float *
     }
     float *out = student + start;
     const float *p = teacher + start, *e = exponentials + start;
-    size_t count = piece_length(start, n);
+    size_t count = chunk_length(start, n);
     if (hard == SAME) piece_gradient(out, p, e, student_now, teacher_now, hard_now, maximum, SAME, count);
     if (hard == SQUARE) piece_gradient(out, p, e, student_now, teacher_now, hard_now, maximum, SQUARE, count);
     if (hard == ANOTHER) piece_gradient(out, p, e, student_now, teacher_now, hard_now, maximum, ANOTHER, count);

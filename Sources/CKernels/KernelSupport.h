@@ -18,10 +18,10 @@
 // First line of a block whose products may fuse with sums.
 #define CONTRACT _Pragma("clang fp contract(fast)")
 
-// A row is summed in float32 over pieces of this many elements, and in double over the pieces.
-enum { PIECE = LIMBECK_SOFTMAX_PIECE };
+// A row is summed in float32 over chunks of this many elements, and in double over the chunks.
+enum { CHUNK = LIMBECK_ROW_CHUNK };
 
-INLINE size_t piece_length(size_t start, size_t n) { return n - start < PIECE ? n - start : PIECE; }
+INLINE size_t chunk_length(size_t start, size_t n) { return n - start < CHUNK ? n - start : CHUNK; }
 
 INLINE float float_from_bits(int32_t bits) {
   float x;

@@ -13,10 +13,10 @@ KERNEL void limbeck_rms_norm_backward(float *d_x, float *d_weight, const float *
   // in the forward pass: out = weight · x̂, x̂ = x · r, r = (mean x² + ε)^−½
   // d x = r · (d x̂ − x̂ · mean(d x̂ · x̂)), d x̂ = d out · weight
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) sum += d_out[i] * weight[i] * x[i];
     total += (double)sum;
   }

@@ -23,10 +23,10 @@ KERNEL size_t limbeck_argmax(const float *x, size_t n) {
 
 KERNEL double limbeck_sum(const float *x, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) sum += x[i];
     total += (double)sum;
   }
@@ -35,10 +35,10 @@ KERNEL double limbeck_sum(const float *x, size_t n) {
 
 KERNEL double limbeck_sum_of_squares(const float *x, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) sum += x[i] * x[i];
     total += (double)sum;
   }
@@ -47,10 +47,10 @@ KERNEL double limbeck_sum_of_squares(const float *x, size_t n) {
 
 KERNEL double limbeck_dot(const float *a, const float *b, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) sum += a[i] * b[i];
     total += (double)sum;
   }
@@ -67,8 +67,8 @@ KERNEL void limbeck_dots(float *out, const float *a, const float *b, size_t rows
 }
 
 KERNEL size_t limbeck_first_not_finite(const float *x, size_t n) {
-  for (size_t start = 0; start < n; start += PIECE) {
-    size_t end = start + piece_length(start, n);
+  for (size_t start = 0; start < n; start += CHUNK) {
+    size_t end = start + chunk_length(start, n);
     int32_t any = 0;
     for (size_t i = start; i < end; i++) any |= (bits_from_float(x[i]) & 0x7f800000) == 0x7f800000;
     if (any)

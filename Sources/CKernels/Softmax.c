@@ -3,10 +3,10 @@
 KERNEL double limbeck_sum_exp(const float *x, float maximum, float inverse_temperature, size_t n) {
   double total = 0;
   exponent factor = exponent_of(inverse_temperature);
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) sum += exp_scaled(x[i] - maximum, factor);
     total += (double)sum;
   }
@@ -20,10 +20,10 @@ KERNEL void limbeck_log_softmax(float *x, float maximum, float inverse_temperatu
 INLINE double exponentials(float *x, float maximum, float scale, size_t n) {
   double total = 0;
   exponent factor = exponent_of(scale);
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float e = exp_scaled(x[i] - maximum, factor);
       x[i] = e;

@@ -2,10 +2,10 @@
 
 KERNEL double limbeck_entropy(const float *log_p, size_t n) {
   double total = 0;
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float sum = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       float p = exp_inline(log_p[i]);
       sum -= p > 0 ? p * log_p[i] : 0;
@@ -18,10 +18,10 @@ KERNEL double limbeck_entropy(const float *log_p, size_t n) {
 KERNEL limbeck_difference limbeck_logit_differences(float *restrict log_p, const float *log_q, float temperature,
                                                     float shift, size_t n) {
   limbeck_difference total = {0, 0};
-  for (size_t start = 0; start < n; start += PIECE) {
+  for (size_t start = 0; start < n; start += CHUNK) {
     REASSOCIATE
     float squares = 0, count = 0;
-    size_t end = start + piece_length(start, n);
+    size_t end = start + chunk_length(start, n);
     for (size_t i = start; i < end; i++) {
       int32_t missing = (log_p[i] == -INFINITY) | (log_q[i] == -INFINITY);
       float d = missing ? 0.0f : temperature * (log_q[i] - log_p[i]) + shift;

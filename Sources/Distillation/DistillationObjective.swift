@@ -19,8 +19,8 @@ public struct DistillationObjective: Sendable {
   public let logitsMSEWeight: Float
   /// w, how much each token counts in the terms that compare student and teacher.
   public let tokenWeighting: TokenWeighting
-  /// Whether rows are evaluated straight from logits.
-  private let isPlainForwardKL: Bool
+  /// The divergence straight from logits, where nothing else needs rows of log-probabilities.
+  private let fused: (any FusedDivergence)?
 
   /// - Parameters:
   ///   - divergence: how far the student's distribution is from the teacher's.
@@ -46,7 +46,7 @@ public struct DistillationObjective: Sendable {
     self.softLabelWeight = softLabelWeight ?? 1 - hardLabelWeight
     self.logitsMSEWeight = logitsMSEWeight
     self.tokenWeighting = tokenWeighting
-    isPlainForwardKL = Self.isForwardKL(divergence) && logitsMSEWeight == 0 && tokenWeighting == .uniform
+    fused = logitsMSEWeight == 0 && tokenWeighting == .uniform ? divergence.fused : nil
   }
 
   /// The objective's terms at one token, in nats.
@@ -74,8 +74,11 @@ public struct DistillationObjective: Sendable {
     label: Int, student: inout MutableSpan<Float>, teacher: inout MutableSpan<Float>,
     scratch: inout MutableSpan<Float>, scale: Float?
   ) -> Terms {
-    if isPlainForwardKL {
-      return evaluateForwardKL(label: label, student: &student, teacher: &teacher, scratch: &scratch, scale: scale)
+    if let fused {
+      return terms(
+        fused.values(
+          label: label, teacher: &teacher, student: &student, scratch: &scratch, temperature: temperature,
+          gradient: scale.map(gradientWeights)))
     }
     let maximum = RowKernels.maximum(student.span)
     let logSum = RowKernels.logSum(student.span, maximum: maximum, temperature: 1)
@@ -111,19 +114,38 @@ public struct DistillationObjective: Sendable {
       }
     }
     return terms(
-      crossEntropy: crossEntropy, divergence: distance, logitsMSE: logits.meanSquare, tokenWeight: tokenWeight)
+      TokenDivergence(divergence: distance, crossEntropy: crossEntropy), logitsMSE: logits.meanSquare,
+      tokenWeight: tokenWeight)
   }
 
-  /// The weighted sum of the terms.
-  func terms(
-    crossEntropy: Double, divergence: Double, logitsMSE: Double = 0, tokenWeight: Double = 1
+  /// As `evaluate(label:student:teacher:scratch:scale:)`, from a teacher of which only some tokens are known; the
+  /// divergence must be one for which these are enough.
+  func evaluate(
+    label: Int, student: inout MutableSpan<Float>, teacher: SparseDistribution, scratch: inout MutableSpan<Float>,
+    scale: Float?
   ) -> Terms {
+    guard let sparse = divergence.sparse else {
+      preconditionFailure("\(divergence) needs all of the teacher's distribution")
+    }
+    return terms(
+      sparse.values(
+        label: label, teacher: teacher, student: &student, scratch: &scratch, temperature: temperature,
+        gradient: scale.map(gradientWeights)))
+  }
+
+  private func gradientWeights(scale: Float) -> LogitsGradientWeights {
+    LogitsGradientWeights(divergence: scale * softLabelWeight, crossEntropy: scale * hardLabelWeight)
+  }
+
+  /// The weighted sum of what is found at a token.
+  private func terms(_ found: TokenDivergence, logitsMSE: Double = 0, tokenWeight: Double = 1) -> Terms {
     // a weight of 0 leaves a term out, even an infinite one
     func term(_ weight: Double, _ value: Double) -> Double { weight > 0 ? weight * value : 0 }
-    let soft = Double(temperature) * Double(temperature) * divergence
+    let soft = Double(temperature) * Double(temperature) * found.divergence
     let total =
-      term(Double(hardLabelWeight), crossEntropy) + term(tokenWeight * Double(softLabelWeight), soft)
+      term(Double(hardLabelWeight), found.crossEntropy) + term(tokenWeight * Double(softLabelWeight), soft)
       + term(tokenWeight * Double(logitsMSEWeight), logitsMSE)
-    return Terms(total: total, crossEntropy: crossEntropy, divergence: divergence, logitsMSE: logitsMSE)
+    return Terms(
+      total: total, crossEntropy: found.crossEntropy, divergence: found.divergence, logitsMSE: logitsMSE)
   }
 }

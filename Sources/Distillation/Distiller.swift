@@ -1,85 +1,152 @@
+import Diagnostics
 public import LanguageModels
 public import ModelTraining
 public import Tokenization
 
-/// Pulls a student's output distribution onto that of one frozen teacher or several, token by token.
+/// Pulls a student's output distribution onto that of its teacher, token by token.
 ///
 /// ```swift
-/// let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
-/// let distiller = try Distiller(teacher: teacher, student: student, tokenizers: (ofTeacher, ofStudent), objective)
+/// let distiller = try Distiller(
+///   teacher: .init(teacher, tokenizer), student: .init(student, tokenizer), .init(.reverseKL, temperature: 2))
 /// try distiller.run(over: text, recipe) { event in .continue }
 /// ```
 public struct Distiller {
-  /// A teacher, the tokenizer it was trained with, and its weight in the mixture of several.
-  public typealias Teacher = (decoder: TransformerDecoder, tokenizer: any Tokenizer, weight: Float)
+  /// A teacher in memory, with the tokenizer it was trained with.
+  public struct Teacher {
+    /// The model; it stays as it is.
+    public let decoder: TransformerDecoder
+    /// What makes its ids.
+    public let tokenizer: any Tokenizer
+    /// Its weight in the mixture of several teachers, above 0; the weights need not sum to 1.
+    public let weight: Float
+
+    /// A teacher, as the properties say.
+    public init(_ decoder: TransformerDecoder, _ tokenizer: any Tokenizer, weight: Float = 1) {
+      self.decoder = decoder
+      self.tokenizer = tokenizer
+      self.weight = weight
+    }
+  }
+
+  /// A model to be trained, with the tokenizer whose ids it reads.
+  public struct Student {
+    /// The model, trainable.
+    public let decoder: TransformerDecoder
+    /// What makes its ids.
+    public let tokenizer: any Tokenizer
+
+    /// A student, as the properties say.
+    public init(_ decoder: TransformerDecoder, _ tokenizer: any Tokenizer) {
+      self.decoder = decoder
+      self.tokenizer = tokenizer
+    }
+  }
 
   /// What is trained.
   public let student: TransformerDecoder
   /// What is minimised, the teachers in it.
-  public let objective: LiveTeacherObjective
-  private let teachers: [TransformerDecoder]
+  public let objective: any TrainingObjective
+  private let signal: Signal
+
+  /// What the texts have to fit.
+  private enum Signal {
+    case live(contextLengths: [Int])
+    case cached(CachedTeacherObjective)
+  }
+
+  /// A distiller with one teacher in memory; see `init(_:student:_:seed:)`.
+  public init(
+    teacher: Teacher, student: Student, _ objective: ScheduledObjective = .forwardKL, seed: UInt64 = 0
+  ) throws(DistillationError) {
+    try self.init(.live([teacher]), student: student, objective, seed: seed)
+  }
 
   /// A distiller, once teacher and student are proved to speak of the same tokens: one tokenizer, one vocabulary size.
   /// - Parameters:
-  ///   - teacher: the teacher; it stays as it is.
-  ///   - student: the student; trainable.
-  ///   - tokenizers: the tokenizers that the two were trained with.
-  ///   - objective: what is minimised at each token.
-  /// - Throws: `differentTokenizers` or `differentVocabularies`.
+  ///   - teacher: what the student learns from.
+  ///   - student: what is trained.
+  ///   - objective: what is minimised at each token; by default forward KL at temperature 1.
+  ///   - seed: decides the first projections of hidden states of different sizes; 0 by default.
+  /// - Throws: `differentTokenizers`; `value`, which says what is wrong with sizes, layers or settings; of several
+  ///   teachers, `ofTeacher` says which; `cache` where a cache is not enough for the objective or of another tokenizer.
   public init(
-    teacher: TransformerDecoder, student: TransformerDecoder,
-    tokenizers: (teacher: any Tokenizer, student: any Tokenizer),
-    _ objective: DistillationObjective
+    _ teacher: TeacherSignal, student: Student, _ objective: ScheduledObjective = .forwardKL, seed: UInt64 = 0
   ) throws(DistillationError) {
-    try self.init(
-      teachers: [(teacher, tokenizers.teacher, 1)], student: (student, tokenizers.student),
-      DistillationSchedule(objective))
+    self.student = student.decoder
+    switch teacher {
+    case .live(let teachers, let hiddenStates, let onPolicy):
+      try Self.requireSameTokens(teachers, student)
+      let live = LiveTeacherObjective(
+        teachers: teachers.map { ($0.decoder, $0.weight) }, objective,
+        alignment: try hiddenStates.alignment(
+          teacher: teachers[0].decoder.configuration, student: student.decoder, seed: seed))
+      let contextLengths = teachers.map(\.decoder.configuration.contextLength)
+      signal = .live(contextLengths: contextLengths)
+      let contextLength = contextLengths.reduce(student.decoder.configuration.contextLength, min)
+      self.objective = onPolicy.map { OnPolicyObjective(live, $0, contextLength: contextLength) } ?? live
+    case .cached(let cache, let validation):
+      do throws(TeacherCacheError) {
+        let cached = try CachedTeacherObjective(objective, cache, validation: validation)
+        try cached.requireFit(
+          vocabularySize: student.decoder.configuration.vocabularySize,
+          tokenizerDigest: student.tokenizer.digest.hexadecimal)
+        signal = .cached(cached)
+        self.objective = cached
+      } catch { throw .cache(error) }
+    }
   }
 
-  /// A distiller with one teacher or the weighted mixture of several, and an objective that may change with the steps.
-  /// - Parameters:
-  ///   - teachers: one or more teachers; they stay as they are. Weights are above 0 and need not sum to 1.
-  ///   - student: the student, trainable, and the tokenizer it was trained with.
-  ///   - schedule: what is minimised at each token.
-  ///   - hiddenStates: what is compared inside of the student and the first teacher; nothing by default.
-  ///   - seed: decides the first projections of hidden states of different sizes; 0 by default.
-  /// - Throws: `differentTokenizers` or `differentVocabularies`; of several teachers, `ofTeacher` says which;
-  ///   `noSuchLayer` or `relationHeads` where hidden states cannot be compared as asked.
-  public init(
-    teachers: [Teacher], student: (decoder: TransformerDecoder, tokenizer: any Tokenizer),
-    _ schedule: DistillationSchedule, hiddenStates: HiddenStateTerms = HiddenStateTerms(), seed: UInt64 = 0
-  ) throws(DistillationError) {
+  private static func requireSameTokens(_ teachers: [Teacher], _ student: Student) throws(DistillationError) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
     for (index, teacher) in teachers.enumerated() {
-      do {
-        try Self.requireSameTokens(teacher, student)
+      do throws(DistillationError) {
+        try requireSameTokens(teacher, student)
       } catch {
         throw teachers.count == 1 ? error : .ofTeacher(number: index + 1, error)
       }
     }
-    self.student = student.decoder
-    self.teachers = teachers.map(\.decoder)
-    let isAsked = hiddenStates.comparesHiddenStates || hiddenStates.comparesRelations
-    let alignment =
-      try !isAsked
-      ? nil
-      : HiddenStateAlignment(
-        hiddenStates, teacher: teachers[0].decoder.configuration, student: student.decoder.configuration, seed: seed,
-        on: student.decoder.device)
-    objective = LiveTeacherObjective(
-      teachers: teachers.map { ($0.decoder, $0.weight) }, schedule, alignment: alignment)
   }
 
-  private static func requireSameTokens(
-    _ teacher: Teacher, _ student: (decoder: TransformerDecoder, tokenizer: any Tokenizer)
-  ) throws(DistillationError) {
+  private static func requireSameTokens(_ teacher: Teacher, _ student: Student) throws(DistillationError) {
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
     } catch {
       throw .differentTokenizers(error)
     }
-    let sizes = (teacher.decoder.configuration.vocabularySize, student.decoder.configuration.vocabularySize)
-    guard sizes.0 == sizes.1 else { throw .differentVocabularies(teacher: sizes.0, student: sizes.1) }
+    let (expected, found) = (
+      teacher.decoder.configuration.vocabularySize, student.decoder.configuration.vocabularySize
+    )
+    guard expected == found else {
+      throw .value(
+        InvalidValue("the student", "vocab_size", expected: "the teacher's \(expected)", found: "\(found)"))
+    }
+  }
+}
+
+// MARK: - A run
+
+extension Distiller {
+  /// Checks that sequences of so many tokens fit student and teachers. Throws `value`, or `cache` where a cache has
+  /// sequences of another length.
+  public func requireFit(sequenceLength: Int) throws(DistillationError) {
+    switch signal {
+    case .live(let contextLengths):
+      for contextLength in contextLengths where sequenceLength > contextLength {
+        throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
+      }
+    case .cached(let cached):
+      do { try cached.requireFit(sequenceLength: sequenceLength) } catch { throw .cache(error) }
+    }
+    let contextLength = student.configuration.contextLength
+    guard sequenceLength <= contextLength else {
+      throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the student"))
+    }
+  }
+
+  /// Checks that a cache was made for these texts. Throws `cache`, which says what differs.
+  public func requireFit(_ text: PackedSequences, validation: PackedSequences? = nil) throws(DistillationError) {
+    guard case .cached(let cached) = signal else { return }
+    do { try cached.requireTexts(training: text, validation: validation) } catch { throw .cache(error) }
   }
 
   /// Trains the student; see `Trainer.run(_:)`.
@@ -90,18 +157,18 @@ public struct Distiller {
   ///   - folder: where metrics, checkpoints and the student go; without one nothing is written.
   ///   - handler: receives each event; `.stop` ends the run after a checkpoint.
   /// - Returns: how far the run has come.
-  /// - Throws: as `Trainer`; `contextTooShort` also where the sequences do not fit into a teacher.
+  /// - Throws: `training` as `Trainer`; as `requireFit(sequenceLength:)` and `requireFit(_:validation:)`.
   @discardableResult
   public func run(
     over text: PackedSequences, validation: PackedSequences? = nil, _ recipe: TrainingRecipe,
     folder: RunFolder? = nil, _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
-  ) throws(TrainingError) -> TrainingSummary {
-    for teacher in teachers where recipe.sequenceLength > teacher.configuration.contextLength {
-      throw .contextTooShort(
-        sequenceLength: recipe.sequenceLength, contextLength: teacher.configuration.contextLength)
-    }
-    let trainer = try Trainer(
-      model: student, objective: objective, data: text, validation: validation, recipe: recipe, folder: folder)
-    return try trainer.run(handler)
+  ) throws(DistillationError) -> TrainingSummary {
+    try requireFit(sequenceLength: recipe.sequenceLength)
+    try requireFit(text, validation: validation)
+    do throws(TrainingError) {
+      return try Trainer(
+        model: student, objective: objective, data: text, validation: validation, recipe: recipe, folder: folder
+      ).run(handler)
+    } catch { throw .training(error) }
   }
 }

@@ -30,10 +30,10 @@ public enum Schedule: Sendable, Equatable {
   /// All values lie between those at the ends.
   public var bounds: ClosedRange<Float> { min(start, end)...max(start, end) }
 
-  /// The value at a moment of a run of S steps; the progress of step s is (s − 1)/(S − 1).
-  public func value(at moment: TrainingMoment) -> Float {
-    guard moment.step < moment.totalSteps else { return end }
-    let progress = Double(moment.step - 1) / Double(moment.totalSteps - 1)
+  /// The value at a step of a run of S steps; the progress of step s is (s − 1)/(S − 1).
+  public func value(at position: StepPosition) -> Float {
+    guard position.step < position.totalSteps else { return end }
+    let progress = Double(position.step - 1) / Double(position.totalSteps - 1)
     let share =
       switch self {
       case .constant: 0.0

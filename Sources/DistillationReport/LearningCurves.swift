@@ -1,3 +1,4 @@
+import Distillation
 import ModelTraining
 
 /// The charts of the runs of a report.
@@ -34,28 +35,25 @@ struct LearningCurves {
 
   /// Those that there is something to draw for.
   var panels: [Panel] {
-    let all = [
-      panel(
-        "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
-        validation(\.crossEntropy),
-        references: references.map {
-          .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
-        }),
-      panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
-      panel(
-        "Divergence from the teacher",
-        "per token, of each step and (marks) of the validation text; each run in its own divergence and temperature",
-        training(\.divergence) + validation(\.divergence)),
-      panel(
-        "Distance inside of the models",
-        "hidden states or relations, weighted, of each step and (marks) of the validation text",
-        training(\.alignment) + validation(\.alignment)),
-      minimised,
-      panel(
-        "Cross-entropy, validation text, over time", "nats per token",
-        validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
-        xName: "\(timeUnit.name) of training"),
-    ]
+    let terms = LossTerm.ofDistillation.map { term in
+      panel(term.title, term.note, training { $0.terms[term] } + validation { $0.terms[term] })
+    }
+    let all =
+      [
+        panel(
+          "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
+          validation(\.crossEntropy),
+          references: references.map {
+            .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
+          }),
+        panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
+      ] + terms + [
+        minimised,
+        panel(
+          "Cross-entropy, validation text, over time", "nats per token",
+          validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
+          xName: "\(timeUnit.name) of training"),
+      ]
     return all.compactMap(\.self)
   }
 
@@ -69,7 +67,7 @@ struct LearningCurves {
   private var minimised: Panel? {
     let isMixed = runs.contains { run in
       run.record.steps.contains { line in
-        let others = [line.crossEntropy, line.divergence].compactMap(\.self)
+        let others = [line.crossEntropy, line.terms[.divergence]].compactMap(\.self)
         return !others.contains { abs($0 - line.loss) <= 1e-6 * abs(line.loss) }
       }
     }

@@ -1,3 +1,4 @@
+import Distillation
 import ModelTraining
 
 extension ReportPage {
@@ -40,7 +41,7 @@ extension ReportPage {
         """
         <tr><th scope="row">\(label(index))</th><td>\(Figures.count(line.step))</td>\
         <td>\(Figures.fixed(line.crossEntropy, 4))</td><td>\(line.perplexity.map { Figures.fixed($0, 3) } ?? "")</td>\
-        <td>\(line.divergence.map { Figures.fixed($0, 4) } ?? Figures.unknown)</td>\
+        <td>\(line.terms[.divergence].map { Figures.fixed($0, 4) } ?? Figures.unknown)</td>\
         <td>\(Figures.time(line.seconds))</td></tr>
 
         """

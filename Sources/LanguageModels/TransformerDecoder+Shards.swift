@@ -10,7 +10,7 @@ extension TransformerDecoder {
     let projections = tokenProjections(forPassOf: ids.count)
     let shards = shards(of: batchSize, length: length)
     if shards.isEmpty { return states(of: ids, batchSize: batchSize, on: device, projections: projections) }
-    return device.shardedRows(shards.map { $0.count * length }, columns: configuration.hiddenSize) { shard, device in
+    return device.groupedRows(shards.map { $0.count * length }, columns: configuration.hiddenSize) { shard, device in
       let sequences = shards[shard]
       let shardIDs = Array(ids[sequences.lowerBound * length..<sequences.upperBound * length])
       return states(of: shardIDs, batchSize: sequences.count, on: device, projections: projections)

@@ -23,7 +23,7 @@ struct Limbeck: ParsableCommand {
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Student.self, CacheLogits.self, Distill.self, PerplexityCommand.self,
+      TokenizerCommand.self, Train.self, Student.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
       Compare.self, ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
     ])
 
@@ -31,6 +31,7 @@ struct Limbeck: ParsableCommand {
     // A write beyond a size limit then fails with an error that names the file, instead of ending the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
+      try Renamed.refuse(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       do {
         try command.run()

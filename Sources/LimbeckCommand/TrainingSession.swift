@@ -1,4 +1,5 @@
 import ArgumentParser
+import Distillation
 import Foundation
 import LanguageModels
 import Logging
@@ -6,6 +7,24 @@ import ModelFiles
 import ModelTraining
 import TensorCore
 import Tokenization
+
+/// What a session runs: the library's `Distiller`, or a `Trainer` of a language model.
+protocol SessionTask {
+  /// What is trained.
+  var model: TransformerDecoder { get }
+
+  /// Checks that sequences of so many tokens can be trained on.
+  func requireFit(sequenceLength: Int) throws
+
+  /// Checks that the texts can be trained on.
+  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws
+
+  /// Trains the model to the end of the run, or until the handler says stop.
+  func run(
+    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    _ handler: (TrainingEvent) -> TrainingDirective
+  ) throws -> TrainingSummary
+}
 
 /// The part that `train` and `distill` share: text to token files, the run folder, the loop with its progress, and what
 /// happens at Ctrl-C.
@@ -37,46 +56,43 @@ struct TrainingSession {
     device = try DeviceOptions.device(threads: settings.threads, backend: settings.backend)
   }
 
-  /// Trains `model` to the end of the run, or to Ctrl-C, which throws the exit code.
+  /// Runs a task to the end, or to Ctrl-C, which throws the exit code. What cannot be trained on is refused before anything
+  /// is written.
   /// - Parameters:
-  ///   - model: what is trained.
+  ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
-  ///   - objective: what is minimised.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
-  ///   - checkTexts: is given the texts before anything is written, and throws where they cannot be trained on.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
-  func run(
-    _ model: TransformerDecoder, _ tokenizer: any Tokenizer, objective: any TrainingObjective,
-    inputs: [String: String],
-    checkTexts: (_ training: PackedSequences, _ validation: PackedSequences?) throws -> Void = { _, _ in }
-  ) throws {
-    try settings.requireContext(of: model)
+  func run(_ task: some SessionTask, _ tokenizer: any Tokenizer, inputs: [String: String]) throws {
+    try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
       console: console)
     let training = try packing.sequences(of: settings.text)
     let validation = try settings.validationText.isEmpty ? nil : packing.sequences(of: settings.validationText)
-    try checkTexts(training, validation)
-    _ = try settings.recipe.totalSteps(sequences: training.count)
-    let folder = try runFolder(model, tokenizer, inputs: inputs)
-    let trainer = try Trainer(
-      model: model, objective: objective, data: training, validation: validation, recipe: settings.recipe,
-      folder: folder)
+    try task.requireFit(training, validation: validation)
+    let totalSteps = try settings.recipe.totalSteps(sequences: training.count)
+    let folder = try runFolder(task.model, tokenizer, inputs: inputs)
     log.info(
       """
-      \(Format.count(model.parameters.count)) parameters, \(Format.count(training.count)) sequences of \
-      \(training.sequenceLength) tokens, \(Format.count(trainer.totalSteps)) steps, \(device.threads) threads
+      \(Format.count(task.model.parameters.count)) parameters, \(Format.count(training.count)) sequences of \
+      \(training.sequenceLength) tokens, \(Format.count(totalSteps)) steps, \(device.threads) threads
       """)
-    try train(with: trainer)
+    try showing { handler in
+      try task.run(over: training, validation: validation, settings.recipe, folder: folder, handler)
+    }
   }
 
-  private func train(with trainer: Trainer) throws {
+  /// Shows the events of a run, and stops it at Ctrl-C.
+  private func showing(
+    _ run: ((TrainingEvent) -> TrainingDirective) throws -> TrainingSummary
+  ) throws {
     let interruption = Interruption { [console] in
       console.write("stopping after this step; Ctrl-C again stops at once, without a checkpoint")
     }
     var progress = ProgressLine("step", on: console, patience: .zero)
     defer { progress.end() }
-    let summary = try trainer.run { event in
+    let summary = try run { event in
       show(event, &progress)
       return interruption.isRequested ? .stop : .continue
     }
@@ -106,11 +122,13 @@ struct TrainingSession {
         step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,
         details: ["loss \(Format.fixed(step.loss, 4))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
-      let divergence = result.divergence.map { ", divergence \(Format.fixed($0, 4))" } ?? ""
+      let terms = LossTerm.ofDistillation.compactMap { term in
+        term.label.flatMap { label in result.terms[term].map { ", \(label) \(Format.fixed($0, 4))" } }
+      }
       log.info(
         """
         step \(result.step): validation loss \(Format.fixed(result.loss, 4)), perplexity \
-        \(Format.fixed(result.perplexity, 3))\(divergence)
+        \(Format.fixed(result.perplexity, 3))\(terms.joined())
         """)
     case .checkpointed(let step, let url):
       log.debug("step \(step): checkpoint \(url.path)")

@@ -10,22 +10,22 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
   /// Adds `scale` × the gradient of the summed cross-entropy to the model's gradients; nothing is computed for a batch
   /// without counted tokens.
   public func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
     precondition(scale > 0 && scale.isFinite, "gradients scaled by \(scale)")
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
-    let (values, hiddenGradient) = model.projection(of: hidden)
-      .mapLogitsWithGradient(rows: rows) { index, logits, _, _ in
-        Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
-      }
-    hidden.backward(from: hiddenGradient)
+    let backward = BackwardPass()
+    let values = model.projection(of: hidden).mapLogits(rows: rows, backward: backward) { index, logits, _, _ in
+      Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
+    }
+    backward.run()
     return Self.sums(values)
   }
 
   /// The summed cross-entropy on a batch.
-  public func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
+  public func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)

@@ -6,20 +6,15 @@ public struct LossSums: Sendable, Equatable {
   public var loss: Double
   /// The cross-entropy with the targets, in nats, at temperature 1.
   public var crossEntropy: Double
-  /// The divergence from the teacher, without temperature factors; nil without a teacher.
-  public var divergence: Double?
-  /// What is compared inside of the models, in the objective's weights; nil where nothing is.
-  public var alignment: Double?
+  /// What else the objective reports.
+  public var terms: LossTerms
 
   /// The sums, as the properties say.
-  public init(
-    tokens: Int, loss: Double, crossEntropy: Double, divergence: Double? = nil, alignment: Double? = nil
-  ) {
+  public init(tokens: Int, loss: Double, crossEntropy: Double, terms: LossTerms = LossTerms()) {
     self.tokens = tokens
     self.loss = loss
     self.crossEntropy = crossEntropy
-    self.divergence = divergence
-    self.alignment = alignment
+    self.terms = terms
   }
 
   /// The sums over no tokens.
@@ -30,15 +25,13 @@ public struct LossSums: Sendable, Equatable {
     sums.tokens += others.tokens
     sums.loss += others.loss
     sums.crossEntropy += others.crossEntropy
-    if let divergence = others.divergence { sums.divergence = (sums.divergence ?? 0) + divergence }
-    if let alignment = others.alignment { sums.alignment = (sums.alignment ?? 0) + alignment }
+    sums.terms += others.terms
   }
 
   /// The means per counted token; zeros where none is counted.
   public var perToken: LossSums {
     let count = Double(max(1, tokens))
     return LossSums(
-      tokens: tokens, loss: loss / count, crossEntropy: crossEntropy / count, divergence: divergence.map { $0 / count },
-      alignment: alignment.map { $0 / count })
+      tokens: tokens, loss: loss / count, crossEntropy: crossEntropy / count, terms: terms.divided(by: count))
   }
 }

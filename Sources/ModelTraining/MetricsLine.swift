@@ -2,7 +2,7 @@ import DurableFiles
 import Foundation
 
 /// A line of `metrics.jsonl`: an optimiser step, or an evaluation after it. Means are per counted token.
-public struct MetricsLine: Codable, Sendable, Equatable {
+public struct MetricsLine: Sendable, Equatable {
   /// What was measured.
   public enum Kind: String, Codable, Sendable {
     /// The training text of one step, before its update.
@@ -21,10 +21,8 @@ public struct MetricsLine: Codable, Sendable, Equatable {
   public var loss: Double
   /// The mean cross-entropy with the targets, in nats.
   public var crossEntropy: Double
-  /// The mean divergence from the teacher; nil without a teacher.
-  public var divergence: Double?
-  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
-  public var alignment: Double?
+  /// The means of what else the objective reports.
+  public var terms = LossTerms()
   /// Seconds of the run so far, resumptions included.
   public var seconds: Double
   /// exp(cross-entropy), of an evaluation.
@@ -37,7 +35,50 @@ public struct MetricsLine: Codable, Sendable, Equatable {
   public var tokensSeen: Int?
   /// Input tokens per second, of a step.
   public var tokensPerSecond: Double?
+}
 
+extension MetricsLine: Codable {
+  private enum Key: String, CodingKey, CaseIterable {
+    case kind, step, tokens, loss, crossEntropy, seconds, perplexity, gradientNorm, learningRate, tokensSeen
+    case tokensPerSecond
+  }
+
+  /// A line, from its object.
+  public init(from decoder: any Decoder) throws {
+    let line = try decoder.container(keyedBy: Key.self)
+    kind = try line.decode(Kind.self, forKey: .kind)
+    step = try line.decode(Int.self, forKey: .step)
+    tokens = try line.decode(Int.self, forKey: .tokens)
+    loss = try line.decode(Double.self, forKey: .loss)
+    crossEntropy = try line.decode(Double.self, forKey: .crossEntropy)
+    seconds = try line.decode(Double.self, forKey: .seconds)
+    perplexity = try line.decodeIfPresent(Double.self, forKey: .perplexity)
+    gradientNorm = try line.decodeIfPresent(Double.self, forKey: .gradientNorm)
+    learningRate = try line.decodeIfPresent(Double.self, forKey: .learningRate)
+    tokensSeen = try line.decodeIfPresent(Int.self, forKey: .tokensSeen)
+    tokensPerSecond = try line.decodeIfPresent(Double.self, forKey: .tokensPerSecond)
+    terms = try LossTerms(from: decoder, besides: Key.allCases)
+  }
+
+  /// Writes the object of a line.
+  public func encode(to encoder: any Encoder) throws {
+    var line = encoder.container(keyedBy: Key.self)
+    try line.encode(kind, forKey: .kind)
+    try line.encode(step, forKey: .step)
+    try line.encode(tokens, forKey: .tokens)
+    try line.encode(loss, forKey: .loss)
+    try line.encode(crossEntropy, forKey: .crossEntropy)
+    try line.encode(seconds, forKey: .seconds)
+    try line.encodeIfPresent(perplexity, forKey: .perplexity)
+    try line.encodeIfPresent(gradientNorm, forKey: .gradientNorm)
+    try line.encodeIfPresent(learningRate, forKey: .learningRate)
+    try line.encodeIfPresent(tokensSeen, forKey: .tokensSeen)
+    try line.encodeIfPresent(tokensPerSecond, forKey: .tokensPerSecond)
+    try terms.encode(beside: encoder)
+  }
+}
+
+extension MetricsLine {
   /// JSON on one line, without its end.
   func encoded() throws -> Data {
     let encoder = JSONEncoder()

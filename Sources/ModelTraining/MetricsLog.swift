@@ -29,7 +29,7 @@ final class MetricsLog {
     try append(
       MetricsLine(
         kind: .step, step: step.number, tokens: step.countedTokens, loss: step.loss, crossEntropy: step.crossEntropy,
-        divergence: step.divergence, alignment: step.alignment, seconds: seconds, gradientNorm: step.gradientNorm,
+        terms: step.terms, seconds: seconds, gradientNorm: step.gradientNorm,
         learningRate: step.learningRate, tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond))
   }
 
@@ -37,8 +37,7 @@ final class MetricsLog {
     try append(
       MetricsLine(
         kind: .evaluation, step: result.step, tokens: result.tokens, loss: result.loss,
-        crossEntropy: result.crossEntropy, divergence: result.divergence, alignment: result.alignment,
-        seconds: seconds, perplexity: result.perplexity))
+        crossEntropy: result.crossEntropy, terms: result.terms, seconds: seconds, perplexity: result.perplexity))
   }
 
   /// Makes all lines durable.

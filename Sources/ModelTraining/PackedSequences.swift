@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import Foundation
 import TensorCore
@@ -15,13 +16,16 @@ public struct PackedSequences: Sendable {
   public let count: Int
   private let tokens: any TokenSource
 
-  /// The sequences of `tokens`. Throws `textTooShort` if there is not one, `invalidRecipe` if the length is not positive.
+  /// The sequences of `tokens`. Throws `value` if there is not one, `value` if the length is not positive.
   public init(_ tokens: any TokenSource, sequenceLength: Int, name: String) throws(TrainingError) {
     guard sequenceLength > 0 else {
-      throw .invalidRecipe(key: "sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)")
+      throw .value(InvalidValue("sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)"))
     }
     guard tokens.count > sequenceLength else {
-      throw .textTooShort(text: name, tokens: tokens.count, sequenceLength: sequenceLength)
+      throw .value(
+        InvalidValue(
+          name, "tokens", expected: "at least \(sequenceLength + 1), for a sequence length of \(sequenceLength)",
+          found: "\(tokens.count)", advice: "give more text or a smaller sequence length"))
     }
     self.name = name
     self.sequenceLength = sequenceLength

@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 public import LanguageModels
 import ModelFiles
@@ -46,20 +47,21 @@ public final class Trainer {
   ///   - validation: a text to be measured on the way.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
-  /// - Throws: `invalidRecipe`; `contextTooShort` where the sequences do not fit into the model.
+  /// - Throws: `value`; `value` where the sequences do not fit into the model.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)
     for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
-      throw .invalidRecipe(
-        key: "sequence-length", expected: "\(text.sequenceLength), in which \(text.name) was packed,",
-        found: "\(recipe.sequenceLength)")
+      throw .value(
+        InvalidValue(
+          "sequence-length", expected: "\(text.sequenceLength), in which \(text.name) was packed",
+          found: "\(recipe.sequenceLength)"))
     }
     guard recipe.sequenceLength <= model.configuration.contextLength else {
-      throw .contextTooShort(
-        sequenceLength: recipe.sequenceLength, contextLength: model.configuration.contextLength)
+      throw .value(
+        .sequenceLength(recipe.sequenceLength, beyond: model.configuration.contextLength, of: "the model"))
     }
     self.model = model
     self.objective = objective
@@ -88,7 +90,7 @@ public final class Trainer {
   /// - Returns: how far the run has come.
   /// - Throws: `notFinite` where a loss or gradient becomes NaN or infinite, before the weights are touched;
   ///   `cannotResume` where a checkpoint is of another recipe, text or model, and `damagedCheckpoint`, which says what
-  ///   to do, where it cannot be used; `idOutsideVocabulary`, `nothingCounted`; what the disk refuses. Checkpoints already written stay as they are.
+  ///   to do, where it cannot be used; `value` of an id outside the vocabulary, `nothingCounted`; what the disk refuses. Checkpoints already written stay as they are.
   @discardableResult
   public func run(
     _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
@@ -145,8 +147,8 @@ extension Trainer {
     if countedTokens > 0 {
       for parameters in trained { parameters.zeroGradients() }
       for (index, batch) in batches.enumerated() {
-        sums += objective.accumulateGradientsInPieces(
-          of: model, on: batch, at: moment(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens))
+        sums += objective.accumulateGradientsInMicroBatches(
+          of: model, on: batch, at: position(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens))
       }
       norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
       try requireFinite(sums, norm, step: number)
@@ -163,7 +165,7 @@ extension Trainer {
     let means = sums.perToken
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
-      crossEntropy: means.crossEntropy, divergence: means.divergence, alignment: means.alignment, gradientNorm: norm,
+      crossEntropy: means.crossEntropy, terms: means.terms, gradientNorm: norm,
       learningRate: learningRate,
       tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
       secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
@@ -177,13 +179,13 @@ extension Trainer {
       let start = state.sequencesRead + index * micro
       let batch = try batch((start..<start + micro).map { order.index(at: $0) }, of: data)
       batches.append(
-        try objective.batch(inPlaceOf: batch, for: model, at: moment(ofStep: number, microBatch: index)))
+        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, microBatch: index)))
     }
     return batches
   }
 
-  private func moment(ofStep number: Int, microBatch: Int) -> TrainingMoment {
-    TrainingMoment(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
+  private func position(ofStep number: Int, microBatch: Int) -> StepPosition {
+    StepPosition(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
   }
 
   private func batch(_ indices: [Int], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
@@ -191,7 +193,10 @@ extension Trainer {
     let vocabularySize = model.configuration.vocabularySize
     for ids in [batch.ids, batch.targets] {
       if let id = ids.first(where: { $0 >= vocabularySize }) {
-        throw .idOutsideVocabulary(text: text.name, id: id, vocabularySize: vocabularySize)
+        throw .value(
+          InvalidValue(
+            text.name, "token id", expected: "0 to \(vocabularySize - 1), the model's vocabulary", found: "\(id)",
+            advice: "it was tokenised for another model"))
       }
     }
     return batch
@@ -219,7 +224,7 @@ extension Trainer {
     for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
       let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
       sums += objective.measure(
-        model, on: try batch(indices, of: text), at: moment(ofStep: totalSteps, microBatch: index))
+        model, on: try batch(indices, of: text), at: position(ofStep: totalSteps, microBatch: index))
     }
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken
@@ -228,7 +233,7 @@ extension Trainer {
     }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
-      divergence: means.divergence, alignment: means.alignment)
+      terms: means.terms)
     state.lastValidation = result
     if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
     return result

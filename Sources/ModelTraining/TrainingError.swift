@@ -1,3 +1,4 @@
+public import Diagnostics
 public import DurableFiles
 public import Foundation
 public import ModelFiles
@@ -5,16 +6,11 @@ public import ModelFiles
 /// What can go wrong in a training run through no fault of the program. Every text names what was expected, what was
 /// found, and where it helps what to do.
 public enum TrainingError: Error, Equatable, Sendable {
-  /// A recipe's value makes no sense. `key` is spelt as on the command line, `batch-size`.
-  case invalidRecipe(key: String, expected: String, found: String)
-  /// A text has fewer tokens than one sequence and the token after it.
-  case textTooShort(text: String, tokens: Int, sequenceLength: Int)
+  /// A value of a recipe or a text that makes no sense, or does not fit the model. Keys of a recipe are spelt as on the
+  /// command line, `batch-size`.
+  case value(InvalidValue)
   /// No token of a text counts in the loss.
   case nothingCounted(text: String)
-  /// A text has a token that the model does not know.
-  case idOutsideVocabulary(text: String, id: Int32, vocabularySize: Int)
-  /// Sequences are longer than the model's context.
-  case contextTooShort(sequenceLength: Int, contextLength: Int)
   /// A loss or a gradient became NaN or infinite. `tensor` is the first parameter with such a gradient, nil if none has.
   case notFinite(step: Int, quantity: String, value: String, tensor: String?)
   /// A new run was to be written where something stands already.
@@ -37,17 +33,9 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
   /// One line for the user: what is wrong, and where it helps the remedy.
   public var description: String {
     switch self {
-    case .invalidRecipe(let key, let expected, let found):
-      "\(key): \(expected) expected, found \(found)"
-    case .textTooShort(let text, let tokens, let sequenceLength):
-      "\(text): text shorter than one window: a sequence length of \(sequenceLength) needs \(sequenceLength + 1) tokens, "
-        + "found \(tokens); give more text or a smaller sequence length"
+    case .value(let error): error.description
     case .nothingCounted(let text):
       "\(text): no token counts in the loss; every target is masked, so there is nothing to learn or measure"
-    case .idOutsideVocabulary(let text, let id, let vocabularySize):
-      "\(text): token id \(id), but the model's vocabulary has \(vocabularySize) ids; it was tokenised for another model"
-    case .contextTooShort(let sequenceLength, let contextLength):
-      "sequence-length: at most the model's context of \(contextLength) tokens expected, found \(sequenceLength)"
     case .notFinite(let step, let quantity, let value, let tensor):
       "step \(step): the \(quantity) is \(value)"
         + (tensor.map { ", the gradient of \($0) is not finite" } ?? "")
@@ -71,6 +59,13 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
 
   /// The same text as `description`.
   public var errorDescription: String? { description }
+}
+
+extension InvalidValue {
+  /// Sequences are longer than a model's context.
+  package static func sequenceLength(_ length: Int, beyond contextLength: Int, of model: String) -> InvalidValue {
+    InvalidValue("sequence-length", expected: "at most \(contextLength), the context of \(model)", found: "\(length)")
+  }
 }
 
 extension TrainingError {

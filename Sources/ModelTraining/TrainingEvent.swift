@@ -32,10 +32,8 @@ public struct TrainingStep: Sendable, Equatable {
   public var loss: Double
   /// The mean cross-entropy with the targets, in nats.
   public var crossEntropy: Double
-  /// The mean divergence from the teacher; nil without a teacher.
-  public var divergence: Double?
-  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
-  public var alignment: Double?
+  /// The means of what else the objective reports.
+  public var terms = LossTerms()
   /// The norm of all gradients together, before clipping.
   public var gradientNorm: Double
   /// The step's learning rate.
@@ -49,7 +47,7 @@ public struct TrainingStep: Sendable, Equatable {
 }
 
 /// The means over the counted tokens of the validation text.
-public struct ValidationResult: Sendable, Equatable, Codable {
+public struct ValidationResult: Sendable, Equatable {
   /// The number of steps done before.
   public var step: Int
   /// The number of counted tokens.
@@ -58,13 +56,35 @@ public struct ValidationResult: Sendable, Equatable, Codable {
   public var loss: Double
   /// The mean cross-entropy with the targets, in nats.
   public var crossEntropy: Double
-  /// The mean divergence from the teacher; nil without a teacher.
-  public var divergence: Double?
-  /// The mean of what is compared inside of the models, weighted; nil where nothing is.
-  public var alignment: Double?
+  /// The means of what else the objective reports.
+  public var terms = LossTerms()
 
   /// exp(cross-entropy)
   public var perplexity: Double { exp(crossEntropy) }
+}
+
+extension ValidationResult: Codable {
+  private enum Key: String, CodingKey, CaseIterable { case step, tokens, loss, crossEntropy }
+
+  /// A result, from its object.
+  public init(from decoder: any Decoder) throws {
+    let result = try decoder.container(keyedBy: Key.self)
+    step = try result.decode(Int.self, forKey: .step)
+    tokens = try result.decode(Int.self, forKey: .tokens)
+    loss = try result.decode(Double.self, forKey: .loss)
+    crossEntropy = try result.decode(Double.self, forKey: .crossEntropy)
+    terms = try LossTerms(from: decoder, besides: Key.allCases)
+  }
+
+  /// Writes the object of a result.
+  public func encode(to encoder: any Encoder) throws {
+    var result = encoder.container(keyedBy: Key.self)
+    try result.encode(step, forKey: .step)
+    try result.encode(tokens, forKey: .tokens)
+    try result.encode(loss, forKey: .loss)
+    try result.encode(crossEntropy, forKey: .crossEntropy)
+    try terms.encode(beside: encoder)
+  }
 }
 
 /// How a run ended.

@@ -10,18 +10,18 @@ public protocol TrainingObjective {
   /// Adds `scale` × the gradient of the summed loss on `batch` to the gradients of `model`, and returns the sums
   /// themselves, not scaled. `scale` is positive.
   func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums
 
   /// What is learnt in place of `batch`, which comes next in the text: by default the batch itself. The sums are divided
   /// by the counted tokens of what this returns. Throws where there is nothing to learn from, and no weight is touched.
   func batch(
-    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at moment: TrainingMoment
+    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch
 
   /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
   /// step, so that they can be compared.
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums
 
   /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in checkpoints
   /// and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default there are none.
@@ -41,6 +41,6 @@ extension TrainingObjective {
 
   /// The batch itself.
   public func batch(
-    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at moment: TrainingMoment
+    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch { batch }
 }

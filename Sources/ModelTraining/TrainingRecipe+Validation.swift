@@ -1,37 +1,41 @@
+import Diagnostics
+
 extension TrainingRecipe {
   /// What no run on CPUs comes near; above it, products of the sizes would overflow.
   private static let (largestBatch, mostTokensAtOnce) = (1 << 20, 1 << 24)
 
-  /// Throws `invalidRecipe` for the first value that makes no sense.
+  /// Throws `value` for the first value that makes no sense.
   public func validate() throws(TrainingError) {
     switch (steps, epochs) {
-    case (nil, nil): throw .invalidRecipe(key: "steps", expected: "steps or epochs", found: "neither")
-    case (_?, _?): throw .invalidRecipe(key: "steps", expected: "either steps or epochs", found: "both")
+    case (nil, nil): throw .value(InvalidValue("steps", expected: "steps or epochs", found: "neither"))
+    case (_?, _?): throw .value(InvalidValue("steps", expected: "either steps or epochs", found: "both"))
     case (let steps?, nil): try requirePositive("steps", steps)
     case (nil, let epochs?): try require("epochs", epochs, "a number above 0") { $0 > 0 }
     }
     try requirePositive("batch-size", batchSize)
     guard batchSize <= Self.largestBatch else {
-      throw .invalidRecipe(key: "batch-size", expected: "at most \(Self.largestBatch)", found: "\(batchSize)")
+      throw .value(InvalidValue("batch-size", expected: "at most \(Self.largestBatch)", found: "\(batchSize)"))
     }
     if let microBatchSize {
       try requirePositive("micro-batch-size", microBatchSize)
       guard batchSize.isMultiple(of: microBatchSize) else {
-        throw .invalidRecipe(
-          key: "micro-batch-size", expected: "a divisor of the batch size \(batchSize)", found: "\(microBatchSize)")
+        throw .value(
+          InvalidValue(
+            "micro-batch-size", expected: "a divisor of the batch size \(batchSize)", found: "\(microBatchSize)"))
       }
     }
     try requirePositive("sequence-length", sequenceLength)
     guard sequenceLength <= Self.mostTokensAtOnce / resolvedMicroBatchSize else {
-      throw .invalidRecipe(
-        key: resolvedMicroBatchSize == 1 ? "sequence-length" : "micro-batch-size",
-        expected: "at most \(Self.mostTokensAtOnce) tokens computed at once",
-        found: "\(resolvedMicroBatchSize) sequences of \(sequenceLength)")
+      throw .value(
+        InvalidValue(
+          resolvedMicroBatchSize == 1 ? "sequence-length" : "micro-batch-size",
+          expected: "at most \(Self.mostTokensAtOnce) tokens computed at once",
+          found: "\(resolvedMicroBatchSize) sequences of \(sequenceLength)"))
     }
     try require("learning-rate", learningRate, "a number above 0") { $0 > 0 }
     try require("minimum-learning-rate-ratio", minimumLearningRateRatio, "a number from 0 to 1") { $0 >= 0 && $0 <= 1 }
     guard warmupSteps >= 0 else {
-      throw .invalidRecipe(key: "warmup-steps", expected: "a number from 0", found: "\(warmupSteps)")
+      throw .value(InvalidValue("warmup-steps", expected: "a number from 0", found: "\(warmupSteps)"))
     }
     if let steps { try requireWarmup(within: steps) }
     try require("beta1", beta1, "a number from 0 to below 1") { $0 >= 0 && $0 < 1 }
@@ -45,13 +49,13 @@ extension TrainingRecipe {
     try requirePositive("kept-checkpoints", keptCheckpoints)
   }
 
-  /// The number of optimiser steps over a text of so many sequences. Throws `invalidRecipe`.
+  /// The number of optimiser steps over a text of so many sequences. Throws `value`.
   public func totalSteps(sequences: Int) throws(TrainingError) -> Int {
     try validate()
     if let steps { return steps }
     let total = ((epochs ?? 0) * Double(sequences) / Double(batchSize)).rounded(.up)
     guard total < 1e15 else {
-      throw .invalidRecipe(key: "epochs", expected: "fewer than 10¹⁵ steps", found: "\(epochs ?? 0)")
+      throw .value(InvalidValue("epochs", expected: "fewer than 10¹⁵ steps", found: "\(epochs ?? 0)"))
     }
     let steps = max(1, Int(total))
     try requireWarmup(within: steps)
@@ -89,20 +93,21 @@ extension TrainingRecipe {
 
   private func requireWarmup(within steps: Int) throws(TrainingError) {
     guard warmupSteps <= steps else {
-      throw .invalidRecipe(
-        key: "warmup-steps", expected: "at most the \(steps) steps of the run", found: "\(warmupSteps)")
+      throw .value(
+        InvalidValue(
+          "warmup-steps", expected: "at most the \(steps) steps of the run", found: "\(warmupSteps)"))
     }
   }
 
   private func requirePositive(_ key: String, _ value: Int) throws(TrainingError) {
-    guard value > 0 else { throw .invalidRecipe(key: key, expected: "a whole number above 0", found: "\(value)") }
+    guard value > 0 else { throw .value(InvalidValue(key, expected: "a whole number above 0", found: "\(value)")) }
   }
 
   private func require(
     _ key: String, _ value: Double, _ expected: String, _ condition: (Double) -> Bool
   ) throws(TrainingError) {
     guard value.isFinite, condition(value) else {
-      throw .invalidRecipe(key: key, expected: expected, found: "\(value)")
+      throw .value(InvalidValue(key, expected: expected, found: "\(value)"))
     }
   }
 }

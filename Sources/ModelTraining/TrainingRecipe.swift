@@ -8,7 +8,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var batchSize: Int
   /// The most sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory
   /// and gives the same gradients but for rounding. Where it pays, they are computed some at a time anyway (see
-  /// `TrainingObjective.accumulateGradientsInPieces`).
+  /// `TrainingObjective.accumulateGradientsInMicroBatches`).
   public var microBatchSize: Int?
   /// T: tokens per sequence. Default 256.
   public var sequenceLength: Int

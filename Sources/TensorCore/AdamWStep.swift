@@ -33,7 +33,7 @@ public struct AdamWStep: Sendable {
   }
 }
 
-/// Elements per piece of an arena pass: fixed, so that sums have one order.
+/// Elements per chunk of an arena pass: fixed, so that sums have one order.
 private let arenaGrain = 1 << 16
 
 extension ParameterStore {
@@ -44,12 +44,12 @@ extension ParameterStore {
     let correction1 = Float(1 - pow(Double(step.beta1), Double(step.number)))
     let correction2 = Float(1 - pow(Double(step.beta2), Double(step.number)))
     for (range, decays) in decayRanges() {
-      device.parallelRanges(range.count, grain: arenaGrain) { piece in
-        let start = range.lowerBound + piece.lowerBound
+      device.parallelRanges(range.count, grain: arenaGrain) { chunk in
+        let start = range.lowerBound + chunk.lowerBound
         limbeck_adamw(
           values.pointer + start, firstMoment.pointer + start, secondMoment.pointer + start,
           gradients.pointer + start, step.gradientScale, step.learningRate, step.beta1, step.beta2, step.epsilon,
-          decays ? step.weightDecay : 0, correction1, correction2, piece.count)
+          decays ? step.weightDecay : 0, correction1, correction2, chunk.count)
       }
     }
   }
@@ -57,10 +57,10 @@ extension ParameterStore {
   /// Σ g² over all gradients, in a fixed order; NaN or infinite if any gradient is.
   public func gradientSquareSum() -> Double {
     guard let gradients else { return 0 }
-    let pieces = (gradients.count + arenaGrain - 1) / arenaGrain
-    var sums = [Double](repeating: 0, count: pieces)
+    let chunks = (gradients.count + arenaGrain - 1) / arenaGrain
+    var sums = [Double](repeating: 0, count: chunks)
     sums.withUnsafeMutableBufferPointer { sums in
-      // each piece writes its own element
+      // each chunk writes its own element
       nonisolated(unsafe) let sums = sums
       device.parallelRanges(gradients.count, grain: arenaGrain) { range in
         sums[range.lowerBound / arenaGrain] = limbeck_sum_of_squares(gradients.pointer + range.lowerBound, range.count)

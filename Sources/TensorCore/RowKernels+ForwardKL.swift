@@ -4,7 +4,7 @@ extension RowKernels {
   /// What `softmaxPair` leaves beside the exponentials, for `softmaxPairGradient`.
   public struct SoftmaxPair: Sendable {
     fileprivate let sums: limbeck_softmax_sums
-    /// The maxima of teacher and student up to the end of each piece, relative to which its exponentials are taken.
+    /// The maxima of teacher and student up to the end of each chunk, relative to which its exponentials are taken.
     fileprivate let maxima: [Float]
 
     /// Σ exp((x − maximum)/τ) over the student's logits.
@@ -26,9 +26,9 @@ extension RowKernels {
   ) -> SoftmaxPair {
     let count = student.count
     precondition(teacher.count == count && exponentials.count == count, "rows of \(teacher.count), \(count) differ")
-    let piece = Int(LIMBECK_SOFTMAX_PIECE)
+    let chunk = Int(LIMBECK_ROW_CHUNK)
     var sums = limbeck_softmax_sums()
-    let maximaCount = 2 * ((count + piece - 1) / piece)
+    let maximaCount = 2 * ((count + chunk - 1) / chunk)
     let maxima = [Float](unsafeUninitializedCapacity: maximaCount) { maxima, initializedCount in
       teacher.withUnsafeMutableBufferPointer { teacher in
         exponentials.withUnsafeMutableBufferPointer { exponentials in

@@ -17,7 +17,7 @@ public enum RowKernels {
     row.withUnsafeBufferPointer { $0.baseAddress.map { limbeck_argmax($0, row.count) } ?? 0 }
   }
 
-  /// Σ x, in double over pieces.
+  /// Σ x, in double over chunks.
   public static func sum(_ row: Span<Float>) -> Double {
     row.withUnsafeBufferPointer { $0.baseAddress.map { limbeck_sum($0, row.count) } ?? 0 }
   }

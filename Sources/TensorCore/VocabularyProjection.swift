@@ -42,30 +42,36 @@ extension VocabularyProjection {
   ///   - rows: the rows of `hidden` to work on, each at most once.
   ///   - teacher: one or more projections of the same rows over the same vocabulary.
   ///   - reservesTeacherRow: whether `body`, without such projections, gets a row to put a teacher's logits into.
+  ///   - backward: where the gradients by the head [V, C] and by `hidden` [N, C] are added, zero in the rows that were not
+  ///     chosen; `body` then leaves the gradient by the student's logits in place of them. nil where none is wanted.
   ///   - body: the work on one row.
   /// - Returns: the result of each row.
   public func mapLogits<Result>(
-    rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, _ body: LogitsRowBody<Result>
+    rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, backward: BackwardPass? = nil,
+    _ body: LogitsRowBody<Result>
   ) -> [Result] {
-    process(rows, teacher, reservesTeacherRow, dHidden: nil, body)
+    guard let backward else { return process(rows, teacher, reservesTeacherRow, nil, body) }
+    let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
+    let gradients = Gradients(hidden: compact, head: rows.isEmpty ? nil : backward.destination(of: head))
+    let results = process(rows, teacher, reservesTeacherRow, gradients, body)
+    backward.add(rows.count == hidden.rows ? compact.reshaped(hidden.shape) : scattered(compact, to: rows), to: hidden)
+    return results
   }
 
-  /// As `mapLogits`, where `body` leaves the gradient of its objective on the student's logits in place of the logits.
-  ///
-  /// The gradient of the head is added to its parameter at once; that of the hidden states [N, C] is returned for
-  /// `hidden.backward(from:)`, zero in the rows that were not chosen.
-  public func mapLogitsWithGradient<Result>(
-    rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, _ body: LogitsRowBody<Result>
-  ) -> (results: [Result], hiddenGradient: Tensor) {
-    let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
-    let results = process(rows, teacher, reservesTeacherRow, dHidden: compact, body)
-    if rows.count == hidden.rows { return (results, compact.reshaped(hidden.shape)) }
+  /// Where the gradients go: by the chosen hidden states, and by the head, nil where nobody wants it.
+  private struct Gradients {
+    let hidden: Tensor
+    let head: GradientDestination?
+  }
+
+  /// The rows of `compact` as the given ones of a tensor of the hidden states' shape, whose others are zero.
+  private func scattered(_ compact: Tensor, to rows: [Int32]) -> Tensor {
     let columns = hidden.columns
     let full = Tensor.zeros(hidden.shape, on: hidden.device)
     for (index, row) in rows.enumerated() {
       (full.pointer + Int(row) * columns).update(from: compact.pointer + index * columns, count: columns)
     }
-    return (results, full)
+    return full
   }
 
   /// Tokens per block for a vocabulary of V: about 32 MiB of logits for each side.
@@ -74,7 +80,7 @@ extension VocabularyProjection {
   }
 
   private func process<Result>(
-    _ rows: [Int32], _ teacher: TeacherProjection?, _ reservesTeacherRow: Bool, dHidden: Tensor?,
+    _ rows: [Int32], _ teacher: TeacherProjection?, _ reservesTeacherRow: Bool, _ gradients: Gradients?,
     _ body: LogitsRowBody<Result>
   ) -> [Result] {
     let teachers = teacher?.projections ?? []
@@ -93,11 +99,10 @@ extension VocabularyProjection {
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
     let isRepeated = rows.count > block
     let products = ProjectionProducts(
-      Self.chosen(rows, of: hidden), self, hasGradient: dHidden != nil, isRepeated: isRepeated)
+      Self.chosen(rows, of: hidden), self, hasGradient: gradients != nil, isRepeated: isRepeated)
     let teacherProducts = teachers.map {
       ProjectionProducts(Self.chosen(rows, of: $0.hidden), $0, hasGradient: false, isRepeated: isRepeated)
     }
-    let dHead = dHidden == nil || rows.isEmpty ? nil : head.node?.destination()
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in
       // every worker initialises the elements of its own rows; after the last block all are initialised
@@ -126,10 +131,10 @@ extension VocabularyProjection {
           var scratchRow = line(scratch, worker, vocabulary).mutableSpan
           results.initializeElement(
             at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
-          if dHidden != nil { products.prepareGradient(logits.pointer + row * vocabulary) }
+          if gradients != nil { products.prepareGradient(logits.pointer + row * vocabulary) }
         }
-        if let dHidden {
-          products.propagate(logits, start, count, dHidden: dHidden, dHead: dHead)
+        if let gradients {
+          products.propagate(logits, start, count, dHidden: gradients.hidden, dHead: gradients.head)
         }
       }
       initializedCount = rows.count

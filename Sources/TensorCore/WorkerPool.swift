@@ -4,7 +4,7 @@ import Synchronization
 
 /// A persistent set of threads that share out the tasks of one job at a time.
 ///
-/// Tasks are fixed pieces of work: which thread runs which one never shows in a result, so any number of threads gives
+/// Tasks are fixed parts of the work: which thread runs which one never shows in a result, so any number of threads gives
 /// the same bits. The calling thread works too. Between jobs the others spin for a while and then sleep.
 final class WorkerPool: Sendable {
   /// What the threads share; outlives the pool until the last thread has left.

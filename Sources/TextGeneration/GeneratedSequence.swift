@@ -2,35 +2,54 @@ import Tokenization
 
 /// The text of a continuation while it is being generated.
 struct GeneratedSequence {
-  var generation: Generation
+  private(set) var generation: Generation
+  /// Whether the text has come to its end.
+  private(set) var hasEnded = false
+  private let maxTokens: Int
   private var decoder: StreamingDecoder
   private var stopStrings: StopStrings
 
-  init(ids: [Int32], stop: [String], tokenizer: any Tokenizer) {
+  /// The continuation of `ids`, with `maxTokens` tokens at most.
+  init(ids: [Int32], maxTokens: Int, stop: [String], tokenizer: any Tokenizer) {
     generation = Generation(
       stopReason: .maxTokens, promptTokenCount: ids.count, promptSeconds: 0, generationSeconds: 0)
+    self.maxTokens = maxTokens
     decoder = StreamingDecoder(tokenizer, after: ids)
     stopStrings = StopStrings(stop)
   }
 
-  /// Takes in the token that was chosen last. Returns the text that has become certain, and why the text ends here if it
-  /// does.
-  mutating func append(
-    _ token: SampledToken, isEnd: Bool, maxTokens: Int, contextLength: Int
-  ) -> (text: String, reason: StopReason?) {
+  /// Takes in the token that was chosen last, and returns the text that has become certain.
+  mutating func append(_ token: SampledToken) -> String {
     generation.tokenIDs.append(token.id)
     generation.logProbabilities.append(token.logProbability)
     generation.promptSeconds = token.startSeconds
     generation.generationSeconds = token.seconds
-    let tokenCount = generation.promptTokenCount + generation.tokenIDs.count
-    let reason: StopReason? =
-      isEnd
-      ? .endOfText
-      : generation.tokenIDs.count >= maxTokens ? .maxTokens : tokenCount >= contextLength ? .contextFull : nil
+    generation.speculation = token.speculation
     var part = decoder.append(token.id)
-    if reason != nil { part += decoder.finish() }
-    let (text, stop) = stopStrings.append(part, isLast: reason != nil)
+    if token.finish != nil { part += decoder.finish() }
+    let (text, stop) = stopStrings.append(part, isLast: token.finish != nil)
     generation.text += text
-    return (text, stop.map { .stopString($0) } ?? reason)
+    if let stop {
+      end(.stopString(stop))
+    } else if let finish = token.finish {
+      end(stopReason(finish))
+    }
+    return text
+  }
+
+  /// Ends the text, unless it has ended.
+  mutating func end(_ reason: StopReason) {
+    if hasEnded { return }
+    generation.stopReason = reason
+    hasEnded = true
+  }
+
+  private func stopReason(_ finish: FinishReason) -> StopReason {
+    switch finish {
+    case .endToken: .endOfText
+    // as few as the context had room for may have been asked for
+    case .maximumTokens: generation.tokenIDs.count >= maxTokens ? .maxTokens : .contextFull
+    case .contextFull: .contextFull
+    }
   }
 }

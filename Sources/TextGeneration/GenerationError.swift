@@ -1,9 +1,10 @@
+public import Diagnostics
 public import Foundation
 
 /// What can be wrong with a request to generate text.
 public enum GenerationError: Error, Equatable, Sendable {
-  /// An option of sampling or generation has a value that cannot be.
-  case invalidOption(name: String, expected: String, found: String)
+  /// A value of sampling or generation that cannot be.
+  case value(InvalidValue)
   /// The model has fewer outputs than its tokenizer has pieces: the two do not belong together.
   case vocabularyTooSmall(model: Int, tokenizer: Int)
   /// A draft with another number of outputs than the model.
@@ -22,18 +23,18 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
   /// One line for the user: the cause, what was expected and found, and what to do.
   public var description: String {
     switch self {
-    case .invalidOption(let name, let expected, let found):
-      "\(name): \(expected) expected, \(found) found"
+    case .value(let error):
+      error.description
     case .vocabularyTooSmall(let model, let tokenizer):
-      "config.json: vocab_size of at least \(tokenizer) expected, for the tokenizer has as many pieces, but \(model) "
-        + "found; give the model the tokenizer.model it was trained with"
+      "vocab_size of the model: expected at least \(tokenizer), the tokenizer's, found \(model); give the model the "
+        + "tokenizer it was trained with"
     case .vocabulariesDiffer(let model, let draft):
       "vocab_size of the draft: expected \(model), the model's, found \(draft); draft with a student of the model"
     case .promptTooLong(let prompt, let tokens, let contextLength):
-      "prompt \(prompt + 1): fewer tokens than the model's context of \(contextLength) expected, but \(tokens) found; "
+      "prompt \(prompt + 1): expected fewer tokens than the model's context of \(contextLength), found \(tokens); "
         + "shorten it"
     case .promptTooLongForDraft(let prompt, let tokens, let contextLength):
-      "prompt \(prompt + 1): fewer tokens than the draft's context of \(contextLength) expected, but \(tokens) found; "
+      "prompt \(prompt + 1): expected fewer tokens than the draft's context of \(contextLength), found \(tokens); "
         + "shorten it, or leave the draft out"
     case .emptyPrompt(let prompt):
       "prompt \(prompt + 1) is empty, and the tokenizer has no BOS to start from; give it some text"

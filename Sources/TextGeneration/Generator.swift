@@ -1,3 +1,4 @@
+import Diagnostics
 public import LanguageModels
 public import TensorCore
 public import Tokenization
@@ -13,14 +14,14 @@ public import Tokenization
 /// the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no other end),
 /// with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the context. With a
 /// draft, several tokens come of each pass of the decoder, and their distribution stays exactly the decoder's (see
-/// `SpeculativeSampler`). Outputs of the model for which the tokenizer has no piece are never chosen.
+/// `SpeculativeDecodingSession`). Outputs of the model for which the tokenizer has no piece are never chosen.
 public struct Generator {
-  private let decoder: TransformerDecoder
+  let decoder: TransformerDecoder
   let tokenizer: any Tokenizer
-  private let draft: (decoder: TransformerDecoder, length: DraftLength)?
+  let draft: (decoder: TransformerDecoder, length: DraftLength)?
   /// What the caches keep keys and values as.
   public let cachePrecision: CachePrecision
-  private let endIDs: Set<Int32>
+  let endIDs: Set<Int32>
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
@@ -42,7 +43,7 @@ public struct Generator {
       throw .vocabulariesDiffer(model: configuration.vocabularySize, draft: outputs)
     }
     if case .fixed(let count) = draftLength, count < 1 {
-      throw .invalidOption(name: "draft-tokens", expected: "at least 1, or adaptive,", found: "\(count)")
+      throw .value(InvalidValue("draft-tokens", expected: "at least 1, or adaptive", found: "\(count)"))
     }
     self.decoder = decoder.frozen()
     self.draft = draft.map { ($0.frozen(), draftLength) }
@@ -65,7 +66,7 @@ public struct Generator {
   ///   - stop: strings at which the text ends; they are not part of it.
   ///   - seed: the same seed gives the same text.
   /// - Returns: the continuation.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
   public func text(
     after prompt: String, sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0
   ) throws(GenerationError) -> String {
@@ -81,7 +82,7 @@ public struct Generator {
   ///   - seed: the same seed gives the same text.
   ///   - handler: called after every token with the text that has become certain, often "".
   /// - Returns: the continuation and what is known of it.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
   public func generate(
     after prompt: String, sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0,
     handler: (String) -> GenerationDirective
@@ -104,21 +105,21 @@ public struct Generator {
   ///   - batchSize: the most sequences to compute together, at least 1; as one ends, the next prompt takes its place.
   ///   - handler: called after every token of every sequence with the text that has become certain, often "".
   /// - Returns: the continuations, in the order of the prompts.
-  /// - Throws: `invalidOption`, `promptTooLong`, `promptTooLongForDraft`, `emptyPrompt` or `logitsNotFinite`, all but the
+  /// - Throws: `value`, `promptTooLong`, `promptTooLongForDraft`, `emptyPrompt` or `logitsNotFinite`, all but the
   ///   last before anything is generated.
   public func generate(
     after prompts: [String], sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [],
     seed: UInt64 = 0, batchSize: Int = 16, handler: (GenerationEvent) -> GenerationDirective = { _ in .proceed }
   ) throws(GenerationError) -> [Generation] {
-    try sampling.validate()
+    let sampler = try sampling.sampler()
     guard maxTokens >= 1 else {
-      throw .invalidOption(name: "max-tokens", expected: "at least 1", found: "\(maxTokens)")
+      throw .value(InvalidValue("max-tokens", expected: "at least 1", found: "\(maxTokens)"))
     }
     guard batchSize >= 1 else {
-      throw .invalidOption(name: "batch-size", expected: "at least 1", found: "\(batchSize)")
+      throw .value(InvalidValue("batch-size", expected: "at least 1", found: "\(batchSize)"))
     }
     guard !stop.contains("") else {
-      throw .invalidOption(name: "stop", expected: "a text of at least one character", found: "an empty one")
+      throw .value(InvalidValue("stop", expected: "texts of at least one character", found: "an empty one"))
     }
     let promptIDs = try tokenizer.ids(ofPrompts: prompts, contextLength: contextLength)
     if let draftContext = draft?.decoder.configuration.contextLength,
@@ -127,83 +128,14 @@ public struct Generator {
       throw .promptTooLongForDraft(prompt: prompt, tokens: promptIDs[prompt].count, contextLength: draftContext)
     }
     var done: [Generation?] = prompts.map { _ in nil }
-    let starts = promptIDs.indices.lazy.map { prompt in
-      SequenceStart(ids: promptIDs[prompt], generator: SeededGenerator(seed: seed, stream: prompt))
+    let requests = promptIDs.indices.lazy.map { prompt in
+      request(
+        promptIDs[prompt], sampler, SeededGenerator(seed: seed, stream: prompt), maxTokens: maxTokens)
     }
     try run(
-      starts, sampling, maxTokens: maxTokens, stop: stop, batchSize: batchSize, isRepeatable: false,
+      requests, maxTokens: maxTokens, stop: stop, batchSize: batchSize, isRepeatable: false,
       event: { handler(GenerationEvent(prompt: $0, text: $1)) == .proceed ? .proceed : .end },
       completed: { done[$0] = $1 })
     return done.compactMap { $0 }
-  }
-
-  /// Continues sequences of tokens as text.
-  /// - Parameters:
-  ///   - starts: the sequences, BOS and all; each with fewer tokens than the context.
-  ///   - sampling: how tokens are chosen.
-  ///   - maxTokens: the most tokens to generate for each.
-  ///   - stop: strings at which a text ends.
-  ///   - batchSize: the most sequences to compute together.
-  ///   - isRepeatable: whether every batch size must give the same bits; with a draft, none promises it.
-  ///   - event: receives the index of a sequence and the text that has become certain, after every token.
-  ///   - completed: receives the index and the continuation of a sequence that has ended, unless all were cancelled.
-  /// - Throws: `invalidOption` or `logitsNotFinite`.
-  func run<Starts: RandomAccessCollection>(
-    _ starts: Starts, _ sampling: Sampling, maxTokens: Int, stop: [String], batchSize: Int, isRepeatable: Bool,
-    event: (Int, String) -> SamplingDirective, completed: (Int, Generation) -> Void
-  ) throws(GenerationError) where Starts.Element == SequenceStart, Starts.Index == Int {
-    var live: [Int: GeneratedSequence] = [:]
-    func take(_ token: SampledToken, _ speculation: SpeculationStatistics?) -> SamplingDirective {
-      var sequence =
-        live.removeValue(forKey: token.sequence)
-        ?? GeneratedSequence(ids: starts[starts.startIndex + token.sequence].ids, stop: stop, tokenizer: tokenizer)
-      var (text, reason) = sequence.append(
-        token, isEnd: endIDs.contains(token.id), maxTokens: maxTokens, contextLength: contextLength)
-      switch event(token.sequence, text) {
-      case .proceed: break
-      case .end: reason = reason ?? .handler
-      case .cancel: return .cancel
-      }
-      guard let reason else {
-        live[token.sequence] = sequence
-        return .proceed
-      }
-      sequence.generation.stopReason = reason
-      sequence.generation.speculation = speculation
-      completed(token.sequence, sequence.generation)
-      return .end
-    }
-    let pieces = tokenizer.vocabularySize
-    if let draft {
-      let sampler = SpeculativeSampler(
-        decoder, draft: draft.decoder, choices: pieces, length: draft.length, cachePrecision: cachePrecision)
-      try sampler.sample(after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens) { take($0, $1) }
-    } else {
-      let sampler = SequenceSampler(decoder, choices: pieces, cachePrecision: cachePrecision)
-      try sampler.sample(
-        after: starts, sampling: sampling, batchSize: batchSize, maxTokens: maxTokens, isRepeatable: isRepeatable
-      ) { take($0, nil) }
-    }
-  }
-}
-
-extension DecoderConfiguration {
-  /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would begin.
-  public func endIDs(of tokenizer: any Tokenizer) -> Set<Int32> {
-    Set(eosTokenIDs.map { Int32($0) } + [tokenizer.eosID, tokenizer.bosID].compactMap(\.self))
-  }
-}
-
-extension Tokenizer {
-  /// The tokens of each prompt, with BOS. Throws `promptTooLong` or `emptyPrompt`.
-  func ids(ofPrompts prompts: [String], contextLength: Int) throws(GenerationError) -> [[Int32]] {
-    let promptIDs = encode(prompts: prompts)
-    for (prompt, ids) in promptIDs.enumerated() {
-      guard !ids.isEmpty else { throw .emptyPrompt(prompt: prompt) }
-      guard ids.count < contextLength else {
-        throw .promptTooLong(prompt: prompt, tokens: ids.count, contextLength: contextLength)
-      }
-    }
-    return promptIDs
   }
 }

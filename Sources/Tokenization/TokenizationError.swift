@@ -49,7 +49,7 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
       "\(file): expected text in UTF-8, found byte \(byteOffset) (line \(line)) that is not; "
         + "convert it, for example with iconv"
     case .emptyText(let file):
-      "\(file): expected some text, found none"
+      "\(file): expected some text, found it empty"
     case .noTextFiles(let folder):
       "\(folder): expected files that end in "
         + TextSource.folderExtensions.map { ".\($0)" }.joined(separator: ", ") + ", found none"

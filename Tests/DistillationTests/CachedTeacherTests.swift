@@ -1,3 +1,4 @@
+import Diagnostics
 import Distillation
 import Foundation
 import LanguageModels
@@ -9,7 +10,7 @@ import Testing
 
 /// Making a cache, and learning from it.
 @Suite struct CachedTeacherTests {
-  static let methods: [LogitCacheMethod] = [.topK(8), .topKTail(8), .sampled(draws: 20), .dense16]
+  static let methods: [TeacherCacheMethod] = [.topK(8), .topKTail(8), .sampled(draws: 20), .dense16]
 
   private func decoder(
     width: Int, seed: UInt64, vocabularySize: Int = 60, context: Int = 32, threads: Int = 2
@@ -30,10 +31,10 @@ import Testing
   }
 
   private func recorder(
-    _ method: LogitCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, temperature: Float = 2,
+    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, temperature: Float = 2,
     seed: UInt64 = 5
-  ) throws -> LogitCacheRecorder {
-    try LogitCacheRecorder(
+  ) throws -> TeacherCacheRecorder {
+    try TeacherCacheRecorder(
       teacher: teacher, text: text, method: method, temperature: temperature, seed: seed, teacherDigest: "teacher",
       tokenizerDigest: "tokenizer")
   }
@@ -46,13 +47,13 @@ import Testing
   }
 
   private func cache(
-    _ method: LogitCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, at url: URL,
+    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, at url: URL,
     temperature: Float = 2,
     seed: UInt64 = 5
-  ) throws -> LogitCache {
+  ) throws -> TeacherCache {
     let recorder = try recorder(method, teacher, text, temperature: temperature, seed: seed)
-    #expect(try recorder.record(into: LogitCacheFolder(creating: url, recorder.description)))
-    return try LogitCache(contentsOf: url)
+    #expect(try recorder.record(into: TeacherCacheFolder(creating: url, recorder.description)))
+    return try TeacherCache(contentsOf: url)
   }
 
   /// All files of a folder.
@@ -62,9 +63,9 @@ import Testing
       uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: url.appendingPathComponent($0))) })
   }
 
-  @Test(arguments: methods) func bytesDoNotDependOnThreadsAndInterruptions(_ method: LogitCacheMethod) throws {
+  @Test(arguments: methods) func bytesDoNotDependOnThreadsAndInterruptions(_ method: TeacherCacheMethod) throws {
     try withFolder { folder in
-      // several shards: 20 of 2,048 sequences of 16 tokens each
+      // several files: 20 of 2,048 sequences of 16 tokens each
       let text = try text(16 * 2_048 * 3 + 100)
       let whole = folder.appendingPathComponent("whole")
       _ = try cache(method, decoder(width: 8, seed: 1, threads: 1), text, at: whole)
@@ -74,17 +75,17 @@ import Testing
       let broken = folder.appendingPathComponent("broken")
       let recorder = try recorder(method, decoder(width: 8, seed: 1, threads: 3), text)
       var calls = 0
-      let isComplete = try recorder.record(into: LogitCacheFolder(creating: broken, recorder.description)) { _ in
+      let isComplete = try recorder.record(into: TeacherCacheFolder(creating: broken, recorder.description)) { _ in
         calls += 1
         return calls == 20 ? .stop : .continue
       }
       #expect(!isComplete)
-      // a process that is killed leaves a hidden file; a shard was cut short by someone
+      // a process that is killed leaves a hidden file; a file was cut short by someone
       let first = broken.appendingPathComponent("shard-000000.rows")
       try Data(contentsOf: first).prefix(1_000).write(to: first)
       try Data("rest".utf8).write(to: broken.appendingPathComponent(".shard-000001.rows.99999999-abc.partial"))
       var progress: [Int] = []
-      try recorder.record(into: LogitCacheFolder(resuming: broken, recorder.description)) {
+      try recorder.record(into: TeacherCacheFolder(resuming: broken, recorder.description)) {
         progress.append($0.sequencesDone)
         return .continue
       }
@@ -128,8 +129,8 @@ import Testing
 
   /// Cached gradients of the student's weights point where the live ones do; what a method is biased by is allowed for.
   @Test(arguments: [
-    (LogitCacheMethod.topK(60), 2e-3), (.topKTail(60), 2e-3), (.sampled(draws: 20_000), 0.05), (.topKTail(40), 0.1),
-  ]) func gradientsAreNearTheLiveOnes(_ method: LogitCacheMethod, _ bound: Double) throws {
+    (TeacherCacheMethod.topK(60), 2e-3), (.topKTail(60), 2e-3), (.sampled(draws: 20_000), 0.05), (.topKTail(40), 0.1),
+  ]) func gradientsAreNearTheLiveOnes(_ method: TeacherCacheMethod, _ bound: Double) throws {
     try withFolder { folder in
       let (teacher, text) = (decoder(width: 16, seed: 1), try text())
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.3)
@@ -147,7 +148,7 @@ import Testing
     }
   }
 
-  @Test(arguments: methods) func aStudentLearnsFromACacheAndResumes(_ method: LogitCacheMethod) throws {
+  @Test(arguments: methods) func aStudentLearnsFromACacheAndResumes(_ method: TeacherCacheMethod) throws {
     try withFolder { folder in
       let (teacher, text) = (decoder(width: 16, seed: 1), try text())
       let cache = try cache(method, teacher, text, at: folder.appendingPathComponent("cache"), temperature: 1)
@@ -174,7 +175,7 @@ import Testing
         teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0))
       let start = before.measure(decoder(width: 8, seed: 2), on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss
       let (whole, summary) = try train("whole")
-      #expect(summary.lastValidation?.divergence != nil)
+      #expect(summary.lastValidation?.terms[.divergence] != nil)
       #expect(before.measure(whole, on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss < 0.8 * start)
       _ = try train("stopped", stoppingAt: 13)
       let (resumed, _) = try train("stopped")
@@ -214,26 +215,27 @@ import Testing
       let url = folder.appendingPathComponent("cache")
       let cache = try cache(.topK(4), teacher, text, at: url)
       func key(_ body: () throws -> Void) throws -> String {
-        let error = #expect(throws: CachedTeacherError.self) { try body() }
-        guard case .cache(.mismatch(let path, let key, let expected, let found)) = error else { return "\(error!)" }
-        #expect(path == url.path && expected != found)
-        return key
+        let error = #expect(throws: TeacherCacheError.self) { try body() }
+        guard case .value(let value) = error else { return "\(error!)" }
+        #expect(value.place == url.path && value.expected != value.found)
+        return value.key
       }
       let objective = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache)
-      try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer", sequenceLength: 16)
+      try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer")
+      try objective.requireFit(sequenceLength: 16)
       try objective.requireTexts(training: text, validation: nil)
       #expect(
         try key { _ = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 1), cache) }
           == "temperature")
       #expect(
-        try key { try objective.requireFit(vocabularySize: 61, tokenizerDigest: "tokenizer", sequenceLength: 16) }
+        try key { try objective.requireFit(vocabularySize: 61, tokenizerDigest: "tokenizer") }
           == "vocabulary size")
       #expect(
-        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "other", sequenceLength: 16) }
+        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "other") }
           == "tokenizer digest")
       #expect(
-        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer", sequenceLength: 8) }
+        try key { try objective.requireFit(sequenceLength: 8) }
           == "sequence length")
       #expect(
         try key { try objective.requireTexts(training: self.text(seed: 9), validation: nil) } == "token digest of text")
@@ -243,27 +245,27 @@ import Testing
       #expect(
         try key { try both.requireTexts(training: text, validation: self.text(seed: 9)) } == "token digest of text")
       for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
-        let error = #expect(throws: CachedTeacherError.self) {
+        let error = #expect(throws: TeacherCacheError.self) {
           try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0.5), cache)
         }
-        #expect(error == .needsForwardKL(cache: url.path, method: "top-k"))
+        #expect(error == .needsWholeDistribution(cache: url.path, method: "top-k"))
       }
       _ = try CachedTeacherObjective(DistillationObjective(JensenShannon(beta: 0), temperature: 2), cache)
       let weighted = DistillationObjective(ForwardKL(), temperature: 2, tokenWeighting: .teacherEntropy)
-      #expect(throws: CachedTeacherError.needsForwardKL(cache: url.path, method: "top-k")) {
+      #expect(throws: TeacherCacheError.needsWholeDistribution(cache: url.path, method: "top-k")) {
         try CachedTeacherObjective(weighted, cache)
       }
-      #expect(throws: CachedTeacherError.needsLogits(cache: url.path)) {
+      #expect(throws: TeacherCacheError.needsLogits(cache: url.path)) {
         try CachedTeacherObjective(DistillationObjective(ForwardKL(), temperature: 2, logitsMSEWeight: 1), cache)
       }
       #expect(
         try key {
           _ = try CachedTeacherObjective(
-            DistillationSchedule(.forwardKL, temperature: .linear(from: 2, to: 1)), cache)
+            ScheduledObjective(.forwardKL, temperature: .linear(from: 2, to: 1)), cache)
         } == "temperature")
       #expect(
         try CachedTeacherObjective(
-          DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: .linear(from: 0, to: 1)), cache
+          ScheduledObjective(.forwardKL, temperature: 2, hardLabelWeight: .linear(from: 0, to: 1)), cache
         ).dependsOnTotalSteps)
     }
   }
@@ -271,15 +273,16 @@ import Testing
   @Test func methodsBeyondTheTeacherAreRefused() throws {
     let text = try text()
     for (method, key) in [
-      (LogitCacheMethod.topK(61), "k"), (.topKTail(0), "k"), (.sampled(draws: 0), "draws"),
+      (TeacherCacheMethod.topK(61), "k"), (.topKTail(0), "k"), (.sampled(draws: 0), "draws"),
     ] {
-      let error = #expect(throws: CachedTeacherError.self) { try recorder(method, decoder(width: 8, seed: 1), text) }
+      let error = #expect(throws: TeacherCacheError.self) { try recorder(method, decoder(width: 8, seed: 1), text) }
       #expect(try #require(error).description.hasPrefix("\(key): expected from 1 to"))
     }
-    let error = #expect(throws: CachedTeacherError.self) {
+    let error = #expect(throws: TeacherCacheError.self) {
       try recorder(.dense16, decoder(width: 8, seed: 1, context: 8), text)
     }
-    #expect(error == .contextTooShort(sequenceLength: 16, contextLength: 8))
+    #expect(
+      error?.description == "sequence-length: expected at most 8, the context of the teacher, found 16")
   }
 
   @Test func aTeacherThatIsNotFiniteIsNamed() throws {
@@ -287,8 +290,8 @@ import Testing
       let teacher = decoder(width: 8, seed: 1)
       try #require(teacher.parameters.values).withMutableSpan { $0[5] = .nan }
       let recorder = try recorder(.topK(3), teacher, text())
-      let target = try LogitCacheFolder(creating: folder.appendingPathComponent("cache"), recorder.description)
-      let error = #expect(throws: CachedTeacherError.self) { try recorder.record(into: target) }
+      let target = try TeacherCacheFolder(creating: folder.appendingPathComponent("cache"), recorder.description)
+      let error = #expect(throws: TeacherCacheError.self) { try recorder.record(into: target) }
       guard case .notFinite = error else {
         Issue.record("\(String(describing: error))")
         return
@@ -300,7 +303,7 @@ import Testing
   @Test func biasIsMeasured() throws {
     try withFolder { folder in
       let (teacher, text) = (decoder(width: 16, seed: 1), try text(4_000))
-      func bias(_ method: LogitCacheMethod) throws -> CacheBias {
+      func bias(_ method: TeacherCacheMethod) throws -> CacheBias {
         let cache = try cache(method, teacher, text, at: folder.appendingPathComponent(method.description))
         return CacheBias(of: cache, teacher: teacher, text: text)
       }

@@ -40,12 +40,11 @@ import Tokenization
     let teacher = decoder(285, width: 16, seed: 1).frozen()
     let student = decoder(285, width: 8, seed: 2)
     let distiller = try Distiller(
-      teacher: teacher, student: student, tokenizers: (tokenizer, tokenizer),
-      DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0))
+      teacher: .init(teacher, tokenizer), student: .init(student, tokenizer), .init(.forwardKL, temperature: 2))
     let recipe = TrainingRecipe(steps: 60, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0)
     var divergences: [Double] = []
     let summary = try distiller.run(over: try text(285), recipe) { event in
-      if case .step(let step) = event, let divergence = step.divergence { divergences.append(divergence) }
+      if case .step(let step) = event, let divergence = step.terms[.divergence] { divergences.append(divergence) }
       return .continue
     }
     #expect(summary.isComplete && divergences.count == 60)
@@ -56,9 +55,7 @@ import Tokenization
     let tokenizer = ByteTokenizer()
     let size = tokenizer.vocabularySize
     let (teacher, student) = (decoder(size, width: 8, seed: 1).frozen(), decoder(size, width: 8, seed: 2))
-    let objective = DistillationObjective(.forwardKL)
-    let distiller = try Distiller(
-      teacher: teacher, student: student, tokenizers: (tokenizer, ByteTokenizer()), objective)
+    let distiller = try Distiller(teacher: .init(teacher, tokenizer), student: .init(student, ByteTokenizer()))
     let folder = try TemporaryFolder()
     let file = try folder.write(String(repeating: "the alembic ", count: 50), to: "text.txt")
     let text = try TokenFile.open(for: Corpus(paths: [file.path]), tokenizer: tokenizer, in: folder.url)
@@ -72,7 +69,7 @@ import Tokenization
 
     let other = try Self.tokenizer(285)
     #expect(throws: DistillationError.self) {
-      try Distiller(teacher: teacher, student: student, tokenizers: (tokenizer, other), objective)
+      try Distiller(teacher: .init(teacher, tokenizer), student: .init(student, other))
     }
   }
 
@@ -109,8 +106,7 @@ import Tokenization
     let (one, other) = (try Self.tokenizer(285), try Self.tokenizer(290))
     let error = #expect(throws: DistillationError.self) {
       try Distiller(
-        teacher: decoder(285, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1), tokenizers: (one, other),
-        DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
+        teacher: .init(decoder(285, width: 8, seed: 1), one), student: .init(decoder(285, width: 8, seed: 1), other))
     }
     #expect("\(try #require(error))".contains("tokenizer"))
   }
@@ -119,20 +115,21 @@ import Tokenization
     let tokenizer = try Self.tokenizer(285)
     let error = #expect(throws: DistillationError.self) {
       try Distiller(
-        teacher: decoder(305, width: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
-        tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
+        teacher: .init(decoder(305, width: 8, seed: 1), tokenizer),
+        student: .init(decoder(285, width: 8, seed: 1), tokenizer))
     }
-    #expect(
-      "\(try #require(error))" == "vocab_size: the teacher's is 305, the student's 285; give the student the teacher's")
+    #expect("\(try #require(error))" == "the student: vocab_size: expected the teacher's 305, found 285")
   }
 
   @Test func aTeacherWithAShortContextIsRefused() throws {
     let tokenizer = try Self.tokenizer(285)
     let distiller = try Distiller(
-      teacher: decoder(285, width: 8, context: 8, seed: 1), student: decoder(285, width: 8, seed: 1),
-      tokenizers: (tokenizer, tokenizer), DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
-    #expect(throws: TrainingError.self) {
+      teacher: .init(decoder(285, width: 8, context: 8, seed: 1), tokenizer),
+      student: .init(decoder(285, width: 8, seed: 1), tokenizer))
+    let error = #expect(throws: DistillationError.self) {
       try distiller.run(over: try text(285), TrainingRecipe(steps: 1, batchSize: 1, sequenceLength: 16))
     }
+    #expect(
+      "\(try #require(error))" == "sequence-length: expected at most 8, the context of the teacher, found 16")
   }
 }

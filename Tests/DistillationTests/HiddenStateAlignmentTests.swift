@@ -27,20 +27,20 @@ import Testing
 
   private static let everything = HiddenStateTerms(
     pairs: [
-      LayerPair(teacher: .number(2), student: .number(1)), LayerPair(),
-      LayerPair(teacher: .number(0), student: .number(0)),
+      LayerPair(teacher: .layer(1), student: .layer(0)), LayerPair(),
+      LayerPair(teacher: .embedding, student: .embedding),
     ],
-    cosineWeight: 0.7, meanSquareWeight: 0.4, relationPair: LayerPair(teacher: .number(1), student: .last),
+    cosineWeight: 0.7, meanSquareWeight: 0.4, relationPair: LayerPair(teacher: .layer(0), student: .last),
     relationWeight: 1.5, relationHeads: 2)
 
   private func objective(
     _ terms: HiddenStateTerms, teacher: TransformerDecoder, student: TransformerDecoder,
-    schedule: DistillationSchedule? = nil
+    schedule: ScheduledObjective? = nil
   ) throws -> LiveTeacherObjective {
     let alignment = try HiddenStateAlignment(
       terms, teacher: teacher.configuration, student: student.configuration, seed: 5, on: device)
     return LiveTeacherObjective(
-      teachers: [(teacher, 1)], schedule ?? DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
+      teachers: [(teacher, 1)], schedule ?? ScheduledObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
       alignment: alignment)
   }
 
@@ -54,7 +54,7 @@ import Testing
     student.parameters.zeroGradients()
     let sums = objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1)
     #expect(abs(sums.loss - objective.measure(student, on: batch, at: .only).loss) < 1e-5 * sums.loss)
-    #expect(try #require(sums.alignment) > 1)
+    #expect(try #require(sums.terms[.alignment]) > 1)
 
     for store in [student.parameters, objective.parameters].compactMap({ $0 }) {
       let (values, gradient) = (try #require(store.values), try #require(store.gradients).array())
@@ -77,9 +77,9 @@ import Testing
   @Test func aStudentThatIsItsTeacherHasNothingToAlign() throws {
     let model = decoder(width: 8, layers: 3, seed: 1)
     var terms = Self.everything
-    (terms.pairs, terms.relationPair) = ([LayerPair(teacher: .number(1), student: .number(1))], LayerPair())
+    (terms.pairs, terms.relationPair) = ([LayerPair(teacher: .layer(0), student: .layer(0))], LayerPair())
     let sums = try objective(terms, teacher: model.frozen(), student: model).measure(model, on: batch, at: .only)
-    #expect(abs(try #require(sums.alignment)) < 1e-4)
+    #expect(abs(try #require(sums.terms[.alignment])) < 1e-4)
   }
 
   /// One batch of two sequences, and two of one: the same gradients, in the projections too.
@@ -101,13 +101,14 @@ import Testing
     #expect(relativeError(try gradients(halves), whole.map(Double.init)) < 1e-5)
   }
 
-  /// The weights are those of the moment; each is averaged over its pairs.
+  /// The weights are those of the step; each is averaged over its pairs.
   @Test func weightsFollowTheirSchedules() throws {
     let (teacher, student) = (decoder(width: 8, layers: 3, seed: 1).frozen(), decoder(width: 8, layers: 2, seed: 2))
     func alignment(_ terms: HiddenStateTerms, step: Int = 1) throws -> Double {
-      let moment = TrainingMoment(step: step, totalSteps: 3)
+      let position = StepPosition(step: step, totalSteps: 3)
       return try #require(
-        try objective(terms, teacher: teacher, student: student).measure(student, on: batch, at: moment).alignment)
+        try objective(terms, teacher: teacher, student: student).measure(student, on: batch, at: position).terms[
+          .alignment])
     }
     let one = try alignment(HiddenStateTerms(cosineWeight: 1))
     #expect(try abs(alignment(HiddenStateTerms(cosineWeight: .linear(from: 0, to: 1)), step: 2) / one - 0.5) < 1e-6)
@@ -125,18 +126,18 @@ import Testing
         return nil
       } catch { return "\(error)" }
     }
-    let pair = LayerPair(teacher: .number(4), student: .last)
+    let pair = LayerPair(teacher: .layer(3), student: .last)
     #expect(
       failure(HiddenStateTerms(pairs: [pair], cosineWeight: 1))
-        == "layer 4 of the teacher: expected 0 to 3, or last; 0 is the embeddings")
+        == "the teacher: layer: expected 0 to 2, embedding or last, found 3")
     #expect(failure(HiddenStateTerms(pairs: [pair])) == nil)
-    let embeddings = LayerPair(teacher: .last, student: .number(0))
+    let embedding = LayerPair(teacher: .last, student: .embedding)
     #expect(
-      failure(HiddenStateTerms(relationPair: embeddings, relationWeight: 1))?.hasPrefix("layer 0 of the student")
-        == true)
+      failure(HiddenStateTerms(relationPair: embedding, relationWeight: 1))
+        == "the student: layer: expected 0 to 1, or last, whose attention has relations, found embedding")
     #expect(
       failure(HiddenStateTerms(relationWeight: 1, relationHeads: 5))?
-        .hasPrefix("5 relation heads: expected a divisor of 8, 4, 16, 8") == true)
+        .hasPrefix("relation heads: expected a divisor of 8, 4, 16, 8,") == true)
   }
 
   /// Projections and their moments are in the checkpoints, and not in the trained model.
@@ -159,7 +160,7 @@ import Testing
           ? RunFolder(resuming: url, inputs: [:]) : RunFolder(creating: url, manifest: manifest, recipe: ""))
       try trainer.run { event in
         if case .step(let step) = event {
-          #expect(step.alignment != nil && step.gradientNorm > 0)
+          #expect(step.terms[.alignment] != nil && step.gradientNorm > 0)
           if step.number == stop { return .stop }
         }
         return .continue

@@ -25,9 +25,9 @@ import Testing
 
     func objective(cosine: Schedule, meanSquare: Schedule, relation: Schedule) throws -> LiveTeacherObjective {
       let terms = HiddenStateTerms(
-        pairs: [LayerPair(teacher: .number(1), student: .number(0)), LayerPair(teacher: .number(2), student: .last)],
+        pairs: [LayerPair(teacher: .layer(0), student: .embedding), LayerPair(teacher: .layer(1), student: .last)],
         cosineWeight: cosine, meanSquareWeight: meanSquare,
-        relationPair: LayerPair(teacher: .number(1), student: .number(1)), relationWeight: relation, relationHeads: 4)
+        relationPair: LayerPair(teacher: .layer(0), student: .layer(0)), relationWeight: relation, relationHeads: 4)
       let alignment = try HiddenStateAlignment(
         terms, teacher: teacher.configuration, student: student.configuration, seed: 1, on: device)
       for (index, projection) in (alignment.parameters?.parameters ?? []).enumerated() {
@@ -36,7 +36,7 @@ import Testing
       }
       return LiveTeacherObjective(
         teachers: [(teacher, 1)],
-        DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0, softLabelWeight: 0),
+        ScheduledObjective(.forwardKL, temperature: 2, hardLabelWeight: 0, softLabelWeight: 0),
         alignment: alignment)
     }
 
@@ -45,7 +45,7 @@ import Testing
       ("mean_square", try objective(cosine: 0, meanSquare: 1, relation: 0)),
       ("relation", try objective(cosine: 0, meanSquare: 0, relation: 1)),
     ] {
-      let found = try #require(one.measure(student, on: batch, at: .only).perToken.alignment)
+      let found = try #require(one.measure(student, on: batch, at: .only).perToken.terms[.alignment])
       #expect(abs(found / (try #require(values[name])) - 1) < 2e-6, "\(name)")
     }
 

@@ -31,11 +31,14 @@ struct OnPolicyTests {
 
   private func onPolicy(
     _ base: LiveTeacherObjective, _ probability: Double, prompts: OnPolicyPrompts = .beginnings(length: 4),
-    completionLength: Int = 8, sampling: Sampling = Sampling(), endIDs: Set<Int32> = [2]
+    completionLength: Int = 8, sampler: TokenSampler = TokenSampler(), endIDs: Set<Int32> = [2]
   ) -> OnPolicyObjective {
     OnPolicyObjective(
-      base, probability: probability, prompts: prompts, completionLength: completionLength, contextLength: 32,
-      sampling: sampling, endIDs: endIDs)
+      base,
+      OnPolicySteps(
+        probability: probability, prompts: prompts, completionLength: completionLength, sampler: sampler,
+        endIDs: endIDs),
+      contextLength: 32)
   }
 
   private func text() throws -> PackedSequences {
@@ -59,8 +62,8 @@ struct OnPolicyTests {
     return (student.parameters.parameters.flatMap { $0.value.array().map(\.bitPattern) }, losses)
   }
 
-  private func moment(_ step: Int, microBatch: Int = 0) -> TrainingMoment {
-    TrainingMoment(step: step, totalSteps: 10_000, microBatch: microBatch, seed: 3)
+  private func position(_ step: Int, microBatch: Int = 0) -> StepPosition {
+    StepPosition(step: step, totalSteps: 10_000, microBatch: microBatch, seed: 3)
   }
 
   @Test("At probability 0 every bit is that of the run without it, at 1 it is not")
@@ -80,8 +83,8 @@ struct OnPolicyTests {
 
     var order = SequenceOrder(count: try text().count, seed: one.seed)
     let batch = try text().batch((0..<4).map { order.index(at: $0) })
-    let moment = TrainingMoment(step: 1, totalSteps: 1, seed: one.seed)
-    let sampled = try objective.batch(inPlaceOf: batch, for: twin, at: moment)
+    let position = StepPosition(step: 1, totalSteps: 1, seed: one.seed)
+    let sampled = try objective.batch(inPlaceOf: batch, for: twin, at: position)
     // a prompt of 4, then completions, counted from the first of their tokens
     for sequence in 0..<4 {
       let (ids, targets) = (sampled.ids[row: sequence, of: 4], sampled.targets[row: sequence, of: 4])
@@ -95,7 +98,7 @@ struct OnPolicyTests {
     let optimizer = AdamW(twin.parameters, weightDecay: 0)
     twin.parameters.zeroGradients()
     let scale = 1 / Double(sampled.countedTokens)
-    _ = base().accumulateGradients(of: twin, on: sampled, at: moment, scale: scale)
+    _ = base().accumulateGradients(of: twin, on: sampled, at: position, scale: scale)
     let norm = twin.parameters.gradientSquareSum().squareRoot()
     optimizer.update(learningRate: 0.02, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
     for (found, expected) in zip(student.parameters.parameters, twin.parameters.parameters) {
@@ -107,13 +110,14 @@ struct OnPolicyTests {
   func distribution(temperature: Double) throws {
     let student = decoder(width: 8, seed: 2)
     let prompt: [Int32] = [3, 5, 7]
-    let objective = onPolicy(
-      base(), 1, prompts: .prompts([prompt]), completionLength: 1, sampling: Sampling(temperature: temperature))
+    let objective = try onPolicy(
+      base(), 1, prompts: .prompts([prompt]), completionLength: 1,
+      sampler: Sampling(temperature: temperature).sampler())
     let filler = TokenBatch(ids: [0], targets: [1], batchSize: 1)
     let draws = 4000
     var counts = [Int](repeating: 0, count: Self.vocabulary)
     for step in 1...draws {
-      let targets = try objective.batch(inPlaceOf: filler, for: student, at: moment(step)).targets
+      let targets = try objective.batch(inPlaceOf: filler, for: student, at: position(step)).targets
       counts[Int(targets[2])] += 1
     }
     let frozen = student.frozen()
@@ -142,13 +146,13 @@ struct OnPolicyTests {
     let student = decoder(width: 8, seed: 2)
     let objective = onPolicy(base(), 1, endIDs: [])
     let whole = try text().batch([0, 1, 2, 3])
-    let sampled = try objective.batch(inPlaceOf: whole, for: student, at: moment(5))
+    let sampled = try objective.batch(inPlaceOf: whole, for: student, at: position(5))
     let halves = try (0..<2).map { half in
       try objective.batch(
-        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: moment(5, microBatch: half))
+        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: position(5, microBatch: half))
     }
     #expect(halves.flatMap(\.ids) == sampled.ids)
-    #expect(try objective.batch(inPlaceOf: whole, for: student, at: moment(6)).ids != sampled.ids)
+    #expect(try objective.batch(inPlaceOf: whole, for: student, at: position(6)).ids != sampled.ids)
   }
 
   @Test("So many steps are on-policy as the probability says, and their prompts are all drawn")
@@ -156,7 +160,7 @@ struct OnPolicyTests {
     let student = decoder(width: 8, seed: 2)
     let objective = onPolicy(base(), 0.3, prompts: .prompts((3..<8).map { [1, $0] }), completionLength: 1)
     let filler = TokenBatch(ids: [0], targets: [1], batchSize: 1)
-    let batches = try (1...1000).map { try objective.batch(inPlaceOf: filler, for: student, at: moment($0)) }
+    let batches = try (1...1000).map { try objective.batch(inPlaceOf: filler, for: student, at: position($0)) }
     let sampled = batches.filter { $0 != filler }
     // five standard errors
     #expect(abs(Double(sampled.count) - 300) < 73)
@@ -167,7 +171,7 @@ struct OnPolicyTests {
   func forwarding() {
     let inner = ObjectiveWithWeights(parameters: decoder(width: 8, seed: 1).parameters)
     let objective = OnPolicyObjective(
-      inner, probability: 0.5, prompts: .beginnings(length: 4), completionLength: 8, contextLength: 32)
+      inner, OnPolicySteps(probability: 0.5, prompts: .beginnings(length: 4), completionLength: 8), contextLength: 32)
     #expect(objective.parameters === inner.parameters && objective.dependsOnTotalSteps)
   }
 
@@ -175,13 +179,13 @@ struct OnPolicyTests {
   func limits() throws {
     let student = decoder(width: 8, seed: 2)
     let objective = OnPolicyObjective(
-      base(), probability: 1, prompts: .prompts([[1, 2, 3]]), completionLength: 100, contextLength: 9)
+      base(), OnPolicySteps(probability: 1, prompts: .prompts([[1, 2, 3]]), completionLength: 100), contextLength: 9)
     let filler = TokenBatch(ids: [0, 0], targets: [1, 1], batchSize: 2)
-    let batch = try objective.batch(inPlaceOf: filler, for: student, at: moment(1))
+    let batch = try objective.batch(inPlaceOf: filler, for: student, at: position(1))
     #expect(batch.length == 9 && batch.countedTokens == 2 * 7)
     student.head.withMutableSpan { $0[5] = .nan }
     let error = #expect(throws: TrainingError.self) {
-      try objective.batch(inPlaceOf: filler, for: student, at: moment(1))
+      try objective.batch(inPlaceOf: filler, for: student, at: position(1))
     }
     #expect("\(try #require(error))".contains("step 1: the student's largest logit is nan"))
   }
@@ -193,10 +197,10 @@ private struct ObjectiveWithWeights: TrainingObjective {
   var dependsOnTotalSteps: Bool { true }
 
   func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums { .zero }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums { .zero }
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums { .zero }
 }
 
 extension [Int32] {

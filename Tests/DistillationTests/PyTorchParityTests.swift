@@ -42,7 +42,7 @@ import Testing
     let mean = sums.perToken
     #expect(abs(mean.loss / values.total - 1) < 1e-6)
     #expect(abs(mean.crossEntropy / values.hard - 1) < 1e-6)
-    #expect(abs(try #require(mean.divergence) / values.soft - 1) < 2e-6)
+    #expect(abs(try #require(mean.terms[.divergence]) / values.soft - 1) < 2e-6)
     for weight in try student.namedWeights {
       let expected = try fixture.doubles("\(named).grad.\(weight.name)")
       let error = relativeError(try #require(weight.parameter.gradient).array(), expected)

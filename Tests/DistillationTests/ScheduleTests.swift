@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ScheduleTests {
   private func values(_ schedule: Schedule, steps: Int) -> [Float] {
-    (1...steps).map { schedule.value(at: TrainingMoment(step: $0, totalSteps: steps)) }
+    (1...steps).map { schedule.value(at: StepPosition(step: $0, totalSteps: steps)) }
   }
 
   @Test func valuesOverTheSteps() {
@@ -24,11 +24,11 @@ import Testing
   }
 
   @Test func theObjectiveFollowsItsSchedules() {
-    var schedule = DistillationSchedule(
+    var schedule = ScheduledObjective(
       .forwardKL, temperature: .linear(from: 4, to: 2), hardLabelWeight: .linear(from: 1, to: 0),
       logitsMSEWeight: .linear(from: 0, to: 0.5), tokenWeighting: .teacherEntropy)
     #expect(schedule.dependsOnTotalSteps)
-    let middle = schedule.objective(at: TrainingMoment(step: 2, totalSteps: 3))
+    let middle = schedule.objective(at: StepPosition(step: 2, totalSteps: 3))
     #expect(middle.temperature == 3 && middle.hardLabelWeight == 0.5 && middle.softLabelWeight == 0.5)
     #expect(middle.logitsMSEWeight == 0.25 && middle.tokenWeighting == .teacherEntropy)
     #expect(middle.divergence is ForwardKL)
@@ -36,7 +36,7 @@ import Testing
     #expect(schedule.objective(at: .only).softLabelWeight == 5)
 
     schedule.divergences = [(.linear(from: 1, to: 0), .forwardKL), (.linear(from: 0, to: 1), .reverseKL)]
-    let combined = schedule.objective(at: TrainingMoment(step: 2, totalSteps: 3)).divergence as? CombinedDivergence
+    let combined = schedule.objective(at: StepPosition(step: 2, totalSteps: 3)).divergence as? CombinedDivergence
     #expect(combined?.terms.map(\.weight) == [0.5, 0.5])
     // a weight of 0 leaves its divergence out
     let last = schedule.objective(at: .only).divergence as? CombinedDivergence
@@ -47,9 +47,9 @@ import Testing
     let objective = DistillationObjective(
       .totalVariation, temperature: 3, hardLabelWeight: 2, softLabelWeight: 5, logitsMSEWeight: 0.1,
       tokenWeighting: .teacherConfidence)
-    let schedule = DistillationSchedule(objective)
+    let schedule = ScheduledObjective(objective)
     #expect(!schedule.dependsOnTotalSteps)
-    let again = schedule.objective(at: TrainingMoment(step: 1, totalSteps: 9))
+    let again = schedule.objective(at: StepPosition(step: 1, totalSteps: 9))
     #expect(again.divergence is TotalVariation && again.temperature == 3 && again.hardLabelWeight == 2)
     #expect(again.softLabelWeight == 5 && again.logitsMSEWeight == 0.1 && again.tokenWeighting == .teacherConfidence)
   }

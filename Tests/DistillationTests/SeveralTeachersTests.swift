@@ -24,7 +24,7 @@ import Testing
   }
 
   private func loss(
-    _ teachers: [(decoder: TransformerDecoder, weight: Float)], _ schedule: DistillationSchedule,
+    _ teachers: [(decoder: TransformerDecoder, weight: Float)], _ schedule: ScheduledObjective,
     student: TransformerDecoder
   ) -> LossSums {
     student.parameters.zeroGradients()
@@ -38,7 +38,7 @@ import Testing
     let teachers = [(decoder(width: 8, seed: 1).frozen(), Float(1)), (decoder(width: 12, seed: 2).frozen(), 3)]
     let student = decoder(width: 8, seed: 3)
     let objective = DistillationObjective(.reverseKL, temperature: temperature, hardLabelWeight: 0)
-    let found = loss(teachers, DistillationSchedule(objective), student: student)
+    let found = loss(teachers, ScheduledObjective(objective), student: student)
 
     func logits(_ model: TransformerDecoder) -> [Double] {
       model.logits(model.hiddenStates(batch.ids, batchSize: 2)).array().map(Double.init)
@@ -55,12 +55,12 @@ import Testing
         expected += exp(q[index]) * (q[index] - max(a, b) - log1p(exp(-abs(a - b))))
       }
     }
-    #expect(abs((found.divergence ?? 0) / expected - 1) < 1e-5)
+    #expect(abs((found.terms[.divergence] ?? 0) / expected - 1) < 1e-5)
   }
 
   @Test func twiceTheSameTeacherIsThatTeacher() throws {
     let (teacher, student) = (decoder(width: 8, seed: 1).frozen(), decoder(width: 8, seed: 3))
-    let schedule = DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
+    let schedule = ScheduledObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
     let one = loss([(teacher, 1)], schedule, student: student)
     let gradient = try #require(student.parameters.gradients).array()
     let two = loss([(teacher, 5), (teacher, 2)], schedule, student: student)
@@ -73,9 +73,9 @@ import Testing
     let student = decoder(width: 8, seed: 3)
     func divergence(_ weights: [Float]) -> Double? {
       loss(
-        Array(zip(teachers, weights)), DistillationSchedule(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
+        Array(zip(teachers, weights)), ScheduledObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5),
         student: student
-      ).divergence
+      ).terms[.divergence]
     }
     #expect(divergence([2, 6]) == divergence([0.25, 0.75]))
     #expect(divergence([2, 6]) != divergence([6, 2]))
@@ -87,7 +87,7 @@ import Testing
     var generator = SeededGenerator(seed: 4)
     let ids = (0..<200).map { _ in Int32.random(in: 0..<37, using: &generator) }
     let text = try PackedSequences(TokenArray(ids), sequenceLength: 8, name: "text")
-    var schedule = DistillationSchedule(
+    var schedule = ScheduledObjective(
       .forwardKL, temperature: .linear(from: 4, to: 1), hardLabelWeight: .cosine(from: 0, to: 1),
       tokenWeighting: .teacherConfidence)
     schedule.divergences.append((.linear(from: 0, to: 1), .totalVariation))

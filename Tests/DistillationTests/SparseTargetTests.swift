@@ -16,16 +16,16 @@ import Testing
   }
 
   private func row(
-    _ method: LogitCacheMethod, _ logits: [Float], temperature: Float, seed: UInt64 = 1
-  ) throws -> LogitCacheRow {
+    _ method: TeacherCacheMethod, _ logits: [Float], temperature: Float, seed: UInt64 = 1
+  ) throws -> TeacherCacheRow {
     var copy = logits
     var span = copy.mutableSpan
     return try #require(
-      LogitCacheRow(method, logits: &span, temperature: temperature, generator: SeededGenerator(seed: seed)))
+      TeacherCacheRow(method, logits: &span, temperature: temperature, generator: SeededGenerator(seed: seed)))
   }
 
   private func evaluate(
-    _ objective: DistillationObjective, label: Int, _ student: [Float], _ row: LogitCacheRow, scale: Float
+    _ objective: DistillationObjective, label: Int, _ student: [Float], _ row: TeacherCacheRow, scale: Float
   ) -> (terms: DistillationObjective.Terms, gradient: [Float]) {
     var student = student
     var scratch = [Float](repeating: .nan, count: student.count)
@@ -46,8 +46,8 @@ import Testing
     return negativeEntropy - target.reduce(0) { $0 + $1.value * logQ[$1.key] } - (rest > 0 ? rest * log(others) : 0)
   }
 
-  @Test(arguments: [LogitCacheMethod.topK(6), .topKTail(6), .sampled(draws: 40), .topK(50), .topKTail(50)])
-  func valueAndGradientAreThoseOfTheDefinition(_ method: LogitCacheMethod) throws {
+  @Test(arguments: [TeacherCacheMethod.topK(6), .topKTail(6), .sampled(draws: 40), .topK(50), .topKTail(50)])
+  func valueAndGradientAreThoseOfTheDefinition(_ method: TeacherCacheMethod) throws {
     let teacher = logits(Self.vocabularySize, spread: 2, seed: 1)
     let student = logits(Self.vocabularySize, spread: 1.5, seed: 2)
     for (temperature, weight) in Self.settings {
@@ -102,7 +102,7 @@ import Testing
     let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
     var (dense, whole) = (student, teacher)
     let exact = objective.evaluate(label: 7, student: &dense, teacher: &whole, scale: 1)
-    for method in [LogitCacheMethod.topK(Self.vocabularySize), .topKTail(Self.vocabularySize)] {
+    for method in [TeacherCacheMethod.topK(Self.vocabularySize), .topKTail(Self.vocabularySize)] {
       let (terms, gradient) = evaluate(
         objective, label: 7, student, try row(method, teacher, temperature: 2), scale: 1)
       #expect(abs(terms.divergence - exact.divergence) < 2e-4)
@@ -115,7 +115,7 @@ import Testing
     (teacher[4], teacher[5]) = (0, -.infinity)
     let student = logits(20, spread: 1, seed: 6)
     let exact = -DoubleTwin.logSoftmax(student.map(Double.init))[4]
-    for method in [LogitCacheMethod.topK(2), .topKTail(2), .sampled(draws: 10)] {
+    for method in [TeacherCacheMethod.topK(2), .topKTail(2), .sampled(draws: 10)] {
       let (terms, gradient) = evaluate(
         DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), label: 4, student,
         try row(method, teacher, temperature: 1), scale: 1)
@@ -129,7 +129,7 @@ import Testing
       var logits: [Float] = [0, damaged, 1]
       var span = logits.mutableSpan
       #expect(
-        LogitCacheRow(.topK(1), logits: &span, temperature: 1, generator: SeededGenerator(seed: 1)) == nil)
+        TeacherCacheRow(.topK(1), logits: &span, temperature: 1, generator: SeededGenerator(seed: 1)) == nil)
     }
   }
 }
@@ -152,10 +152,10 @@ import Testing
     DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: Double(temperature)).map { exp($0) }
   }
 
-  private func row(_ method: LogitCacheMethod, _ generator: SeededGenerator) throws -> LogitCacheRow {
+  private func row(_ method: TeacherCacheMethod, _ generator: SeededGenerator) throws -> TeacherCacheRow {
     var copy = teacher
     var span = copy.mutableSpan
-    return try #require(LogitCacheRow(method, logits: &span, temperature: temperature, generator: generator))
+    return try #require(TeacherCacheRow(method, logits: &span, temperature: temperature, generator: generator))
   }
 
   /// χ² of mean targets, with 39 degrees of freedom: below 80 but for one case in 10,000 where the mean is p.

@@ -27,15 +27,16 @@ import Testing
     let rows = targets.indices.filter { targets[$0] >= 0 }.map { Int32($0) }
     #expect(rows.count == expected.countedTokens)
     let scale = 1 / Float(rows.count)
-    let (losses, gradient) = VocabularyProjection(hidden: hidden, head: decoder.head)
-      .mapLogitsWithGradient(rows: rows) { index, student, _, _ in
+    let backward = BackwardPass()
+    let losses = VocabularyProjection(hidden: hidden, head: decoder.head)
+      .mapLogits(rows: rows, backward: backward) { index, student, _, _ in
         let label = Int(targets[Int(rows[index])])
         let logProbabilities = DoubleTwin.logSoftmax((0..<student.count).map { Double(student[$0]) })
         for v in logProbabilities.indices { student[v] = scale * Float(exp(logProbabilities[v])) }
         student[label] -= scale
         return -logProbabilities[label]
       }
-    hidden.backward(from: gradient)
+    backward.run()
     let loss = try #require(expected.loss)
     #expect(abs(losses.reduce(0, +) / Double(rows.count) / loss - 1) < 1e-6)
     for weight in try decoder.namedWeights {

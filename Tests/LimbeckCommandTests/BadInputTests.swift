@@ -115,8 +115,8 @@ extension CommandTests {
       let desk = try Desk()
       let generate = ["generate", "--model", desk.workspace.teacher, "--prompt", "The"]
       for (flag, value, cause) in [
-        ("--temperature", "-1", "-1.0 found"), ("--top-p", "-1", "-1.0 found"), ("--max-tokens", "-1", "is -1"),
-        ("--threads", "1000000", "from 1 to 1024"),
+        ("--temperature", "-1", "found -1.0"), ("--top-p", "-1", "found -1.0"), ("--max-tokens", "-1", "is -1"),
+        ("--threads", "1000000", "from 1 to 1024"), ("--backend", "mkl", "openblas"),
       ] {
         let outcome = try Command.run(generate + [flag, value])
         #expect(outcome.code == 64 && outcome.output.isEmpty)

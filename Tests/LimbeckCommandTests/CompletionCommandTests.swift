@@ -37,11 +37,14 @@ extension CommandTests {
         let again = try Command.run(arguments(name))
         #expect(again.code == 1 && again.errors.contains("\(name): exists already"), "\(again.errors)")
         let other = try Command.run(arguments(name, "--resume", "--temperature", "0.9"))
-        #expect(other.errors.contains("was begun with temperature 1.0, and now it is 0.9"), "\(other.errors)")
+        #expect(
+          other.errors.contains("temperature: expected 1.0, as when the file was begun, found 0.9"),
+          "\(other.errors)")
         let bf16 = try Command.run(arguments(name, "--resume", "--precision", "bf16"))
-        #expect(bf16.errors.contains("was begun with precision not given, and now it is bf16"))
+        #expect(bf16.errors.contains("precision: expected nothing, as when the file was begun, found bf16"))
         let rounded = try Command.run(arguments(name, "--resume", "--cache-precision", "float16"))
-        #expect(rounded.errors.contains("was begun with cache-precision not given, and now it is float16"))
+        #expect(
+          rounded.errors.contains("cache-precision: expected nothing, as when the file was begun, found float16"))
         let resumed = try Command.run(arguments(name, "--resume", "--batch-size", "7", "--threads", "2"))
         #expect(resumed.code == 0, "\(resumed.errors)")
         #expect(try desk.data(name) == desk.data("whole.jsonl"))
@@ -82,10 +85,10 @@ extension CommandTests {
     }
 
     @Test(arguments: [
-      (["--keep-min-tokens", "9", "--keep-max-tokens", "8"], "--keep-min-tokens: a number from 0 to 8"),
-      (["--keep-matching", "("], "--keep-matching: a regular expression expected"),
-      (["--keep-matching", "#", "--reference", "answer"], "line 1: a text expected under the key answer"),
-      (["--keep-mean-log-probability", "1"], "--keep-mean-log-probability: a number of at most 0"),
+      (["--keep-min-tokens", "9", "--keep-max-tokens", "8"], "--keep-min-tokens: expected a number from 0 to 8"),
+      (["--keep-matching", "("], "--keep-matching: expected a regular expression"),
+      (["--keep-matching", "#", "--reference", "answer"], "line 1: expected a text under the key answer"),
+      (["--keep-mean-log-probability", "1"], "--keep-mean-log-probability: expected a number of at most 0"),
       (["--keep-matching", "no such text", "--max-tokens", "3"], "none of 2 completions was kept: --keep-matching"),
       (["--resume"], "no such file that could be gone on with"),
       (["--prompt-field", "question"], "expected a JSON object with the key question"),
@@ -105,7 +108,7 @@ extension CommandTests {
         "{\"prompt\": \"The\"}\n{\"prompt\": \"\(String(repeating: "zebra ", count: 60))\"}\n", to: "prompts.jsonl")
       let outcome = try Command.run(generate(desk, "--output", desk.path("out.jsonl"), prompts: prompts))
       #expect(outcome.code == 1)
-      #expect(outcome.errors.contains("prompts.jsonl, line 2: at most 63 tokens expected"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("prompts.jsonl, line 2: expected at most 63 tokens"), "\(outcome.errors)")
       #expect(!desk.exists("out.jsonl"))
     }
 

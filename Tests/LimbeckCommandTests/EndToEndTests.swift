@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 import Testing
 
 extension CommandTests {
@@ -154,17 +155,42 @@ extension CommandTests {
       #expect(plain.output.contains("30 steps"))
     }
 
-    @Test func doctorShowsTheMatrixKernelAndWarnsOfOverrides() throws {
-      let quiet = try Command.run("doctor")
-      #expect(quiet.code == 0)
-      for name in ["processor", "threads", "matrix kernel", "SentencePiece", "memory", "disk"] {
-        #expect(quiet.output.contains(name))
+    @Test func doctorShowsEveryBackendAndMarksTheChosenOne() throws {
+      let outcome = try Command.run("doctor")
+      #expect(outcome.code == 0)
+      for name in ["processor", "threads", "SentencePiece", "memory", "disk"] { #expect(outcome.output.contains(name)) }
+      func chosen(_ output: String) -> [MatrixBackendKind] {
+        let lines = output.split(separator: "\n")
+        return MatrixBackendKind.allCases.filter { kind in
+          let line = lines.first { $0.hasPrefix("backend \(kind.rawValue) ") }
+          #expect(line != nil, "\(kind)")
+          #expect(line?.contains("not ") == !MatrixBackendKind.available.contains(kind))
+          return line?.hasSuffix(" (chosen)") ?? false
+        }
       }
-      let warned = try Command.run("doctor", environment: ["OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_L2_SIZE": "512"])
-      // they concern nobody where OpenBLAS computes nothing
-      let concerns = quiet.output.contains("OpenBLAS, ")
-      #expect(warned.output.contains("warning: OPENBLAS_CORETYPE=Haswell") == concerns)
-      #expect(warned.output.contains("warning: OPENBLAS_L2_SIZE=512") == concerns)
+      #expect(chosen(outcome.output) == [.best])
+      #expect(chosen(try Command.run("doctor", "--backend", "reference").output) == [.reference])
+    }
+
+    @Test(arguments: [MatrixBackendKind.openblas, .reference])
+    func doctorWarnsOfOverridesWhereOpenBLASComputes(kind: MatrixBackendKind) throws {
+      let outcome = try Command.run(
+        "doctor", "--backend", kind.rawValue, environment: ["OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_L2_SIZE": "512"])
+      let concerns = kind == .openblas
+      #expect(outcome.output.contains("warning: OPENBLAS_CORETYPE=Haswell") == concerns)
+      #expect(outcome.output.contains("warning: OPENBLAS_L2_SIZE=512") == concerns)
+    }
+
+    /// Perplexity on each backend is that of the others but for rounding.
+    @Test func everyBackendMeasuresTheSame() throws {
+      let workspace = try Desk().workspace
+      let found = try MatrixBackendKind.available.map { kind in
+        let outcome = try Command.run(
+          "perplexity", "--model", workspace.teacher, "--text", workspace.heldOut, "--json", "--backend", kind.rawValue)
+        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Double]
+        return try #require(object?["nats_per_token"])
+      }
+      #expect(found.allSatisfy { abs($0 / found[0] - 1) < 1e-5 })
     }
   }
 }

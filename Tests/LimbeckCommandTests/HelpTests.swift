@@ -6,7 +6,8 @@ extension CommandTests {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
       "--learning-rate", "--warmup-steps", "--schedule", "--weight-decay", "--gradient-clip", "--seed",
-      "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights", "--resume", "--threads", "--recipe",
+      "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights", "--resume", "--threads", "--backend",
+      "--recipe",
     ]
 
     @Test(arguments: [
@@ -24,11 +25,11 @@ extension CommandTests {
           "--soft-label-weight", "--logits-mse-weight", "--token-weighting", "--preset", "--align-layers",
           "--hidden-cosine-weight", "--hidden-mse-weight", "--relation-weight", "--relation-layers", "--relation-heads",
           "--on-policy", "--on-policy-temperature", "--prompts", "--prompt-field", "--prompt-length",
-          "--completion-length", "--cached-logits", "--validation-cached-logits",
+          "--completion-length", "--teacher-cache", "--validation-teacher-cache",
         ] + trainingFlags
       ),
       (
-        ["cache-logits"],
+        ["cache-teacher"],
         [
           "--teacher", "--text", "--output", "--method", "--k", "--draws", "--temperature", "--sequence-length",
           "--seed", "--teacher-precision", "--resume", "--threads",
@@ -41,7 +42,7 @@ extension CommandTests {
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
         ]
       ),
-      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads"]),
+      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
@@ -54,7 +55,7 @@ extension CommandTests {
         ]
       ),
       (["inspect"], ["--json"]),
-      (["doctor"], []),
+      (["doctor"], ["--backend"]),
     ])
     func everyHelpHasAnExampleAndAllFlags(subcommand: [String], flags: [String]) throws {
       let help = try Command.run(subcommand + ["--help"])
@@ -67,7 +68,7 @@ extension CommandTests {
 
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
-        "train", "student", "cache-logits", "distill", "perplexity", "compare", "report", "generate", "inspect",
+        "train", "student", "cache-teacher", "distill", "perplexity", "compare", "report", "generate", "inspect",
         "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
@@ -114,12 +115,12 @@ extension CommandTests {
       ["student", "--from", "x", "--output", "y", "--layers", "0,2", "--count", "2"],
       ["student", "--from", "x", "--output", "y", "--heads", "2"],
       ["student", "--from", "x", "--output", "y", "--count", "2", "--calibration-text", "z"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--method", "bottom-k"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--method", "top-k", "--k", "0"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--method", "top-k", "--draws", "5"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--k", "5"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--draws", "0"],
-      ["cache-logits", "--teacher", "x", "--text", "y", "--output", "z", "--temperature", "0"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--method", "bottom-k"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--method", "top-k", "--k", "0"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--method", "top-k", "--draws", "5"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--k", "5"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--draws", "0"],
+      ["cache-teacher", "--teacher", "x", "--text", "y", "--output", "z", "--temperature", "0"],
       ["distill", "--divergence", "hellinger"],
       ["distill", "--divergence", "forward-kl:0.5"],
       ["distill", "--divergence", "skew-forward-kl:1"],

@@ -68,10 +68,19 @@ extension CommandTests {
     }
 
     @Test(arguments: [
-      (["--align-layers", "2:1"], "layer 2 of the teacher: expected 0 to 1, or last"),
-      (["--align-layers", "last:9", "--hidden-mse-weight", "1"], "layer 9 of the student: expected 0 to 1, or last"),
-      (["--relation-weight", "1", "--relation-layers", "0:1"], "layer 0 of the teacher: expected 1 to 1, or last"),
-      (["--relation-weight", "1", "--relation-heads", "7"], "7 relation heads: expected a divisor of 32, 16, 16, 8"),
+      (["--align-layers", "1:0"], "the teacher: layer: expected 0 to 0, embedding or last, found 1"),
+      (
+        ["--align-layers", "last:9", "--hidden-mse-weight", "1"],
+        "the student: layer: expected 0 to 0, embedding or last, found 9"
+      ),
+      (
+        ["--relation-weight", "1", "--relation-layers", "embedding:0"],
+        "the teacher: layer: expected 0 to 0, or last, whose attention has relations, found embedding"
+      ),
+      (
+        ["--relation-weight", "1", "--relation-heads", "7"],
+        "relation heads: expected a divisor of 32, 16, 16, 8, the sizes"
+      ),
     ])
     func layersThatDoNotExistAreNamedBeforeAnyWork(flags: [String], message: String) throws {
       let desk = try Desk()
@@ -84,18 +93,20 @@ extension CommandTests {
     @Test func hiddenStatesRelationsAndAPreset() throws {
       let desk = try Desk()
       let flags = [
-        "--preset", "distilbert", "--align-layers", "1:1,0:0", "--hidden-mse-weight", "0.5", "--relation-weight", "1",
+        "--preset", "distilbert", "--align-layers", "0:0,embedding:embedding", "--hidden-mse-weight", "0.5",
+        "--relation-weight", "1",
       ]
       let outcome = try distil(desk, "run", flags)
       try #require(outcome.code == 0, "\(outcome.errors)")
       let recipe = try desk.text("run/recipe.yaml")
       for line in [
         "preset: distilbert", "temperature: 2.0", "hard-label-weight: 2.0", "hidden-cosine-weight: 1.0",
-        "hidden-mse-weight: 0.5", "align-layers: 1:1,0:0", "relation-layers: last",
+        "hidden-mse-weight: 0.5", "align-layers: 0:0,embedding:embedding", "relation-layers: last",
       ] { #expect(recipe.contains(line), "\(recipe)") }
       let manifest = try desk.text("run/run.json")
       #expect(manifest.contains("soft-label weight 5.0"))
-      #expect(manifest.contains("layers 1:1,0:0, cosine 1.0, squares 0.5; relations of last, weight 1.0"))
+      #expect(
+        manifest.contains("layers 0:0,embedding:embedding, cosine 1.0, squares 0.5; relations of last, weight 1.0"))
       #expect(try desk.text("run/metrics.jsonl").contains("\"alignment\":"))
       let again = try Command.run("distill", "--recipe", "run/recipe.yaml", "--output", "again", in: desk.folder)
       try #require(again.code == 0, "\(again.errors)")

@@ -63,7 +63,7 @@ extension CommandTests {
       let file = try desk.write("{\"prompt\": \"The\"}\n\n{\"prompt\": \"\(long)\"}\n", to: "prompts.jsonl")
       let outcome = try Command.run(arguments(desk, "run", "--on-policy", "1", "--prompts", file))
       #expect(outcome.code == 1)
-      #expect(outcome.errors.contains("prompts.jsonl, line 3: at most 63 tokens expected"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("prompts.jsonl, line 3: expected at most 63 tokens"), "\(outcome.errors)")
       #expect(!desk.exists("run"))
     }
   }

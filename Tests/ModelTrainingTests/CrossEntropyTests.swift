@@ -62,7 +62,7 @@ import Testing
     let count = Double(expected.countedTokens)
     let sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: .only, scale: 1 / count)
     #expect(sums.tokens == expected.countedTokens)
-    #expect(sums.divergence == nil)
+    #expect(sums.terms == LossTerms())
     let loss = try #require(expected.loss)
     #expect(abs(sums.loss / count - loss) < 1e-5 * loss)
     #expect(sums.loss == sums.crossEntropy)
@@ -75,11 +75,13 @@ import Testing
   }
 
   @Test func sumsAdd() {
+    let term = LossTerm("distance", title: "Distance", note: "")
     var sums = LossSums(tokens: 2, loss: 1, crossEntropy: 3)
-    sums += LossSums(tokens: 3, loss: 4, crossEntropy: 7, divergence: 5)
+    func terms(_ value: Double) -> LossTerms { LossTerms([(term, value)]) }
+    sums += LossSums(tokens: 3, loss: 4, crossEntropy: 7, terms: terms(5))
     sums += LossSums(tokens: 0, loss: 0, crossEntropy: 0)
-    #expect(sums == LossSums(tokens: 5, loss: 5, crossEntropy: 10, divergence: 5))
-    #expect(sums.perToken == LossSums(tokens: 5, loss: 1, crossEntropy: 2, divergence: 1))
+    #expect(sums == LossSums(tokens: 5, loss: 5, crossEntropy: 10, terms: terms(5)))
+    #expect(sums.perToken == LossSums(tokens: 5, loss: 1, crossEntropy: 2, terms: terms(1)))
     #expect(LossSums.zero.perToken == .zero)
   }
 }

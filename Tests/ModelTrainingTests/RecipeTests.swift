@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import ModelTraining
 import Testing
@@ -59,13 +60,13 @@ import Testing
     var recipe = TrainingRecipe(steps: 100)
     bad.change(&recipe)
     let error = #expect(throws: TrainingError.self) { try recipe.validate() }
-    guard case .invalidRecipe(let key, let expected, let found)? = error else {
+    guard case .value(let value)? = error else {
       Issue.record("\(String(describing: error))")
       return
     }
-    #expect(key == bad.key)
-    #expect(found == bad.found)
-    #expect(error?.description == "\(key): \(expected) expected, found \(found)")
+    #expect(value.key == bad.key)
+    #expect(value.found == bad.found)
+    #expect(error?.description == "\(bad.key): expected \(value.expected), found \(bad.found)")
   }
 
   @Test func epochsBecomeStepsRoundedUp() throws {
@@ -78,8 +79,8 @@ import Testing
 
   @Test func aWarmUpLongerThanItsEpochsIsRefused() {
     #expect(
-      throws: TrainingError.invalidRecipe(
-        key: "warmup-steps", expected: "at most the 10 steps of the run", found: "11")
+      throws: TrainingError.value(
+        InvalidValue("warmup-steps", expected: "at most the 10 steps of the run", found: "11"))
     ) {
       try TrainingRecipe(epochs: 1, batchSize: 16, warmupSteps: 11).totalSteps(sequences: 160)
     }

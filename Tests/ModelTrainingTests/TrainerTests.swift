@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import LanguageModels
 import ModelTraining
@@ -21,9 +22,9 @@ struct SpoiltObjective: TrainingObjective {
   let counter = Counter()
 
   func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
-    var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
+    var sums = CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale)
     counter.calls += 1
     if counter.calls == call {
       switch spoil {
@@ -36,30 +37,30 @@ struct SpoiltObjective: TrainingObjective {
     return sums
   }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-    CrossEntropyObjective().measure(model, on: batch, at: moment)
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    CrossEntropyObjective().measure(model, on: batch, at: position)
   }
 }
 
 /// Cross-entropy that notes the moments it is called at.
 private struct ObservedObjective: TrainingObjective {
   final class Log {
-    var trained: [TrainingMoment] = []
-    var measured: [TrainingMoment] = []
+    var trained: [StepPosition] = []
+    var measured: [StepPosition] = []
   }
 
   let log = Log()
 
   func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
-    log.trained.append(moment)
-    return CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: moment, scale: scale)
+    log.trained.append(position)
+    return CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale)
   }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at moment: TrainingMoment) -> LossSums {
-    log.measured.append(moment)
-    return CrossEntropyObjective().measure(model, on: batch, at: moment)
+  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    log.measured.append(position)
+    return CrossEntropyObjective().measure(model, on: batch, at: position)
   }
 }
 
@@ -75,10 +76,10 @@ private struct ObservedObjective: TrainingObjective {
     #expect(
       objective.log.trained
         == (1...3).flatMap { step in
-          (0..<2).map { TrainingMoment(step: step, totalSteps: 3, microBatch: $0, seed: 7) }
+          (0..<2).map { StepPosition(step: step, totalSteps: 3, microBatch: $0, seed: 7) }
         })
-    // every validation at the moment of the last step
-    let validation = (0..<2).map { TrainingMoment(step: 3, totalSteps: 3, microBatch: $0, seed: 7) }
+    // every validation at the position of the last step
+    let validation = (0..<2).map { StepPosition(step: 3, totalSteps: 3, microBatch: $0, seed: 7) }
     #expect(objective.log.measured == validation + validation)
   }
 
@@ -281,12 +282,15 @@ private struct ObservedObjective: TrainingObjective {
     var recipe = Small.recipe(steps: 1)
     recipe.sequenceLength = 17
     let long = try PackedSequences(Small.tokens(100), sequenceLength: 17, name: "long")
-    #expect(throws: TrainingError.contextTooShort(sequenceLength: 17, contextLength: 16)) {
+    #expect(
+      throws: TrainingError.value(
+        InvalidValue("sequence-length", expected: "at most 16, the context of the model", found: "17"))
+    ) {
       try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: long, recipe: recipe)
     }
     #expect(
-      throws: TrainingError.invalidRecipe(
-        key: "sequence-length", expected: "12, in which small.txt was packed,", found: "17")
+      throws: TrainingError.value(
+        InvalidValue("sequence-length", expected: "12, in which small.txt was packed", found: "17"))
     ) {
       try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: recipe)
     }
@@ -296,9 +300,11 @@ private struct ObservedObjective: TrainingObjective {
       let foreign = try PackedSequences(TokenArray(ids), sequenceLength: 12, name: "foreign")
       let trainer = try Trainer(
         model: Small.model(), objective: CrossEntropyObjective(), data: foreign, recipe: Small.recipe(steps: 1))
-      #expect(throws: TrainingError.idOutsideVocabulary(text: "foreign", id: 31, vocabularySize: 31)) {
-        try trainer.run()
-      }
+      let error = #expect(throws: TrainingError.self) { try trainer.run() }
+      #expect(
+        try #require(error).description
+          == "foreign: token id: expected 0 to 30, the model's vocabulary, found 31; it was tokenised for another model"
+      )
     }
   }
 }

@@ -18,13 +18,13 @@ import Testing
   }
 
   @Test(arguments: OperationCase.all, MatrixBackendKind.available)
-  func valueEqualsDoubleTwin(_ operation: OperationCase, kind: MatrixBackendKind) throws {
+  func valueEqualsTheReference(_ operation: OperationCase, kind: MatrixBackendKind) throws {
     let inputs = operation.inputs(seed: 1)
     let device = try Device(threads: 2, backend: kind)
     let tensors = zip(inputs, operation.inputShapes).map { Tensor($0, shape: $1, on: device) }
     let out = operation.apply(tensors)
     #expect(!out.recordsGradient)
-    #expect(relativeError(out.array(), operation.twin(inputs.map { $0.map(Double.init) })) < 2e-6)
+    #expect(relativeError(out.array(), operation.reference(inputs.map { $0.map(Double.init) })) < 2e-6)
   }
 
   @Test(arguments: OperationCase.all, MatrixBackendKind.available)
@@ -42,11 +42,16 @@ import Testing
       let expected = finiteDifferences(doubles[index]) { moved in
         var all = doubles
         all[index] = moved
-        return zip(operation.twin(all), cotangent).reduce(0) { $0 + $1.0 * Double($1.1) }
+        return zip(operation.reference(all), cotangent).reduce(0) { $0 + $1.0 * Double($1.1) }
       }
       let gradient = try #require(parameter.gradient).array()
       #expect(relativeError(gradient, expected) < 5e-6, "input \(index)")
     }
+  }
+
+  @Test func whatIsTimedIsTested() {
+    let tested = Set(OperationCase.all.map(\.operation))
+    #expect(OperationCase.timed.allSatisfy { tested.contains($0.operation.operation) })
   }
 
   @Test func gradientsAddUpOverBackwardCalls() throws {
@@ -75,7 +80,7 @@ import Testing
         mixed[index] = one.parameters[0].value
         operation.apply(mixed).backward(from: cotangent)
         let expected = try #require(all.parameters[index].gradient).array()
-        #expect(try #require(one.parameters[0].gradient).array() == expected, "\(operation.name), input \(index)")
+        #expect(try #require(one.parameters[0].gradient).array() == expected, "\(operation), input \(index)")
       }
     }
   }

@@ -133,9 +133,10 @@ import Testing
       let hidden = values[0].embedding(ids).rmsNorm(values[1], epsilon: 1e-5)
         .linear(values[2], bias: values[3], precision: precision)
       let head = VocabularyProjection(hidden: hidden, head: values[4], precision: precision)
-      let (_, hiddenGradient) = head.mapLogitsWithGradient(rows: rows) { _, logits, _, _ in logits[0] += 1 }
-      let seed = Tensor([1, 2, 3, 4, 5, 6], shape: [3, 2], on: store.device)
-      Tensor.backward([(hidden, hiddenGradient), (values[5], seed)])
+      let backward = BackwardPass()
+      _ = head.mapLogits(rows: rows, backward: backward) { _, logits, _, _ in logits[0] += 1 }
+      backward.add(Tensor([1, 2, 3, 4, 5, 6], shape: [3, 2], on: store.device), to: values[5])
+      backward.run()
     }
     let (used, fresh) = (makeStore(), makeStore())
     addGradients(to: used, ids: [3, 10, 3, 0], rows: [0, 1, 2, 3])

@@ -89,10 +89,11 @@ import Testing
     )
     let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let head = store.root.parameter("head", [vocabulary, channels], .zeros, decays: false)
-    store.load { Tensor(w, shape: $0.shape, on: store.device) }
-    let hidden = Tensor(x, shape: [rows, channels], on: store.device)
-    let (logits, gradient) = VocabularyProjection(hidden: hidden, head: head.value, precision: .bfloat16)
-      .mapLogitsWithGradient(rows: (0..<rows).map { Int32($0) }) { index, row, _, _ in
+    let hidden = store.root.parameter("hidden", [rows, channels], .zeros, decays: false)
+    store.load { Tensor($0.name == "head" ? w : x, shape: $0.shape, on: store.device) }
+    let backward = BackwardPass()
+    let logits = VocabularyProjection(hidden: hidden.value, head: head.value, precision: .bfloat16)
+      .mapLogits(rows: (0..<rows).map { Int32($0) }, backward: backward) { index, row, _, _ in
         var values: [Float] = []
         for i in row.indices {
           values.append(row[i])
@@ -100,6 +101,8 @@ import Testing
         }
         return values
       }
+    backward.run()
+    let gradient = try #require(hidden.gradient)
     let (xDouble, wDouble, dDouble) = (rounded(x), rounded(w), rounded(cotangent))
     let wTransposed = transposed(wDouble, rows: vocabulary, columns: channels)
     #expect(

@@ -63,11 +63,12 @@ import Testing
     let hidden = input.value + input.value
     let rows = (0..<300).filter { $0 % 7 != 0 }.map { Int32($0) }
     // the objective ½ Σ logits² of the chosen rows, whose gradient by the logits is the logits
-    let (values, gradient) = VocabularyProjection(hidden: hidden, head: head.value)
-      .mapLogitsWithGradient(rows: rows) { _, student, _, _ in
+    let backward = BackwardPass()
+    let values = VocabularyProjection(hidden: hidden, head: head.value)
+      .mapLogits(rows: rows, backward: backward) { _, student, _, _ in
         (0..<student.count).reduce(0.0) { $0 + Double(student[$1]) * Double(student[$1]) / 2 }
       }
-    hidden.backward(from: gradient)
+    backward.run()
 
     let h = hidden.array().map(Double.init)
     let w = head.value.array().map(Double.init)
@@ -89,13 +90,18 @@ import Testing
     #expect(relativeError(try #require(input.gradient).array(), dInput) < 1e-6)
   }
 
-  @Test func noRowsGiveNoResultsAndZeroGradient() {
-    let device = Device(threads: 2)
-    let hidden = tensor([4, 3], seed: 6, on: device)
-    let (results, gradient) = VocabularyProjection(hidden: hidden, head: tensor([9, 3], seed: 7, on: device))
-      .mapLogitsWithGradient(rows: []) { _, _, _, _ in 1 }
+  @Test func noRowsGiveNoResultsAndZeroGradient() throws {
+    let store = ParameterStore(on: Device(threads: 2))
+    let hidden = store.root.parameter("hidden", [4, 3], .normal(standardDeviation: 1), decays: false)
+    let head = store.root.parameter("head", [9, 3], .normal(standardDeviation: 1), decays: false)
+    var generator = SeededGenerator(seed: 6)
+    store.initialize(using: &generator)
+    let backward = BackwardPass()
+    let results = VocabularyProjection(hidden: hidden.value, head: head.value)
+      .mapLogits(rows: [], backward: backward) { _, _, _, _ in 1 }
+    backward.run()
     #expect(results.isEmpty)
-    #expect(gradient.array() == [Float](repeating: 0, count: 12))
+    #expect(try #require(store.gradients).array() == [Float](repeating: 0, count: 12 + 27))
   }
 
   /// 16 times the tokens of a large vocabulary cost their hidden states, but no further logits.
@@ -105,9 +111,9 @@ import Testing
       let hidden = tensor([tokens, 8], seed: 8, on: device)
       let projection = VocabularyProjection(hidden: hidden, head: tensor([16_384, 8], seed: 9, on: device))
       let rows = (0..<Int32(tokens)).map { $0 }
-      _ = projection.mapLogitsWithGradient(rows: rows, teacher: TeacherProjection(projection)) { _, student, _, _ in
-        student[0]
-      }
+      _ = projection.mapLogits(
+        rows: rows, teacher: TeacherProjection(projection), backward: BackwardPass()
+      ) { _, student, _, _ in student[0] }
       return device.peakBytes
     }
     let few = peakBytes(tokens: 512)

@@ -1,19 +1,58 @@
+import Foundation
 public import TensorCore
 
-/// One operation on inputs of given shapes, with its twin in Double: drives correctness tests, finite differences and
-/// micro-benchmarks.
+/// One operation on inputs of given shapes, with the same in Double: drives correctness tests, finite differences, every
+/// backend, and the micro-benchmarks, which time the operations of `all` at the sizes of `timed`.
 public struct OperationCase: Sendable, CustomStringConvertible {
-  /// What is computed, and on which shapes.
-  public let name: String
+  /// What is computed.
+  public let operation: String
+  /// And on which shapes.
+  public let sizes: String
   /// The shape of each differentiable input.
   public let inputShapes: [[Int]]
-  /// The operation.
-  public let apply: @Sendable ([Tensor]) -> Tensor
+  /// The operation on a device, after what it needs to be done once.
+  public let prepare: @Sendable (Device) -> ([Tensor]) -> Tensor
   /// The same in Double.
-  public let twin: @Sendable ([[Double]]) -> [Double]
+  public let reference: @Sendable ([[Double]]) -> [Double]
+  /// What it does at least, for a rate.
+  public let work: Work
 
-  /// The name.
-  public var description: String { name }
+  /// What a call does.
+  public enum Work: Sendable {
+    /// Products of so many multiply-adds, and of `backward` times as many more for all gradients.
+    case multiplyAdds(Int, backward: Double)
+    /// So many elements, each with so many bytes of memory that are read or written, gradients included; one that is
+    /// added to counts twice.
+    case elements(Int, bytesEach: Int)
+  }
+
+  init(
+    operation: String, sizes: String, inputShapes: [[Int]], apply: @escaping @Sendable ([Tensor]) -> Tensor,
+    reference: @escaping @Sendable ([[Double]]) -> [Double], work: Work
+  ) {
+    self.init(
+      operation: operation, sizes: sizes, inputShapes: inputShapes, prepare: { _ in apply }, reference: reference,
+      work: work)
+  }
+
+  init(
+    operation: String, sizes: String, inputShapes: [[Int]],
+    prepare: @escaping @Sendable (Device) -> ([Tensor]) -> Tensor,
+    reference: @escaping @Sendable ([[Double]]) -> [Double], work: Work
+  ) {
+    self.operation = operation
+    self.sizes = sizes
+    self.inputShapes = inputShapes
+    self.prepare = prepare
+    self.reference = reference
+    self.work = work
+  }
+
+  /// The operation.
+  public func apply(_ inputs: [Tensor]) -> Tensor { prepare(inputs[0].device)(inputs) }
+
+  /// The operation and the shapes.
+  public var description: String { "\(operation) \(sizes)" }
 
   /// Inputs drawn from a standard normal distribution.
   public func inputs(seed: UInt64) -> [[Float]] {
@@ -25,75 +64,90 @@ public struct OperationCase: Sendable, CustomStringConvertible {
 extension OperationCase {
   /// Small cases whose sizes are no multiple of any vector or block length.
   public static let all: [OperationCase] =
-    [(1, 5, 3), (7, 8, 16), (65, 17, 9)].map(linear) + [(3, 4, 5)].map(linearWithBias)
+    [(1, 5, 3), (7, 8, 16), (65, 17, 9)].map { linear(rows: $0, inputs: $1, outputs: $2) }
+    + [(3, 4, 5)].map { linear(rows: $0, inputs: $1, outputs: $2, hasBias: true) }
     + [(1, 7), (5, 16), (70, 9)].map(rmsNorm) + [(1, 3), (13, 5)].map(swiGLU) + [(2, 3), (9, 4)].map(sum)
-    + [rotated, embedding]
+    + [rotated(rows: 5, heads: 3, headSize: 4, positions: [0, 1, 2, 17, 39]), embedding]
     + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map(causalAttention)
 
-  private static func linear(rows: Int, inputs: Int, outputs: Int) -> OperationCase {
-    OperationCase(
-      name: "linear [\(rows), \(inputs)] by [\(outputs), \(inputs)]",
-      inputShapes: [[rows, inputs], [outputs, inputs]],
-      apply: { $0[0].linear($0[1]) },
-      twin: { DoubleTwin.linear($0[0], $0[1], nil, inputs: inputs, outputs: outputs) })
+  /// x [rows, inputs], weight [outputs, inputs], bias [outputs]
+  public static func linear(
+    rows: Int, inputs: Int, outputs: Int, hasBias: Bool = false, precision: ProductPrecision = .float32
+  ) -> OperationCase {
+    let bias = hasBias ? " with bias" : ""
+    return OperationCase(
+      operation: "linear\(bias)", sizes: "[\(rows), \(inputs)] by [\(outputs), \(inputs)]",
+      inputShapes: [[rows, inputs], [outputs, inputs]] + (hasBias ? [[outputs]] : []),
+      apply: { $0[0].linear($0[1], bias: hasBias ? $0[2] : nil, precision: precision) },
+      reference: { DoubleTwin.linear($0[0], $0[1], hasBias ? $0[2] : nil, inputs: inputs, outputs: outputs) },
+      // of few rows each weight is read once, which takes longer than the products
+      work: rows <= Device.uniformRows
+        ? .elements(inputs * outputs, bytesEach: 4) : .multiplyAdds(rows * inputs * outputs, backward: 2))
   }
 
-  private static func linearWithBias(rows: Int, inputs: Int, outputs: Int) -> OperationCase {
+  /// x [rows, channels], weight [channels]
+  public static func rmsNorm(rows: Int, channels: Int) -> OperationCase {
     OperationCase(
-      name: "linear with bias [\(rows), \(inputs)] by [\(outputs), \(inputs)]",
-      inputShapes: [[rows, inputs], [outputs, inputs], [outputs]],
-      apply: { $0[0].linear($0[1], bias: $0[2]) },
-      twin: { DoubleTwin.linear($0[0], $0[1], $0[2], inputs: inputs, outputs: outputs) })
-  }
-
-  private static func rmsNorm(rows: Int, channels: Int) -> OperationCase {
-    OperationCase(
-      name: "rmsNorm [\(rows), \(channels)]", inputShapes: [[rows, channels], [channels]],
+      operation: "rmsNorm", sizes: "[\(rows), \(channels)]", inputShapes: [[rows, channels], [channels]],
       apply: { $0[0].rmsNorm($0[1], epsilon: 1e-5) },
-      twin: { DoubleTwin.rmsNorm($0[0], $0[1], epsilon: Double(Float(1e-5))) })
+      reference: { DoubleTwin.rmsNorm($0[0], $0[1], epsilon: Double(Float(1e-5))) },
+      work: .elements(rows * channels, bytesEach: 24))
   }
 
-  private static func swiGLU(rows: Int, width: Int) -> OperationCase {
+  /// gate and up [rows, width]
+  public static func swiGLU(rows: Int, width: Int) -> OperationCase {
     OperationCase(
-      name: "swiGLU [\(rows), \(width)]", inputShapes: [[rows, width], [rows, width]],
-      apply: { $0[0].swiGLU($0[1]) }, twin: { DoubleTwin.swiGLU($0[0], $0[1]) })
+      operation: "swiGLU", sizes: "[\(rows), \(width)]", inputShapes: [[rows, width], [rows, width]],
+      apply: { $0[0].swiGLU($0[1]) }, reference: { DoubleTwin.swiGLU($0[0], $0[1]) },
+      work: .elements(rows * width, bytesEach: 40))
   }
 
   /// x + (x + y): the gradient of x has two contributions, one of which shares its memory with y's.
   private static func sum(rows: Int, channels: Int) -> OperationCase {
     OperationCase(
-      name: "sum [\(rows), \(channels)]", inputShapes: [[rows, channels], [rows, channels]],
-      apply: { $0[0] + ($0[0] + $0[1]) }, twin: { zip($0[0], $0[1]).map { 2 * $0 + $1 } })
+      operation: "sum", sizes: "[\(rows), \(channels)]", inputShapes: [[rows, channels], [rows, channels]],
+      apply: { $0[0] + ($0[0] + $0[1]) }, reference: { zip($0[0], $0[1]).map { 2 * $0 + $1 } },
+      work: .elements(rows * channels, bytesEach: 32))
   }
 
-  private static let rotated = OperationCase(
-    name: "rotated [5, 3·4]", inputShapes: [[5, 12]],
-    apply: { inputs in
-      let rotary = RotaryEmbedding(frequencies: [1, 0.01], contextLength: 40, on: inputs[0].device)
-      return inputs[0].rotated(by: rotary, positions: [0, 1, 2, 17, 39])
-    },
-    twin: {
-      DoubleTwin.rotated($0[0], headSize: 4, columns: 12, theta: 10_000, positions: [0, 1, 2, 17, 39])
-    })
+  /// x [rows, heads · headSize], each row at a position of its own
+  public static func rotated(rows: Int, heads: Int, headSize: Int, positions: [Int32]) -> OperationCase {
+    let contextLength = Int(positions.max() ?? 0) + 1
+    return OperationCase(
+      operation: "rotated", sizes: "[\(rows), \(heads)·\(headSize)]", inputShapes: [[rows, heads * headSize]],
+      prepare: { device in
+        let frequencies = (0..<headSize / 2).map { pow(10_000, -Double(2 * $0) / Double(headSize)) }
+        let rotary = RotaryEmbedding(frequencies: frequencies, contextLength: contextLength, on: device)
+        return { $0[0].rotated(by: rotary, positions: positions) }
+      },
+      reference: {
+        DoubleTwin.rotated(
+          $0[0], headSize: headSize, columns: heads * headSize, theta: 10_000, positions: positions)
+      }, work: .elements(rows * heads * headSize, bytesEach: 20))
+  }
 
   private static let embedding = OperationCase(
-    name: "embedding of repeated ids [5, 19]", inputShapes: [[5, 19]],
+    operation: "embedding", sizes: "of repeated ids [5, 19]", inputShapes: [[5, 19]],
     apply: { $0[0].embedding([4, 0, 4, 2, 4, 0]) },
-    twin: { inputs in [4, 0, 4, 2, 4, 0].flatMap { inputs[0][$0 * 19..<($0 + 1) * 19] } })
+    reference: { inputs in [4, 0, 4, 2, 4, 0].flatMap { inputs[0][$0 * 19..<($0 + 1) * 19] } },
+    work: .elements(6 * 19, bytesEach: 20))
 
-  private static func causalAttention(
+  /// Queries [batchSize · length, heads · headSize], keys and values [batchSize · length, keyValueHeads · headSize]
+  public static func causalAttention(
     batchSize: Int, length: Int, heads: Int, keyValueHeads: Int, headSize: Int
   ) -> OperationCase {
     let rows = batchSize * length
     let (query, key) = ([rows, heads * headSize], [rows, keyValueHeads * headSize])
     return OperationCase(
-      name: "causalAttention B\(batchSize) T\(length) H\(heads) K\(keyValueHeads) D\(headSize)",
+      operation: "causalAttention", sizes: "B\(batchSize) T\(length) H\(heads) K\(keyValueHeads) D\(headSize)",
       inputShapes: [query, key, key],
       apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: batchSize, headSize: headSize) },
-      twin: {
+      reference: {
         DoubleTwin.causalAttention(
           $0[0], $0[1], $0[2], batchSize: batchSize, length: length, heads: heads, keyValueHeads: keyValueHeads,
           headSize: headSize)
-      })
+      },
+      // a token's products are those with the tokens before it; the backward pass has five for the two of the forward pass
+      work: .multiplyAdds(rows * heads * headSize * (length + 1), backward: 2.5))
   }
 }

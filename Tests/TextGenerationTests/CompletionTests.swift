@@ -169,7 +169,7 @@ struct CompletionTests {
     let otherInputs = try self.run(other).inputs
     #expect(
       message { _ = try CompletionFile(resuming: file, inputs: otherInputs) }
-        .contains("was begun with temperature 1.0, and now it is 0.7"))
+        .contains("temperature: expected 1.0, as when the file was begun, found 0.7"))
     try Data((String(repeating: "x", count: 5000) + "\n").utf8).write(to: file)
     #expect(message { _ = try CompletionFile(resuming: file, inputs: run.inputs) }.contains("no line ends after"))
   }
@@ -232,8 +232,9 @@ struct CompletionTests {
     }
     func filtered(_ filters: CompletionFilters) -> String { message(CompletionSettings(filters: filters)) }
     #expect(
-      filtered(CompletionFilters(minTokens: 5, maxTokens: 4)).hasPrefix("--keep-min-tokens: a number from 0 to 4"))
-    #expect(filtered(CompletionFilters(minTokens: 300)).contains("300 found"))
+      filtered(CompletionFilters(minTokens: 5, maxTokens: 4)).hasPrefix(
+        "--keep-min-tokens: expected a number from 0 to 4"))
+    #expect(filtered(CompletionFilters(minTokens: 300)).contains("found 300"))
     #expect(filtered(CompletionFilters(minTokens: 64)).contains("at most 63, which the model's context leaves"))
     #expect(filtered(CompletionFilters(maxTokens: 0)).hasPrefix("--keep-max-tokens"))
     #expect(filtered(CompletionFilters(meanLogProbability: 0.1)).hasPrefix("--keep-mean-log-probability"))
@@ -241,12 +242,12 @@ struct CompletionTests {
     #expect(message(CompletionSettings(samples: 0)).hasPrefix("--samples"))
     #expect(message(CompletionSettings(stop: [""])).hasPrefix("--stop"))
     let pattern = try AnswerPattern("#### ([0-9]+)", reference: "solution")
-    #expect(filtered(CompletionFilters(matching: pattern)).contains("line 1: a text expected under the key solution"))
+    #expect(filtered(CompletionFilters(matching: pattern)).contains("line 1: expected a text under the key solution"))
     let strict = try AnswerPattern("#### ([0-9]+)", reference: "answer")
     #expect(
-      filtered(CompletionFilters(matching: strict)).contains("line 4: a match of #### ([0-9]+) expected in answer"))
+      filtered(CompletionFilters(matching: strict)).contains("line 4: expected a match of #### ([0-9]+) in answer"))
     let long = try PromptFile(contentsOf: folder.write("a\n\n" + String(repeating: "z7", count: 50), to: "long.txt"))
-    #expect(message(CompletionSettings(), long).contains("long.txt, line 3: at most 63 tokens expected"))
+    #expect(message(CompletionSettings(), long).contains("long.txt, line 3: expected at most 63 tokens"))
     let empty = PromptFile("")
     let beginless = try Generator(tinyDecoder(), Trained.withoutBeginning)
     #expect(throws: CompletionError.self) { try CompletionRun(beginless, empty, CompletionSettings()) }
@@ -266,7 +267,7 @@ struct CompletionTests {
     #expect {
       try PromptFile(cutting: corpus, promptLength: 10_000, tokenizer: tokenizer)
     } throws: {
-      "\($0)".contains("10000 tokens expected for a prompt")
+      "\($0)".contains("expected 10000 tokens for a prompt")
     }
   }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import LanguageModels
 import TensorCore
 import TestSupport
@@ -198,15 +199,15 @@ struct GeneratorTests {
     #expect(throws: GenerationError.vocabularyTooSmall(model: 300, tokenizer: 320)) {
       try Generator(tinyDecoder(vocabularySize: 300), tokenizer)
     }
-    #expect(throws: GenerationError.invalidOption(name: "max-tokens", expected: "at least 1", found: "0")) {
+    #expect(throws: GenerationError.value(InvalidValue("max-tokens", expected: "at least 1", found: "0"))) {
       try generator.text(after: "T", maxTokens: 0)
     }
-    #expect(throws: GenerationError.invalidOption(name: "batch-size", expected: "at least 1", found: "0")) {
+    #expect(throws: GenerationError.value(InvalidValue("batch-size", expected: "at least 1", found: "0"))) {
       try generator.generate(after: ["T"], batchSize: 0)
     }
     #expect(
-      throws: GenerationError.invalidOption(
-        name: "stop", expected: "a text of at least one character", found: "an empty one")
+      throws: GenerationError.value(
+        InvalidValue("stop", expected: "texts of at least one character", found: "an empty one"))
     ) {
       try generator.text(after: "T", stop: ["a", ""])
     }
@@ -230,15 +231,15 @@ struct GeneratorTests {
     let errors: [(GenerationError, String)] = [
       (
         .promptTooLong(prompt: 1, tokens: 600, contextLength: 512),
-        "prompt 2: fewer tokens than the model's context of 512 expected, but 600 found; shorten it"
+        "prompt 2: expected fewer tokens than the model's context of 512, found 600; shorten it"
       ),
       (
         .vocabularyTooSmall(model: 300, tokenizer: 320),
-        "config.json: vocab_size of at least 320 expected, for the tokenizer has as many pieces, but 300 found; "
-          + "give the model the tokenizer.model it was trained with"
+        "vocab_size of the model: expected at least 320, the tokenizer's, found 300; give the model the tokenizer it was "
+          + "trained with"
       ),
       (.emptyPrompt(prompt: 0), "prompt 1 is empty, and the tokenizer has no BOS to start from; give it some text"),
-      (.invalidOption(name: "top-k", expected: "at least 1", found: "0"), "top-k: at least 1 expected, 0 found"),
+      (.value(InvalidValue("top-k", expected: "at least 1", found: "0")), "top-k: expected at least 1, found 0"),
       (
         .logitsNotFinite(largest: .infinity),
         "the largest logit is inf, so that no token can be chosen; the model's weights are damaged, or its training "

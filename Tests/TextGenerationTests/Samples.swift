@@ -45,21 +45,46 @@ extension TransformerDecoder {
 }
 
 extension Sampling {
-  /// `probabilities` of an array.
+  /// The sampler's `probabilities` of an array.
   func probabilities(_ logits: [Float], seen: Set<Int32> = []) throws(GenerationError) -> [Float] {
     var row = logits
     var span = row.mutableSpan
-    try probabilities(&span, seen: seen)
+    try sampler().probabilities(&span, history: TokenHistory(Array(seen)))
     return row
   }
 
-  /// `nextToken` of an array.
+  /// The sampler's `nextToken` of an array.
   func nextToken(
     _ logits: [Float], seen: Set<Int32> = [], using generator: inout SeededGenerator
   ) throws(GenerationError) -> Int32 {
     var row = logits
     var span = row.mutableSpan
-    return try nextToken(&span, seen: seen, using: &generator)
+    return try sampler().nextToken(&span, history: TokenHistory(Array(seen)), using: &generator)
+  }
+}
+
+extension DecodingSession {
+  /// Submits requests to an empty session, and steps until all of them have left. Returns the tokens of each, without the
+  /// times they took.
+  func tokens(of requests: [DecodingRequest]) throws -> [[SampledToken]] {
+    for request in requests { _ = try submit(request) }
+    var tokens = [[SampledToken]](repeating: [], count: requests.count)
+    while sequenceCount > 0 {
+      for token in try nextTokens() { tokens[token.sequence.number].append(token) }
+    }
+    return tokens
+  }
+
+  /// The tokens of one step, without the times they took.
+  func nextTokens() throws -> [SampledToken] {
+    try step().map { event in
+      switch event {
+      case .failed(_, let error): throw error
+      case .token(var token):
+        (token.seconds, token.startSeconds) = (0, 0)
+        return token
+      }
+    }
   }
 }
 
@@ -89,4 +114,11 @@ func twinProbabilities(_ logits: [Double], _ sampling: Sampling, seen: Set<Int32
     scores = zip(scores, probabilities).map { $1 < bound ? -.infinity : $0 }
   }
   return DoubleTwin.softmax(scores)
+}
+
+/// Never the same token twice in a row.
+struct LastTokenBan: LogitsProcessor {
+  func processLogits(_ logits: inout MutableSpan<Float>, history: TokenHistory) {
+    if let last = history.ids.last { logits[Int(last)] = -.infinity }
+  }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import TensorCore
 import Testing
@@ -71,7 +72,7 @@ struct SamplingTests {
   @Test("A very low temperature is greedy, a very high one uniform")
   func limits() throws {
     let logits: [Float] = [-80, 3, 2.999, -.infinity]
-    let cold = try Sampling(temperature: Sampling.leastTemperature).probabilities(logits)
+    let cold = try Sampling(temperature: Temperature.least).probabilities(logits)
     #expect(cold == [0, 1, 0, 0])
     let hot = try Sampling(temperature: 1e30).probabilities(logits)
     for (found, expected) in zip(hot, [1.0 / 3, 1.0 / 3, 1.0 / 3, 0]) {
@@ -113,22 +114,22 @@ struct SamplingTests {
   static let invalid: [(Sampling, GenerationError)] = [
     (
       Sampling(temperature: -1),
-      .invalidOption(name: "temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "-1.0")
+      .value(InvalidValue("temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "-1.0"))
     ),
     (
       Sampling(temperature: .nan),
-      .invalidOption(name: "temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "nan")
+      .value(InvalidValue("temperature", expected: "0 (greedy), or a finite number of at least 1e-06", found: "nan"))
     ),
     (
       Sampling(temperature: 0, topK: -1),
-      .invalidOption(name: "top-k", expected: "0 (all tokens), or a number of tokens", found: "-1")
+      .value(InvalidValue("top-k", expected: "0 (all tokens), or a number of tokens", found: "-1"))
     ),
-    (.topP(0), .invalidOption(name: "top-p", expected: "a number above 0, at most 1,", found: "0.0")),
-    (.topP(1.5), .invalidOption(name: "top-p", expected: "a number above 0, at most 1,", found: "1.5")),
-    (.minP(-0.1), .invalidOption(name: "min-p", expected: "a number from 0 to 1", found: "-0.1")),
+    (.topP(0), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "0.0"))),
+    (.topP(1.5), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "1.5"))),
+    (.minP(-0.1), .value(InvalidValue("min-p", expected: "a number from 0 to 1", found: "-0.1"))),
     (
       Sampling(repetitionPenalty: 0),
-      .invalidOption(name: "repetition-penalty", expected: "a finite number above 0", found: "0.0")
+      .value(InvalidValue("repetition-penalty", expected: "a finite number above 0", found: "0.0"))
     ),
   ]
 
@@ -144,5 +145,20 @@ struct SamplingTests {
   func codable() throws {
     let sampling = Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05, repetitionPenalty: 1.3)
     #expect(try JSONDecoder().decode(Sampling.self, from: JSONEncoder().encode(sampling)) == sampling)
+  }
+
+  @Test("A processor of one's own has its place in the list")
+  func ownProcessor() throws {
+    let logits: [Float] = [0.5, 2, 1, 3]
+    func probabilities(_ processors: [any LogitsProcessor]) throws -> [Float] {
+      var row = logits
+      var span = row.mutableSpan
+      try TokenSampler(processors).probabilities(&span, history: TokenHistory([0, 3]))
+      return row
+    }
+    #expect(try probabilities([LastTokenBan(), TopK(2)]).map { $0 > 0 } == [false, true, true, false])
+    #expect(try probabilities([TopK(2), LastTokenBan()]).map { $0 > 0 } == [false, true, false, false])
+    #expect(TokenSampler([LastTokenBan()]).usesHistory)
+    #expect(try !Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05).sampler().usesHistory)
   }
 }

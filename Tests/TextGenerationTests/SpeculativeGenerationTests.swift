@@ -1,3 +1,4 @@
+import Diagnostics
 import LanguageModels
 import TensorCore
 import Testing
@@ -113,7 +114,7 @@ import Tokenization
       try Generator(tinyDecoder(), tokenizer, draft: tinyDecoder(vocabularySize: 321))
     }
     #expect(
-      throws: GenerationError.invalidOption(name: "draft-tokens", expected: "at least 1, or adaptive,", found: "0")
+      throws: GenerationError.value(InvalidValue("draft-tokens", expected: "at least 1, or adaptive", found: "0"))
     ) {
       try Generator(tinyDecoder(), tokenizer, draft: tinyDecoder(), draftLength: .fixed(0))
     }
@@ -121,7 +122,7 @@ import Tokenization
     let error = #expect(throws: GenerationError.self) { try generator.generate(after: ["T", "0123456789"]) }
     #expect(error == .promptTooLongForDraft(prompt: 1, tokens: 11, contextLength: 8))
     #expect(
-      error?.description == "prompt 2: fewer tokens than the draft's context of 8 expected, but 11 found; shorten it, "
+      error?.description == "prompt 2: expected fewer tokens than the draft's context of 8, found 11; shorten it, "
         + "or leave the draft out")
     #expect(
       GenerationError.vocabulariesDiffer(model: 320, draft: 321).description

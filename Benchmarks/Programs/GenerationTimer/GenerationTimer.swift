@@ -40,6 +40,9 @@ struct GenerationTimer: ParsableCommand {
   @Option(help: "Threads to compute with (default: one per core).")
   var threads: Int?
 
+  @Option(help: "What multiplies matrices, of the names that limbeck doctor lists.", transform: choice(named:))
+  var backend = MatrixBackendKind.best
+
   @Flag(help: "Load the model and generate nothing.")
   var loadOnly = false
 
@@ -53,12 +56,13 @@ struct GenerationTimer: ParsableCommand {
   func run() throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let device = threads.map { Device(threads: $0) } ?? .shared
+    let device = try Device(threads: threads, backend: backend)
     let folder = URL(filePath: model)
     let decoder = try TransformerDecoder(contentsOf: folder, precision: precision, device: device)
     var report = GenerationReport(
       threads: device.threads, loadSeconds: start.duration(to: clock.now) / .seconds(1),
-      anonymousMibAfterLoading: Machine.anonymousMib(), matrixKernel: Device.matrixKernelName)
+      anonymousMibAfterLoading: Machine.anonymousMib(), backend: device.backendKind.rawValue,
+      matrixKernel: device.kernelName)
     if !loadOnly {
       let tokenizer = try loadTokenizer(from: folder)
       let prompts = (0..<sequences).map { $0 == 0 ? "" : tokenizer.spelling(of: Int32(tokenizer.vocabularySize - $0)) }
@@ -86,6 +90,7 @@ struct GenerationReport: Report {
   var loadSeconds: Double
   /// Memory that is no mapped file: small where the weights are used where they are mapped.
   var anonymousMibAfterLoading: Double
+  var backend: String
   var matrixKernel: String
   /// Of all sequences together.
   var tokens: Int?

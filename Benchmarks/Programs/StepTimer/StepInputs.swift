@@ -31,15 +31,15 @@ struct StepInputs {
   }
 
   /// 50 draws of each of the teacher's distributions over `text` at temperature 2, in a temporary folder that is removed.
-  func cache(of text: PackedSequences, precision: ProductPrecision) throws -> LogitCache {
-    let recorder = try LogitCacheRecorder(
+  func cache(of text: PackedSequences, precision: ProductPrecision) throws -> TeacherCache {
+    let recorder = try TeacherCacheRecorder(
       teacher: decoder("teacher", trainable: false, precision: precision), text: text, method: .sampled(draws: 50),
       temperature: 2, teacherDigest: "teacher", tokenizerDigest: "none")
     let url = FileManager.default.temporaryDirectory.appending(path: "step-timer-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: url) }
-    try recorder.record(into: LogitCacheFolder(creating: url, recorder.description))
+    try recorder.record(into: TeacherCacheFolder(creating: url, recorder.description))
     // the mapping outlives the files' names
-    return try LogitCache(contentsOf: url)
+    return try TeacherCache(contentsOf: url)
   }
 
   /// The decoder of the subfolder `name`.

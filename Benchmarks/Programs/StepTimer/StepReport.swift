@@ -19,5 +19,6 @@ struct StepReport: Report {
   var losses: [Double]
   var gradientNorms: [Double]
   var processor: String
+  var backend: String
   var matrixKernel: String
 }

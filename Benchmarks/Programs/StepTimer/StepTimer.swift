@@ -37,6 +37,9 @@ struct StepTimer: ParsableCommand {
   @Option(help: "Threads to compute with (default: one per core).")
   var threads: Int?
 
+  @Option(help: "What multiplies matrices, of the names that limbeck doctor lists.", transform: choice(named:))
+  var backend = MatrixBackendKind.best
+
   @Option(help: "Timed steps.")
   var steps = 7
 
@@ -60,7 +63,7 @@ struct StepTimer: ParsableCommand {
   }
 
   func run() throws {
-    let device = threads.map { Device(threads: $0) } ?? .shared
+    let device = try Device(threads: threads, backend: backend)
     let inputs = try StepInputs(contentsOf: URL(filePath: self.inputs), device: device)
     switch objective {
     case .distillation:
@@ -79,7 +82,7 @@ struct StepTimer: ParsableCommand {
     }
   }
 
-  private func cachedObjective(_ cache: LogitCache) throws -> CachedTeacherObjective {
+  private func cachedObjective(_ cache: TeacherCache) throws -> CachedTeacherObjective {
     try CachedTeacherObjective(
       DistillationObjective(.forwardKL, temperature: cache.description.temperature, hardLabelWeight: 0.5), cache)
   }
@@ -94,7 +97,7 @@ struct StepTimer: ParsableCommand {
       let processorStart = clock()
       let duration = ContinuousClock().measure {
         model.parameters.zeroGradients()
-        let sums = objective.accumulateGradientsInPieces(
+        let sums = objective.accumulateGradientsInMicroBatches(
           of: model, on: batch, at: .only, scale: 1 / Double(batch.countedTokens))
         let norm = model.parameters.gradientSquareSum().squareRoot()
         optimizer.update(learningRate: learningRate, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
@@ -113,6 +116,7 @@ struct StepTimer: ParsableCommand {
       tokensPerSecond: Double(batch.ids.count) / median(timed), secondsPerStep: timed,
       cpuSecondsPerStep: Array(cpuSeconds[warmup...]), firstStepSeconds: seconds[0],
       peakResidentMib: Machine.peakResidentMib(), losses: losses, gradientNorms: norms,
-      processor: Machine.processor(), matrixKernel: Device.matrixKernelName)
+      processor: Machine.processor(), backend: model.device.backendKind.rawValue,
+      matrixKernel: model.device.kernelName)
   }
 }

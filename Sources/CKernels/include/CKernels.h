@@ -2,7 +2,7 @@
 // On x86-64 each is compiled once per CPU level and dispatched at load time (see KernelSupport.h).
 //
 // Letters: n elements of a row; C channels; D head size; V vocabulary.
-// Sums run in float32 lanes over pieces of a row and in double over the pieces.
+// Sums run in float32 lanes over chunks of a row and in double over the chunks.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -137,10 +137,10 @@ typedef struct {
   double student, teacher, hard, cross;
   float teacher_maximum, student_maximum;
 } limbeck_softmax_sums;
-/// Elements of a piece of a row; each piece has two maxima, the last may be shorter.
-#define LIMBECK_SOFTMAX_PIECE 1024
+/// Elements of a chunk of a row; each chunk has two maxima, the last may be shorter.
+#define LIMBECK_ROW_CHUNK 1024
 /// From logits [V] of both sides: teacher ← exp((teacher − maximum)/τ), exponentials ← exp((student − maximum)/τ), with the
-/// maxima up to the end of each piece, which are written to maxima [pieces, 2], the teacher's first.
+/// maxima up to the end of each chunk, which are written to maxima [chunks, 2], the teacher's first.
 limbeck_softmax_sums limbeck_softmax_pair(float *teacher, float *exponentials, const float *student, float temperature,
                                           float *maxima, size_t n);
 /// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), where exponentials,

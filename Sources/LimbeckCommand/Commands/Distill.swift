@@ -32,17 +32,18 @@ struct Distill: ParsableCommand {
       --teacher several times distils the mixture of the teachers' distributions, not
       the mean of their logits; all must have one tokenizer.
 
-      --align-layers 3:1,6:2 compares the hidden states after layers 3 and 6 of the
-      teacher with those after layers 1 and 2 of the student, by cosine, by
-      squares or both; the last are those after the final norm. Where the sizes
+      --align-layers 2:0,5:1 compares what layers 2 and 5 of the teacher add up to
+      with layers 0 and 1 of the student, by cosine, by squares or both. Layers count
+      from 0 (formerly from 1: 3:1,6:2 is 2:0,5:1 now); 'embedding' is what the first
+      one reads, 'last' the states after the final norm. Where the sizes
       differ, the student's go through a projection that is trained with it and not
       kept. Of several teachers the first is compared.
 
       With --on-policy, that share of the steps learns from completions that the
-      student samples at that moment and the teacher judges (GKD); --prompts, or the
+      student samples at that step and the teacher judges (GKD); --prompts, or the
       beginnings of the text's sequences, are what it completes.
 
-      With --cached-logits no teacher is loaded, and the temperature is that of the
+      With --teacher-cache no teacher is loaded, and the temperature is that of the
       cache. If --teacher is given as well, the cache must be of that teacher.
 
       Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
@@ -55,7 +56,7 @@ struct Distill: ParsableCommand {
           --student small.json --text books/ --output runs/student --epochs 2 \\
           --temperature linear:4..1 --divergence 'forward-kl+cosine:0..1*reverse-kl'
         limbeck distill --teacher runs/teacher --student small.json --text books/ \\
-          --output runs/student --epochs 2 --preset distilbert --align-layers 3:1,last
+          --output runs/student --epochs 2 --preset distilbert --align-layers 2:0,last
       """)
 
   @OptionGroup var teachers: TeacherOptions
@@ -64,40 +65,41 @@ struct Distill: ParsableCommand {
   @OptionGroup var objective: ObjectiveOptions
   @OptionGroup var hiddenStates: HiddenStateOptions
   @OptionGroup var onPolicy: OnPolicyOptions
-  @OptionGroup var cachedLogits: CachedLogitsOptions
+  @OptionGroup var teacherCache: TeacherCacheOptions
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    var recipe = try Recipe(contentsOf: options.recipeFile)
-    if let cached = try CachedLogits(cachedLogits, &recipe) { return try run(cached, &recipe) }
+    var recipe = try RecipeFile(contentsOf: options.recipeFile)
+    if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
     let teacherSettings = try TeacherSettings(teachers, &recipe)
     let studentPath = try recipe.required("student", student)
     let preset = try recipe.value("preset", objective.preset)
-    let objective = try objective.schedule(&recipe, preset: preset)
+    let objective = try objective.objective(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
     let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let teachers = try teacherSettings.load(session, settings)
+    let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: studentPath)
     let student = try source.decoder(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+    let sampled = try onPolicy?.steps(
+      for: student, tokenizer,
+      teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
-      teachers: teachers.mixture, student: (student, source.tokenizer ?? tokenizer), objective.value,
-      hiddenStates: hiddenStates.value, seed: settings.recipe.seed)
-    var inputs = teachers.inputs
+      .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
+      student: .init(student, source.tokenizer ?? tokenizer), objective.value, seed: settings.recipe.seed)
+    var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (try source.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
-    guard let onPolicy else {
-      return try session.run(distiller.student, tokenizer, objective: distiller.objective, inputs: inputs)
-    }
-    let sampled = try onPolicy.objective(
-      distiller.objective, for: distiller.student, tokenizer,
-      teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
-    try session.run(
-      distiller.student, tokenizer, objective: sampled.value, inputs: inputs.merging(sampled.inputs) { $1 })
+    try session.run(distiller, tokenizer, inputs: inputs)
   }
+}
+
+extension Distiller: SessionTask {
+  /// What is trained.
+  var model: TransformerDecoder { student }
 }

@@ -44,7 +44,7 @@ struct Doctor: ParsableCommand {
   private static func state(of backend: MatrixBackendKind) -> String {
     do throws(MatrixBackendError) { return try backend.kernel() } catch {
       return switch error {
-      case .missingInstructions: "not on this CPU"
+      case .value: "not on this CPU"
       case .missingOpenBLAS: "not installed"
       }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import LanguageModels
 import ModelTraining
 import Tokenization
@@ -29,7 +30,7 @@ struct Train: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    var recipe = try Recipe(contentsOf: options.recipeFile)
+    var recipe = try RecipeFile(contentsOf: options.recipeFile)
     let modelPath = try recipe.required("model", model)
     let tokenizerPath = try recipe.value("tokenizer", tokenizer)
     let settings = try TrainingSettings(options, &recipe)
@@ -40,6 +41,30 @@ struct Train: ParsableCommand {
     let tokenizer = try source.tokenizer(orAt: tokenizerPath)
     let decoder = try source.decoder(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
-    try session.run(decoder, tokenizer, objective: CrossEntropyObjective(), inputs: ["model": source.digest])
+    try session.run(LanguageModelling(model: decoder), tokenizer, inputs: ["model": source.digest])
+  }
+}
+
+/// A language model that learns a text as it is.
+private struct LanguageModelling: SessionTask {
+  let model: TransformerDecoder
+
+  func requireFit(sequenceLength: Int) throws {
+    let contextLength = model.configuration.contextLength
+    guard sequenceLength <= contextLength else {
+      throw TrainingError.value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the model"))
+    }
+  }
+
+  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws {}
+
+  func run(
+    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    _ handler: (TrainingEvent) -> TrainingDirective
+  ) throws -> TrainingSummary {
+    try Trainer(
+      model: model, objective: CrossEntropyObjective(), data: text, validation: validation, recipe: recipe,
+      folder: folder
+    ).run(handler)
   }
 }

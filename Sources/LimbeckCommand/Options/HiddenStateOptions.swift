@@ -5,7 +5,7 @@ import Distillation
 struct HiddenStateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layers whose hidden states are compared: 0 is the embeddings (default: last).",
+      "Layers, from 0, whose hidden states are compared, 'embedding' or 'last' (default: last).",
       valueName: "teacher:student,…"))
   var alignLayers: LayerPairs?
   @Option(
@@ -26,7 +26,7 @@ struct HiddenStateOptions: ParsableArguments {
   var relationWeight: Schedule?
   @Option(
     help: ArgumentHelp(
-      "The layers whose queries, keys and values are taken (default: last).", valueName: "teacher:student"))
+      "The layers, from 0, whose queries, keys and values are taken (default: last).", valueName: "teacher:student"))
   var relationLayers: LayerPairs?
   @Option(
     parsing: .unconditional,
@@ -37,7 +37,7 @@ struct HiddenStateOptions: ParsableArguments {
 
   /// What is compared, and its description for the run folder; nil for nothing.
   func terms(
-    _ recipe: inout Recipe, preset: ObjectivePreset?
+    _ recipe: inout RecipeFile, preset: ObjectivePreset?
   ) throws(RecipeError) -> (value: HiddenStateTerms, description: String?) {
     let pairs = try recipe.value("align-layers", alignLayers)
     let meanSquare = try recipe.value("hidden-mse-weight", hiddenMseWeight, default: 0)
@@ -77,7 +77,7 @@ struct HiddenStateOptions: ParsableArguments {
   }
 }
 
-/// Pairs of layers as text: `3:1,6:2`, `last`, `last:2`.
+/// Pairs of layers, which count from 0, as text: `2:0,5:1`, `last`, `embedding:embedding`, `last:1`.
 struct LayerPairs: ExpressibleByArgument {
   let pairs: [LayerPair]
 
@@ -88,7 +88,7 @@ struct LayerPairs: ExpressibleByArgument {
   init?(argument: String) {
     var pairs: [LayerPair] = []
     for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Self.number(String($0)) }
+      let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Self.layer(String($0)) }
       if part == "last" {
         pairs.append(LayerPair())
       } else if numbers.count == 2, let teacher = numbers[0], let student = numbers[1] {
@@ -100,16 +100,26 @@ struct LayerPairs: ExpressibleByArgument {
     self.init(pairs: pairs)
   }
 
-  private static func number(_ text: String) -> LayerNumber? {
-    text == "last" ? .last : Int(text).flatMap { $0 >= 0 ? .number($0) : nil }
+  private static func layer(_ text: String) -> AlignedLayer? {
+    switch text {
+    case "last": .last
+    case "embedding": .embedding
+    default: Int(text).flatMap { $0 >= 0 ? .layer($0) : nil }
+    }
   }
 
-  static var allValueStrings: [String] { ["last", "teacher:student pairs with commas between"] }
+  static var allValueStrings: [String] {
+    ["last", "teacher:student pairs of layers, embedding or last, with commas between"]
+  }
 
   var defaultValueDescription: String {
     pairs.map { pair in
       let names = [pair.teacher, pair.student].map { layer in
-        if case .number(let number) = layer { "\(number)" } else { "last" }
+        switch layer {
+        case .embedding: "embedding"
+        case .layer(let index): "\(index)"
+        case .last: "last"
+        }
       }
       return pair == LayerPair() ? "last" : names.joined(separator: ":")
     }.joined(separator: ",")

@@ -43,9 +43,9 @@ struct ObjectiveOptions: ParsableArguments {
   var tokenWeighting: TokenWeighting?
 
   /// The objective, and its description for the run folder.
-  func schedule(
-    _ recipe: inout Recipe, preset: ObjectivePreset?, standardTemperature: Schedule = 1
-  ) throws(RecipeError) -> (value: DistillationSchedule, description: String) {
+  func objective(
+    _ recipe: inout RecipeFile, preset: ObjectivePreset?, standardTemperature: Schedule = 1
+  ) throws(RecipeError) -> (value: ScheduledObjective, description: String) {
     let mixture = try recipe.value("divergence", divergence, default: .forwardKL)
     let temperature = try recipe.value("temperature", temperature, default: preset?.temperature ?? standardTemperature)
     let hard = try recipe.value("hard-label-weight", hardLabelWeight, default: preset?.hardLabelWeight ?? 0)
@@ -64,10 +64,10 @@ struct ObjectiveOptions: ParsableArguments {
           key, expected: isShare ? "a number from 0 to 1" : "a number from 0", found: weight.defaultValueDescription)
       }
     }
-    var schedule = DistillationSchedule(
+    var objective = ScheduledObjective(
       .forwardKL, temperature: temperature, hardLabelWeight: hard, softLabelWeight: soft, logitsMSEWeight: logits,
       tokenWeighting: weighting)
-    schedule.divergences = mixture.divergences
+    objective.divergences = mixture.divergences
     var parts = [
       mixture.defaultValueDescription, "temperature \(temperature.defaultValueDescription)",
       "hard-label weight \(hard.defaultValueDescription)",
@@ -75,6 +75,6 @@ struct ObjectiveOptions: ParsableArguments {
     if let soft { parts.append("soft-label weight \(soft.defaultValueDescription)") }
     if logits != 0 { parts.append("logits-MSE weight \(logits.defaultValueDescription)") }
     if weighting != .uniform { parts.append("tokens weighted by \(weighting.rawValue)") }
-    return (schedule, parts.joined(separator: ", "))
+    return (objective, parts.joined(separator: ", "))
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Distillation
 import Foundation
 import LanguageModels
@@ -39,12 +40,13 @@ struct OnPolicyOptions: ParsableArguments {
 struct OnPolicySettings {
   let probability: Double
   private let temperature: Double
+  private let sampler: TokenSampler
   private let prompts: String?
   private let promptField: String
   private let promptLength: Int
   private let completionLength: Int
 
-  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout Recipe) throws(RecipeError) {
+  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout RecipeFile) throws(RecipeError) {
     let probability = try recipe.value("on-policy", options.onPolicy)
     let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
     let prompts = try recipe.value("prompts", options.prompts)
@@ -66,13 +68,13 @@ struct OnPolicySettings {
     }
     self.probability = probability
     self.temperature = temperature ?? 1
+    do { sampler = try Sampling(temperature: self.temperature).sampler() } catch {
+      throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
+    }
     self.prompts = prompts
     self.promptField = promptField ?? "prompt"
     self.promptLength = promptLength ?? max(1, sequenceLength / 2)
     self.completionLength = completionLength ?? max(1, sequenceLength / 2)
-    do { try Sampling(temperature: self.temperature).validate() } catch {
-      throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
-    }
     if prompts != nil, promptLength != nil {
       throw recipe.invalid("prompt-length", expected: "no --prompts, which have lengths of their own,", found: "both")
     }
@@ -86,12 +88,11 @@ struct OnPolicySettings {
     }
   }
 
-  /// `base` with on-policy steps, and what a continued run must share with the one that was begun. Throws
-  /// whatever is wrong with the prompts; their lines are named.
-  func objective(
-    _ base: any TrainingObjective, for student: TransformerDecoder, _ tokenizer: any Tokenizer,
-    teacherContextLength: Int
-  ) throws -> (value: OnPolicyObjective, inputs: [String: String]) {
+  /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the prompts;
+  /// their lines are named.
+  func steps(
+    for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
+  ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
     var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
     if let prompts {
@@ -99,12 +100,13 @@ struct OnPolicySettings {
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
       digest = file.digest
     } else if promptLength >= contextLength {
-      throw RecipeError.invalidFlag(
-        key: "prompt-length", expected: "less than the context of \(contextLength)", found: "\(promptLength)")
+      throw RecipeError.flag(
+        InvalidValue(
+          "--prompt-length", expected: "less than the context of \(contextLength)", found: "\(promptLength)"))
     }
-    let value = OnPolicyObjective(
-      base, probability: probability, prompts: source, completionLength: completionLength,
-      contextLength: contextLength, sampling: Sampling(temperature: temperature), choices: tokenizer.vocabularySize,
+    let value = OnPolicySteps(
+      probability: probability, prompts: source, completionLength: completionLength,
+      sampler: sampler, choices: tokenizer.vocabularySize,
       endIDs: student.configuration.endIDs(of: tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"

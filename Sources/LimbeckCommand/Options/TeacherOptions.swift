@@ -25,7 +25,7 @@ struct TeacherSettings {
   private let teachers: [(path: String, weight: Float)]
   private let precision: ProductPrecision
 
-  init(_ options: TeacherOptions, _ recipe: inout Recipe) throws(RecipeError) {
+  init(_ options: TeacherOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
     let paths = try recipe.requiredList("teacher", options.teacher)
     let text = try recipe.value("teacher-weights", options.teacherWeights)
     let weights =
@@ -39,10 +39,9 @@ struct TeacherSettings {
     precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
   }
 
-  /// The teachers in memory, checked against the sequences' length.
-  func load(_ session: TrainingSession, _ settings: TrainingSettings) throws -> LoadedTeachers {
-    let models = try teachers.map { try LoadedModel(folder: $0.path, precision: precision, on: session.device) }
-    for model in models { try settings.requireContext(of: model.decoder) }
+  /// The teachers in memory.
+  func load(on device: Device) throws -> LoadedTeachers {
+    let models = try teachers.map { try LoadedModel(folder: $0.path, precision: precision, on: device) }
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]
@@ -59,5 +58,5 @@ struct LoadedTeachers {
   let inputs: [String: String]
 
   /// As `Distiller` takes them.
-  var mixture: [Distiller.Teacher] { zip(models, weights).map { ($0.decoder, $0.tokenizer, $1) } }
+  var mixture: [Distiller.Teacher] { zip(models, weights).map { .init($0.decoder, $0.tokenizer, weight: $1) } }
 }

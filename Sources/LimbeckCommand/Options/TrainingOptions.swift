@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -65,6 +66,21 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "The decay rate of AdamW's mean of the gradients (default: \(standard.beta1)).", valueName: "x"))
+  var beta1: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The decay rate of AdamW's mean of their squares (default: \(standard.beta2)).", valueName: "x"))
+  var beta2: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "What AdamW adds to the root of that mean (default: \(standard.epsilon)).", valueName: "x"))
+  var epsilon: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "AdamW's decay of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
@@ -122,7 +138,7 @@ struct TrainingSettings {
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
-  init(_ options: TrainingOptions, _ settings: inout Recipe) throws {
+  init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.requiredList("text", options.text)
     validationText = try settings.list("validation-text", options.validationText)
     outputPath = try settings.required("output", options.output)
@@ -142,6 +158,9 @@ struct TrainingSettings {
       "minimum-learning-rate-ratio", options.minimumLearningRateRatio, default: recipe.minimumLearningRateRatio)
     recipe.warmupSteps = try settings.value("warmup-steps", options.warmupSteps, default: recipe.warmupSteps)
     recipe.schedule = try settings.value("schedule", options.schedule, default: recipe.schedule)
+    recipe.beta1 = try settings.value("beta1", options.beta1, default: recipe.beta1)
+    recipe.beta2 = try settings.value("beta2", options.beta2, default: recipe.beta2)
+    recipe.epsilon = try settings.value("epsilon", options.epsilon, default: recipe.epsilon)
     recipe.weightDecay = try settings.value("weight-decay", options.weightDecay, default: recipe.weightDecay)
     recipe.gradientClip = try settings.value("gradient-clip", options.gradientClip, default: recipe.gradientClip)
     recipe.seed = try settings.value("seed", options.seed, default: recipe.seed)
@@ -165,16 +184,8 @@ struct TrainingSettings {
       throw settings.invalid("backend", expected: "one that this machine has (\(known))", found: backend.rawValue)
     }
     do throws(TrainingError) { try recipe.validate() } catch {
-      guard case .invalidRecipe(let key, let expected, let found) = error else { throw error }
-      throw settings.invalid(key, expected: expected, found: found)
-    }
-  }
-
-  /// Checks that the sequences fit into a model.
-  func requireContext(of model: TransformerDecoder) throws(TrainingError) {
-    let contextLength = model.configuration.contextLength
-    guard recipe.sequenceLength <= contextLength else {
-      throw .contextTooShort(sequenceLength: recipe.sequenceLength, contextLength: contextLength)
+      guard case .value(let value) = error else { throw error }
+      throw settings.invalid(value.key, expected: value.expected, found: value.found)
     }
   }
 }

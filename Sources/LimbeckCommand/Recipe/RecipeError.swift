@@ -1,3 +1,4 @@
+import Diagnostics
 import Yams
 
 /// What can be wrong with the settings of a run.
@@ -5,8 +6,10 @@ enum RecipeError: Error, Equatable {
   case unreadable(file: String, reason: String)
   case invalidYAML(file: String, line: Int?, reason: String)
   case unknownKey(file: String, line: Int, key: String)
-  case invalidValue(file: String, line: Int, key: String, expected: String, found: String)
-  case invalidFlag(key: String, expected: String, found: String)
+  /// A value in the file.
+  case value(InvalidValue)
+  /// A value of a flag.
+  case flag(InvalidValue)
   /// Neither a flag nor the recipe gives what a run cannot do without.
   case missing(key: String)
 
@@ -31,7 +34,7 @@ extension RecipeError {
   /// Whether the command was called wrongly, rather than given a wrong file.
   var isUsage: Bool {
     switch self {
-    case .invalidFlag, .missing: true
+    case .flag, .missing: true
     default: false
     }
   }
@@ -45,12 +48,10 @@ extension RecipeError: CustomStringConvertible {
     case .invalidYAML(let file, let line, let reason):
       "\(file)\(line.map { ", line \($0)" } ?? ""): not a recipe: \(reason)"
     case .unknownKey(let file, let line, let key):
-      "\(file), line \(line): unknown key \"\(key)\"; keys are the names of this subcommand's flags without the dashes, "
-        + "which --help lists"
-    case .invalidValue(let file, let line, let key, let expected, let found):
-      "\(file), line \(line): \(key): expected \(expected), found \(found)"
-    case .invalidFlag(let key, let expected, let found):
-      "--\(key): expected \(expected), found \(found)"
+      "\(file), line \(line): unknown key \"\(key)\"; "
+        + (Renamed.flags[key].map { "it is called \($0) now" }
+          ?? "keys are the names of this subcommand's flags without the dashes, which --help lists")
+    case .value(let error), .flag(let error): error.description
     case .missing(let key):
       "--\(key) is missing; give the flag, or the key \(key) in a recipe"
     }

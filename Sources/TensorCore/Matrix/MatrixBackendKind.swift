@@ -1,4 +1,5 @@
 import CKernels
+import Diagnostics
 
 /// What matrix products are computed with: the backends by name.
 public enum MatrixBackendKind: String, Sendable, Codable, CaseIterable {
@@ -32,7 +33,10 @@ public enum MatrixBackendKind: String, Sendable, Codable, CaseIterable {
 
   /// The backend itself.
   func backend() throws(MatrixBackendError) -> any MatrixBackend {
-    guard isRunByCPU else { throw .missingInstructions(self) }
+    guard isRunByCPU else {
+      let known = Self.available.map(\.rawValue).joined(separator: ", ")
+      throw .value(InvalidValue("backend", expected: "one that this machine has (\(known))", found: rawValue))
+    }
     return switch self {
     case .openblas: try OpenBLASBackend()
     case .avx2: AVX2Backend()
@@ -48,26 +52,6 @@ public enum MatrixBackendKind: String, Sendable, Codable, CaseIterable {
     case .avx2: limbeck_best_vectors().rawValue >= LIMBECK_AVX2.rawValue
     case .avx512: limbeck_best_vectors().rawValue >= LIMBECK_AVX512.rawValue
     case .avx512BFloat16: limbeck_has_product_bf16() != 0
-    }
-  }
-}
-
-/// Why a device cannot be made with a backend.
-public enum MatrixBackendError: Error, Equatable {
-  /// The CPU has not the instructions of these kernels.
-  case missingInstructions(MatrixBackendKind)
-  /// OpenBLAS cannot be loaded, for what the system says.
-  case missingOpenBLAS(reason: String)
-}
-
-extension MatrixBackendError: CustomStringConvertible {
-  public var description: String {
-    switch self {
-    case .missingInstructions(let kind):
-      "backend: expected one that this machine has ("
-        + MatrixBackendKind.available.map(\.rawValue).joined(separator: ", ") + "), found \(kind.rawValue)"
-    case .missingOpenBLAS(let reason):
-      "backend: openblas cannot be loaded: \(reason); install it: apt-get install libopenblas0"
     }
   }
 }

@@ -10,7 +10,7 @@ public enum HiddenStateDistance: Sendable {
 
 extension Tensor {
   /// The summed distance of chosen rows of this tensor [N, C] from those of `teacher` [N, C], with its gradient by this
-  /// tensor for `backward(from:)`.
+  /// tensor for a `BackwardPass`.
   /// - Parameters:
   ///   - distance: how two rows are compared.
   ///   - teacher: what this tensor is compared with; no gradient flows there.

@@ -73,7 +73,7 @@ extension Tensor {
   /// How far the relations between the tokens are from the teacher's (MiniLMv2, Wang et al. 2021): queries, keys or
   /// values of a layer are cut into A heads of equal size, whatever the heads of attention; each token's relation to
   /// those up to it is softmax(x·xᵀ/√D), and the sum of KL(teacher ‖ student) over counted tokens, divided by A, is
-  /// returned with its gradient by this tensor for `backward(from:)`.
+  /// returned with its gradient by this tensor for a `BackwardPass`.
   /// - Parameters:
   ///   - teacher: the teacher's [B·T, Wt]; no gradient flows there. This tensor is the student's, [B·T, W].
   ///   - heads: A; divides W and Wt.

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Rows per piece of work of the row operations: fixed, so that sums over rows have one order.
+/// Rows per chunk of work of the row operations: fixed, so that sums over rows have one order.
 private let rowGrain = 64
 
 extension Tensor {
@@ -20,9 +20,9 @@ extension Tensor {
     return out.recorded(from: [self, weight]) { [device, detached, weight] gradient, nodes in
       let unwanted = Node.discarding(rows * channels, for: nodes.prefix(1), on: device)
       let dInput = Node.destinations([nodes[0]], discarding: unwanted)[0]
-      let pieces = (rows + rowGrain - 1) / rowGrain
-      // each piece sums its rows' weight gradients apart; the pieces are then added in order
-      let partial = nodes[1] == nil ? nil : Tensor.zeros([pieces, channels], on: device)
+      let chunks = (rows + rowGrain - 1) / rowGrain
+      // each chunk sums its rows' weight gradients apart; the chunks are then added in order
+      let partial = nodes[1] == nil ? nil : Tensor.zeros([chunks, channels], on: device)
       device.parallelRanges(rows, grain: rowGrain) { range in
         let sums = partial.map { $0.pointer + range.lowerBound / rowGrain * channels }
         for row in range {
@@ -35,7 +35,7 @@ extension Tensor {
       withExtendedLifetime(unwanted) {}
       if let node = nodes[1], let partial {
         let dWeight = node.accumulator()
-        for piece in 0..<pieces { limbeck_accumulate(dWeight, partial.pointer + piece * channels, 1, channels) }
+        for chunk in 0..<chunks { limbeck_accumulate(dWeight, partial.pointer + chunk * channels, 1, channels) }
       }
     }
   }

@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import Foundation
 
@@ -12,10 +13,10 @@ public struct AnswerPattern: Sendable {
   public let referenceField: String?
   private let expression: NSRegularExpression
 
-  /// Throws `invalidOption` where `pattern` is no regular expression.
+  /// Throws `value` where `pattern` is no regular expression.
   public init(_ pattern: String, reference field: String? = nil) throws(CompletionError) {
     do { expression = try NSRegularExpression(pattern: pattern) } catch {
-      throw .invalidOption(name: "keep-matching", expected: "a regular expression", found: "\"\(pattern)\"")
+      throw .value(InvalidValue("--keep-matching", expected: "a regular expression", found: "\"\(pattern)\""))
     }
     self.pattern = pattern
     referenceField = field

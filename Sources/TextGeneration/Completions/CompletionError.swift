@@ -1,10 +1,14 @@
+public import Diagnostics
+public import DurableFiles
 public import Foundation
 public import Tokenization
 
 /// What can be wrong with a request to write completions of prompts to a file.
 public enum CompletionError: Error, Sendable {
-  /// A file of prompts cannot be read.
-  case unreadable(file: String, reason: String)
+  /// A way of generating or filtering that cannot be.
+  case value(InvalidValue)
+  /// A file of prompts cannot be read, or one of completions not be written.
+  case file(FileError)
   /// A file of prompts is not UTF-8.
   case notUTF8(file: String)
   /// A file of prompts has none.
@@ -19,8 +23,6 @@ public enum CompletionError: Error, Sendable {
   case promptTooLong(prompt: String, tokens: Int, contextLength: Int)
   /// An empty prompt where the tokenizer has no BOS to start from.
   case emptyPrompt(prompt: String)
-  /// A way of generating or filtering that cannot be.
-  case invalidOption(name: String, expected: String, found: String)
   /// A record lacks the field, or the field lacks the answer, that its completions would be compared with.
   case noReference(prompt: String, field: String, pattern: String?)
   /// Something stands already where the completions were to be written.
@@ -33,8 +35,6 @@ public enum CompletionError: Error, Sendable {
   case alreadyFinished(file: String, completions: Int)
   /// The file, or the record of its progress, was changed by someone else.
   case damaged(file: String, reason: String)
-  /// The disk refuses.
-  case unwritable(file: String, reason: String)
   /// No completion passed the filters; how many each of them refused.
   case nothingKept(completions: Int, refused: [String: Int])
   /// What the generator says.
@@ -45,43 +45,42 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
   /// One line for the user: the cause, what was expected and found, and what to do.
   public var description: String {
     switch self {
-    case .unreadable(let file, let reason):
-      "\(file): cannot be read: \(reason)"
+    case .value(let error):
+      error.description
+    case .file(let error):
+      error.description
     case .notUTF8(let file):
       "\(file): text must be UTF-8, but it is not; convert it, for example with iconv"
     case .noPrompts(let file, let field):
-      "\(file): expected one prompt a line, or JSON Lines with the key \(field), but it has none"
+      "\(file): expected one prompt a line, or JSON Lines with the key \(field), found none"
     case .malformedPrompt(let file, let line, let field):
       "\(file), line \(line): expected a JSON object with the key \(field) and a text as its value"
     case .text(let error):
       error.description
     case .textTooShort(let text, let tokens, let promptLength):
-      "\(text): \(promptLength) tokens expected for a prompt, \(tokens) found in all; give more text or shorter prompts"
+      "\(text): expected \(promptLength) tokens for a prompt, found \(tokens) in all; give more text or shorter prompts"
     case .promptTooLong(let prompt, let tokens, let contextLength):
-      "\(prompt): at most \(contextLength - 1) tokens expected, one less than the model's context of \(contextLength), "
-        + "but the prompt has \(tokens); shorten it or take it out"
+      "\(prompt): expected at most \(contextLength - 1) tokens, one less than the model's context of \(contextLength), "
+        + "found \(tokens); shorten the prompt or take it out"
     case .emptyPrompt(let prompt):
       "\(prompt): the prompt is empty, and the tokenizer has no BOS to start from; give it some text"
-    case .invalidOption(let name, let expected, let found):
-      "--\(name): \(expected) expected, \(found) found"
     case .noReference(let prompt, let field, nil):
-      "\(prompt): a text expected under the key \(field), to compare completions with, but there is none; check "
-        + "--reference, or take the record out"
+      "\(prompt): expected a text under the key \(field), to compare completions with, found none; check --reference, "
+        + "or take the record out"
     case .noReference(let prompt, let field, let pattern?):
-      "\(prompt): a match of \(pattern) expected in \(field), but there is none, so that no completion could be kept; "
-        + "check --keep-matching, or take the record out"
+      "\(prompt): expected a match of \(pattern) in \(field), found none, so that no completion could be kept; check "
+        + "--keep-matching, or take the record out"
     case .outputExists(let file):
       "\(file): exists already and will not be overwritten; give another --output, or --resume to go on with it"
     case .notBegun(let file):
       "\(file): no such file that could be gone on with; start without --resume"
     case .settingDiffers(let file, let setting, let begun, let now):
-      "\(file): was begun with \(setting) \(begun), and now it is \(now); give the same, or another --output"
+      "\(file): \(setting): expected \(begun), as when the file was begun, found \(now); give the same, or another "
+        + "--output"
     case .alreadyFinished(let file, let completions):
       "\(file): is finished, with all its \(completions) completions; there is nothing to go on with"
     case .damaged(let file, let reason):
       "\(file): cannot be gone on with: \(reason); start anew with another --output"
-    case .unwritable(let file, let reason):
-      "\(file): cannot be written: \(reason)"
     case .nothingKept(let completions, let refused):
       "none of \(completions) completions was kept: "
         + refused.sorted { $0.key < $1.key }.map { "--\($0.key) refused \($0.value)" }.joined(separator: ", ")

@@ -1,5 +1,5 @@
+import DurableFiles
 public import Foundation
-import ModelFiles
 
 /// How much of a file of completions is written.
 public struct CompletionProgress: Codable, Sendable, Equatable {
@@ -59,7 +59,7 @@ public final class CompletionFile {
   /// - Parameters:
   ///   - url: where; nothing may stand there yet.
   ///   - inputs: what the completions depend on, by name; the file is only continued with the same.
-  /// - Throws: `outputExists` or `unwritable`.
+  /// - Throws: `outputExists` or `file`.
   public convenience init(creating url: URL, inputs: [String: String]) throws(CompletionError) {
     let journal = Self.journal(of: url)
     for file in [url, journal] where FileManager.default.fileExists(atPath: file.path) {
@@ -75,7 +75,7 @@ public final class CompletionFile {
   /// - Parameters:
   ///   - url: where it is.
   ///   - inputs: what the completions depend on now.
-  /// - Throws: `notBegun`, `settingDiffers` naming the first input that differs, `alreadyFinished`, `damaged` or `unwritable`.
+  /// - Throws: `notBegun`, `settingDiffers` naming the first input that differs, `alreadyFinished`, `damaged` or `file`.
   public convenience init(resuming url: URL, inputs: [String: String]) throws(CompletionError) {
     let journal = Self.journal(of: url)
     guard let content = try? Data(contentsOf: journal) else { throw .notBegun(file: url.path) }
@@ -86,7 +86,7 @@ public final class CompletionFile {
     }
     for name in Set(header.inputs.keys).union(inputs.keys).sorted() where header.inputs[name] != inputs[name] {
       throw .settingDiffers(
-        file: url.path, setting: name, begun: header.inputs[name] ?? "not given", now: inputs[name] ?? "not given")
+        file: url.path, setting: name, begun: header.inputs[name] ?? "nothing", now: inputs[name] ?? "nothing")
     }
     let text = (try? Data(contentsOf: url, options: .alwaysMapped)) ?? Data()
     var (kept, journalBytes) = (CompletionProgress(), first.count + 1)
@@ -177,6 +177,6 @@ extension CompletionFile {
   }
 
   private static func writing<Result>(_ file: URL, _ body: () throws -> Result) throws(CompletionError) -> Result {
-    do { return try body() } catch { throw .unwritable(file: file.path, reason: error.localizedDescription) }
+    do { return try body() } catch { throw .file(.unwritable(file: file.path, reason: error.localizedDescription)) }
   }
 }

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// Which completions are kept. A filter that is nil or false keeps all.
 public struct CompletionFilters: Sendable {
   /// The fewest tokens, EOS included.
@@ -37,23 +39,25 @@ public struct CompletionFilters: Sendable {
     return names
   }
 
-  /// Refuses filters that nothing could pass; `maxTokens` is the most that will be generated. Throws `invalidOption`.
+  /// Refuses filters that nothing could pass; `maxTokens` is the most that will be generated. Throws `value`.
   func validate(maxTokens limit: Int) throws(CompletionError) {
     if let minTokens {
       let most = min(limit, maxTokens ?? limit)
       guard (0...most).contains(minTokens) else {
-        throw .invalidOption(
-          name: "keep-min-tokens", expected: "a number from 0 to \(most), the most tokens of a completion that is kept",
-          found: "\(minTokens)")
+        throw .value(
+          InvalidValue(
+            "--keep-min-tokens", expected: "a number from 0 to \(most), the most tokens of a completion that is kept",
+            found: "\(minTokens)"))
       }
     }
     if let maxTokens, maxTokens < 1 {
-      throw .invalidOption(name: "keep-max-tokens", expected: "at least 1", found: "\(maxTokens)")
+      throw .value(InvalidValue("--keep-max-tokens", expected: "at least 1", found: "\(maxTokens)"))
     }
     if let meanLogProbability, !(meanLogProbability <= 0 && meanLogProbability.isFinite) {
-      throw .invalidOption(
-        name: "keep-mean-log-probability", expected: "a number of at most 0, as logarithms of probabilities are",
-        found: "\(meanLogProbability)")
+      throw .value(
+        InvalidValue(
+          "--keep-mean-log-probability", expected: "a number of at most 0, as logarithms of probabilities are",
+          found: "\(meanLogProbability)"))
     }
   }
 

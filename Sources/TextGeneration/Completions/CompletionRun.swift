@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import Foundation
 import TensorCore
@@ -31,17 +32,19 @@ public struct CompletionRun {
   private let prompts: PromptFile
   private let settings: CompletionSettings
   private let promptIDs: [[Int32]]
+  private let sampler: TokenSampler
 
   /// Checks everything that can be checked before anything is generated.
   /// - Parameters:
   ///   - generator: what continues the prompts.
   ///   - prompts: what is continued.
   ///   - settings: how.
-  /// - Throws: `invalidOption`, `promptTooLong`, `emptyPrompt`, `noReference` or `generation`.
+  /// - Throws: `value`, `promptTooLong`, `emptyPrompt`, `noReference` or `generation`.
   public init(
     _ generator: Generator, _ prompts: PromptFile, _ settings: CompletionSettings
   ) throws(CompletionError) {
     try settings.validate()
+    do { sampler = try settings.sampling.sampler() } catch { throw .generation(error) }
     for record in prompts.records { try settings.filters.matching?.requireReference(in: record) }
     self.generator = generator
     self.prompts = prompts
@@ -50,9 +53,10 @@ public struct CompletionRun {
     if let minTokens = settings.filters.minTokens, let shortest = promptIDs.map(\.count).min() {
       let room = generator.contextLength - shortest
       guard minTokens <= room else {
-        throw .invalidOption(
-          name: "keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt,",
-          found: "\(minTokens)")
+        throw .value(
+          InvalidValue(
+            "--keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt",
+            found: "\(minTokens)"))
       }
     }
   }
@@ -73,7 +77,7 @@ public struct CompletionRun {
   ///   - batchSize: the most completions to compute together, at least 1.
   ///   - handler: called after every token; on `.stop` the completions that have ended are written, and the call returns.
   /// - Returns: how far the file has come.
-  /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `unwritable` or `generation`.
+  /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `file` or `generation`.
   @discardableResult
   public func write(
     to file: CompletionFile, batchSize: Int = 16,
@@ -85,10 +89,10 @@ public struct CompletionRun {
     var waiting: [Int: Generation] = [:]
     var failure: CompletionError?
     var isStopped = false
-    let starts = (first..<totalCompletions).lazy.map(start)
+    let requests = (0..<totalCompletions - first).lazy.map { request(first + $0) }
     do {
       try generator.run(
-        starts, settings.sampling, maxTokens: settings.maxTokens, stop: settings.stop, batchSize: batchSize,
+        requests, maxTokens: settings.maxTokens, stop: settings.stop, batchSize: batchSize,
         isRepeatable: true,
         event: { _, _ in
           event.tokens += 1
@@ -121,10 +125,11 @@ public struct CompletionRun {
     return file.progress
   }
 
-  private func start(of completion: Int) -> SequenceStart {
+  private func request(_ completion: Int) -> DecodingRequest {
     let (prompt, sample) = completion.quotientAndRemainder(dividingBy: settings.samples)
-    return SequenceStart(
-      ids: promptIDs[prompt], generator: SeededGenerator(seed: settings.seed, stream: prompt, sample))
+    return generator.request(
+      promptIDs[prompt], sampler, SeededGenerator(seed: settings.seed, stream: prompt, sample),
+      maxTokens: settings.maxTokens)
   }
 
   private func append(_ generation: Generation, to file: CompletionFile) throws(CompletionError) {

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// How completions of prompts are made: all that decides what they are, besides model and prompts.
 public struct CompletionSettings: Sendable {
   /// Completions of each prompt.
@@ -29,14 +31,14 @@ public struct CompletionSettings: Sendable {
     self.includesTokens = includesTokens
   }
 
-  /// Throws `invalidOption` or `generation` for the first value that cannot be.
+  /// Throws `value` or `generation` for the first value that cannot be.
   func validate() throws(CompletionError) {
-    guard samples >= 1 else { throw .invalidOption(name: "samples", expected: "at least 1", found: "\(samples)") }
+    guard samples >= 1 else { throw .value(InvalidValue("--samples", expected: "at least 1", found: "\(samples)")) }
     guard maxTokens >= 1 else {
-      throw .invalidOption(name: "max-tokens", expected: "at least 1", found: "\(maxTokens)")
+      throw .value(InvalidValue("--max-tokens", expected: "at least 1", found: "\(maxTokens)"))
     }
     guard !stop.contains("") else {
-      throw .invalidOption(name: "stop", expected: "a text of at least one character", found: "an empty one")
+      throw .value(InvalidValue("--stop", expected: "texts of at least one character", found: "an empty one"))
     }
     do { try sampling.validate() } catch { throw .generation(error) }
     try filters.validate(maxTokens: maxTokens)

@@ -28,11 +28,11 @@ public struct PromptFile: Sendable, Equatable {
   public init(_ prompt: String) { records = [PromptRecord(prompt: prompt, name: "the prompt")] }
 
   /// The lines of `file` that are not blank or, if its name ends in `.jsonl`, the text under the key `field` in each.
-  /// Throws `unreadable`, `notUTF8`, `noPrompts` or `malformedPrompt`.
+  /// Throws `file`, `notUTF8`, `noPrompts` or `malformedPrompt`.
   public init(contentsOf file: URL, field: String = "prompt") throws(CompletionError) {
     let content: Data
     do { content = try Data(contentsOf: file) } catch {
-      throw .unreadable(file: file.path, reason: "no such file, or no permission; check the path")
+      throw .file(.unreadable(file: file.path, reason: "no such file, or no permission; check the path"))
     }
     records =
       try file.pathExtension.lowercased() == "jsonl"

@@ -21,7 +21,7 @@ struct ReportedRun {
     guard let record = try RunRecord(ofRun: folder) else { throw CommandError.notARun(folder: path) }
     self.path = path
     self.record = record
-    let recipe = try Recipe(contentsOf: folder.appendingPathComponent("recipe.yaml").path).texts
+    let recipe = try RecipeFile(contentsOf: folder.appendingPathComponent("recipe.yaml").path).texts
     // Where the run lies now is known better than its recipe does.
     settings = recipe.filter { $0.key != "output" }.map { .init(key: $0.key, value: $0.values.joined(separator: ", ")) }
     func values(_ key: String) -> [String] { recipe.first { $0.key == key }?.values ?? [] }

@@ -1,0 +1,155 @@
+import Foundation
+public import LanguageModels
+public import ModelTraining
+import TensorCore
+
+/// Distillation without a teacher in memory: its distributions come from a cache.
+public struct CachedTeacherObjective: TrainingObjective {
+  /// What is minimised at each token, step by step.
+  public let scheduled: ScheduledObjective
+  /// Whether a weight changes with the steps.
+  public var dependsOnTotalSteps: Bool { scheduled.dependsOnTotalSteps }
+  private let cache: TeacherCache
+  private let validation: TeacherCache?
+
+  /// - Parameters:
+  ///   - objective: what is minimised at each token, at every step.
+  ///   - cache: the teacher on the text to learn.
+  ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
+  /// - Throws: as with one that changes.
+  public init(
+    _ objective: DistillationObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
+  ) throws(TeacherCacheError) {
+    try self.init(ScheduledObjective(objective), cache, validation: validation)
+  }
+
+  /// - Parameters:
+  ///   - objective: what is minimised at each token, step by step; its temperature must be constant.
+  ///   - cache: the teacher on the text to learn.
+  ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
+  /// - Throws: `value` where a cache was made at another temperature; `needsWholeDistribution` where it has only some
+  ///   tokens of each distribution and these are not enough; `needsLogits` where the objective compares logits.
+  public init(
+    _ objective: ScheduledObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
+  ) throws(TeacherCacheError) {
+    for cache in [cache, validation].compactMap(\.self) {
+      let temperature = objective.temperature
+      let expected = temperature.isConstant ? "\(temperature.end)" : "\(temperature.start) to \(temperature.end)"
+      try cache.require("temperature", expected, "\(cache.description.temperature)")
+      guard objective.logitsMSEWeight.bounds.upperBound == 0 else { throw .needsLogits(cache: cache.url.path) }
+      guard !cache.method.isSparse || objective.takesSparseTeachers else {
+        throw .needsWholeDistribution(cache: cache.url.path, method: cache.method.name)
+      }
+    }
+    scheduled = objective
+    self.cache = cache
+    self.validation = validation
+  }
+
+  private var caches: [TeacherCache] { [cache, validation].compactMap(\.self) }
+
+  /// Checks that the caches are of a student's tokens. Throws `value`, which says what differs.
+  public func requireFit(vocabularySize: Int, tokenizerDigest: String) throws(TeacherCacheError) {
+    for cache in caches {
+      try cache.require("tokenizer digest", tokenizerDigest, cache.description.tokenizer)
+      try cache.require("vocabulary size", "\(vocabularySize)", "\(cache.description.vocabularySize)")
+    }
+  }
+
+  /// Checks that the caches were made of sequences of so many tokens. Throws `value`.
+  public func requireFit(sequenceLength: Int) throws(TeacherCacheError) {
+    for cache in caches {
+      try cache.require("sequence length", "\(sequenceLength)", "\(cache.description.sequenceLength)")
+    }
+  }
+
+  /// Checks that the caches were made for these texts. Throws `value`, which says what differs.
+  /// - Parameters:
+  ///   - training: the text to learn.
+  ///   - validation: the validation text, if there is one.
+  public func requireTexts(
+    training: PackedSequences, validation: PackedSequences?
+  ) throws(TeacherCacheError) {
+    for (cache, text) in [(cache, training), (self.validation, validation)] {
+      guard let cache, let text else { continue }
+      try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)
+    }
+  }
+
+  /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the text
+  /// that the cache was made for.
+  public func accumulateGradients(
+    of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+  ) -> LossSums {
+    let backward = BackwardPass()
+    let sums = sums(student, batch, cache, position, scale: Float(scale), backward)
+    backward.run()
+    return sums
+  }
+
+  /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
+  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
+    return sums(student, batch, validation, position, scale: nil, nil)
+  }
+
+  /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
+  private func sums(
+    _ student: TransformerDecoder, _ batch: TokenBatch, _ cache: TeacherCache, _ position: StepPosition, scale: Float?,
+    _ backward: BackwardPass?
+  ) -> LossSums {
+    let rows = batch.countedRows
+    guard !rows.isEmpty else { return .zero }
+    let objective = scheduled.objective(at: position)
+    let teacher = CachedTeacherRows(cache, batch)
+    let projection = student.projection(of: student.hiddenStates(batch.ids, batchSize: batch.batchSize))
+    return LossSums(
+      projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
+        index, student, teacherRow, scratch in
+        let label = Int(batch.targets[Int(rows[index])])
+        if let row = teacher.sparseRow(index) {
+          return objective.evaluate(label: label, student: &student, teacher: row, scratch: &scratch, scale: scale)
+        }
+        teacher.readLogits(index, into: &teacherRow)
+        return objective.evaluate(
+          label: label, student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale)
+      })
+  }
+}
+
+/// The teacher's distributions of a batch's counted tokens, in their order.
+struct CachedTeacherRows: Sendable {
+  private let cache: TeacherCache
+  /// All rows, where the method is sparse.
+  private let sparse: [TeacherCacheRow]
+  /// Else where each of them is: the sequence, and which of its counted tokens it is.
+  private let places: [(sequence: Int, row: Int)]
+
+  init(_ cache: TeacherCache, _ batch: TokenBatch) {
+    precondition(batch.sequences.count == batch.batchSize, "a batch that was not cut from a text has no cached teacher")
+    self.cache = cache
+    var (sparse, places): ([TeacherCacheRow], [(sequence: Int, row: Int)]) = ([], [])
+    for (place, sequence) in batch.sequences.enumerated() {
+      let count = batch.targets[place * batch.length..<(place + 1) * batch.length].count { $0 >= 0 }
+      if cache.method.isSparse {
+        sparse += cache.rows(ofSequence: sequence, count: count)
+      } else {
+        places += (0..<count).map { (sequence, $0) }
+      }
+    }
+    (self.sparse, self.places) = (sparse, places)
+  }
+
+  /// The distribution of a counted token, where only some tokens of it are known.
+  func sparseRow(_ index: Int) -> SparseDistribution? {
+    cache.method.isSparse ? SparseDistribution(sparse[index]) : nil
+  }
+
+  /// Writes logits [V] whose softmax at the cache's temperature is the distribution of a counted token.
+  func readLogits(_ index: Int, into row: inout MutableSpan<Float>) {
+    let (sequence, place) = places[index]
+    cache.withCodes(ofSequence: sequence, row: place) { codes in
+      RowKernels.decode(codes, into: &row, scale: cache.description.temperature)
+    }
+  }
+}

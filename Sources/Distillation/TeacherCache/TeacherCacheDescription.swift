@@ -1,0 +1,137 @@
+import Foundation
+
+/// `cache.json`: what a cache of a teacher's distributions was made from, and how.
+public struct TeacherCacheDescription: Codable, Sendable, Equatable {
+  /// The method's name.
+  private let method: String
+  /// k of a method that keeps the largest.
+  private let k: Int?
+  /// The number of draws of a method that draws.
+  private let draws: Int?
+  /// Determines what is drawn; nil for a method that does not draw.
+  public let seed: UInt64?
+  /// τ, what the teacher's logits were divided by.
+  public let temperature: Float
+  /// The digest of the teacher's weights.
+  public let teacher: String
+  /// What the factors of the teacher's products were rounded to.
+  public let teacherPrecision: String
+  /// The digest of the tokenizer.
+  public let tokenizer: String
+  /// The digest of the text's ids, and of which of them count.
+  public let tokens: String
+  /// V
+  public let vocabularySize: Int
+  /// T, tokens per sequence.
+  public let sequenceLength: Int
+  /// The number of sequences.
+  public let sequenceCount: Int
+  /// Sequences per file, but for the last one.
+  public let sequencesPerFile: Int
+  private let formatVersion: Int
+
+  /// As in `cache.json`, where a file is called a shard.
+  private enum CodingKeys: String, CodingKey {
+    case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, tokens, vocabularySize
+    case sequenceLength, sequenceCount, formatVersion
+    case sequencesPerFile = "sequencesPerShard"
+  }
+
+  /// The description of a cache that is to be made; `seed` is left out where the method does not draw.
+  public init(
+    method: TeacherCacheMethod, seed: UInt64, temperature: Float, teacher: String, teacherPrecision: String,
+    tokenizer: String, tokens: String, vocabularySize: Int, sequenceLength: Int, sequenceCount: Int
+  ) {
+    self.method = method.name
+    (k, draws, self.seed) =
+      switch method {
+      case .topK(let k), .topKTail(let k): (k, nil, nil)
+      case .sampled(let draws): (nil, draws, seed)
+      case .dense16: (nil, nil, nil)
+      }
+    self.temperature = temperature
+    self.teacher = teacher
+    self.teacherPrecision = teacherPrecision
+    self.tokenizer = tokenizer
+    self.tokens = tokens
+    self.vocabularySize = vocabularySize
+    self.sequenceLength = sequenceLength
+    self.sequenceCount = sequenceCount
+    let bytesPerToken = max(1, method.bits(vocabularySize: vocabularySize) / 8)
+    sequencesPerFile = max(
+      1, min(Self.fileTokens / sequenceLength, Self.fileBytes / bytesPerToken / sequenceLength))
+    formatVersion = Self.currentVersion
+  }
+
+  /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
+  private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
+  private static let currentVersion = 1
+
+  /// The number of files.
+  public var fileCount: Int { (sequenceCount + sequencesPerFile - 1) / sequencesPerFile }
+
+  /// The sequences of a file in 0..<fileCount.
+  public func sequences(ofFile file: Int) -> Range<Int> {
+    file * sequencesPerFile..<min(sequenceCount, (file + 1) * sequencesPerFile)
+  }
+
+  /// The method; nil if it is none that this version knows, or its number makes no sense.
+  var knownMethod: TeacherCacheMethod? {
+    guard formatVersion == Self.currentVersion else { return nil }
+    return switch (method, k, draws) {
+    case ("top-k", let k?, nil) where (1...vocabularySize).contains(k): .topK(k)
+    case ("top-k-tail", let k?, nil) where (1...vocabularySize).contains(k): .topKTail(k)
+    case ("sampled", nil, let draws?) where TeacherCacheMethod.allowedDraws.contains(draws): .sampled(draws: draws)
+    case ("dense16", nil, nil): .dense16
+    default: nil
+    }
+  }
+
+  /// Whether the numbers can be those of a cache.
+  var makesSense: Bool {
+    temperature > 0 && temperature.isFinite && vocabularySize > 0 && vocabularySize <= Int(Int32.max)
+      && sequenceLength > 0 && sequenceCount > 0 && sequencesPerFile > 0
+      && sequenceCount <= Int(Int32.max) && sequenceLength <= Int(Int32.max) && sequencesPerFile <= Int(Int32.max)
+  }
+
+  /// The first thing in which a cache that is to be continued differs from what is to be made: its name, what it is now
+  /// and what it was.
+  func firstDifference(from begun: TeacherCacheDescription) -> (key: String, expected: String, found: String)? {
+    func difference<Value: Equatable>(
+      _ key: String, _ value: (Self) -> Value
+    ) -> (key: String, expected: String, found: String)? {
+      value(self) == value(begun) ? nil : (key, "\(value(self))", "\(value(begun))")
+    }
+    return [
+      difference("method") { $0.methodText }, difference("temperature", \.temperature),
+      difference("teacher digest", \.teacher), difference("teacher precision", \.teacherPrecision),
+      difference("tokenizer digest", \.tokenizer), difference("sequence length", \.sequenceLength),
+      difference("token digest", \.tokens), difference("vocabulary size", \.vocabularySize),
+      difference("seed") { $0.seed.map(String.init) ?? "none" }, difference("sequences", \.sequenceCount),
+      difference("sequences per file", \.sequencesPerFile),
+    ].lazy.compactMap(\.self).first
+  }
+
+  private var methodText: String { knownMethod?.description ?? method }
+
+  /// As the file has it; the same description has the same bytes.
+  var json: Data {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      return try encoder.encode(self) + Data("\n".utf8)
+    }
+  }
+
+  init(json: Data) throws {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    self = try decoder.decode(Self.self, from: json)
+  }
+}
+
+extension TeacherCacheMethod {
+  /// How many draws a row may have: more would cost more than all log-probabilities.
+  public static let allowedDraws = 1...65_535
+}

@@ -1,0 +1,116 @@
+import DurableFiles
+public import Foundation
+
+/// The folder of a cache while it is being made: files appear in it whole or not at all, in any order, and none is ever
+/// written again.
+///
+/// A process that is killed loses the file it was at. Another one goes on with the files that are missing.
+public struct TeacherCacheFolder: Sendable {
+  /// Where it is.
+  public let url: URL
+  /// What the cache is made from.
+  public let description: TeacherCacheDescription
+  /// What it keeps of each distribution.
+  public let method: TeacherCacheMethod
+  /// The digest of the description, which every file carries.
+  let key: String
+
+  /// Makes the folder of a new cache. Throws `file`: where anything stands at `url`, and what the disk refuses.
+  public init(creating url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
+    guard let method = description.knownMethod else { preconditionFailure("a cache of unknown method") }
+    let json = try Self.json(description, for: url)
+    try TeacherCacheError.wrapping { () throws(FileError) in
+      do {
+        try FileManager.default.createDirectory(
+          at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      } catch {
+        throw FileError.unwritable(file: url.path, reason: error.localizedDescription)
+      }
+      try AtomicFile.removeLeftovers(of: url)
+      let folder = try AtomicFolder(creating: url)
+      try AtomicFile.write(json, to: Self.descriptionFile(in: folder.contents))
+      try folder.commit()
+    }
+    self.url = url
+    self.description = description
+    self.method = method
+    key = Digest.sha256(of: json)
+  }
+
+  /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process left.
+  /// Throws `value` naming the first thing in which `description` differs from the one in the folder; `damaged`, `file`.
+  public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
+    try self.init(contentsOf: url)
+    if let (key, expected, found) = description.firstDifference(from: self.description) {
+      throw .mismatch(url, key, expected: expected, found: found)
+    }
+    _ = try TeacherCacheError.wrapping { () throws(FileError) in try AtomicFile.removeLeftovers(in: url) }
+  }
+
+  /// Opens the folder of a cache, complete or not, and reads its description alone. Throws `file`.
+  public init(contentsOf url: URL) throws(TeacherCacheError) {
+    let file = Self.descriptionFile(in: url)
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw .file(
+        .missing(file: file.path, advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
+    }
+    let json: Data
+    do { json = try Data(contentsOf: file) } catch {
+      throw .file(.unreadable(file: file.path, reason: error.localizedDescription))
+    }
+    guard let description = try? TeacherCacheDescription(json: json), description.makesSense,
+      let method = description.knownMethod
+    else {
+      throw .file(.unreadable(file: file.path, reason: "it does not describe a cache that this version knows"))
+    }
+    self.url = url
+    self.description = description
+    self.method = method
+    key = Digest.sha256(of: try Self.json(description, for: url))
+  }
+
+  /// The files that are missing, or cannot be used, ascending: what is still to be made.
+  public func unfinishedFiles() throws(TeacherCacheError) -> [Int] {
+    var files: [Int] = []
+    for index in 0..<description.fileCount {
+      do throws(TeacherCacheError) { _ = try file(index) } catch {
+        switch error {
+        case .damaged, .file(.missing): files.append(index)
+        default: throw error
+        }
+      }
+    }
+    return files
+  }
+
+  /// Writes a file, in place of one that cannot be used; its sequences are given by their rows.
+  public func write(file index: Int, rows: [[TeacherCacheRow]]) throws(TeacherCacheError) {
+    let coding = TeacherCacheRowCoding(method, vocabularySize: description.vocabularySize)
+    try TeacherCacheFile.write(
+      rows.map { coding.bytes(of: $0) }, of: description.sequences(ofFile: index), key: key, to: url(ofFile: index))
+  }
+
+  /// How many of the files are there, whole or not.
+  var filesPresent: Int {
+    (0..<description.fileCount).count { FileManager.default.fileExists(atPath: url(ofFile: $0).path) }
+  }
+
+  func file(_ index: Int) throws(TeacherCacheError) -> TeacherCacheFile {
+    try TeacherCacheFile(
+      contentsOf: url(ofFile: index), key: key, sequences: description.sequences(ofFile: index))
+  }
+
+  private func url(ofFile index: Int) -> URL {
+    let digits = String(index)
+    return url.appendingPathComponent(
+      "shard-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".rows")
+  }
+
+  private static func descriptionFile(in folder: URL) -> URL { folder.appendingPathComponent("cache.json") }
+
+  private static func json(_ description: TeacherCacheDescription, for url: URL) throws(TeacherCacheError) -> Data {
+    do { return try description.json } catch {
+      throw .file(.unwritable(file: descriptionFile(in: url).path, reason: error.localizedDescription))
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import Diagnostics
+public import LanguageModels
+public import ModelTraining
+import TensorCore
+
+/// How far the making of a cache has come.
+public struct TeacherCacheProgress: Sendable {
+  /// Sequences whose files are safely on disk or that are being worked on.
+  public let sequencesDone: Int
+  /// All sequences of the text.
+  public let sequenceCount: Int
+}
+
+/// Makes a cache of a teacher's distributions over a text.
+///
+/// Its bytes depend on teacher, text, method, temperature and seed alone: each token has random numbers of its own, and the
+/// batches that the teacher runs on begin where files do. So it does not matter how often the work was interrupted, and on
+/// how many threads it runs.
+///
+/// ```swift
+/// let recorder = try TeacherCacheRecorder(
+///   teacher: teacher, text: text, method: .sampled(draws: 50), teacherDigest: weights, tokenizerDigest: tokenizer)
+/// try recorder.record(into: TeacherCacheFolder(creating: url, recorder.description))
+/// let cache = try TeacherCache(contentsOf: url)
+/// let objective = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 1), cache)
+/// ```
+public struct TeacherCacheRecorder {
+  /// What the cache is made from.
+  public let description: TeacherCacheDescription
+  private let method: TeacherCacheMethod
+  private let teacher: TransformerDecoder
+  private let text: PackedSequences
+  private let seed: UInt64
+
+  /// Tokens that the teacher runs on at a time.
+  private static let batchTokens = 2_048
+
+  /// - Parameters:
+  ///   - teacher: the teacher; it stays as it is.
+  ///   - text: the text, packed as it will be trained on.
+  ///   - method: what is kept of each distribution.
+  ///   - temperature: τ, what the logits are divided by; above 0.
+  ///   - seed: determines what is drawn.
+  ///   - teacherDigest: stands for the teacher's weights.
+  ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
+  /// - Throws: `value`, where method or sequence length do not fit the teacher.
+  public init(
+    teacher: TransformerDecoder, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
+    seed: UInt64 = 0,
+    teacherDigest: String, tokenizerDigest: String
+  ) throws(TeacherCacheError) {
+    precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
+    try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
+    self.teacher = teacher.parameters.isTrainable ? teacher.frozen() : teacher
+    self.text = text
+    self.method = method
+    self.seed = seed
+    description = TeacherCacheDescription(
+      method: method, seed: seed, temperature: temperature, teacher: teacherDigest,
+      teacherPrecision: teacher.precision.rawValue, tokenizer: tokenizerDigest, tokens: text.digest(),
+      vocabularySize: teacher.configuration.vocabularySize, sequenceLength: text.sequenceLength,
+      sequenceCount: text.count)
+  }
+
+  /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who
+  /// want to know before they have packed a text. Throws `value`.
+  public static func requireFit(
+    _ method: TeacherCacheMethod, of teacher: TransformerDecoder, sequenceLength: Int
+  ) throws(TeacherCacheError) {
+    let (vocabularySize, contextLength) = (teacher.configuration.vocabularySize, teacher.configuration.contextLength)
+    switch method {
+    case .topK(let k), .topKTail(let k):
+      guard (1...vocabularySize).contains(k) else {
+        throw .value(
+          InvalidValue("k", expected: "from 1 to the vocabulary's \(vocabularySize) tokens", found: "\(k)"))
+      }
+    case .sampled(let draws):
+      let allowed = TeacherCacheMethod.allowedDraws
+      guard allowed.contains(draws) else {
+        throw .value(
+          InvalidValue("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: "\(draws)"))
+      }
+    case .dense16: break
+    }
+    guard sequenceLength <= contextLength else {
+      throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
+    }
+  }
+
+  /// Makes the files that are missing.
+  /// - Parameters:
+  ///   - folder: the cache's folder, made or opened with `description`.
+  ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call returns.
+  /// - Returns: whether the cache is complete.
+  /// - Throws: `notFinite`, or `file` with what the disk refuses.
+  @discardableResult
+  public func record(
+    into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
+  ) throws(TeacherCacheError) -> Bool {
+    precondition(folder.description == description, "the folder of another cache")
+    let files = try folder.unfinishedFiles()
+    var done = text.count - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
+    for file in files {
+      let sequences = description.sequences(ofFile: file)
+      var rows: [[TeacherCacheRow]] = []
+      for start in stride(from: sequences.lowerBound, to: sequences.upperBound, by: batchSize) {
+        let batch = Array(start..<min(sequences.upperBound, start + batchSize))
+        rows += try self.rows(of: batch)
+        done += batch.count
+        let progress = TeacherCacheProgress(sequencesDone: done, sequenceCount: text.count)
+        if handler(progress) == .stop { return false }
+      }
+      try folder.write(file: file, rows: rows)
+    }
+    return true
+  }
+
+  private var batchSize: Int { max(1, Self.batchTokens / text.sequenceLength) }
+
+  /// The rows of the counted tokens of some sequences.
+  private func rows(of sequences: [Int]) throws(TeacherCacheError) -> [[TeacherCacheRow]] {
+    let batch = text.batch(sequences)
+    let counted = batch.countedRows
+    guard !counted.isEmpty else { return sequences.map { _ in [] } }
+    let projection = teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: batch.batchSize))
+    let temperature = description.temperature
+    let rows = projection.mapLogits(rows: counted) { index, logits, _, _ in
+      let (sequence, position) = Int(counted[index]).quotientAndRemainder(dividingBy: batch.length)
+      return TeacherCacheRow(
+        method, logits: &logits, temperature: temperature,
+        generator: generator(sequence: sequences[sequence], position: position))
+    }
+    var perSequence: [[TeacherCacheRow]] = sequences.map { _ in [] }
+    for (row, index) in zip(rows, counted) {
+      let (sequence, position) = Int(index).quotientAndRemainder(dividingBy: batch.length)
+      guard let row else { throw .notFinite(sequence: sequences[sequence], position: position) }
+      perSequence[sequence].append(row)
+    }
+    return perSequence
+  }
+
+  /// Random numbers of one token: they depend on nothing else.
+  private func generator(sequence: Int, position: Int) -> SeededGenerator {
+    [UInt64(sequence), UInt64(position)].reduce(SeededGenerator(seed: seed)) { generator, number in
+      // each number is hashed with all before it: generators whose seeds lie close together must not run in step
+      var generator = generator
+      return SeededGenerator(seed: generator.next() ^ number)
+    }
+  }
+}

@@ -1,0 +1,157 @@
+public import LanguageModels
+public import ModelTraining
+public import TensorCore
+public import TextGeneration
+
+/// Where the prompts of on-policy steps come from.
+public enum OnPolicyPrompts: Sendable {
+  /// The first tokens, so many, of each sequence of the text whose place a completion takes.
+  case beginnings(length: Int)
+  /// Tokens, BOS and all, of which each sequence draws one at random.
+  case prompts([[Int32]])
+}
+
+/// With which share of steps, and how, a student learns from its own completions.
+public struct OnPolicySteps: Sendable {
+  /// λ, the probability that a step is one of them, in 0...1; at 0 every bit is that of a run without them.
+  public let probability: Double
+  /// What the student continues; each prompt has fewer tokens than the context of student and teacher.
+  public let prompts: OnPolicyPrompts
+  /// The most tokens of a completion.
+  public let completionLength: Int
+  /// How the student's tokens are chosen; by default from its own distribution.
+  public let sampler: TokenSampler
+  /// Only the ids 0..<choices are chosen; nil, the default, for all.
+  public let choices: Int?
+  /// The tokens that end a completion; they are part of it.
+  public let endIDs: Set<Int32>
+
+  /// On-policy steps, as the properties say.
+  public init(
+    probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
+    choices: Int? = nil, endIDs: Set<Int32> = []
+  ) {
+    precondition((0...1).contains(probability), "a probability of \(probability)")
+    precondition(completionLength >= 1, "completions of \(completionLength) tokens")
+    self.probability = probability
+    self.prompts = prompts
+    self.completionLength = completionLength
+    self.sampler = sampler
+    self.choices = choices
+    self.endIDs = endIDs
+  }
+}
+
+/// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that the
+/// student samples itself, of which the completions alone are counted.
+///
+/// All else, the teacher's part in it above all, is another objective's, which never knows. What is drawn at random
+/// depends on the run's seed, the step and the place within the step alone: not on how a step is cut into micro-batches,
+/// not on threads, and not on whether a run was continued. Validation measures its text, as ever.
+public struct OnPolicyObjective: TrainingObjective {
+  private let base: any TrainingObjective
+  private let steps: OnPolicySteps
+  private let contextLength: Int
+
+  /// - Parameters:
+  ///   - base: what is minimised on the text, or on the completions in its place.
+  ///   - steps: which steps, and how completions are sampled.
+  ///   - contextLength: the most tokens that student and teacher can both be fed.
+  public init(_ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int) {
+    switch steps.prompts {
+    case .beginnings(let length): precondition(length >= 1 && length < contextLength, "prompts of \(length) tokens")
+    case .prompts(let list):
+      precondition(!list.isEmpty, "no prompts")
+      precondition(
+        list.allSatisfy { !$0.isEmpty && $0.count < contextLength }, "a prompt beyond \(contextLength) tokens")
+    }
+    self.base = base
+    self.steps = steps
+    self.contextLength = contextLength
+  }
+
+  /// As the objective within has them.
+  public var parameters: ParameterStore? { base.parameters }
+
+  /// As the objective within has it.
+  public var dependsOnTotalSteps: Bool { base.dependsOnTotalSteps }
+
+  /// As the objective within has it.
+  public func accumulateGradients(
+    of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+  ) -> LossSums {
+    base.accumulateGradients(of: student, on: batch, at: position, scale: scale)
+  }
+
+  /// As the objective within has it.
+  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    base.measure(student, on: batch, at: position)
+  }
+
+  /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where the
+  /// student has no distribution to sample from.
+  public func batch(
+    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition
+  ) throws(TrainingError) -> TokenBatch {
+    // All micro-batches of a step are of one kind.
+    var choice = SeededGenerator(seed: position.seed, stream: position.step)
+    guard choice.nextUniform() < steps.probability else { return batch }
+    let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
+    var completions = [[Int32]](repeating: [], count: requests.count)
+    do throws(GenerationError) {
+      // no step is taken meanwhile
+      let session = PlainDecodingSession(
+        student.frozen(isConstant: true), choices: steps.choices, batchSize: requests.count)
+      for request in requests { _ = try session.submit(request) }
+      while session.sequenceCount > 0 {
+        for event in session.step() {
+          switch event {
+          case .token(let token): completions[token.sequence.number].append(token.id)
+          case .failed(_, let error): throw error
+          }
+        }
+      }
+    } catch .logitsNotFinite(let largest) {
+      throw .notFinite(step: position.step, quantity: "student's largest logit", value: "\(largest)", tensor: nil)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+    return TokenBatch(prompts: requests.map(\.ids), completions: completions)
+  }
+
+  /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
+  private func request(for sequence: Int, in batch: TokenBatch, at position: StepPosition) -> DecodingRequest {
+    let place = position.microBatch * batch.batchSize + sequence
+    var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
+    let ids: [Int32]
+    switch steps.prompts {
+    case .beginnings(let length):
+      precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
+      let first = sequence * batch.length
+      ids = Array(batch.ids[first..<first + length])
+    case .prompts(let list):
+      ids = list[Int.random(in: list.indices, using: &generator)]
+    }
+    // the last token is never fed
+    let room = contextLength + 1 - ids.count
+    return DecodingRequest(
+      ids: ids, sampler: steps.sampler, generator: generator, maximumTokens: min(steps.completionLength, room),
+      endIDs: steps.endIDs)
+  }
+}
+
+extension TokenBatch {
+  /// Prompts with their completions, of which only these are counted. Sequences shorter than the longest are filled up
+  /// behind their end, where no earlier token attends to.
+  init(prompts: [[Int32]], completions: [[Int32]]) {
+    let length = zip(prompts, completions).map { $0.count + $1.count - 1 }.max() ?? 0
+    var (ids, targets) = ([Int32](), [Int32]())
+    for (prompt, completion) in zip(prompts, completions) {
+      let sequence = prompt + completion.dropLast()
+      let padding = [Int32](repeating: 0, count: length - sequence.count)
+      ids += sequence + padding
+      targets += prompt.dropLast().map { _ in -1 } + completion + padding.map { _ in -1 }
+    }
+    self.init(ids: ids, targets: targets, batchSize: prompts.count)
+  }
+}

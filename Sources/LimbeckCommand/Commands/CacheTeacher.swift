@@ -1,0 +1,168 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import LanguageModels
+import Logging
+import ModelTraining
+import TensorCore
+import Tokenization
+
+/// `limbeck cache-teacher`
+struct CacheTeacher: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cache-teacher",
+    abstract: "Writes down what a teacher predicts of a text, to distil from it without the teacher.",
+    discussion: """
+      The cache is a folder with cache.json and files of rows. It holds the teacher's
+      distribution over the next token at every token that counts in the loss,
+      at the temperature given, by one of these methods:
+
+      top-k       the k largest probabilities; the others count as zero (biased)
+      top-k-tail  the k largest, and all others together as one more token
+      sampled     tokens drawn from the distribution, and how often: unbiased
+      dense16     all probabilities in 16 bits, 2 bytes for each vocabulary entry;
+                  the only one for divergences other than the forward KL
+
+      Printed are the bytes per token and, on the last sequences of the text, how
+      far loss and gradient from the cache are from those of the teacher, for a
+      student that has the teacher's logits halved. 'By chance' is what the
+      gradient would be off if the tokens' errors had no common direction.
+
+      A call that was killed or stopped goes on with --resume and ends in the same
+      bytes; it loses at most one file. Parts that were cut short or damaged are
+      made again.
+
+      Example:
+        limbeck cache-teacher --teacher runs/teacher --text books/ \\
+          --output books.cache --method sampled --draws 50
+        limbeck distill --teacher-cache books.cache --student small.json \\
+          --tokenizer runs/teacher/tokenizer.model --text books/ \\
+          --output runs/student --epochs 2
+      """)
+
+  @Option(help: ArgumentHelp("The model folder to cache.", valueName: "dir"))
+  var teacher: String
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text files, folders of them, or .jsonl files, as for distill.", valueName: "path"))
+  var text: [String]
+  @Option(
+    help: ArgumentHelp(
+      "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
+  var output: String
+  @Option(help: ArgumentHelp("What to keep of each distribution.", valueName: "name"))
+  var method = Method.sampled
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Probabilities to keep, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
+  var k: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens to draw, for sampled (default: \(standardDraws)).", valueName: "n"))
+  var draws: Int?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("What divides the teacher's logits, 0.05 or more.", valueName: "t"))
+  var temperature: Float = 1
+  @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
+  var sequenceLength = TrainingRecipe().sequenceLength
+  @Option(parsing: .unconditional, help: ArgumentHelp("Decides what is drawn.", valueName: "n"))
+  var seed: UInt64 = 0
+  @Option(
+    help: ArgumentHelp(
+      "What the teacher rounds the factors of its products to; bf16 is faster on CPUs with AVX512_BF16.",
+      valueName: "type"))
+  var teacherPrecision = ProductPrecision.float32
+  @Flag(help: "Finish the cache that stands at the output.")
+  var resume = false
+  @OptionGroup var device: DeviceOptions
+
+  private static let (standardK, standardDraws) = (64, 50)
+
+  enum Method: String, ExpressibleByArgument, CaseIterable {
+    case topK = "top-k"
+    case topKTail = "top-k-tail"
+    case sampled
+    case dense16
+  }
+
+  func validate() throws {
+    let keepsLargest = method == .topK || method == .topKTail
+    if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
+    if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
+    if let k, k < 1 { throw ValidationError("--k must be at least 1, but is \(k).") }
+    let allowed = TeacherCacheMethod.allowedDraws
+    if let draws, !allowed.contains(draws) {
+      throw ValidationError("--draws must be from \(allowed.lowerBound) to \(allowed.upperBound), but is \(draws).")
+    }
+    guard temperature >= 0.05, temperature.isFinite else {
+      throw ValidationError("--temperature must be at least 0.05, but is \(temperature).")
+    }
+    if sequenceLength < 1 { throw ValidationError("--sequence-length must be at least 1, but is \(sequenceLength).") }
+  }
+
+  func run() throws {
+    let url = URL(fileURLWithPath: output, isDirectory: true)
+    if !resume, FileManager.default.fileExists(atPath: output) {
+      throw CommandError.outputExists(path: output, advice: "choose another output, or finish it with --resume")
+    }
+    let console = Console()
+    let device = try device.device
+    let model = try LoadedModel(folder: teacher, precision: teacherPrecision, on: device)
+    try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
+    let packing = TextPacking(
+      model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
+    let sequences = try packing.sequences(of: text)
+    let recorder = try TeacherCacheRecorder(
+      teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
+      teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
+    let folder =
+      try resume
+      ? TeacherCacheFolder(resuming: url, recorder.description)
+      : TeacherCacheFolder(creating: url, recorder.description)
+    try record(recorder, into: folder, console)
+    let cache = try TeacherCache(contentsOf: url)
+    try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
+  }
+
+  private var keptPart: TeacherCacheMethod {
+    switch method {
+    case .topK: .topK(k ?? Self.standardK)
+    case .topKTail: .topKTail(k ?? Self.standardK)
+    case .sampled: .sampled(draws: draws ?? Self.standardDraws)
+    case .dense16: .dense16
+    }
+  }
+
+  private func record(_ recorder: TeacherCacheRecorder, into folder: TeacherCacheFolder, _ console: Console) throws {
+    let interruption = Interruption { console.write("stopping; what is finished stays") }
+    var progress = ProgressLine("sequence", on: console)
+    defer { progress.end() }
+    let isComplete = try recorder.record(into: folder) { made in
+      progress.show(made.sequencesDone, of: made.sequenceCount)
+      return interruption.isRequested ? .stop : .continue
+    }
+    guard isComplete else {
+      progress.end()
+      console.write("stopped; the same command with --resume finishes \(output)")
+      throw ExitCode(interruption.exitCode)
+    }
+  }
+
+  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: PackedSequences) throws {
+    let tokens = text.countedTokens
+    var facts = FactList()
+    facts.add("method", "\(cache.method), temperature \(temperature)")
+    facts.add("tokens", Format.count(tokens))
+    facts.add("bytes", "\(Format.count(cache.byteCount)) (\(Format.bytes(cache.byteCount)))")
+    facts.add("bytes per token", Format.fixed(Double(cache.byteCount) / Double(max(1, tokens)), 2))
+    facts.add("files", Format.count(cache.description.fileCount))
+    facts.add("compared", "\(Format.count(bias.tokens)) tokens of the last sequences")
+    facts.add("  loss, teacher", "\(Format.fixed(bias.denseLoss, 5)) nats")
+    facts.add("  loss, cache", "\(Format.fixed(bias.cachedLoss, 5)) nats")
+    let difference = bias.cachedLoss - bias.denseLoss
+    facts.add("  difference", "\(Format.fixed(difference, 5)) ± \(Format.fixed(bias.lossStandardError, 5)) nats")
+    facts.add("  gradient off by", "\(Format.fixed(100 * bias.gradientDifference, 3)) %")
+    facts.add("  by chance", "\(Format.fixed(100 * bias.gradientDifferenceByChance, 3)) %")
+    try StandardOutput.write(facts.text)
+  }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Distillation
+import LanguageModels
+import ModelTraining
+import TensorCore
+import Tokenization
+
+extension Distill {
+  /// Distils from a cache, with no teacher in memory.
+  func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
+    let teacherPaths = try recipe.list("teacher", teachers.teacher)
+    let studentPath = try recipe.required("student", student)
+    let preset = try recipe.value("preset", objective.preset)
+    let objective = try objective.objective(
+      &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
+    let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
+    let settings = try TrainingSettings(options, &recipe)
+    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    let ofLiveTeachers = [
+      ("align-layers", hiddenStates.description), ("on-policy", onPolicy.map { "\($0.probability)" }),
+      ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
+      ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
+    ]
+    for case (let key, let found?) in ofLiveTeachers {
+      throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
+    }
+    try recipe.finish()
+    let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
+
+    let source = try ModelSource(path: studentPath)
+    let tokenizer = try source.tokenizer(
+      orAt: cache.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
+    let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
+    let student = try source.decoder(
+      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+    let distiller = try Distiller(
+      signal, student: .init(student, tokenizer), objective.value, seed: settings.recipe.seed)
+    try session.run(
+      distiller, tokenizer,
+      inputs: try inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import LanguageModels
+import ModelFiles
+import ModelTraining
+
+/// Where the teacher's predictions come from, if not from a teacher in memory.
+struct TeacherCacheOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Learn from a cache that 'limbeck cache-teacher' made of the same text, with no teacher in memory.",
+      valueName: "dir"))
+  var teacherCache: String?
+  @Option(
+    help: ArgumentHelp(
+      "A cache of the validation text; without it only the cross-entropy is measured there.", valueName: "dir"))
+  var validationTeacherCache: String?
+  @Option(
+    help: ArgumentHelp(
+      "With --teacher-cache: a tokenizer.model (default: the student folder's, else the --teacher folder's).",
+      valueName: "file"))
+  var tokenizer: String?
+}
+
+/// The caches of a run, settled.
+struct TeacherCacheSettings {
+  /// The temperature they were made at.
+  let temperature: Float
+  let tokenizer: String?
+  private let training: URL
+  private let validation: URL?
+
+  /// nil where the recipe names no cache.
+  init?(_ options: TeacherCacheOptions, _ recipe: inout RecipeFile) throws {
+    let path = try recipe.value("teacher-cache", options.teacherCache)
+    let validationPath = try recipe.value("validation-teacher-cache", options.validationTeacherCache)
+    tokenizer = try recipe.value("tokenizer", options.tokenizer)
+    guard let path else {
+      for (key, value) in [("validation-teacher-cache", validationPath), ("tokenizer", tokenizer)] {
+        if let value { throw recipe.invalid(key, expected: "nothing without --teacher-cache", found: value) }
+      }
+      return nil
+    }
+    training = URL(fileURLWithPath: path, isDirectory: true)
+    validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
+    temperature = try TeacherCacheFolder(contentsOf: training).description.temperature
+  }
+
+  /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student
+  /// learns from, and what a continued run must share.
+  func open(
+    _ settings: TrainingSettings, teachers: [String]
+  ) throws -> (signal: TeacherSignal, inputs: [String: String]) {
+    if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(key: "validation-text") }
+    let cache = try TeacherCache(contentsOf: training)
+    let validationCache = try validation.map { try TeacherCache(contentsOf: $0) }
+    var inputs = ["teacher cache": cache.digest, "teacher": cache.description.teacher]
+    inputs["validation teacher cache"] = validationCache?.digest
+    if !teachers.isEmpty {
+      // as a run from teachers in memory names them
+      let digests = try teachers.map {
+        try ModelFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
+      }
+      for cache in [cache, validationCache].compactMap(\.self) {
+        try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)
+      }
+    }
+    return (.cached(cache, validation: validationCache), inputs)
+  }
+}

@@ -1,0 +1,171 @@
+import ArgumentParser
+import Diagnostics
+import Foundation
+import Yams
+
+/// The settings of a run: flags over a YAML file over defaults.
+///
+/// Every setting is asked for once, by its flag's name without the dashes. That one line reads the file's value (as the
+/// flag would be read), lets the flag win, makes the key known, and records the outcome for the run folder.
+struct RecipeFile {
+  private let file: String
+  private var entries: [(key: String, line: Int, node: Node)]
+  private var knownKeys: Set<String> = []
+  private var overridden: Set<String> = []
+  private var settled: [(Node, Node)] = []
+
+  /// Reads `file`; without one there are only flags and defaults.
+  init(contentsOf file: String?) throws(RecipeError) {
+    self.file = file ?? ""
+    entries = if let file { try Self.read(file) } else { [] }
+  }
+
+  /// The flag, else the file's value, else nil.
+  mutating func value<Value: ExpressibleByArgument>(
+    _ key: String, _ flag: Value?
+  ) throws(RecipeError) -> Value? {
+    // The file's value is read even where the flag wins: a recipe is right as a whole, or refused.
+    var found: Value?
+    if let entry = entry(key) { found = try parsed(entry.node, key, line: entry.line) }
+    if flag != nil { overridden.insert(key) }
+    let value = flag ?? found
+    if let value { record(key, Node(value.defaultValueDescription)) }
+    return value
+  }
+
+  /// The flag, else the file's value, else `standard`.
+  mutating func value<Value: ExpressibleByArgument>(
+    _ key: String, _ flag: Value?, default standard: Value
+  ) throws(RecipeError) -> Value {
+    if let value = try value(key, flag) { return value }
+    record(key, Node(standard.defaultValueDescription))
+    return standard
+  }
+
+  /// The flag, else the file's value, one of which must be there.
+  mutating func required<Value: ExpressibleByArgument>(
+    _ key: String, _ flag: Value?
+  ) throws(RecipeError) -> Value {
+    guard let value = try value(key, flag) else { throw .missing(key: key) }
+    return value
+  }
+
+  /// The flag's texts, else the file's: one, or a list of them.
+  mutating func list(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
+    var values: [String] = []
+    if let entry = entry(key) {
+      for node in entry.node.sequence.map(Array.init) ?? [entry.node] {
+        values.append(try parsed(node, key, line: entry.line))
+      }
+    }
+    if !flag.isEmpty { values = flag }
+    if !values.isEmpty { record(key, Node(values.map { Node($0) })) }
+    return values
+  }
+
+  /// The flag's texts, else the file's, of which there must be one.
+  mutating func requiredList(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
+    let values = try list(key, flag)
+    guard !values.isEmpty else { throw .missing(key: key) }
+    return values
+  }
+
+  /// Whether the flag is given, or true in the file. It belongs to one call, not to the run, and is not recorded.
+  mutating func flag(_ key: String, _ flag: Bool) throws(RecipeError) -> Bool {
+    guard let entry = entry(key) else { return flag }
+    let found: Bool = try parsed(entry.node, key, line: entry.line)
+    return flag || found
+  }
+
+  /// Takes the file's value away where the flag of an alternative is given: `--epochs` over `steps`.
+  mutating func drop(_ key: String, inFavourOf alternative: (some Any)?) {
+    if alternative != nil { entries.removeAll { $0.key == key } }
+  }
+
+  /// Refuses a key of the file that nothing has asked for. Call it when every setting is settled.
+  func finish() throws(RecipeError) {
+    if let unknown = entries.first(where: { !knownKeys.contains($0.key) }) {
+      throw .unknownKey(file: file, line: unknown.line, key: unknown.key)
+    }
+  }
+
+  /// All settings, defaults included, as a recipe that gives them again.
+  var yaml: String {
+    get throws(RecipeError) {
+      do { return try Yams.serialize(node: Node(settled), allowUnicode: true) } catch {
+        throw .invalidYAML(file: "recipe.yaml", line: nil, reason: "\(error)")
+      }
+    }
+  }
+
+  /// The error for a value that is of the right type, but cannot be: it points at the file's line or at the flag,
+  /// wherever the value comes from.
+  func invalid(_ key: String, expected: String, found: String) -> RecipeError {
+    guard !overridden.contains(key), let entry = entries.first(where: { $0.key == key }) else {
+      return .flag(InvalidValue("--\(key)", expected: expected, found: found))
+    }
+    return invalid(key, line: entry.line, expected: expected, found: found)
+  }
+
+  /// What the file gives, in its order: the texts of a list, or the one text of anything else.
+  var texts: [(key: String, values: [String])] {
+    entries.map { entry in
+      (entry.key, (entry.node.sequence.map(Array.init) ?? [entry.node]).compactMap { $0.scalar?.string })
+    }
+  }
+
+  private mutating func entry(_ key: String) -> (key: String, line: Int, node: Node)? {
+    knownKeys.insert(key)
+    return entries.first { $0.key == key }
+  }
+
+  private mutating func record(_ key: String, _ value: Node) { settled.append((Node(key), value)) }
+
+  private func invalid(_ key: String, line: Int, expected: String, found: String) -> RecipeError {
+    .value(InvalidValue("\(file), line \(line)", key, expected: expected, found: found))
+  }
+
+  private func parsed<Value: ExpressibleByArgument>(
+    _ node: Node, _ key: String, line: Int
+  ) throws(RecipeError) -> Value {
+    let line = node.mark?.line ?? line
+    guard let text = node.scalar?.string else {
+      let found = node.sequence == nil ? "a mapping" : "a list"
+      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
+    }
+    guard let value = Value(argument: text) else {
+      let found = text.isEmpty ? "nothing" : "\"\(text)\""
+      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
+    }
+    return value
+  }
+
+  private static func expectation<Value: ExpressibleByArgument>(_ type: Value.Type) -> String {
+    if !type.allValueStrings.isEmpty { return "one of " + type.allValueStrings.joined(separator: ", ") }
+    return switch type {
+    case is Bool.Type: "true or false"
+    case is any FixedWidthInteger.Type: "a whole number"
+    case is any FloatingPoint.Type: "a number"
+    default: "text"
+    }
+  }
+
+  private static func read(_ file: String) throws(RecipeError) -> [(key: String, line: Int, node: Node)] {
+    let content: Data
+    do { content = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
+      throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
+    }
+    guard let text = String(validating: content, as: UTF8.self) else {
+      throw .unreadable(file: file, reason: "it is not UTF-8")
+    }
+    let root: Node?
+    do { root = try Yams.compose(yaml: text) } catch { throw RecipeError(error, file: file) }
+    guard let root, root.null == nil else { return [] }
+    guard let mapping = root.mapping else {
+      throw .invalidYAML(file: file, line: root.mark?.line, reason: "expected lines of the form key: value")
+    }
+    return mapping.map { key, value in
+      (key.scalar?.string ?? "?", key.mark?.line ?? 1, value)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/// Where in a run a micro-batch is computed: what weights that change with the steps, and what is drawn at random, may
+/// depend on, so that a continued run repeats them.
+public struct StepPosition: Sendable, Equatable {
+  /// The number of the optimiser step, in 1...totalSteps.
+  public var step: Int
+  /// The number of the last step of the run.
+  public var totalSteps: Int
+  /// The index of the micro-batch within its step, from 0.
+  public var microBatch: Int
+  /// The seed of the run.
+  public var seed: UInt64
+
+  /// The position, as the properties say.
+  public init(step: Int, totalSteps: Int, microBatch: Int = 0, seed: UInt64 = 0) {
+    precondition(step >= 1 && step <= totalSteps, "step \(step) of \(totalSteps)")
+    precondition(microBatch >= 0, "micro-batch \(microBatch)")
+    self.step = step
+    self.totalSteps = totalSteps
+    self.microBatch = microBatch
+    self.seed = seed
+  }
+
+  /// The one micro-batch of a run of one step: for what is computed outside a run.
+  public static let only = StepPosition(step: 1, totalSteps: 1)
+}
