@@ -36,7 +36,9 @@ let package = Package(
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
-    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS", "Diagnostics"], swiftSettings: strict),
+    .target(
+      name: "TensorCore", dependencies: ["CKernels", "COpenBLAS", "Diagnostics", "DurableFiles"],
+      swiftSettings: strict),
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(
@@ -85,7 +87,8 @@ let package = Package(
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: strict),
+      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "DurableFiles", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
       swiftSettings: strict),

@@ -44,9 +44,10 @@ extension KernelCase {
     ) {
       var random = Inputs()
       let trained = random.trainable([tokens, student], [vocabularySize, student])
-      let projection = VocabularyProjection(hidden: trained[0], head: trained[1], precision: precision)
+      let projection = VocabularyProjection(hidden: trained[0], head: .dense(trained[1]), precision: precision)
       let frozen = VocabularyProjection(
-        hidden: random.tensor([tokens, teacher]), head: random.tensor([vocabularySize, teacher]), precision: precision)
+        hidden: random.tensor([tokens, teacher]), head: .dense(random.tensor([vocabularySize, teacher])),
+        precision: precision)
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       return {
         _ = projection.mapLogits(rows: allRows, teacher: TeacherProjection(frozen), backward: BackwardPass()) {
@@ -76,7 +77,7 @@ extension KernelCase {
       let head =
         trained == .both
         ? random.trainable([vocabularySize, channels])[0] : random.tensor([vocabularySize, channels])
-      let projection = VocabularyProjection(hidden: hidden, head: head, precision: precision)
+      let projection = VocabularyProjection(hidden: hidden, head: .dense(head), precision: precision)
       return trained == .nothing
         ? { _ = projection.mapLogits(rows: allRows) { _, _, _, _ in } }
         : { _ = projection.mapLogits(rows: allRows, backward: BackwardPass()) { _, _, _, _ in } }

@@ -1,6 +1,6 @@
 """Hugging Face folders of Llama models with random weights, with a tokenizer of as many pieces as the model has outputs.
 
-Run:  python random_models.py SHAPE DIR     (see SHAPES)
+Run:  python random_models.py SHAPE DIR [--type bfloat16]     (see SHAPES)
 
 The layers' outputs are large beside the embedding, so that a greedy text does not repeat one token. EOS has a zero row in
 the tied head: its logit is 0, never the largest, so that every text has the length that was asked for.
@@ -33,6 +33,8 @@ SHAPES = {
     "15M": Shape(32_000, 288, 6, 6, 768),
     "110M": Shape(32_000, 768, 12, 12, 2_048),
     "1GiB": Shape(32_000, 1_024, 18, 16, 2_896),
+    # 1 GiB in bfloat16
+    "540M": Shape(32_000, 1_536, 17, 16, 4_224),
 }
 
 
@@ -60,7 +62,7 @@ def weights(shape, seed=1):
     return tensors
 
 
-def configuration(shape):
+def configuration(shape, dtype="float32"):
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -77,7 +79,7 @@ def configuration(shape):
         "tie_word_embeddings": True,
         "bos_token_id": BOS,
         "eos_token_id": EOS,
-        "torch_dtype": "float32",
+        "torch_dtype": dtype,
     }
 
 
@@ -102,19 +104,44 @@ def tokenizer(vocabulary):
     return b"".join(pieces) + field(2, bytes([0x18, 1])) + field(3, normalizer)
 
 
-def write(shape, folder):
+def bfloat16(array):
+    """The upper halves of floats, rounded to nearest even."""
+    bits = array.view(numpy.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(numpy.uint16)
+
+
+def save(tensors, path, dtype):
+    """A safetensors file; NumPy has no bfloat16, so that the library cannot write it."""
+    if dtype == "float32":
+        save_file(tensors, path, metadata={"format": "pt"})
+        return
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for name, array in tensors.items():
+        end = offset + 2 * array.size
+        header[name] = {"dtype": "BF16", "shape": array.shape, "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for array in tensors.values():
+            file.write(bfloat16(array).tobytes())
+
+
+def write(shape, folder, dtype="float32"):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(configuration(shape), indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps(configuration(shape, dtype), indent=1) + "\n")
     (folder / "tokenizer.model").write_bytes(tokenizer(shape.vocabulary))
-    save_file(weights(shape), folder / "model.safetensors", metadata={"format": "pt"})
+    save(weights(shape), folder / "model.safetensors", dtype)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--type", choices=("float32", "bfloat16"), default="float32", help="how weights are kept")
     options = parser.parse_args()
-    write(SHAPES[options.shape], options.folder)
+    write(SHAPES[options.shape], options.folder, options.type)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ extension TransformerDecoder {
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")
-    let sources = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.value) })
+    let sources = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.matrix) })
     self.init(configuration: plan.configuration, precision: precision, device: teacher.device) { role, _ in
       let origin = WeightOrigin(of: role, widths, plan)
       guard let source = sources[origin.role] else { preconditionFailure("the teacher has no \(origin.role)") }
-      return source.detached.selecting(rows: origin.rows, columns: origin.columns)
+      let values = source.dense(on: teacher.device).detached
+      return .dense(values.selecting(rows: origin.rows, columns: origin.columns))
     }
   }
 }

@@ -132,6 +132,21 @@ public struct MappedElements<Element: MappableElement>: Sendable {
     return Array(UnsafeBufferPointer(start: start, count: count))
   }
 
+  /// The first element, `nil` in an empty file. Unsafe: valid only while `file` is alive, and only `count` elements of it;
+  /// the caller keeps both promises.
+  @unsafe public var unsafeStart: UnsafePointer<Element>? { start }
+
+  /// Lets the system have the memory of the pages that lie wholly among the elements, which nobody will read soon; who
+  /// does read them waits for them to come from the file again.
+  public func releasePages() {
+    guard let start else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (Int(bitPattern: start) + page - 1) / page * page
+    let end = Int(bitPattern: start + count) / page * page
+    if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
+    extendLifetime(file)
+  }
+
   /// Calls `body` with the elements.
   public func withSpan<Result: ~Copyable, Failure: Error>(
     _ body: (Span<Element>) throws(Failure) -> Result

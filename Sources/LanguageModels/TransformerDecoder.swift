@@ -66,24 +66,24 @@ public final class TransformerDecoder {
   /// A decoder with the given weights.
   /// - Parameters:
   ///   - configuration: sizes and constants.
-  ///   - trainable: whether it copies the weights and gives them gradients; else it uses the tensors as they are.
+  ///   - trainable: whether it copies the weights and gives them gradients; else it uses them as they are.
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes.
   ///   - source: returns each weight, in the shape that it is given.
   /// - Throws: what `source` throws.
   public convenience init<Failure: Error>(
     configuration: DecoderConfiguration, trainable: Bool = true, precision: ProductPrecision = .float32,
-    device: Device = .shared, weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> Tensor
+    device: Device = .shared, weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
   ) throws(Failure) {
     self.init(declaring: configuration, precision: precision, on: device)
     try load(trainable: trainable, source)
   }
 
   private func load<Failure: Error>(
-    trainable: Bool, _ source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> Tensor
+    trainable: Bool, _ source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
   ) throws(Failure) {
     var remaining = weights.makeIterator()
-    func next(_ parameter: Parameter) throws(Failure) -> Tensor {
+    func next(_ parameter: Parameter) throws(Failure) -> WeightMatrix {
       guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
       return try source(weight.role, parameter.shape)
     }
@@ -94,7 +94,7 @@ public final class TransformerDecoder {
   public var device: Device { parameters.device }
 
   /// The output matrix [V, C]: the embedding where the two are tied.
-  public var head: Tensor { headParameter.value }
+  public var head: WeightMatrix { headParameter.matrix }
 
   /// The number of weights outside the embedding and the head.
   public var nonEmbeddingParameterCount: Int {
@@ -112,7 +112,7 @@ public final class TransformerDecoder {
       declaring: configuration, precision: precision ?? self.precision, on: device, rotary: rotary)
     var values = weights.makeIterator()
     copy.load(trainable: false) { role, _ in
-      guard let value = values.next()?.parameter.value else {
+      guard let value = values.next()?.parameter.matrix else {
         preconditionFailure("\(role) is no weight of the decoder")
       }
       return isConstant ? value.constant : value
@@ -142,7 +142,7 @@ public final class TransformerDecoder {
     else { return nil }
     if let tokenProjections { return tokenProjections }
     if tokensWithoutProjections >= vocabulary {
-      tokenProjections = TokenProjections(of: first, embedding: embedding.value)
+      tokenProjections = TokenProjections(of: first, embedding: embedding.matrix.dense(on: device))
     }
     tokensWithoutProjections += tokens
     return tokenProjections
@@ -194,7 +194,7 @@ public final class TransformerDecoder {
     _ ids: [Int32], projections: TokenProjections?, positions: [Int32], layout: TokenLayout, on device: Device,
     observe: ActivationObserver
   ) -> Tensor {
-    var hidden = embedding.value.on(device).embedding(ids)
+    var hidden = embedding.matrix.embedding(ids, on: device)
     observe(.embedding, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(

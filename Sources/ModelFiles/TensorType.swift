@@ -1,16 +1,4 @@
-/// The floating-point types in which weights are kept on disk. The raw values are PyTorch's names, as `torch_dtype` in
-/// config.json spells them.
-public enum WeightType: String, CaseIterable, Codable, Sendable {
-  /// IEEE 754 binary32.
-  case float32
-  /// IEEE 754 binary16: 5 bits of exponent, 10 of fraction.
-  case float16
-  /// The upper half of a binary32: 8 bits of exponent, 7 of fraction.
-  case bfloat16
-
-  /// The size of one weight in bytes.
-  public var byteCount: Int { self == .float32 ? 4 : 2 }
-}
+public import TensorCore
 
 /// An element type of the safetensors format. The raw values are those of a header's `dtype`
 /// (`Dtype` in huggingface/safetensors, version 0.6).

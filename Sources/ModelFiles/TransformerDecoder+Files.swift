@@ -6,8 +6,8 @@ public import TensorCore
 extension TransformerDecoder {
   /// The decoder of a Hugging Face folder.
   ///
-  /// A frozen one uses float32 weights where they are mapped, without a copy; a trainable one copies them into its
-  /// arena.
+  /// A frozen one uses weights where they are mapped, in the type of the file, without a copy; a trainable one copies them
+  /// into its arena.
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - trainable: whether the weights get gradients.
@@ -83,7 +83,9 @@ extension TransformerDecoder {
     for tensor in tensors {
       for part in tensor.parts {
         guard let parameter = parameters[part.role] else { preconditionFailure("the decoder has no \(part.role)") }
-        try parameter.value.withSpan { (values) throws(ModelFileError) in try sink.append(values, to: tensor.name) }
+        try parameter.matrix.dense(on: device).withSpan { (values) throws(ModelFileError) in
+          try sink.append(values, to: tensor.name)
+        }
       }
     }
     try sink.commit()

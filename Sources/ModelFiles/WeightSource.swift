@@ -15,11 +15,11 @@ public protocol WeightSource: Sendable {
   /// Throws `missingTensor` or `notWeights`.
   func read(_ name: String, rows: Range<Int>?, into destination: inout MutableSpan<Float>) throws(ModelFileError)
   /// Rows of a tensor, or the tensor as a whole, as a parameter of a frozen decoder holds them: in the file itself where
-  /// they lie there as they are computed with, else converted once. Throws `missingTensor`; `wrongShape` where they have
+  /// products take them as they lie there, else converted once. Throws `missingTensor`; `wrongShape` where they have
   /// not the shape expected; `notWeights`.
   func weights(
     _ name: String, rows: Range<Int>?, expecting shape: [Int], on device: Device
-  ) throws(ModelFileError) -> Tensor
+  ) throws(ModelFileError) -> WeightMatrix
   /// Whether two tensors have the same type, shape and bytes. Throws `missingTensor`.
   func areIdentical(_ first: String, _ second: String) throws(ModelFileError) -> Bool
 }

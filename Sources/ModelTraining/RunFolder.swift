@@ -1,6 +1,7 @@
 public import DurableFiles
 public import Foundation
-public import ModelFiles
+import ModelFiles
+public import TensorCore
 import Tokenization
 
 /// The folder of one training run:

@@ -18,10 +18,10 @@ public final class BackwardPass {
     node.add(gradient.detached)
   }
 
-  /// Where to write the gradient of a part of the loss by `tensor`, in place of a tensor to be added; nil where nobody
+  /// Where to write the gradient of a part of the loss by `weight`, in place of a tensor to be added; nil where nobody
   /// wants it.
-  func destination(of tensor: Tensor) -> GradientDestination? {
-    guard let node = tensor.node else { return nil }
+  func destination(of weight: WeightMatrix) -> GradientDestination? {
+    guard let node = weight.node else { return nil }
     outputs.append(node)
     return node.destination()
   }

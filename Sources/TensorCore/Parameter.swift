@@ -26,7 +26,7 @@ public final class Parameter {
     return storedGradient
   }
 
-  var stored: Tensor?
+  fileprivate(set) var stored: WeightMatrix?
   /// The gradient's memory, which may hold anything while the node of `stored` is cleared.
   var storedGradient: Tensor?
 
@@ -40,10 +40,19 @@ public final class Parameter {
   /// The number of weights.
   public var count: Int { shape.reduce(1, *) }
 
-  /// The weight itself. What is computed from it records gradients if the parameter is trainable.
-  public var value: Tensor {
+  /// The weight as the model keeps it, in whatever type.
+  public var matrix: WeightMatrix {
     guard let stored else { preconditionFailure("parameter \(name) is used before its store was filled") }
     return stored
+  }
+
+  /// The weight itself, which must be kept as float32, as all vectors and trainable weights are. What is computed from it
+  /// records gradients if the parameter is trainable.
+  public var value: Tensor {
+    guard case .dense(let value) = matrix else {
+      preconditionFailure("parameter \(name) is kept as it is mapped, not as float32: ask for its matrix")
+    }
+    return value
   }
 }
 
@@ -77,7 +86,7 @@ public final class ParameterStore {
   /// Whether the parameters have gradients.
   public var isTrainable: Bool { gradientArena != nil }
   /// Whether all values lie in memory that nobody writes to, such as a mapped checkpoint.
-  public var isConstant: Bool { parameters.allSatisfy { $0.stored?.storage.isConstant ?? false } }
+  public var isConstant: Bool { parameters.allSatisfy { $0.stored?.isConstant ?? false } }
 
   fileprivate func declare(_ parameter: Parameter) {
     precondition(!parameters.contains { $0.name == parameter.name }, "parameter \(parameter.name) is declared twice")
@@ -93,17 +102,17 @@ public final class ParameterStore {
   }
 
   /// Gives every parameter memory with a gradient beside it, and the values that `source` returns for it.
-  public func load<Failure: Error>(_ source: (Parameter) throws(Failure) -> Tensor) throws(Failure) {
+  public func load<Failure: Error>(_ source: (Parameter) throws(Failure) -> WeightMatrix) throws(Failure) {
     allocateArenas()
     for parameter in parameters {
       let loaded = try source(parameter)
       precondition(loaded.shape == parameter.shape, "\(parameter.name): \(loaded.shape) is not \(parameter.shape)")
-      parameter.value.pointer.update(from: loaded.pointer, count: parameter.count)
+      loaded.copy(into: parameter.value.pointer)
     }
   }
 
-  /// Uses the tensors that `source` returns as they are, without copying and without gradients.
-  public func loadFrozen<Failure: Error>(_ source: (Parameter) throws(Failure) -> Tensor) throws(Failure) {
+  /// Uses the weights that `source` returns as they are, without copying and without gradients.
+  public func loadFrozen<Failure: Error>(_ source: (Parameter) throws(Failure) -> WeightMatrix) throws(Failure) {
     values = nil
     gradientArena = nil
     for parameter in parameters {
@@ -128,14 +137,14 @@ public final class ParameterStore {
     for parameter in parameters {
       func view(_ arena: Tensor) -> Tensor {
         let storage = Storage(
-          viewing: arena.pointer + offset, count: parameter.count, owner: arena.storage, isConstant: false)
+          viewing: arena.pointer + offset, count: parameter.count, owner: arena.storage)
         return Tensor(shape: parameter.shape, storage: storage, device: device)
       }
       let gradient = view(gradients)
       let value = view(values)
       parameter.storedGradient = gradient
-      parameter.stored = Tensor(
-        shape: parameter.shape, storage: value.storage, device: device, node: Node(leaf: gradient))
+      parameter.stored = .dense(
+        Tensor(shape: parameter.shape, storage: value.storage, device: device, node: Node(leaf: gradient)))
       offset += parameter.count
     }
   }

@@ -8,41 +8,48 @@ import CKernels
 struct ProjectionProducts {
   /// [N, C]
   private let hidden: Tensor
-  private let head: Tensor
+  /// [V, C]; float32 where gradients will be asked for.
+  private let head: WeightMatrix
   private let precision: ProductPrecision
   private let backend: any MatrixBackend
   private let scratch: WorkerScratch
-  /// The head as the right factor of the logits, and of the gradient of the hidden states.
+  /// The head as the right factor of the logits, as it is or packed, and of the gradient of the hidden states.
+  private let logitsFactor: WeightFactor
   private let packedForLogits: PackedFactor?
   private let packedForGradient: PackedFactor?
   /// The hidden states, as `limbeck_narrow_bf16` leaves them.
   private let narrowHidden: Tensor?
   private let narrowsGradients: Bool
+  /// Columns of logits per task.
+  private let vocabularyGrain: Int
 
   private var vocabulary: Int { head.shape[0] }
   private var channels: Int { head.shape[1] }
-  private var device: Device { head.device }
-  /// headᵀ [C, V]
-  private var transposedHead: MatrixView { MatrixView(head.pointer, stride: channels).transposed }
+  private var device: Device { hidden.device }
 
   /// - Parameters:
   ///   - hidden: the hidden states [N, C] of the tokens to work on.
   ///   - projection: whose head and precision it is.
   ///   - hasGradient: whether gradients will be asked for.
-  ///   - isRepeated: whether there is more than one block, so that packing the head beforehand pays; that of a constant
-  ///     head is kept anyway.
-  init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, isRepeated: Bool) {
+  ///   - blockRows: the tokens of a block. Of several blocks packing the head beforehand pays; that of a constant head is
+  ///     kept anyway.
+  init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, blockRows: Int) {
     self.hidden = hidden
-    head = projection.head
+    let device = hidden.device
+    let head = hasGradient ? .dense(projection.head.dense(on: device)) : projection.head
+    self.head = head
     precision = projection.precision
-    backend = head.device.backend
-    scratch = WorkerScratch(backend.scratchCount, on: head.device)
-    let packs = (isRepeated || head.storage.isConstant) && precision == .bfloat16 && backend.packsBFloat16
+    backend = device.backend
+    scratch = WorkerScratch(backend.scratchCount, on: device)
+    let packs = (hidden.rows > blockRows || head.isConstant) && precision == .bfloat16 && backend.packsBFloat16
     let (vocabulary, channels) = (head.shape[0], head.shape[1])
-    let straight = MatrixView(head.pointer, stride: channels)
-    packedForLogits = packs ? head.packedTransposed(on: head.device) : nil
+    vocabularyGrain = Self.vocabularyGrain(vocabulary)
+    logitsFactor = WeightFactor(head, rows: blockRows, widest: min(vocabularyGrain, vocabulary), on: device)
+    packedForLogits = packs ? head.packedTransposed(on: device) : nil
     packedForGradient =
-      packs && hasGradient ? PackedFactor(straight, k: vocabulary, n: channels, on: head.device) : nil
+      packs && hasGradient
+      ? PackedFactor(
+        MatrixView(head.dense(on: device).pointer, stride: channels), k: vocabulary, n: channels, on: device) : nil
     narrowHidden = packs ? Self.narrowCopy(of: hidden) : nil
     narrowsGradients = packs && hasGradient
   }
@@ -60,7 +67,7 @@ struct ProjectionProducts {
 
   /// Columns of logits per task: a task's part of a block stays in a core's cache, there are at least eight, and as many
   /// whole ones as they come to, that no thread has half a task more to do than the others.
-  private var vocabularyGrain: Int {
+  private static func vocabularyGrain(_ vocabulary: Int) -> Int {
     let panels = (vocabulary + PackedFactor.panel - 1) / PackedFactor.panel
     let tasks = max(8, (panels + 42) / 43 + 1) / 2 * 2
     return max(2, (panels + tasks - 1) / tasks) * PackedFactor.panel
@@ -85,10 +92,9 @@ struct ProjectionProducts {
           into: out, stride: stride, adds: false, streams: streams, rows, packedForLogits.from(column: first), m: count,
           n: width, k: channels, scratch: scratch[worker])
       } else {
-        backend.product(
-          into: out, stride: stride, adds: false, streams: streams, hiddenRows(start),
-          transposedHead.from(column: first), m: count, n: width, k: channels, precision: precision,
-          scratch: scratch[worker])
+        logitsFactor.multiply(
+          into: out, stride: stride, adds: false, streams: streams, hiddenRows(start), m: count,
+          outputs: first..<first + width, precision: precision, worker: worker)
       }
     }
   }
@@ -138,8 +144,8 @@ struct ProjectionProducts {
     } else {
       backend.product(
         into: out, stride: channels, adds: false, MatrixView(dLogits, stride: vocabulary),
-        MatrixView(head.pointer, stride: channels), m: count, n: channels, k: vocabulary, precision: precision,
-        scratch: scratch)
+        MatrixView(head.dense(on: device).pointer, stride: channels), m: count, n: channels, k: vocabulary,
+        precision: precision, scratch: scratch)
     }
   }
 

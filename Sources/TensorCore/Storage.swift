@@ -86,11 +86,14 @@ final class Storage {
     pointer = pool.take(StoragePool.capacity(for: count))
   }
 
-  init(viewing pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject, isConstant: Bool) {
+  /// Memory of `owner`; with `packedFactors` where nobody writes to it any more.
+  init(
+    viewing pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject, packedFactors: PackedFactorCache? = nil
+  ) {
     self.pointer = pointer
     self.count = count
     self.owner = owner
-    packedFactors = isConstant ? PackedFactorCache() : nil
+    self.packedFactors = packedFactors
     pool = nil
   }
 

@@ -1,3 +1,5 @@
+public import DurableFiles
+
 /// A dense, contiguous, row-major array of float32.
 ///
 /// A tensor is a value on shared, never rewritten memory: operations return new tensors. One made from a trainable
@@ -57,23 +59,25 @@ public struct Tensor {
     return tensor
   }
 
-  /// A read-only view of float32 values in memory that `owner` keeps alive and unchanged, such as a mapped file.
+  /// A read-only view of float32 values where they are mapped.
   /// - Parameters:
-  ///   - memory: the first value; aligned to 4 bytes, valid for the whole shape while `owner` lives, never written.
+  ///   - values: as many as the shape says, at least one.
   ///   - shape: the size of each dimension.
-  ///   - owner: what keeps the memory valid.
   ///   - device: where the tensor is computed with.
-  public init(borrowing memory: UnsafeRawPointer, shape: [Int], owner: AnyObject, on device: Device) {
-    let count = shape.reduce(1, *)
-    let floats = UnsafeMutablePointer(mutating: memory.assumingMemoryBound(to: Float.self))
-    let storage = Storage(viewing: floats, count: count, owner: owner, isConstant: true)
+  public init(mapping values: MappedElements<Float>, shape: [Int], on device: Device) {
+    precondition(values.count == shape.reduce(1, *), "\(values.count) values do not fill shape \(shape)")
+    guard let start = values.unsafeStart else { preconditionFailure("a tensor of an empty file") }
+    let storage = Storage(
+      viewing: UnsafeMutablePointer(mutating: start), count: values.count, owner: values.file,
+      packedFactors: PackedFactorCache { values.releasePages() })
     self.init(shape: shape, storage: storage, device: device)
   }
 
   /// The same elements, in memory that nobody will write to any more, such as a teacher's weights: what products make of
   /// them is kept.
   public var constant: Tensor {
-    let constant = Storage(viewing: pointer, count: count, owner: storage, isConstant: true)
+    if storage.isConstant { return detached }
+    let constant = Storage(viewing: pointer, count: count, owner: storage, packedFactors: PackedFactorCache())
     return Tensor(shape: shape, storage: constant, device: device)
   }
 

@@ -3,7 +3,7 @@ public struct VocabularyProjection {
   /// The final hidden states [N, C].
   public let hidden: Tensor
   /// The output matrix [V, C].
-  public let head: Tensor
+  public let head: WeightMatrix
   /// What hidden states, head and gradients are rounded to before they are multiplied.
   public let precision: ProductPrecision
 
@@ -11,7 +11,7 @@ public struct VocabularyProjection {
   ///   - hidden: final hidden states [N, C].
   ///   - head: output matrix [V, C].
   ///   - precision: what they are rounded to before they are multiplied; float32 by default.
-  public init(hidden: Tensor, head: Tensor, precision: ProductPrecision = .float32) {
+  public init(hidden: Tensor, head: WeightMatrix, precision: ProductPrecision = .float32) {
     precondition(
       head.shape.count == 2 && head.shape[1] == hidden.columns, "hidden \(hidden.shape) does not fit head \(head.shape)"
     )
@@ -97,11 +97,10 @@ extension VocabularyProjection {
     let teacherLogits = Tensor(uninitialized: [block, teacherWidth], on: device)
     let reserved = Tensor(uninitialized: [reservesTeacherRow ? device.threads : 0, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
-    let isRepeated = rows.count > block
     let products = ProjectionProducts(
-      Self.chosen(rows, of: hidden), self, hasGradient: gradients != nil, isRepeated: isRepeated)
+      Self.chosen(rows, of: hidden), self, hasGradient: gradients != nil, blockRows: block)
     let teacherProducts = teachers.map {
-      ProjectionProducts(Self.chosen(rows, of: $0.hidden), $0, hasGradient: false, isRepeated: isRepeated)
+      ProjectionProducts(Self.chosen(rows, of: $0.hidden), $0, hasGradient: false, blockRows: block)
     }
 
     return [Result](unsafeUninitializedCapacity: rows.count) { results, initializedCount in

@@ -183,7 +183,7 @@ struct OnPolicyTests {
     let filler = TokenBatch(ids: [0, 0], targets: [1, 1], batchSize: 2)
     let batch = try objective.batch(inPlaceOf: filler, for: student, at: position(1))
     #expect(batch.length == 9 && batch.countedTokens == 2 * 7)
-    student.head.withMutableSpan { $0[5] = .nan }
+    student.head.dense(on: student.device).withMutableSpan { $0[5] = .nan }
     let error = #expect(throws: TrainingError.self) {
       try objective.batch(inPlaceOf: filler, for: student, at: position(1))
     }

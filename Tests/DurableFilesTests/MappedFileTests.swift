@@ -25,6 +25,25 @@ import Testing
     #expect(numbers.withSpan { $0[0] } == 7)
   }
 
+  @Test func releasedPagesTakeNoMemoryUntilTheyAreRead() throws {
+    let folder = try TemporaryFolder()
+    let bytes = (0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 >> 12) }
+    let url = try folder.write(bytes, to: "large")
+    let elements = try MappedFile(contentsOf: url).elements(of: UInt8.self, at: 100, count: bytes.count - 200)
+    /// Kilobytes of the mapping that are in memory.
+    func resident() throws -> Int {
+      let lines = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n")
+      let mapping = try #require(lines.firstIndex { $0.hasSuffix(url.path) })
+      let line = try #require(lines[mapping...].first { $0.hasPrefix("Rss:") })
+      return try #require(line.split(separator: " ").compactMap { Int($0) }.first)
+    }
+    #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
+    #expect(try resident() >= 1000)
+    elements.releasePages()
+    #expect(try resident() <= 16)
+    #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
+  }
+
   @Test func anEmptyFileHasNoBytes() throws {
     let folder = try TemporaryFolder()
     let file = try MappedFile(contentsOf: folder.write([], to: "empty"))

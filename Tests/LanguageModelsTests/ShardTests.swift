@@ -22,7 +22,7 @@ import Testing
     let random = TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
     let decoder = random.frozen()
     var values = random.parameters.parameters.makeIterator()
-    decoder.parameters.loadFrozen { _ in values.next()!.value.constant }
+    decoder.parameters.loadFrozen { _ in values.next()!.matrix.constant }
     return decoder
   }
 

@@ -157,7 +157,7 @@ struct PerplexityTests {
   @Test("A damaged model is refused with the first token it fails on")
   func damaged() throws {
     let decoder = smallDecoder(seed: 1)
-    decoder.head.withMutableSpan { $0[16 * 9] = .nan }
+    decoder.head.dense(on: decoder.device).withMutableSpan { $0[16 * 9] = .nan }
     #expect {
       try Perplexity(of: decoder, on: EvaluationText(documents: [randomIDs(40, seed: 2)]), window: 16)
     } throws: { error in

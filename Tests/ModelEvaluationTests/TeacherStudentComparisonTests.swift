@@ -170,7 +170,7 @@ struct TeacherStudentComparisonTests {
       try TeacherStudentComparison(teacher: teacher, students: [short], on: Self.text, window: 16)
     }
     let damaged = smallDecoder(seed: 2)
-    damaged.head.withMutableSpan { $0[3] = .infinity }
+    damaged.head.dense(on: damaged.device).withMutableSpan { $0[3] = .infinity }
     #expect(throws: EvaluationError.self) {
       try TeacherStudentComparison(teacher: teacher, students: [damaged], on: Self.text, window: 16)
     }

@@ -1,6 +1,7 @@
 import Diagnostics
 import DurableFiles
 import Foundation
+import TensorCore
 import TestSupport
 import Testing
 

@@ -12,7 +12,7 @@ import Testing
     var values = zip(inputs, shapes).makeIterator()
     store.load { _ in
       let (input, shape) = values.next() ?? ([], [])
-      return Tensor(input, shape: shape, on: device)
+      return .dense(Tensor(input, shape: shape, on: device))
     }
     return store
   }

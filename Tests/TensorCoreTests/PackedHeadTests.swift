@@ -1,4 +1,4 @@
-import Foundation
+import DurableFiles
 import TensorCore
 import TestSupport
 import Testing
@@ -15,17 +15,23 @@ import Testing
   private func logits(_ hidden: [Float], _ head: Tensor) -> [[Float]] {
     let rows = hidden.count / Self.channels
     let hidden = Tensor(hidden, shape: [rows, Self.channels], on: head.device)
-    return VocabularyProjection(hidden: hidden, head: head, precision: .bfloat16)
+    return VocabularyProjection(hidden: hidden, head: .dense(head), precision: .bfloat16)
       .mapLogits(rows: (0..<rows).map { Int32($0) }) { _, row, _, _ in row.indices.map { row[$0] } }
+  }
+
+  private func littleEndianBytes(_ value: Float) -> [UInt8] {
+    withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
   }
 
   @Test(arguments: MatrixBackendKind.available) func aMappedHeadGivesTheLogitsOfACopy(kind: MatrixBackendKind) throws {
     let device = try Device(threads: 2, backend: kind)
     let count = Self.vocabulary * Self.channels
     let values = normal(count, seed: 1)
-    let memory = NSMutableData(bytes: values, length: count * MemoryLayout<Float>.size)
+    let folder = try TemporaryFolder()
+    let file = try MappedFile(contentsOf: folder.write(values.flatMap { littleEndianBytes($0) }, to: "head"))
     let mapped = Tensor(
-      borrowing: memory.bytes, shape: [Self.vocabulary, Self.channels], owner: memory, on: device)
+      mapping: try file.elements(of: Float.self, at: 0, count: count), shape: [Self.vocabulary, Self.channels],
+      on: device)
     let copy = Tensor(values, shape: mapped.shape, on: device)
     for seed: UInt64 in 2...4 {
       let hidden = normal(Self.rows * Self.channels, seed: seed)
@@ -44,7 +50,7 @@ import Testing
     let hidden = normal(Self.rows * Self.channels, seed: 1)
     for seed: UInt64 in 2...4 {
       let values = normal(Self.vocabulary * Self.channels, seed: seed)
-      store.load { Tensor(values, shape: $0.shape, on: store.device) }
+      store.load { .dense(Tensor(values, shape: $0.shape, on: store.device)) }
       let copy = Tensor(values, shape: head.shape, on: store.device)
       #expect(logits(hidden, head.value) == logits(hidden, copy))
     }

@@ -53,7 +53,7 @@ import Testing
 
   @Test func frozenParametersRecordNothing() {
     let store = store()
-    store.loadFrozen { Tensor.zeros($0.shape, on: store.device) }
+    store.loadFrozen { .dense(Tensor.zeros($0.shape, on: store.device)) }
     #expect(!store.isTrainable)
     #expect(store.parameters.allSatisfy { $0.gradient == nil && !$0.value.recordsGradient })
   }
@@ -132,7 +132,7 @@ import Testing
       let values = store.parameters.map(\.value)
       let hidden = values[0].embedding(ids).rmsNorm(values[1], epsilon: 1e-5)
         .linear(values[2], bias: values[3], precision: precision)
-      let head = VocabularyProjection(hidden: hidden, head: values[4], precision: precision)
+      let head = VocabularyProjection(hidden: hidden, head: .dense(values[4]), precision: precision)
       let backward = BackwardPass()
       _ = head.mapLogits(rows: rows, backward: backward) { _, logits, _, _ in logits[0] += 1 }
       backward.add(Tensor([1, 2, 3, 4, 5, 6], shape: [3, 2], on: store.device), to: values[5])

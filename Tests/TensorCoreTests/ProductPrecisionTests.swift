@@ -36,7 +36,7 @@ import Testing
       store.root.parameter("x", [rows, inputs], .zeros, decays: false),
       store.root.parameter("w", [outputs, inputs], .zeros, decays: false)
     )
-    store.load { Tensor($0.name == "x" ? x : w, shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor($0.name == "x" ? x : w, shape: $0.shape, on: store.device)) }
     let out = xParameter.value.linear(wParameter.value, precision: .bfloat16)
     out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
 
@@ -90,9 +90,9 @@ import Testing
     let store = ParameterStore(on: try Device(threads: 2, backend: kind))
     let head = store.root.parameter("head", [vocabulary, channels], .zeros, decays: false)
     let hidden = store.root.parameter("hidden", [rows, channels], .zeros, decays: false)
-    store.load { Tensor($0.name == "head" ? w : x, shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor($0.name == "head" ? w : x, shape: $0.shape, on: store.device)) }
     let backward = BackwardPass()
-    let logits = VocabularyProjection(hidden: hidden.value, head: head.value, precision: .bfloat16)
+    let logits = VocabularyProjection(hidden: hidden.value, head: .dense(head.value), precision: .bfloat16)
       .mapLogits(rows: (0..<rows).map { Int32($0) }, backward: backward) { index, row, _, _ in
         var values: [Float] = []
         for i in row.indices {
@@ -133,7 +133,7 @@ import Testing
       let store = ParameterStore(on: try Device(threads: 2, backend: kind))
       let parameters = zip(names, shapes).map { store.root.parameter($0, $1, .zeros, decays: false) }
       store.load { parameter in
-        Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device)
+        .dense(Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device))
       }
       let out = parameters[0].value.causalAttention(
         keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
@@ -157,7 +157,7 @@ import Testing
     let parameters = [("queries", 2), ("keys", 1), ("values", 1)].map { name, heads in
       store.root.parameter(name, [batchSize, heads * headSize], .zeros, decays: false)
     }
-    store.load { Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device) }
+    store.load { .dense(Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device)) }
     let out = parameters[0].value.causalAttention(
       keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
       precision: .bfloat16)

@@ -54,7 +54,8 @@ import Testing
     let head = matrix(520, 24, seed: 1, on: device)
     let hidden = matrix(fewRows, 24, seed: 2, on: device)
     func rows(_ count: Int) -> [[Float]] {
-      VocabularyProjection(hidden: hidden, head: head).mapLogits(rows: (0..<count).map { Int32($0) }) { _, row, _, _ in
+      VocabularyProjection(hidden: hidden, head: .dense(head)).mapLogits(rows: (0..<count).map { Int32($0) }) {
+        _, row, _, _ in
         row.indices.map { row[$0] }
       }
     }

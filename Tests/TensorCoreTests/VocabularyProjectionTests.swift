@@ -11,9 +11,9 @@ import Testing
   @Test(arguments: MatrixBackendKind.available) func logitsAreHiddenTimesHead(kind: MatrixBackendKind) throws {
     let device = try Device(threads: 2, backend: kind)
     let projection = VocabularyProjection(
-      hidden: tensor([301, 7], seed: 1, on: device), head: tensor([2_100, 7], seed: 2, on: device))
+      hidden: tensor([301, 7], seed: 1, on: device), head: .dense(tensor([2_100, 7], seed: 2, on: device)))
     let teacher = VocabularyProjection(
-      hidden: tensor([301, 5], seed: 3, on: device), head: tensor([2_100, 5], seed: 4, on: device))
+      hidden: tensor([301, 5], seed: 3, on: device), head: .dense(tensor([2_100, 5], seed: 4, on: device)))
     let rows = (0..<301).reversed().filter { $0 % 3 != 1 }.map { Int32($0) }
     let results = projection.mapLogits(rows: rows, teacher: TeacherProjection(teacher)) { _, student, teacher, _ in
       (RowKernels.sum(student.span), RowKernels.maximum(teacher.span))
@@ -44,7 +44,7 @@ import Testing
     let (hidden, head) = (factor(256, step: 7), factor(vocabulary, step: 11))
     let (h, w, period) = (hidden.array(), head.array(), 31)
     #expect(w[(period * 5)...].elementsEqual(w[..<(w.count - period * 5)]))
-    let wrong = VocabularyProjection(hidden: hidden, head: head, precision: precision)
+    let wrong = VocabularyProjection(hidden: hidden, head: .dense(head), precision: precision)
       .mapLogits(rows: (0..<256).map { Int32($0) }) { row, logits, _, _ in
         let expected = (0..<period).map { v in (0..<5).reduce(Float(0)) { $0 + h[row * 5 + $1] * w[v * 5 + $1] } }
         return (0..<vocabulary).count { logits[$0] != expected[$0 % period] }
@@ -64,7 +64,7 @@ import Testing
     let rows = (0..<300).filter { $0 % 7 != 0 }.map { Int32($0) }
     // the objective ½ Σ logits² of the chosen rows, whose gradient by the logits is the logits
     let backward = BackwardPass()
-    let values = VocabularyProjection(hidden: hidden, head: head.value)
+    let values = VocabularyProjection(hidden: hidden, head: .dense(head.value))
       .mapLogits(rows: rows, backward: backward) { _, student, _, _ in
         (0..<student.count).reduce(0.0) { $0 + Double(student[$1]) * Double(student[$1]) / 2 }
       }
@@ -97,7 +97,7 @@ import Testing
     var generator = SeededGenerator(seed: 6)
     store.initialize(using: &generator)
     let backward = BackwardPass()
-    let results = VocabularyProjection(hidden: hidden.value, head: head.value)
+    let results = VocabularyProjection(hidden: hidden.value, head: .dense(head.value))
       .mapLogits(rows: [], backward: backward) { _, _, _, _ in 1 }
     backward.run()
     #expect(results.isEmpty)
@@ -109,7 +109,7 @@ import Testing
     func peakBytes(tokens: Int) -> Int {
       let device = Device(threads: 2)
       let hidden = tensor([tokens, 8], seed: 8, on: device)
-      let projection = VocabularyProjection(hidden: hidden, head: tensor([16_384, 8], seed: 9, on: device))
+      let projection = VocabularyProjection(hidden: hidden, head: .dense(tensor([16_384, 8], seed: 9, on: device)))
       let rows = (0..<Int32(tokens)).map { $0 }
       _ = projection.mapLogits(
         rows: rows, teacher: TeacherProjection(projection), backward: BackwardPass()

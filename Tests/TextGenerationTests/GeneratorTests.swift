@@ -217,7 +217,7 @@ struct GeneratorTests {
   @Test("A model whose weights are NaN is refused")
   func damaged() throws {
     let decoder = tinyDecoder()
-    decoder.head.withMutableSpan { $0[5] = .nan }
+    decoder.head.dense(on: decoder.device).withMutableSpan { $0[5] = .nan }
     #expect {
       try Generator(decoder, Trained.lossless).text(after: "The")
     } throws: { error in

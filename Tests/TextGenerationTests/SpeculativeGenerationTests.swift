@@ -16,7 +16,7 @@ import Tokenization
     var values = model.parameters.parameters.map { $0.value.array() }.makeIterator()
     return TransformerDecoder(configuration: configuration, device: model.device) { _, shape in
       let noisy = (values.next() ?? []).map { $0 + noise * Float(generator.nextNormal()) }
-      return Tensor(noisy, shape: shape, on: model.device)
+      return .dense(Tensor(noisy, shape: shape, on: model.device))
     }
   }
 

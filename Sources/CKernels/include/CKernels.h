@@ -204,6 +204,17 @@ void limbeck_widen_f16(float *to, const void *from, size_t n);
 /// out[r] = Σ w[r·n + i] · x[i] over n elements of each of `rows` rows in float16.
 void limbeck_inner_products_f16(float *out, const void *w, const float *x, size_t rows, size_t n);
 
+// ---- Weights of 16 bits, which may begin at any byte (WeightConversion.c)
+
+/// to[i] = from[i], which is in bfloat16; exact, a NaN keeps its bits.
+void limbeck_decode_bf16(float *to, const void *from, size_t n);
+/// to[i] = from[i], which is in float16; exact, NaN stays NaN.
+void limbeck_decode_f16(float *to, const void *from, size_t n);
+/// to[i] = from[i] in bfloat16, to nearest even; too large becomes infinity, NaN stays NaN.
+void limbeck_encode_bf16(void *to, const float *from, size_t n);
+/// The same in float16.
+void limbeck_encode_f16(void *to, const float *from, size_t n);
+
 // ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c, MatrixReference.c)
 
 enum {

@@ -7,5 +7,5 @@ struct Linear {
   let precision: ProductPrecision
 
   /// x [N, inputs] → [N, outputs]
-  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value, precision: precision) }
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.matrix, bias: bias?.value, precision: precision) }
 }

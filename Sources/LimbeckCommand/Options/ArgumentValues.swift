@@ -1,5 +1,4 @@
 public import ArgumentParser
-public import ModelFiles
 public import ModelTraining
 public import TensorCore
 

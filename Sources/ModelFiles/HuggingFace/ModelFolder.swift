@@ -53,7 +53,9 @@ public struct ModelFolder: Sendable {
   }
 
   /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
-  public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError) -> Tensor {
+  public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError)
+    -> WeightMatrix
+  {
     let location = architecture.location(of: role, in: configuration)
     return try weights.weights(location.name, rows: location.rows, expecting: shape, on: device)
   }

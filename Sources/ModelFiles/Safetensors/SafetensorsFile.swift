@@ -137,26 +137,36 @@ public struct SafetensorsFile: Sendable {
     return floats
   }
 
-  /// Rows of the tensor called `name`, or the tensor as a whole, as float32. Values that are float32 on disk, aligned, are
-  /// used where they are mapped: they are read-only, cost no memory of the process's own, and keep the mapping alive.
-  /// Others are converted once. Throws `missingTensor`, `wrongShape` where they have not the shape expected, `notWeights`.
+  /// Rows of the tensor called `name`, or the tensor as a whole, as a weight. Values that are float32 on disk, aligned, and
+  /// matrices of 16 bits a value are used where they are mapped: they are read-only, cost no memory of the process's own,
+  /// and keep the mapping alive. Others are converted to float32 once. Throws `missingTensor`, `wrongShape` where they have
+  /// not the shape expected, `notWeights`.
   public func weights(
     _ name: String, rows: Range<Int>? = nil, expecting shape: [Int], on device: Device
-  ) throws(ModelFileError) -> Tensor {
+  ) throws(ModelFileError) -> WeightMatrix {
     let entry = try entry(name)
     guard rows.map({ [$0.count] + entry.shape.dropFirst() }) ?? entry.shape == shape,
       (rows?.upperBound ?? 0) <= entry.shape.first ?? 0
     else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
     let type = try weightType(of: entry)
-    let start = entry.bytes(ofRows: rows, type).lowerBound
-    if type == .float32, entry.count > 0, let base = file.unsafeBaseAddress,
-      start.isMultiple(of: MemoryLayout<Float>.alignment)
-    {
-      return Tensor(borrowing: base + start, shape: shape, owner: file, on: device)
+    let bytes = entry.bytes(ofRows: rows, type)
+    if !bytes.isEmpty, type == .float32, bytes.lowerBound.isMultiple(of: MemoryLayout<Float>.alignment) {
+      let values = try mapped(Float.self, at: bytes.lowerBound, count: bytes.count / type.byteCount)
+      return .dense(Tensor(mapping: values, shape: shape, on: device))
+    }
+    if !bytes.isEmpty, type != .float32, shape.count == 2 {
+      let values = try mapped(UInt8.self, at: bytes.lowerBound, count: bytes.count)
+      return .mapped(MappedMatrix(values, type: type, rows: shape[0], columns: shape[1]))
     }
     let tensor = Tensor.zeros(shape, on: device)
     try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }
-    return tensor.constant
+    return .dense(tensor.constant)
+  }
+
+  private func mapped<Element: MappableElement>(
+    _ type: Element.Type, at offset: Int, count: Int
+  ) throws(ModelFileError) -> MappedElements<Element> {
+    try ModelFileError.wrapping { () throws(FileError) in try file.elements(of: type, at: offset, count: count) }
   }
 
   func weightType(of entry: SafetensorsEntry) throws(ModelFileError) -> WeightType {

@@ -95,7 +95,7 @@ public struct SafetensorsWeights: WeightSource {
 
   public func weights(
     _ name: String, rows: Range<Int>?, expecting shape: [Int], on device: Device
-  ) throws(ModelFileError) -> Tensor {
+  ) throws(ModelFileError) -> WeightMatrix {
     try part(of: name).weights(name, rows: rows, expecting: shape, on: device)
   }
 

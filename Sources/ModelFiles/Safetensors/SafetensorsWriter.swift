@@ -1,5 +1,6 @@
 import DurableFiles
 public import Foundation
+public import TensorCore
 
 /// Writes a safetensors file, a tensor at a time, so that no second copy of a model is needed. The file appears whole
 /// at `commit`, or not at all.

@@ -1,5 +1,6 @@
 import DurableFiles
 public import Foundation
+public import TensorCore
 
 /// Weights divided among several safetensors files beside an index, as transformers divides them: tensors in their
 /// order, and a new file wherever the next tensor would not fit.

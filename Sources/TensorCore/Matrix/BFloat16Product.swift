@@ -66,16 +66,28 @@ struct PackedFactor {
   private let pairs: Int
 
   init(_ matrix: MatrixView, k: Int, n: Int, on device: Device) {
+    self.init(k: k, n: n, scratchCount: 0, on: device) { columns, _ in matrix.from(column: columns.lowerBound) }
+  }
+
+  /// A factor of which `panel` returns some of the columns [k, columns], if it likes in a worker's `scratchCount` floats.
+  init(
+    k: Int, n: Int, scratchCount: Int, on device: Device,
+    panel: (_ columns: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> MatrixView
+  ) {
     let (panels, pairs) = ((n + Self.panel - 1) / Self.panel, (k + 1) / 2)
     let memory = Tensor(uninitialized: [RightFactor.packedCount(k: k, n: n)], on: device)
     self.memory = memory
     self.pairs = pairs
-    device.parallelRanges(panels, grain: max(1, min(8, panels / 16))) { range in
-      let first = range.lowerBound * Self.panel
-      let columns = matrix.from(column: first)
-      limbeck_pack_bf16(
-        memory.pointer + first * pairs, columns.pointer, columns.rowStride, columns.columnStride,
-        min(n, range.upperBound * Self.panel) - first, k)
+    let scratch = WorkerScratch(scratchCount, on: device)
+    let grain = max(1, min(8, panels / 16))
+    device.parallel((panels + grain - 1) / grain) { task, worker in
+      for first in stride(from: task * grain * Self.panel, to: min(n, (task + 1) * grain * Self.panel), by: Self.panel)
+      {
+        let columns = first..<min(n, first + Self.panel)
+        let matrix = panel(columns, scratch[worker])
+        limbeck_pack_bf16(
+          memory.pointer + first * pairs, matrix.pointer, matrix.rowStride, matrix.columnStride, columns.count, k)
+      }
     }
   }
 
@@ -91,6 +103,12 @@ final class PackedFactorCache {
   private let lock = NSLock()
   /// The shape of the matrix, and what became of it; touched only inside `lock`.
   private var made: (shape: [Int], factor: PackedFactor)?
+  private let afterPacking: () -> Void
+
+  /// - Parameter afterPacking: called when a factor was made, after which the memory itself is seldom read.
+  init(afterPacking: @escaping () -> Void = {}) {
+    self.afterPacking = afterPacking
+  }
 
   /// The factor of the matrix of that shape; products on other threads that need it, too, wait for the one that makes it.
   func factor(of shape: [Int], _ make: () -> PackedFactor) -> PackedFactor {
@@ -99,6 +117,7 @@ final class PackedFactorCache {
     if let made, made.shape == shape { return made.factor }
     let factor = make()
     made = (shape, factor)
+    afterPacking()
     return factor
   }
 }

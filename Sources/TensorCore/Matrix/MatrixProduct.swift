@@ -4,24 +4,36 @@
 enum MatrixProduct {
   /// c[M, O] = x[M, I] · wᵀ, w[O, I], or += where `adds`.
   static func timesTransposed(
-    _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: Tensor, rows: Int, adds: Bool,
+    _ c: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ w: WeightMatrix, rows: Int, adds: Bool,
     precision: ProductPrecision, on device: Device
   ) {
-    let (outputs, inputs) = (w.rows, w.columns)
-    multiply(
-      into: c, adds: adds, MatrixView(x, stride: inputs), MatrixView(w.pointer, stride: inputs).transposed, m: rows,
-      n: outputs, k: inputs, precision, on: device, isKept: w.storage.isConstant
-    ) { w.packedTransposed(on: device) }
+    let (outputs, inputs) = (w.shape[0], w.shape[1])
+    let left = MatrixView(x, stride: inputs)
+    if packs(precision, isKept: w.isConstant, work: rows * outputs * inputs, on: device) {
+      return multiplyPacked(
+        into: c, adds: adds, left, w.packedTransposed(on: device), m: rows, n: outputs, k: inputs, on: device)
+    }
+    let grid = Grid(rows: rows, columns: outputs, work: inputs, isCut: device.cutsWork)
+    // of as many rows as w has, or more, each tile would convert all of it; once, it takes no more memory than they do
+    let weight = rows >= outputs ? .dense(w.dense(on: device)) : w
+    let factor = WeightFactor(weight, rows: rows, widest: grid.widest, on: device)
+    device.parallel(grid.count) { tile, worker in
+      let (rows, columns) = grid[tile]
+      factor.multiply(
+        into: c + rows.lowerBound * outputs + columns.lowerBound, stride: outputs, adds: adds,
+        left.from(row: rows.lowerBound), m: rows.count, outputs: columns, precision: precision, worker: worker)
+    }
   }
 
   /// c[M, I] = d[M, O] · w, w[O, I], or += where `adds`.
   static func times(
-    _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
-    rows: Int, outputs: Int, inputs: Int, adds: Bool, precision: ProductPrecision, on device: Device
+    _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ w: Tensor, rows: Int, adds: Bool,
+    precision: ProductPrecision, on device: Device
   ) {
     multiply(
-      into: c, adds: adds, MatrixView(d, stride: outputs), MatrixView(w, stride: inputs), m: rows, n: inputs,
-      k: outputs, precision, on: device)
+      into: c, adds: adds, MatrixView(d, stride: w.rows), MatrixView(w.pointer, stride: w.columns), m: rows,
+      n: w.columns, k: w.rows, precision, on: device)
+    withExtendedLifetime(w) {}
   }
 
   /// c[O, I] = dᵀ · x, d[M, O], x[M, I], or += where `adds`; M ≥ 1.
@@ -34,19 +46,17 @@ enum MatrixProduct {
       n: inputs, k: rows, precision, on: device)
   }
 
-  /// c[m, n] = a · b, or +=, with rows of c one after another. `packed` returns b rounded and packed, if it is there, as it
-  /// is from the second time on if it `isKept`.
+  /// c[m, n] = a · b, or +=, with rows of c one after another.
   private static func multiply(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int,
-    _ precision: ProductPrecision, on device: Device, isKept: Bool = false,
-    packed: (() -> PackedFactor)? = nil
+    _ precision: ProductPrecision, on device: Device
   ) {
+    if packs(precision, isKept: false, work: m * n * k, on: device) {
+      let factor = PackedFactor(b, k: k, n: n, on: device)
+      return multiplyPacked(into: c, adds: adds, a, factor, m: m, n: n, k: k, on: device)
+    }
     let backend = device.backend
     let scratch = WorkerScratch(backend.scratchCount, on: device)
-    if precision == .bfloat16, backend.packsBFloat16, isKept || m * n * k >= 1 << 21 {
-      let factor = packed?() ?? PackedFactor(b, k: k, n: n, on: device)
-      return multiplyPacked(into: c, adds: adds, a, factor, m: m, n: n, k: k, scratch, on: device)
-    }
     let grid = Grid(rows: m, columns: n, work: k, isCut: device.cutsWork)
     device.parallel(grid.count) { tile, worker in
       let (rows, columns) = grid[tile]
@@ -57,11 +67,18 @@ enum MatrixProduct {
     }
   }
 
+  /// Whether the right factor of a product is rounded and packed before: where that pays, also for the first product where it
+  /// `isKept` for others.
+  private static func packs(_ precision: ProductPrecision, isKept: Bool, work: Int, on device: Device) -> Bool {
+    precision == .bfloat16 && device.backend.packsBFloat16 && (isKept || work >= 1 << 21)
+  }
+
   /// As `multiply` in bfloat16, with b rounded and packed once for all tiles: rows, or columns of b where rows are few.
   private static func multiplyPacked(
     into c: UnsafeMutablePointer<Float>, adds: Bool, _ a: MatrixView, _ factor: PackedFactor, m: Int, n: Int, k: Int,
-    _ scratch: WorkerScratch, on device: Device
+    on device: Device
   ) {
+    let scratch = WorkerScratch(device.backend.scratchCount, on: device)
     let grid = Grid(rows: m, packedColumns: n, work: k, isCut: device.cutsWork)
     device.parallel(grid.count) { tile, worker in
       let (rows, columns) = grid[tile]
@@ -113,6 +130,9 @@ enum MatrixProduct {
     }
 
     var count: Int { parts.count }
+
+    /// The most columns of a tile.
+    var widest: Int { cutsRows || count == 0 ? columns : parts[0].count }
 
     subscript(tile: Int) -> (rows: Range<Int>, columns: Range<Int>) {
       cutsRows ? (parts[tile], 0..<columns) : (0..<rows, parts[tile])

@@ -4,7 +4,7 @@ extension Tensor {
   /// self [N, I] · weightᵀ + bias → [N, O], weight [O, I], bias [O].
   ///
   /// The factors of this product, and of the two of its gradients, are rounded to `precision` first.
-  public func linear(_ weight: Tensor, bias: Tensor? = nil, precision: ProductPrecision = .float32) -> Tensor {
+  public func linear(_ weight: WeightMatrix, bias: Tensor? = nil, precision: ProductPrecision = .float32) -> Tensor {
     precondition(
       weight.shape.count == 2 && weight.shape[1] == columns, "linear: \(shape) does not fit weight \(weight.shape)")
     let (rows, inputs, outputs) = (rows, columns, weight.shape[0])
@@ -15,13 +15,13 @@ extension Tensor {
     }
     MatrixProduct.timesTransposed(
       out.pointer, pointer, weight, rows: rows, adds: bias != nil, precision: precision, on: device)
-    return out.recorded(from: [self, weight, bias]) { [device, detached, weight] gradient, nodes in
+    return out.recorded(from: [node, weight.node, bias?.node]) { [device, detached, weight] gradient, nodes in
       if let node = nodes[0] {
         // in the forward pass: out = x · Wᵀ, so d x = d out · W
         let dx = node.destination()
         MatrixProduct.times(
-          dx.pointer, gradient.pointer, weight.pointer, rows: rows, outputs: outputs, inputs: inputs,
-          adds: dx.adds, precision: precision, on: device)
+          dx.pointer, gradient.pointer, weight.dense(on: device), rows: rows, adds: dx.adds, precision: precision,
+          on: device)
       }
       if rows > 0, let node = nodes[1] {
         // and d W = d outᵀ · x
@@ -37,12 +37,22 @@ extension Tensor {
     }
   }
 
+  /// As above, of a weight that is a tensor.
+  public func linear(_ weight: Tensor, bias: Tensor? = nil, precision: ProductPrecision = .float32) -> Tensor {
+    linear(.dense(weight), bias: bias, precision: precision)
+  }
+
   /// This tensor with a node, if any of `inputs` records gradients. `backward` receives the gradient of the output and
   /// the node of each input, nil where none is wanted.
   func recorded(
     from inputs: [Tensor?], backward: @escaping (_ gradient: Tensor, _ nodes: [Node?]) -> Void
   ) -> Tensor {
-    let nodes = inputs.map { $0?.node }
+    recorded(from: inputs.map { $0?.node }, backward: backward)
+  }
+
+  private func recorded(
+    from nodes: [Node?], backward: @escaping (_ gradient: Tensor, _ nodes: [Node?]) -> Void
+  ) -> Tensor {
     guard nodes.contains(where: { $0 != nil }) else { return self }
     let node = Node(shape: shape, on: device, inputs: nodes) { backward($0, nodes) }
     return Tensor(shape: shape, storage: storage, device: device, node: node)

@@ -1,6 +1,5 @@
+import TensorCore
 import Testing
-
-@testable import ModelFiles
 
 @Suite struct WeightConversionTests {
   func decode(_ halves: [UInt16], _ type: WeightType) -> [Float] {

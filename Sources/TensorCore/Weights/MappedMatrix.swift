@@ -1,0 +1,68 @@
+public import DurableFiles
+
+/// A matrix [O, I], row-major, of 16 bits a weight, which stays where it is mapped and is converted a block of rows at a time
+/// where it is multiplied.
+public final class MappedMatrix {
+  /// How the weights are kept.
+  public let type: WeightType
+  /// O
+  public let rows: Int
+  /// I
+  public let columns: Int
+  private let bytes: MappedElements<UInt8>
+  private let start: UnsafeRawPointer
+  private let packed: PackedFactorCache
+
+  /// - Parameters:
+  ///   - bytes: the weights, one row after another, from any byte of the file on; as many as the shape says.
+  ///   - type: how they are kept.
+  ///   - rows: O, at least 1.
+  ///   - columns: I, at least 1.
+  public init(_ bytes: MappedElements<UInt8>, type: WeightType, rows: Int, columns: Int) {
+    precondition(
+      rows > 0 && columns > 0 && bytes.count == rows * columns * type.byteCount,
+      "\(bytes.count) bytes of \(type.rawValue) for [\(rows), \(columns)]")
+    guard let start = bytes.unsafeStart else { preconditionFailure("a matrix of an empty file") }
+    self.type = type
+    self.rows = rows
+    self.columns = columns
+    self.bytes = bytes
+    self.start = UnsafeRawPointer(start)
+    packed = PackedFactorCache { bytes.releasePages() }
+  }
+
+  /// Some of the rows as float32, one after another.
+  func decode(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+    type.decode(start + range.lowerBound * columns * type.byteCount, range.count * columns, into: floats)
+  }
+
+  /// All weights as float32, in memory of `device`.
+  func dense(on device: Device) -> Tensor {
+    let out = Tensor(uninitialized: [rows, columns], on: device)
+    device.parallelRanges(rows, grain: max(1, (1 << 18) / columns)) { range in
+      decode(range, into: out.pointer + range.lowerBound * columns)
+    }
+    return out
+  }
+
+  /// The rows with the given indices as float32: [indices, columns].
+  func gatheringRows(_ indices: [Int32], on device: Device) -> Tensor {
+    let out = Tensor(uninitialized: [indices.count, columns], on: device)
+    for (row, index) in indices.enumerated() {
+      precondition(index >= 0 && Int(index) < rows, "row \(index) of a matrix with \(rows) rows")
+      decode(Int(index)..<Int(index) + 1, into: out.pointer + row * columns)
+    }
+    return out
+  }
+
+  /// This matrix, transposed, as a packed right factor, which is made once and then takes the place of the file's pages.
+  func packedTransposed(on device: Device) -> PackedFactor {
+    packed.factor(of: [rows, columns]) {
+      PackedFactor(k: columns, n: rows, scratchCount: PackedFactor.panel * columns, on: device) { panel, scratch in
+        decode(panel, into: scratch)
+        return MatrixView(scratch, stride: columns).transposed
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import DurableFiles
+import TestSupport
+import Testing
+
+@testable import TensorCore
+
+/// Weights that stay in a file's 16 bits, beside a float32 copy of them: every result has the same bits.
+@Suite("Mapped matrices") struct MappedMatrixTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// A matrix that begins at byte `offset` of its file.
+  private func mapped(_ type: WeightType, _ rows: Int, _ columns: Int, offset: Int = 0) throws -> WeightMatrix {
+    let values = normal(rows * columns, seed: 1)
+    var halves = [UInt16](repeating: 0, count: values.count)
+    var span = halves.mutableSpan
+    type.encode(values.span, into: &span)
+    let bytes =
+      [UInt8](repeating: 0, count: offset) + halves.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
+    let file = try MappedFile(contentsOf: folder.write(bytes, to: "\(type)-\(rows)-\(columns)-\(offset)"))
+    let elements = try file.elements(of: UInt8.self, at: offset, count: 2 * values.count)
+    return .mapped(MappedMatrix(elements, type: type, rows: rows, columns: columns))
+  }
+
+  private func normal(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in Float(generator.nextNormal()) }
+  }
+
+  private func tensor(_ shape: [Int], seed: UInt64, on device: Device) -> Tensor {
+    Tensor(normal(shape.reduce(1, *), seed: seed), shape: shape, on: device)
+  }
+
+  private static let types = [WeightType.bfloat16, .float16]
+  /// Inputs, outputs and where the file has them: a part of a block, several blocks and tiles, more than one part of the
+  /// shared dimension.
+  private static let shapes = [(7, 5, 0), (33, 130, 1), (260, 1_300, 2), (1_100, 250, 3)]
+
+  @Test("Products have the bits of a float32 copy", arguments: MatrixBackendKind.available, shapes)
+  func products(kind: MatrixBackendKind, shape: (inputs: Int, outputs: Int, offset: Int)) throws {
+    // what the reference computes does not depend on the number of rows
+    let counts = kind == .reference ? [1, 13] : [1, 2, 12, 13, 48, 49, 130, 300]
+    for type in Self.types {
+      let weight = try mapped(type, shape.outputs, shape.inputs, offset: shape.offset)
+      for threads in [1, 2] {
+        let device = try Device(threads: threads, backend: kind)
+        let copy = weight.dense(on: device).constant
+        let bias = tensor([shape.outputs], seed: 2, on: device)
+        for rows in counts {
+          let x = tensor([rows, shape.inputs], seed: 3, on: device)
+          for precision in ProductPrecision.allCases {
+            let found = x.linear(weight, bias: bias, precision: precision).array()
+            #expect(
+              found == x.linear(copy, bias: bias, precision: precision).array(),
+              "\(type), \(threads) threads, \(rows) rows, \(precision)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("Sequences that each thread computes by itself have them", arguments: types, ProductPrecision.allCases)
+  func shards(type: WeightType, precision: ProductPrecision) throws {
+    let device = Device(threads: 2)
+    let weight = try mapped(type, 700, 300)
+    let x = tensor([512, 300], seed: 2, on: device)
+    func product(_ weight: WeightMatrix) -> [Float] {
+      device.shardedRows([256, 256], columns: 700) { shard, device in
+        x.gatheringRows((0..<256).map { Int32(256 * shard + $0) }).on(device).linear(weight, precision: precision)
+      }.array()
+    }
+    #expect(product(weight) == product(weight.constantCopy(on: device)))
+  }
+
+  @Test("Logits and the hidden states' gradient have them", arguments: MatrixBackendKind.available, types)
+  func heads(kind: MatrixBackendKind, type: WeightType) throws {
+    let (channels, vocabulary) = (180, 1_000)
+    let device = try Device(threads: 2, backend: kind)
+    let weight = try mapped(type, vocabulary, channels, offset: 1)
+    for precision in ProductPrecision.allCases {
+      // one token, few, one block and several
+      for count in kind == .reference ? [1, 30] : [1, 12, 40, 300] {
+        func results(_ head: WeightMatrix) throws -> (logits: [[Float]], again: [[Float]], gradient: [Float]) {
+          let store = ParameterStore(on: device)
+          let hidden = store.root.parameter("hidden", [count, channels], .normal(standardDeviation: 1), decays: false)
+          var generator = SeededGenerator(seed: 2)
+          store.initialize(using: &generator)
+          let projection = VocabularyProjection(hidden: hidden.value, head: head, precision: precision)
+          let rows = (0..<Int32(count)).map { $0 }
+          let logits = projection.mapLogits(rows: rows) { _, row, _, _ in row.indices.map { row[$0] } }
+          let backward = BackwardPass()
+          let again = projection.mapLogits(rows: rows, backward: backward) { _, row, _, _ in
+            row.indices.map { row[$0] }
+          }
+          backward.run()
+          return (logits, again, try #require(hidden.gradient).array())
+        }
+        let (found, expected) = (try results(weight), try results(weight.constantCopy(on: device)))
+        #expect(found.logits == expected.logits && found.again == expected.again, "\(precision), \(count) tokens")
+        #expect(found.gradient == expected.gradient, "\(precision), \(count) tokens")
+      }
+    }
+  }
+
+  @Test("Embeddings are the table's rows", arguments: types) func embedding(type: WeightType) throws {
+    let device = Device(threads: 2)
+    let weight = try mapped(type, 40, 17, offset: 3)
+    let ids: [Int32] = [39, 0, 7, 7]
+    #expect(weight.embedding(ids, on: device).array() == weight.dense(on: device).embedding(ids).array())
+    #expect(weight.shape == [40, 17] && weight.count == 680 && weight.isConstant)
+  }
+
+  @Test("Gradients reach what is multiplied by them", arguments: types, ProductPrecision.allCases)
+  func inputGradient(type: WeightType, precision: ProductPrecision) throws {
+    let weight = try mapped(type, 90, 50)
+    func gradient(_ weight: (Device) -> WeightMatrix) throws -> [Float] {
+      let store = ParameterStore(on: Device(threads: 2))
+      let input = store.root.parameter("input", [20, 50], .normal(standardDeviation: 1), decays: true)
+      var generator = SeededGenerator(seed: 5)
+      store.initialize(using: &generator)
+      let out = input.value.linear(weight(store.device), precision: precision)
+      out.backward(from: tensor([20, 90], seed: 6, on: store.device))
+      return try #require(input.gradient).array()
+    }
+    #expect(try gradient { _ in weight } == gradient { weight.constantCopy(on: $0) })
+  }
+
+  @Test("Trainable parameters take their values, converted", arguments: types) func loading(type: WeightType) throws {
+    let weight = try mapped(type, 6, 5, offset: 1)
+    let store = ParameterStore(on: Device(threads: 1))
+    let parameter = store.root.parameter("weight", [6, 5], .zeros, decays: true)
+    store.load { _ in weight }
+    #expect(parameter.value.array() == weight.dense(on: store.device).array() && !store.isConstant)
+    store.loadFrozen { _ in weight }
+    guard case .mapped = parameter.matrix else { throw UnexpectedKind() }
+    #expect(store.isConstant && !store.isTrainable)
+  }
+
+  private struct UnexpectedKind: Error {}
+}
+
+extension WeightMatrix {
+  /// The same weights as float32, as constant as these.
+  fileprivate func constantCopy(on device: Device) -> WeightMatrix { .dense(dense(on: device).constant) }
+}
