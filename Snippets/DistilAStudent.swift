@@ -14,7 +14,7 @@ let folder = URL(fileURLWithPath: paths[0])
 let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("distil-a-student")
 
 let tokenizer = try loadTokenizer(from: folder)
-let teacher = try TransformerDecoder(contentsOf: folder)  // frozen: it records nothing
+let teacher = try FrozenDecoder(contentsOf: folder)
 var small = teacher.configuration
 small.hiddenSize /= 2
 small.feedForwardSize /= 2

@@ -8,7 +8,7 @@ import Tokenization
 
 /// A model and its tokenizer, which fit together.
 struct LoadedModel {
-  let decoder: TransformerDecoder
+  let decoder: FrozenDecoder
   let tokenizer: any Tokenizer
   private let checkpoint: ModelFolder
 
@@ -22,7 +22,7 @@ struct LoadedModel {
     checkpoint = try ModelFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
     tokenizer = try checkpoint.tokenizer()
     try checkpoint.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-    decoder = try TransformerDecoder(checkpoint, precision: precision, device: device)
+    decoder = try FrozenDecoder(checkpoint, precision: precision, device: device)
   }
 }
 
@@ -91,7 +91,7 @@ enum ModelSource {
     case .folder(let checkpoint):
       try checkpoint.configuration.requireVocabulary(
         for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-      return try TransformerDecoder(checkpoint, trainable: true, precision: precision, device: device)
+      return try TransformerDecoder(checkpoint, precision: precision, device: device)
     }
   }
 }
@@ -129,7 +129,7 @@ extension ModelFolder {
 
 extension TransformerDecoder {
   /// Checks that a student, made from `path`, has as many outputs as its teacher.
-  func requireOutputs(of teacher: TransformerDecoder, path: String) throws(CommandError) {
+  func requireOutputs(of teacher: any DecoderModel, path: String) throws(CommandError) {
     let (expected, found) = (teacher.configuration.vocabularySize, configuration.vocabularySize)
     guard expected == found else { throw .vocabulariesDiffer(student: path, expected: expected, found: found) }
   }

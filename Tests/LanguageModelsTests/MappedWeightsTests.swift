@@ -41,9 +41,9 @@ import Testing
     "A fixture gives the bits of its float32 copy", arguments: ["llama/bfloat16", "llama/float16"],
     ProductPrecision.allCases)
   func fixtures(name: String, precision: ProductPrecision) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     for threads in [1, 2] {
-      let decoder = try TransformerDecoder(
+      let decoder = try FrozenDecoder(
         contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
       requireEqual(decoder, fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     }
@@ -61,18 +61,18 @@ import Testing
     var generator = SeededGenerator(seed: 2)
     let ids = (0..<16 * 128).map { _ in Int32.random(in: 0..<300, using: &generator) }
     for threads in [1, 2] {
-      let decoder = try TransformerDecoder(
+      let decoder = try FrozenDecoder(
         contentsOf: folder.file("model"), precision: precision, device: Device(threads: threads))
       requireEqual(decoder, ids, batchSize: 16)
     }
   }
 
   @Test("What is written again is what was read") func writing() throws {
-    let fixture = try LlamaFixture("llama/bfloat16")
+    let fixture = try ModelFixture("llama/bfloat16")
     let folder = try TemporaryFolder()
-    let decoder = try TransformerDecoder(contentsOf: fixture.folder)
+    let decoder = try FrozenDecoder(contentsOf: fixture.folder)
     try decoder.write(to: folder.file("copy"), as: .bfloat16)
-    let copy = try TransformerDecoder(contentsOf: folder.file("copy"))
+    let copy = try FrozenDecoder(contentsOf: folder.file("copy"))
     for (found, expected) in zip(copy.parameters.parameters, decoder.parameters.parameters) {
       #expect(found.matrix.dense(on: copy.device).array() == expected.matrix.dense(on: copy.device).array())
     }

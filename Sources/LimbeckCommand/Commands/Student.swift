@@ -124,7 +124,7 @@ struct Student: ParsableCommand {
   }
 
   private func facts(
-    _ plan: StudentPlan, _ teacher: TransformerDecoder, _ student: TransformerDecoder
+    _ plan: StudentPlan, _ teacher: FrozenDecoder, _ student: TransformerDecoder
   ) -> FactList {
     var facts = FactList()
     func add(_ name: String, _ size: KeyPath<DecoderConfiguration, Int>) {
