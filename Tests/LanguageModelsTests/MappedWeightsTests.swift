@@ -7,10 +7,10 @@ import Testing
 /// Frozen decoders whose matrices stay in the 16 bits of their file, beside those of a float32 copy.
 @Suite("Decoders on mapped weights") struct MappedWeightsTests {
   /// The same decoder with all weights as float32.
-  private func expanded(_ decoder: TransformerDecoder) -> TransformerDecoder {
+  private func expanded(_ decoder: FrozenDecoder) -> FrozenDecoder {
     var weights = decoder.weights.makeIterator()
-    return TransformerDecoder(
-      configuration: decoder.configuration, trainable: false, precision: decoder.precision, device: decoder.device
+    return FrozenDecoder(
+      configuration: decoder.configuration, precision: decoder.precision, device: decoder.device
     ) { role, _ in
       guard let weight = weights.next()?.parameter else { preconditionFailure("no weight for \(role)") }
       return .dense(weight.matrix.dense(on: decoder.device).constant)
@@ -21,20 +21,19 @@ import Testing
     if case .mapped = weight { true } else { false }
   }
 
-  private func requireEqual(_ decoder: TransformerDecoder, _ ids: [Int32], batchSize: Int) {
+  private func requireEqual(_ decoder: FrozenDecoder, _ ids: [Int32], batchSize: Int) {
     #expect(decoder.parameters.isConstant)
     #expect(decoder.parameters.parameters.allSatisfy { isMapped($0.matrix) == ($0.shape.count == 2) })
     let copy = expanded(decoder)
-    let (found, expected) = (decoder.frozen(), copy.frozen())
-    let states = found.hiddenStates(ids, batchSize: batchSize)
-    #expect(states.array() == expected.hiddenStates(ids, batchSize: batchSize).array())
-    #expect(found.logits(states).array() == expected.logits(states).array())
-    func cached(_ decoder: TransformerDecoder) -> [Float] {
+    let states = decoder.hiddenStates(ids, batchSize: batchSize)
+    #expect(states.array() == copy.hiddenStates(ids, batchSize: batchSize).array())
+    #expect(decoder.logits(states).array() == copy.logits(states).array())
+    func cached(_ decoder: FrozenDecoder) -> [Float] {
       let cache = decoder.makeCache()
       _ = decoder.hiddenStates(Array(ids[..<4]), counts: [4], caches: [cache])
       return decoder.hiddenStates([ids[4]], counts: [1], caches: [cache]).array()
     }
-    #expect(cached(found) == cached(expected))
+    #expect(cached(decoder) == cached(copy))
   }
 
   @Test(
