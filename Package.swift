@@ -18,8 +18,8 @@ let package = Package(
     .library(
       name: "Limbeck",
       targets: [
-        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
-        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
+        "Limbeck", "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
+        "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ]),
     // the list of cases that the micro-benchmarks share with the tests
     .library(name: "TestSupport", targets: ["TestSupport"]),
@@ -71,10 +71,18 @@ let package = Package(
         "TensorCore", "Tokenization", "LanguageModels", "ModelTraining", "Distillation", "ModelEvaluation",
       ],
       swiftSettings: safe),
+    .target(
+      name: "Limbeck",
+      dependencies: [
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
+        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
+      ],
+      swiftSettings: safe),
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [
-        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
+        "Limbeck", "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
+        "ModelTraining",
         "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

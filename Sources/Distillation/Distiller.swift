@@ -44,6 +44,8 @@ public struct Distiller {
 
   /// What is trained.
   public let student: TransformerDecoder
+  /// What makes the student's ids.
+  public let tokenizer: any Tokenizer
   /// What is minimised, the teachers in it.
   public let objective: any TrainingObjective
   private let signal: Signal
@@ -73,6 +75,7 @@ public struct Distiller {
     _ teacher: TeacherSignal, student: Student, _ objective: ScheduledObjective = .forwardKL, seed: UInt64 = 0
   ) throws(DistillationError) {
     self.student = student.decoder
+    tokenizer = student.tokenizer
     switch teacher {
     case .live(let teachers, let hiddenStates, let onPolicy):
       try Self.requireSameTokens(teachers, student)

@@ -22,8 +22,11 @@ public final class FrozenDecoder: DecoderModel {
     weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
   ) throws(Failure) {
     stack = DecoderStack(configuration, precision: precision, on: device)
-    let store = stack.parameters
-    try stack.fill(source) { (values) throws(Failure) in try store.loadFrozen(values) }
+    var remaining = stack.weights.makeIterator()
+    try stack.parameters.loadFrozen { (parameter) throws(Failure) in
+      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return try source(weight.role, parameter.shape)
+    }
   }
 
   /// A decoder on the weights of another.

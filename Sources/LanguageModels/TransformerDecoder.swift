@@ -33,7 +33,11 @@ public final class TransformerDecoder: DecoderModel {
     weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
   ) throws(Failure) {
     self.init(DecoderStack(configuration, precision: precision, on: device))
-    try stack.fill(source) { (values) throws(Failure) in try parameters.load(values) }
+    var remaining = weights.makeIterator()
+    try parameters.load { (parameter) throws(Failure) in
+      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return try source(weight.role, parameter.shape)
+    }
   }
 
   public var configuration: DecoderConfiguration { stack.configuration }

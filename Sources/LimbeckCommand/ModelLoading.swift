@@ -2,27 +2,16 @@ import Diagnostics
 import DurableFiles
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelFiles
 import TensorCore
 import Tokenization
 
-/// A model and its tokenizer, which fit together.
-struct LoadedModel {
-  let decoder: FrozenDecoder
-  let tokenizer: any Tokenizer
-  private let checkpoint: ModelFolder
-
-  /// Stands for the weights.
-  var digest: String { checkpoint.digest }
-  /// The size of the files that hold the weights.
-  var weightBytes: Int { checkpoint.weightBytes }
-
+extension LanguageModel {
   /// The model of a Hugging Face folder with a tokenizer, frozen.
   init(folder path: String, precision: ProductPrecision = .float32, on device: Device) throws {
-    checkpoint = try ModelFolder(contentsOf: URL(fileURLWithPath: path, isDirectory: true))
-    tokenizer = try checkpoint.tokenizer()
-    try checkpoint.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-    decoder = try FrozenDecoder(checkpoint, precision: precision, device: device)
+    try self.init(
+      contentsOf: URL(fileURLWithPath: path, isDirectory: true), precision: precision, device: device)
   }
 }
 
@@ -42,7 +31,7 @@ enum ModelSource {
   /// The tokenizer of a folder; a CONFIG.json has none.
   var tokenizer: (any Tokenizer)? {
     get throws {
-      if case .folder(let checkpoint) = self { try checkpoint.tokenizer() } else { nil }
+      if case .folder(let folder) = self { try loadTokenizer(from: folder.url) } else { nil }
     }
   }
 
@@ -68,30 +57,18 @@ enum ModelSource {
     }
   }
 
-  /// Stands for what training starts from, besides the seed.
-  var digest: String {
-    get throws {
-      switch self {
-      case .configuration(let configuration, _):
-        Digest.sha256(of: try configuration.huggingFaceJSON(weightType: .float32))
-      case .folder(let checkpoint): checkpoint.digest
-      }
-    }
-  }
-
   /// The model for ids of `tokenizer`; `seed` determines fresh weights.
-  func decoder(
+  func model(
     for tokenizer: any Tokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
-  ) throws -> TransformerDecoder {
+  ) throws -> LanguageModel {
     switch self {
     case .configuration(let configuration, let file):
       try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
       try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: file.path)
-      return TransformerDecoder(configuration: configuration, seed: seed, precision: precision, device: device)
-    case .folder(let checkpoint):
-      try checkpoint.configuration.requireVocabulary(
-        for: tokenizer.vocabularySize, file: checkpoint.configurationPath)
-      return try TransformerDecoder(checkpoint, precision: precision, device: device)
+      return try LanguageModel(
+        configuration: configuration, tokenizer: tokenizer, seed: seed, precision: precision, device: device)
+    case .folder(let folder):
+      return try LanguageModel(folder, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
     }
   }
 }
@@ -111,23 +88,7 @@ extension DecoderConfiguration {
   }
 }
 
-extension ModelFolder {
-  /// Stands for the weights.
-  var digest: String {
-    let files = weights.files.map { Digest.sha256(of: $0) }
-    return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
-  }
-
-  /// The size of the files that hold the weights.
-  var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
-
-  fileprivate var configurationPath: String { url.appendingPathComponent("config.json").path }
-
-  /// The tokenizer of the folder, which must be there.
-  func tokenizer() throws -> any Tokenizer { try loadTokenizer(from: url) }
-}
-
-extension TransformerDecoder {
+extension DecoderModel {
   /// Checks that a student, made from `path`, has as many outputs as its teacher.
   func requireOutputs(of teacher: any DecoderModel, path: String) throws(CommandError) {
     let (expected, found) = (teacher.configuration.vocabularySize, configuration.vocabularySize)

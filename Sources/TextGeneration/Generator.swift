@@ -7,7 +7,7 @@ public import Tokenization
 ///
 /// ```swift
 /// let generator = try Generator(decoder, tokenizer)
-/// let story = try generator.text(after: "Once upon a time", sampling: .topP(0.9, temperature: 0.8), seed: 3)
+/// let story = try generator.text(after: "Once upon a time", .topP(0.9, temperature: 0.8), seed: 3)
 /// ```
 ///
 /// A sequence is BOS (where the tokenizer has one) and the prompt's tokens. It ends with EOS (the tokenizer's, and those of
@@ -68,7 +68,7 @@ public struct Generator {
   /// - Returns: the continuation.
   /// - Throws: `value`, `promptTooLong`, `emptyPrompt` or `logitsNotFinite`.
   public func text(
-    after prompt: String, sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0
+    after prompt: String, _ sampling: Sampling = Sampling(), maxTokens: Int = 256, stop: [String] = [], seed: UInt64 = 0
   ) throws(GenerationError) -> String {
     try generate(after: [prompt], sampling: sampling, maxTokens: maxTokens, stop: stop, seed: seed)[0].text
   }

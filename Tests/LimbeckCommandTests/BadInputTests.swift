@@ -50,7 +50,7 @@ extension CommandTests {
       let desk = try Desk()
       let file = try desk.write("", to: "text.txt")
       for call in calls(desk, text: file) {
-        expectRefusal(try Command.run(call), naming: file, "empty")
+        expectRefusal(try Command.run(call), naming: file, "expected some text")
         #expect(!desk.exists("run") && !desk.exists("new.model"))
       }
     }
@@ -66,7 +66,7 @@ extension CommandTests {
       let desk = try Desk()
       let file = try desk.write("The fox.", to: "text.txt")
       for call in calls(desk, text: file)[1...2] {
-        expectRefusal(try Command.run(call), naming: file, "shorter than one window", "17 tokens")
+        expectRefusal(try Command.run(call), naming: file, "tokens: expected at least 17", "more text")
         #expect(!desk.exists("run"))
       }
     }

@@ -160,6 +160,21 @@ extension CommandTests {
       #expect(!desk.exists("run"))
     }
 
+    @Test(arguments: [
+      (["cache-logits", "--teacher", "x"], "'limbeck cache-logits' is called 'limbeck cache-teacher' now"),
+      (["distill", "--cached-logits", "x"], "--cached-logits is called --teacher-cache now"),
+      (["distill", "--cached-logits=x"], "--cached-logits is called --teacher-cache now"),
+      (
+        ["distill", "--validation-cached-logits", "x"],
+        "--validation-cached-logits is called --validation-teacher-cache now"
+      ),
+    ])
+    func oldNamesAreRefusedWithTheNewOnes(arguments: [String], message: String) throws {
+      let outcome = try Command.run(arguments)
+      #expect(outcome.code == 64 && outcome.output.isEmpty)
+      #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    }
+
     @Test func aCacheCutShortIsRefusedAndRepaired() throws {
       let desk = try Desk()
       try #require(try cache(desk, "text.cache").code == 0)

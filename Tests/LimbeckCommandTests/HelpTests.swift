@@ -5,9 +5,9 @@ extension CommandTests {
   @Suite struct Help {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
-      "--learning-rate", "--warmup-steps", "--schedule", "--weight-decay", "--gradient-clip", "--seed",
-      "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights", "--resume", "--threads", "--backend",
-      "--recipe",
+      "--learning-rate", "--warmup-steps", "--schedule", "--beta1", "--beta2", "--epsilon", "--weight-decay",
+      "--gradient-clip", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights",
+      "--resume", "--threads", "--backend", "--recipe",
     ]
 
     @Test(arguments: [

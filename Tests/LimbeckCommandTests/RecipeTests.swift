@@ -18,6 +18,9 @@ extension CommandTests {
       ("- steps\n", "line 1: not a recipe: expected lines of the form key: value"),
       ("steps: 4\n  odd: [\n", "not a recipe"),
       ("teacher: x\n", "line 1: unknown key \"teacher\""),
+      ("steps: 4\ncached-logits: x\n", "line 2: unknown key \"cached-logits\"; it is called teacher-cache now"),
+      ("steps: 4\nbeta1: 1\n", "line 2: beta1: expected a number from 0 to below 1, found 1.0"),
+      ("steps: 4\nepsilon: 0\n", "line 2: epsilon: expected a number above 0, found 0.0"),
       ("resume: maybe\n", "line 1: resume: expected true or false, found \"maybe\""),
     ])
     func mistakesAreNamedWithFileAndLine(yaml: String, message: String) throws {

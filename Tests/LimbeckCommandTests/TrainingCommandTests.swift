@@ -102,6 +102,26 @@ extension CommandTests {
       #expect(try desk.text("second/recipe.yaml") == recipe.replacing("output: first", with: "output: second"))
     }
 
+    /// By flag and by recipe; recorded, and not to be changed on the way.
+    @Test func theOptimisersValuesAreSet() throws {
+      let desk = try Desk()
+      let plain = try desk.train("plain")
+      try #require(plain.code == 0, "\(plain.errors)")
+      for line in ["beta1: 0.9", "beta2: 0.95", "epsilon: 1e-08"] {
+        #expect(try desk.text("plain/recipe.yaml").contains("\(line)\n"))
+      }
+      let flags = ["--beta1", "0.8", "--beta2", "0.9", "--epsilon", "1e-3"]
+      let first = try desk.train("first", flags[0], flags[1], flags[2], flags[3], flags[4], flags[5])
+      try #require(first.code == 0, "\(first.errors)")
+      #expect(try desk.data("first/model.safetensors") != desk.data("plain/model.safetensors"))
+      let second = try Command.run("train", "--recipe", "first/recipe.yaml", "--output", "second", in: desk.folder)
+      try #require(second.code == 0, "\(second.errors)")
+      #expect(try desk.data("first/model.safetensors") == desk.data("second/model.safetensors"))
+      let wrong = try desk.train("wrong", "--beta2", "1")
+      #expect(wrong.code == 64)
+      #expect(wrong.errors.contains("--beta2: expected a number from 0 to below 1, found 1.0"), "\(wrong.errors)")
+    }
+
     @Test func weightsAreStoredInTheTypeChosen() throws {
       let desk = try Desk()
       let recipe = try desk.write("weights: float16\n", to: "recipe.yaml")

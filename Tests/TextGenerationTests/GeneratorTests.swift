@@ -211,7 +211,7 @@ struct GeneratorTests {
     ) {
       try generator.text(after: "T", stop: ["a", ""])
     }
-    #expect(throws: GenerationError.self) { try generator.text(after: "T", sampling: .topP(2)) }
+    #expect(throws: GenerationError.self) { try generator.text(after: "T", .topP(2)) }
   }
 
   @Test("A model whose weights are NaN is refused")

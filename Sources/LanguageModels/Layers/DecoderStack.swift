@@ -45,18 +45,6 @@ struct DecoderStack {
         contextLength: configuration.contextLength, on: device)
   }
 
-  /// Calls `load` with what returns each parameter's values: those that `source` returns for its role and shape.
-  func fill<Failure: Error>(
-    _ source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix,
-    _ load: ((Parameter) throws(Failure) -> WeightMatrix) throws(Failure) -> Void
-  ) throws(Failure) {
-    var remaining = weights.makeIterator()
-    try load { (parameter) throws(Failure) in
-      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
-      return try source(weight.role, parameter.shape)
-    }
-  }
-
   /// T of B sequences of T tokens each.
   func tokensPerSequence(_ ids: [Int32], batchSize: Int) -> Int {
     precondition(batchSize > 0 && ids.count % batchSize == 0, "\(ids.count) ids for a batch of \(batchSize)")

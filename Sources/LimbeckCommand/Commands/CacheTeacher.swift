@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import LanguageModels
+import Limbeck
 import Logging
 import ModelTraining
 import TensorCore
@@ -107,7 +108,7 @@ struct CacheTeacher: ParsableCommand {
     }
     let console = Console()
     let device = try device.device
-    let model = try LoadedModel(folder: teacher, precision: teacherPrecision, on: device)
+    let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LanguageModels
+import Limbeck
 import ModelEvaluation
 import TensorCore
 import TextGeneration
@@ -47,16 +48,16 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let device = try options.device.device
-    let teacher = try LoadedModel(folder: teacher, on: device)
+    let teacher = try LanguageModel(folder: teacher, on: device)
     var students = try student.map { path in
-      let student = try LoadedModel(folder: path, on: device)
+      let student = try LanguageModel(folder: path, on: device)
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
       try student.decoder.requireOutputs(of: teacher.decoder, path: path)
       return student
     }
     var names = [self.teacher] + student
     if let teacherPrecision {
-      students.append(try LoadedModel(folder: self.teacher, precision: teacherPrecision, on: device))
+      students.append(try LanguageModel(folder: self.teacher, precision: teacherPrecision, on: device))
       names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
@@ -104,7 +105,7 @@ struct ComparedModel: Encodable {
   ///   - model: the model.
   ///   - count: over how many greedy tokens to measure the speed of generation; nil leaves it out.
   /// - Throws: what generation refuses.
-  init(_ folder: String, _ model: LoadedModel, generating count: Int?) throws {
+  init(_ folder: String, _ model: LanguageModel, generating count: Int?) throws {
     self.folder = folder
     parameters = model.decoder.parameters.count
     nonEmbeddingParameters = model.decoder.nonEmbeddingParameterCount

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import LanguageModels
+import Limbeck
 import ModelTraining
 import TensorCore
 import Tokenization
@@ -31,12 +32,12 @@ extension Distill {
     let tokenizer = try source.tokenizer(
       orAt: cache.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
-    let student = try source.decoder(
+    let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let distiller = try Distiller(
-      signal, student: .init(student, tokenizer), objective.value, seed: settings.recipe.seed)
+      signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
       distiller, tokenizer,
-      inputs: try inputs.merging(["student": source.digest, "objective": objective.description]) { $1 })
+      inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 })
   }
 }

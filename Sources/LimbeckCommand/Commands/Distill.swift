@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import LanguageModels
+import Limbeck
 import ModelTraining
 import Tokenization
 
@@ -84,16 +85,17 @@ struct Distill: ParsableCommand {
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: studentPath)
-    let student = try source.decoder(
+    let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
-      for: student, tokenizer,
+      for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
       .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
-      student: .init(student, source.tokenizer ?? tokenizer), objective.value, seed: settings.recipe.seed)
+      student: .init(student.trainableDecoder, source.tokenizer ?? tokenizer), objective.value,
+      seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
-    (inputs["student"], inputs["objective"]) = (try source.digest, objective.description)
+    (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
     try session.run(distiller, tokenizer, inputs: inputs)
   }

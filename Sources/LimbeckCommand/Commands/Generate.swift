@@ -1,4 +1,5 @@
 import ArgumentParser
+import Limbeck
 import TextGeneration
 
 /// `limbeck generate`
@@ -73,7 +74,7 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let device = try device.device
-    let model = try LoadedModel(folder: model, precision: rounding.precision, on: device)
+    let model = try LanguageModel(folder: model, precision: rounding.precision, on: device)
     let generator = try speculation.generator(model, rounding, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
@@ -94,7 +95,7 @@ struct Generate: ParsableCommand {
 
   /// Times the model alone on the first prompts beside what came of the draft on all.
   private func speculationReport(
-    of generations: [Generation], _ texts: [String], _ model: LoadedModel
+    of generations: [Generation], _ texts: [String], _ model: LanguageModel
   ) throws -> SpeculationReport {
     let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     return try SpeculationReport(generations) { timedTokens in

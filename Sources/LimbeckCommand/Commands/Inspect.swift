@@ -106,7 +106,7 @@ extension Inspect {
     init(folder: URL) throws {
       let checkpoint = try ModelFolder(contentsOf: folder)
       let decoder = try FrozenDecoder(checkpoint)
-      let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try checkpoint.tokenizer() }
+      let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try loadTokenizer(from: folder) }
       let configuration = checkpoint.configuration
       vocabularySize = configuration.vocabularySize
       hiddenSize = configuration.hiddenSize

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LanguageModels
+import Limbeck
 import ModelEvaluation
 import TensorCore
 
@@ -25,7 +26,7 @@ struct PerplexityCommand: ParsableCommand {
 
   func run() throws {
     let device = try options.device.device
-    let model = try LoadedModel(folder: model, precision: precision, on: device)
+    let model = try LanguageModel(folder: model, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()
     let window = options.window(within: [model.decoder.configuration.contextLength], console)

@@ -3,6 +3,7 @@ import Distillation
 import DurableFiles
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -84,7 +85,7 @@ struct Student: ParsableCommand {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }
     let device = try device.device
-    let teacher = try LoadedModel(folder: from, on: device)
+    let teacher = try LanguageModel(folder: from, on: device)
     let plan = try StudentPlan(
       of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
       headCount: heads, keyValueHeadCount: keyValueHeads)
@@ -98,7 +99,7 @@ struct Student: ParsableCommand {
     layers.map { .layers($0.indices) } ?? every.map { .every($0) } ?? count.map { .count($0) } ?? .all
   }
 
-  private func importance(of teacher: LoadedModel, on device: Device) throws -> ActivationImportance {
+  private func importance(of teacher: LanguageModel, on device: Device) throws -> ActivationImportance {
     let ids = try teacher.tokenizer.tokens(of: Corpus(paths: calibrationText), threads: device.threads).ids
     let longest = min(512, teacher.decoder.configuration.contextLength, max(1, ids.count - 1), calibrationTokens)
     let text = try PackedSequences(
@@ -124,7 +125,7 @@ struct Student: ParsableCommand {
   }
 
   private func facts(
-    _ plan: StudentPlan, _ teacher: FrozenDecoder, _ student: TransformerDecoder
+    _ plan: StudentPlan, _ teacher: any DecoderModel, _ student: TransformerDecoder
   ) -> FactList {
     var facts = FactList()
     func add(_ name: String, _ size: KeyPath<DecoderConfiguration, Int>) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnostics
 import LanguageModels
+import Limbeck
 import ModelTraining
 import Tokenization
 
@@ -39,9 +40,9 @@ struct Train: ParsableCommand {
 
     let source = try ModelSource(path: modelPath)
     let tokenizer = try source.tokenizer(orAt: tokenizerPath)
-    let decoder = try source.decoder(
+    let model = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
-    try session.run(LanguageModelling(model: decoder), tokenizer, inputs: ["model": source.digest])
+    try session.run(LanguageModelling(model: model.trainableDecoder), tokenizer, inputs: ["model": model.digest])
   }
 }
 

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Limbeck
 import TensorCore
 public import TextGeneration
 import Tokenization
@@ -21,12 +22,12 @@ struct SpeculationOptions: ParsableArguments {
   /// What continues texts with a model, and the draft if there is one, which is rounded as the model is. Throws where the draft has another tokenizer or
   /// another number of outputs.
   func generator(
-    _ model: LoadedModel, _ rounding: GenerationPrecisionOptions, on device: Device
+    _ model: LanguageModel, _ rounding: GenerationPrecisionOptions, on device: Device
   ) throws -> Generator {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
-    let small = try LoadedModel(folder: draft, precision: rounding.precision, on: device)
+    let small = try LanguageModel(folder: draft, precision: rounding.precision, on: device)
     try requireSameTokenizer(model.tokenizer, small.tokenizer)
     try small.decoder.requireOutputs(of: model.decoder, path: draft)
     return try Generator(

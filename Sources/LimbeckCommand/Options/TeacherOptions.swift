@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import Limbeck
 import TensorCore
 
 /// Whom a student learns from: one teacher or several.
@@ -41,7 +42,7 @@ struct TeacherSettings {
 
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
-    let models = try teachers.map { try LoadedModel(folder: $0.path, precision: precision, on: device) }
+    let models = try teachers.map { try LanguageModel(folder: $0.path, precision: precision, on: device) }
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]
@@ -52,7 +53,7 @@ struct TeacherSettings {
 
 /// Teachers in memory; there is at least one.
 struct LoadedTeachers {
-  let models: [LoadedModel]
+  let models: [LanguageModel]
   let weights: [Float]
   /// What a resumed run must share.
   let inputs: [String: String]

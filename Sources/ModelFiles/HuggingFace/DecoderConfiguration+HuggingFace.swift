@@ -2,6 +2,7 @@ import Diagnostics
 import DurableFiles
 public import Foundation
 public import LanguageModels
+public import TensorCore
 
 extension DecoderConfiguration {
   /// Reads the members of a config.json of any known family and checks them. Throws `value`, by the keys of config.json.

@@ -52,6 +52,18 @@ public struct ModelFolder: Sendable {
     }
   }
 
+  /// config.json.
+  public var configurationFile: URL { url.appendingPathComponent("config.json") }
+
+  /// Stands for the weights, in 64 hexadecimal digits. Reads all of them.
+  public var digest: String {
+    let files = weights.files.map { Digest.sha256(of: $0) }
+    return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
+  }
+
+  /// The size of the files that hold the weights, in bytes.
+  public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
+
   /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
   public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError)
     -> WeightMatrix

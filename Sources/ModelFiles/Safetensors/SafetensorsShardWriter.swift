@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 
 /// Writes tensors into several safetensors files and, at `commit`, the index that makes them one model.
 final class SafetensorsShardWriter: WeightSink {

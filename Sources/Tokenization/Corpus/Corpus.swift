@@ -84,7 +84,7 @@ public struct Corpus: Hashable, Sendable {
   public var byteCount: Int { sources.reduce(0) { $0 + $1.byteCount } }
 
   /// The files' names, for messages about all of them.
-  var name: String { sources.map(\.file.path).joined(separator: ", ") }
+  public var name: String { sources.map(\.file.path).joined(separator: ", ") }
 
   private static func sources(inFolder folder: String) throws(TokenizationError) -> [TextSource] {
     let names: [String]

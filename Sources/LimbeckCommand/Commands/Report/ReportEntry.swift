@@ -1,5 +1,6 @@
 import DistillationReport
 import Foundation
+import Limbeck
 import ModelEvaluation
 import ModelTraining
 import TensorCore
@@ -11,7 +12,7 @@ struct ReportEntry {
   let path: String
   private let run: ReportedRun?
   /// Nil while its run has no checkpoint.
-  let model: LoadedModel?
+  let model: LanguageModel?
 
   /// The model in a folder; of an unfinished run that of its newest checkpoint. Throws what is wrong with its files.
   init(_ role: ReportedModel.Role, _ path: String, _ run: ReportedRun?, on device: Device) throws {
@@ -19,7 +20,7 @@ struct ReportEntry {
     self.path = path
     self.run = run
     let folder = run.map(\.record.model?.path) ?? path
-    model = try folder.map { try LoadedModel(folder: $0, on: device) }
+    model = try folder.map { try LanguageModel(folder: $0, on: device) }
   }
 
   /// What there is to say of it without a text; the speed is that of so many greedy tokens.

@@ -2,6 +2,7 @@ import ArgumentParser
 import DistillationReport
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelEvaluation
 import ModelTraining
 import TensorCore
@@ -133,7 +134,7 @@ struct ReportMeasurement {
 
   /// What to say of students that learnt from other teachers than the one they are compared with. Throws `teacherChanged`
   /// where the user did not choose it.
-  private static func remarks(on sources: ReportSources, teacher: LoadedModel?) throws(CommandError) -> [String] {
+  private static func remarks(on sources: ReportSources, teacher: LanguageModel?) throws(CommandError) -> [String] {
     guard let (path, isGiven) = sources.teacher, let digest = teacher?.digest else { return [] }
     var remarks: [String] = []
     for run in sources.others {

@@ -1,0 +1,114 @@
+/// A language model as one value: a decoder, the tokenizer whose ids it reads, and a digest that says what it was made
+/// from.
+///
+/// ```swift
+/// let teacher = try LanguageModel(contentsOf: folder)
+/// let story = try Generator(teacher).text(after: "Once upon a time", .topP(0.9, temperature: 0.8), seed: 3)
+/// ```
+public struct LanguageModel {
+  /// What predicts the next token.
+  public let decoder: any DecoderModel
+  /// What makes the ids that the decoder reads.
+  public let tokenizer: any Tokenizer
+  private let origin: Origin
+
+  private enum Origin {
+    case folder(ModelFolder)
+    case configuration(digest: String)
+  }
+
+  /// The model of a Hugging Face folder with its tokenizer.
+  ///
+  /// A frozen one records nothing, and uses weights where they are mapped; a trainable one copies them.
+  /// - Parameters:
+  ///   - folder: a folder with `config.json`, weights and a tokenizer.
+  ///   - trainable: whether the weights get gradients; false by default.
+  ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
+  ///   - device: where it computes; by default all cores with the best backend.
+  /// - Throws: `ModelFileError` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens
+  ///   than the model has outputs; `TokenizationError` for what is wrong with the tokenizer.
+  public init(
+    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
+  ) throws {
+    try self.init(
+      ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
+  }
+
+  /// The model of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the folder's
+  /// own by default.
+  public init(
+    _ folder: ModelFolder, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
+    precision: ProductPrecision = .float32, device: Device = .shared
+  ) throws {
+    self.tokenizer = try tokenizer ?? loadTokenizer(from: folder.url)
+    try folder.configuration.requireVocabulary(for: self.tokenizer.vocabularySize, file: folder.configurationFile.path)
+    decoder =
+      trainable
+      ? try TransformerDecoder(folder, precision: precision, device: device)
+      : try FrozenDecoder(folder, precision: precision, device: device)
+    origin = .folder(folder)
+  }
+
+  /// A fresh, trainable model with random weights.
+  /// - Parameters:
+  ///   - configuration: sizes and constants.
+  ///   - tokenizer: what makes its ids.
+  ///   - seed: the same seed gives the same weights.
+  ///   - precision: what the factors of products are rounded to; the weights stay float32.
+  ///   - device: where it computes; by default all cores with the best backend.
+  /// - Throws: `InvalidValue` where the sizes cannot be; `ModelFileError` where the tokenizer has more tokens than the
+  ///   model has outputs, and where the family's config.json cannot say what the configuration is.
+  public init(
+    configuration: DecoderConfiguration, tokenizer: any Tokenizer, seed: UInt64,
+    precision: ProductPrecision = .float32, device: Device = .shared
+  ) throws {
+    try configuration.check(place: "configuration")
+    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: "configuration")
+    decoder = TransformerDecoder(configuration: configuration, seed: seed, precision: precision, device: device)
+    self.tokenizer = tokenizer
+    origin = .configuration(
+      digest: Digest.sha256(of: try configuration.huggingFaceJSON(weightType: .float32)))
+  }
+
+  /// The decoder of a model that was opened or made to be trained. Throws where it is frozen.
+  public var trainableDecoder: TransformerDecoder {
+    get throws(InvalidValue) {
+      guard let decoder = decoder as? TransformerDecoder else {
+        throw InvalidValue(
+          "the model to be trained", "weights", expected: "trainable ones", found: "frozen ones",
+          advice: "open it with trainable: true")
+      }
+      return decoder
+    }
+  }
+
+  /// Sizes and constants.
+  public var configuration: DecoderConfiguration { decoder.configuration }
+
+  /// Says what the model was made from, in 64 hexadecimal digits: the files of its weights, or the configuration of a
+  /// fresh one (without its seed). Reads those files.
+  public var digest: String {
+    switch origin {
+    case .folder(let folder): folder.digest
+    case .configuration(let digest): digest
+    }
+  }
+
+  /// The size in bytes of the files that hold the weights, or of the weights of a fresh model.
+  public var weightBytes: Int {
+    switch origin {
+    case .folder(let folder): folder.weightBytes
+    case .configuration: decoder.parameters.count * MemoryLayout<Float>.size
+    }
+  }
+
+  /// Writes a folder that Hugging Face transformers loads, the tokenizer in it. The folder is made if it is missing; each
+  /// file appears whole or not at all.
+  /// - Parameters:
+  ///   - folder: where the files go.
+  ///   - type: how the weights are stored; float32 by default.
+  /// - Throws: `ModelFileError` for what the disk refuses.
+  public func write(to folder: URL, as type: WeightType = .float32) throws {
+    try decoder.write(to: folder, with: tokenizer.files, as: type)
+  }
+}

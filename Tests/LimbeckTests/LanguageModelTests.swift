@@ -1,0 +1,66 @@
+import Limbeck
+import TestSupport
+import Testing
+
+@Suite("The library's front door") struct LanguageModelTests {
+  private let folder: TemporaryFolder
+  private let tokenizer: any Tokenizer
+
+  init() throws {
+    folder = try TemporaryFolder()
+    tokenizer = try loadTokenizer(
+      from: Folders.project.appendingPathComponent("tokenizers/austen-2048.model"))
+  }
+
+  private func model(width: Int, seed: UInt64) throws -> LanguageModel {
+    try LanguageModel(
+      configuration: DecoderConfiguration(
+        vocabularySize: 2048, hiddenSize: width, feedForwardSize: 2 * width, layerCount: 1, headCount: 2,
+        contextLength: 32, tiesEmbeddings: true, initializerRange: 0.3),
+      tokenizer: tokenizer, seed: seed)
+  }
+
+  @Test("A model is written, read, distilled, measured and heard, with this module alone")
+  func wholeWay() throws {
+    try model(width: 16, seed: 1).write(to: folder.file("teacher"))
+    let teacher = try LanguageModel(contentsOf: folder.file("teacher"))
+    #expect(!teacher.decoder.parameters.isTrainable && teacher.tokenizer.digest == tokenizer.digest)
+    let student = try model(width: 8, seed: 2)
+    let words = String(
+      repeating: "It is a truth universally acknowledged, that a single man must be in want. ", count: 40)
+    let corpus = try Corpus(paths: [folder.write(words, to: "text.txt").path])
+    let before = try Perplexity(of: student, on: corpus)
+    let distiller = try Distiller(teacher: teacher, student: student, .forwardKL)
+    var steps = 0
+    let recipe = TrainingRecipe(steps: 3, batchSize: 2, sequenceLength: 32)
+    let summary = try distiller.run(over: corpus, recipe) { event in
+      if case .step = event { steps += 1 }
+      return .continue
+    }
+    #expect(summary.isComplete && steps == 3)
+    #expect(try Perplexity(of: student, on: corpus) != before)
+    try student.write(to: folder.file("student"))
+    let read = try LanguageModel(contentsOf: folder.file("student"))
+    #expect(read.configuration == student.configuration && read.digest != teacher.digest)
+    let (one, other) = (try Generator(student), try Generator(read))
+    #expect(try one.text(after: "It is", maxTokens: 8, seed: 3) == other.text(after: "It is", maxTokens: 8, seed: 3))
+  }
+
+  @Test("The digest of a fresh model is that of its configuration, not of its seed")
+  func digests() throws {
+    #expect(try model(width: 8, seed: 1).digest == model(width: 8, seed: 2).digest)
+    #expect(try model(width: 8, seed: 1).digest != model(width: 16, seed: 1).digest)
+  }
+
+  @Test("A model with fewer outputs than its tokenizer has tokens is refused at the start")
+  func vocabularies() throws {
+    let configuration = DecoderConfiguration(
+      vocabularySize: 2000, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 1)
+    #expect(throws: ModelFileError.self) {
+      try LanguageModel(configuration: configuration, tokenizer: tokenizer, seed: 1)
+    }
+    var impossible = configuration
+    impossible.headSize = 3
+    #expect(throws: InvalidValue.self) { try LanguageModel(configuration: impossible, tokenizer: tokenizer, seed: 1) }
+  }
+}
