@@ -66,7 +66,7 @@ import Testing
     let weight = try mapped(type, 700, 300)
     let x = tensor([512, 300], seed: 2, on: device)
     func product(_ weight: WeightMatrix) -> [Float] {
-      device.shardedRows([256, 256], columns: 700) { shard, device in
+      device.groupedRows([256, 256], columns: 700) { shard, device in
         x.gatheringRows((0..<256).map { Int32(256 * shard + $0) }).on(device).linear(weight, precision: precision)
       }.array()
     }
