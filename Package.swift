@@ -136,6 +136,7 @@ let package = Package(
       name: "TextGenerationTests",
       dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TensorCore", "TestSupport"], swiftSettings: strict),
   ],

@@ -76,6 +76,7 @@ public struct Distiller {
   ) throws(DistillationError) {
     self.student = student.decoder
     tokenizer = student.tokenizer
+    do { try objective.validate() } catch { throw .value(error) }
     switch teacher {
     case .live(let teachers, let hiddenStates, let onPolicy):
       try Self.requireSameTokens(teachers, student)
@@ -86,6 +87,7 @@ public struct Distiller {
       let contextLengths = teachers.map(\.decoder.configuration.contextLength)
       signal = .live(contextLengths: contextLengths)
       let contextLength = contextLengths.reduce(student.decoder.configuration.contextLength, min)
+      do { try onPolicy?.validate(contextLength: contextLength) } catch { throw .value(error) }
       self.objective = onPolicy.map { OnPolicyObjective(live, $0, contextLength: contextLength) } ?? live
     case .cached(let cache, let validation):
       do throws(TeacherCacheError) {
@@ -100,7 +102,7 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(_ teachers: [Teacher], _ student: Student) throws(DistillationError) {
-    precondition(!teachers.isEmpty, "distillation needs a teacher")
+    guard !teachers.isEmpty else { throw .value(InvalidValue("teacher", expected: "one or more", found: "none")) }
     for (index, teacher) in teachers.enumerated() {
       do throws(DistillationError) {
         try requireSameTokens(teacher, student)
@@ -111,6 +113,9 @@ public struct Distiller {
   }
 
   private static func requireSameTokens(_ teacher: Teacher, _ student: Student) throws(DistillationError) {
+    guard teacher.weight > 0, teacher.weight.isFinite else {
+      throw .value(InvalidValue("weight of a teacher", expected: "a number above 0", found: "\(teacher.weight)"))
+    }
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
     } catch {

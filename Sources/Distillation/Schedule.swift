@@ -51,3 +51,14 @@ extension Schedule: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
   /// A constant.
   public init(integerLiteral value: Int) { self = .constant(Float(value)) }
 }
+
+extension Schedule: CustomStringConvertible {
+  /// As on the command line: `2.0`, `linear:4.0..1.0` or `cosine:0.9..0.1`.
+  public var description: String {
+    switch self {
+    case .constant(let value): "\(value)"
+    case .linear(let start, let end): "linear:\(start)..\(end)"
+    case .cosine(let start, let end): "cosine:\(start)..\(end)"
+    }
+  }
+}

@@ -1,4 +1,4 @@
-/// What can be wrong with what the user asks of the command, where no library room has an error of its own.
+/// What can be wrong with what the user asks of the command, where no module has an error of its own.
 enum CommandError: Error, Equatable {
   /// Standard output cannot be written.
   case unwritableOutput(reason: String)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The time of a run: that of earlier sittings, and that since this one began.
+/// The time of a run: that of earlier processes, and that since this one began.
 struct RunClock {
   private let secondsBefore: Double
   private let stepsBefore: Int
@@ -16,7 +16,7 @@ struct RunClock {
   /// Seconds of the whole run so far.
   var seconds: Double { secondsBefore + secondsNow }
 
-  /// What the steps after `step` take at the pace of this sitting, evaluations and checkpoints included.
+  /// What the steps after `step` take at the pace of this process, evaluations and checkpoints included.
   func secondsRemaining(after step: Int, of total: Int) -> Double {
     secondsNow / Double(max(1, step - stepsBefore)) * Double(total - step)
   }

@@ -132,4 +132,31 @@ import Tokenization
     #expect(
       "\(try #require(error))" == "sequence-length: expected at most 8, the context of the teacher, found 16")
   }
+
+  /// What would make no sense at some later step is named before the first.
+  @Test func valuesAreCheckedAtTheStart() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let (teacher, student) = (decoder(285, width: 8, seed: 1), decoder(285, width: 8, seed: 2))
+    func failure(_ objective: ScheduledObjective, weight: Float = 1, onPolicy: OnPolicySteps? = nil) -> String {
+      let teachers = [Distiller.Teacher(teacher, tokenizer, weight: weight)]
+      do {
+        _ = try Distiller(.live(teachers, onPolicy: onPolicy), student: .init(student, tokenizer), objective)
+        return "nothing"
+      } catch { return "\(error)" }
+    }
+    #expect(
+      failure(.init(.forwardKL, temperature: .linear(from: 1, to: 0.01)))
+        == "temperature: expected a number of at least 0.05, found linear:1.0..0.01")
+    #expect(failure(.init(.forwardKL, temperature: .constant(.nan))).hasPrefix("temperature: expected"))
+    #expect(
+      failure(.init(.forwardKL, hardLabelWeight: .cosine(from: 0, to: 1.5)))
+        == "hard-label-weight: expected a number from 0 to 1, found cosine:0.0..1.5")
+    #expect(failure(.forwardKL, weight: 0) == "weight of a teacher: expected a number above 0, found 0.0")
+    #expect(
+      failure(
+        .forwardKL,
+        onPolicy: OnPolicySteps(probability: 0.5, prompts: .beginnings(length: 32), completionLength: 4))
+        == "prompt-length: expected from 1 to less than the context of 32, found 32")
+    #expect(failure(.forwardKL) == "nothing")
+  }
 }

@@ -76,7 +76,7 @@ struct OnPolicyTests {
   @Test("The gradient is that of the objective within on the tokens that were sampled, divided by their number")
   func gradient() throws {
     let objective = onPolicy(base(), 1)
-    let (student, twin) = (decoder(width: 8, seed: 2), decoder(width: 8, seed: 2))
+    let (student, other) = (decoder(width: 8, seed: 2), decoder(width: 8, seed: 2))
     var one = Self.recipe
     one.steps = 1
     try Trainer(model: student, objective: objective, data: text(), recipe: one).run()
@@ -84,7 +84,7 @@ struct OnPolicyTests {
     var order = SequenceOrder(count: try text().count, seed: one.seed)
     let batch = try text().batch((0..<4).map { order.index(at: $0) })
     let position = StepPosition(step: 1, totalSteps: 1, seed: one.seed)
-    let sampled = try objective.batch(inPlaceOf: batch, for: twin, at: position)
+    let sampled = try objective.batch(inPlaceOf: batch, for: other, at: position)
     // a prompt of 4, then completions, counted from the first of their tokens
     for sequence in 0..<4 {
       let (ids, targets) = (sampled.ids[row: sequence, of: 4], sampled.targets[row: sequence, of: 4])
@@ -95,13 +95,13 @@ struct OnPolicyTests {
       #expect(Array(ids.dropFirst(4).prefix(completion.count - 1)) == Array(completion.dropLast()))
       #expect(targets.dropFirst(3 + completion.count).allSatisfy { $0 == -1 })
     }
-    let optimizer = AdamW(twin.parameters, weightDecay: 0)
-    twin.parameters.zeroGradients()
+    let optimizer = AdamW(other.parameters, weightDecay: 0)
+    other.parameters.zeroGradients()
     let scale = 1 / Double(sampled.countedTokens)
-    _ = base().accumulateGradients(of: twin, on: sampled, at: position, scale: scale)
-    let norm = twin.parameters.gradientSquareSum().squareRoot()
+    _ = base().accumulateGradients(of: other, on: sampled, at: position, scale: scale)
+    let norm = other.parameters.gradientSquareSum().squareRoot()
     optimizer.update(learningRate: 0.02, gradientScale: AdamW.clippingFactor(norm: norm, limit: 1))
-    for (found, expected) in zip(student.parameters.parameters, twin.parameters.parameters) {
+    for (found, expected) in zip(student.parameters.parameters, other.parameters.parameters) {
       #expect(found.value.array() == expected.value.array(), "\(found.name)")
     }
   }

@@ -12,37 +12,6 @@ import Testing
     return try #require(block.isEmpty ? nil : block, "no code block under \(heading)")
   }
 
-  private func folders(in folder: URL) throws -> Set<String> {
-    let content = try FileManager.default.contentsOfDirectory(
-      at: folder, includingPropertiesForKeys: [.isDirectoryKey], options: .skipsHiddenFiles)
-    return Set(
-      try content.filter { try $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true }
-        .map(\.lastPathComponent))
-  }
-
-  @Test("Its tree names the rooms that are there, and folders that are there")
-  func tree() throws {
-    let lines = try block(under: "## The tree")
-    let names = lines.map { String($0.prefix { $0 == " " }) + ($0.split(separator: " ").first ?? "") }
-    let rooms = names.filter { $0.hasPrefix("  ") }.map { String($0.dropFirst(2)) }
-    #expect(try rooms.sorted() == folders(in: Folders.project.appendingPathComponent("Sources")).sorted())
-    let topFolders = try folders(in: Folders.project)
-    for name in names where !name.hasPrefix(" ") {
-      #expect(topFolders.contains(name.replacing("/", with: "")), "\(name)")
-    }
-  }
-
-  @Test("Every room in Swift has its folder of tests")
-  func tests() throws {
-    let rooms = try folders(in: Folders.project.appendingPathComponent("Sources")).filter { room in
-      let files = try FileManager.default.contentsOfDirectory(
-        atPath: Folders.project.appendingPathComponent("Sources/\(room)").path)
-      return files.contains { $0.hasSuffix(".swift") }
-    }
-    #expect(!rooms.isEmpty)
-    #expect(try folders(in: Folders.project.appendingPathComponent("Tests")).isSuperset(of: rooms.map { "\($0)Tests" }))
-  }
-
   @Test("Its ways to distil are flags that exist")
   func waysToDistil() throws {
     let help = try Command.run("distill", "--help").output

@@ -55,7 +55,7 @@ import Testing
     try writer.commit()
     let weights = SafetensorsWeights(try SafetensorsFile(contentsOf: folder.file("model.safetensors")))
     let rows = try weights.weights("gate_up", rows: 3..<6, expecting: [3, 8], on: .shared)
-    #expect(rows.array() == Array(values[24...]))
+    #expect(rows.dense(on: .shared).array() == Array(values[24...]))
     var read = [Float](repeating: 0, count: 16)
     var span = read.mutableSpan
     try weights.read("gate_up", rows: 1..<3, into: &span)

@@ -139,9 +139,9 @@ import Testing
     let folder = try TemporaryFolder()
     let expected = try straight(folder)
     let url = folder.file("run")
-    for sitting in 0..<4 {
-      let run = try RunFolder(small: url, resuming: sitting > 0)
-      try trainer(run, model: Small.model(seed: UInt64(sitting + 1))).run { event in
+    for attempt in 0..<4 {
+      let run = try RunFolder(small: url, resuming: attempt > 0)
+      try trainer(run, model: Small.model(seed: UInt64(attempt + 1))).run { event in
         if case .step(let step) = event, step.number % 8 == 0 { return .stop }
         return .continue
       }

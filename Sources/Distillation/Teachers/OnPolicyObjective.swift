@@ -1,3 +1,4 @@
+public import Diagnostics
 public import LanguageModels
 public import ModelTraining
 public import TensorCore
@@ -31,14 +32,33 @@ public struct OnPolicySteps: Sendable {
     probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
     choices: Int? = nil, endIDs: Set<Int32> = []
   ) {
-    precondition((0...1).contains(probability), "a probability of \(probability)")
-    precondition(completionLength >= 1, "completions of \(completionLength) tokens")
     self.probability = probability
     self.prompts = prompts
     self.completionLength = completionLength
     self.sampler = sampler
     self.choices = choices
     self.endIDs = endIDs
+  }
+
+  /// Throws for the first value that makes no sense, or does not fit a context of so many tokens; keys are spelt as on the
+  /// command line.
+  public func validate(contextLength: Int) throws(InvalidValue) {
+    guard (0...1).contains(probability) else {
+      throw InvalidValue("on-policy", expected: "a number from 0 to 1", found: "\(probability)")
+    }
+    guard completionLength >= 1 else {
+      throw InvalidValue("completion-length", expected: "a number of at least 1", found: "\(completionLength)")
+    }
+    let lengths =
+      switch prompts {
+      case .beginnings(let length): [length]
+      case .prompts(let list): list.map(\.count)
+      }
+    guard !lengths.isEmpty else { throw InvalidValue("prompts", expected: "one or more", found: "none") }
+    for length in lengths where length < 1 || length >= contextLength {
+      throw InvalidValue(
+        "prompt-length", expected: "from 1 to less than the context of \(contextLength)", found: "\(length)")
+    }
   }
 }
 
@@ -55,16 +75,10 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// - Parameters:
   ///   - base: what is minimised on the text, or on the completions in its place.
-  ///   - steps: which steps, and how completions are sampled.
+  ///   - steps: which steps, and how completions are sampled; valid for the context.
   ///   - contextLength: the most tokens that student and teacher can both be fed.
   public init(_ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int) {
-    switch steps.prompts {
-    case .beginnings(let length): precondition(length >= 1 && length < contextLength, "prompts of \(length) tokens")
-    case .prompts(let list):
-      precondition(!list.isEmpty, "no prompts")
-      precondition(
-        list.allSatisfy { !$0.isEmpty && $0.count < contextLength }, "a prompt beyond \(contextLength) tokens")
-    }
+    do { try steps.validate(contextLength: contextLength) } catch { preconditionFailure("\(error)") }
     self.base = base
     self.steps = steps
     self.contextLength = contextLength

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Distillation
 
 /// What is minimised at each token of a distillation.
@@ -52,22 +53,13 @@ struct ObjectiveOptions: ParsableArguments {
     let soft = try recipe.value("soft-label-weight", softLabelWeight) ?? preset?.softLabelWeight
     let logits = try recipe.value("logits-mse-weight", logitsMseWeight, default: 0)
     let weighting = try recipe.value("token-weighting", tokenWeighting, default: .uniform)
-    guard temperature.bounds.lowerBound >= 0.05 else {
-      throw recipe.invalid(
-        "temperature", expected: "a number of at least 0.05", found: temperature.defaultValueDescription)
-    }
-    for (key, weight) in [("hard-label-weight", hard), ("soft-label-weight", soft ?? 0), ("logits-mse-weight", logits)]
-    {
-      let isShare = key == "hard-label-weight" && soft == nil
-      guard weight.bounds.lowerBound >= 0, !isShare || weight.bounds.upperBound <= 1 else {
-        throw recipe.invalid(
-          key, expected: isShare ? "a number from 0 to 1" : "a number from 0", found: weight.defaultValueDescription)
-      }
-    }
     var objective = ScheduledObjective(
       .forwardKL, temperature: temperature, hardLabelWeight: hard, softLabelWeight: soft, logitsMSEWeight: logits,
       tokenWeighting: weighting)
     objective.divergences = mixture.divergences
+    do { try objective.validate() } catch {
+      throw recipe.invalid(error.key, expected: error.expected, found: error.found)
+    }
     var parts = [
       mixture.defaultValueDescription, "temperature \(temperature.defaultValueDescription)",
       "hard-label weight \(hard.defaultValueDescription)",

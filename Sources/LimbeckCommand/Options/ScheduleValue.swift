@@ -25,13 +25,7 @@ extension Schedule: ExpressibleByArgument {
   public static var allValueStrings: [String] { ["a number", "linear:from..to", "cosine:from..to"] }
 
   /// The text that gives the schedule again.
-  public var defaultValueDescription: String {
-    switch self {
-    case .constant(let value): "\(value)"
-    case .linear(let start, let end): "linear:\(start)..\(end)"
-    case .cosine(let start, let end): "cosine:\(start)..\(end)"
-    }
-  }
+  public var defaultValueDescription: String { description }
 }
 
 extension TokenWeighting: ExpressibleByArgument {}

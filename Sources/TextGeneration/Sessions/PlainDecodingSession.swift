@@ -63,6 +63,7 @@ public final class PlainDecodingSession: DecodingSession {
         events += advance(group[...])
         live += group.filter { !$0.hasEnded }
       }
+      // those that have just joined take part: a pass reads all weights, for however many rows
       if !live.isEmpty { events += advance(live[...]) }
     }
     live.removeAll { $0.hasEnded }
