@@ -84,7 +84,7 @@ struct ReportPageTests {
       remarks: [hostile])
   }
 
-  private static func sampled(from decoder: TransformerDecoder, count: Int) -> [Int32] {
+  private static func sampled(from decoder: any DecoderModel, count: Int) -> [Int32] {
     let decoder = decoder.frozen()
     var generator = SeededGenerator(seed: 3)
     var ids: [Int32] = []

@@ -200,7 +200,7 @@ private struct ObjectiveWithWeights: TrainingObjective {
     of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums { .zero }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums { .zero }
+  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums { .zero }
 }
 
 extension [Int32] {

@@ -34,7 +34,7 @@ struct TeacherStudentComparisonTests {
     let students = [neighbour(of: teacher, by: 0.05, seed: 2), smallDecoder(contextLength: 20, seed: 3)]
     let comparison = try TeacherStudentComparison(
       teacher: teacher, students: students, on: Self.text, window: 16, stride: stride)
-    func logProbabilities(_ decoder: TransformerDecoder) -> [[Double]] {
+    func logProbabilities(_ decoder: any DecoderModel) -> [[Double]] {
       referenceLogProbabilities(decoder, Self.documents, bos: 1, window: 16, stride: stride ?? 16)
     }
     let p = logProbabilities(teacher)

@@ -34,7 +34,7 @@ public func randomIDs(_ count: Int, below vocabularySize: Int = 50, seed: UInt64
 
 /// The log-probabilities [n][V] of each token of documents, in Double, one window at a time as windows are defined.
 public func referenceLogProbabilities(
-  _ decoder: TransformerDecoder, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
+  _ decoder: any DecoderModel, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
 ) -> [[Double]] {
   let decoder = decoder.frozen()
   let vocabulary = decoder.configuration.vocabularySize

@@ -18,7 +18,7 @@ struct PlainDecodingSessionTests {
     }
   }
 
-  private func tokens(_ decoder: TransformerDecoder, batchSize: Int) throws -> [[SampledToken]] {
+  private func tokens(_ decoder: any DecoderModel, batchSize: Int) throws -> [[SampledToken]] {
     try PlainDecodingSession(decoder, choices: 300, batchSize: batchSize).tokens(of: requests())
   }
 

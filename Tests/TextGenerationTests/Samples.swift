@@ -36,7 +36,7 @@ func tinyDecoder(
     seed: seed, device: device)
 }
 
-extension TransformerDecoder {
+extension DecoderModel {
   /// The logits [V] that follow the last of `ids`, computed without a cache.
   func lastLogits(_ ids: [Int32]) -> [Float] {
     let decoder = frozen()
