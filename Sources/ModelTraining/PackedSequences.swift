@@ -5,8 +5,8 @@ import TensorCore
 
 /// A text cut into sequences of T tokens, without regard to where documents begin.
 ///
-/// Sequence i has the tokens i·T ..< (i + 1)·T as inputs, and each one's successor as its target, so that every token but
-/// the text's first is a target once. What is left at the end, less than a sequence, is not used.
+/// Sequence i has the tokens i·T ..< (i + 1)·T as inputs, and each one's successor as its target, so that every token
+/// but the text's first is a target once. What is left at the end, less than a sequence, is not used.
 public struct PackedSequences: Sendable {
   /// What errors call the text: its path.
   public let name: String
@@ -16,7 +16,7 @@ public struct PackedSequences: Sendable {
   public let count: Int
   private let tokens: any TokenSource
 
-  /// The sequences of `tokens`. Throws `value` if there is not one, `value` if the length is not positive.
+  /// The sequences of `tokens`. Throws `value` if there is not one, or the length is not positive.
   public init(_ tokens: any TokenSource, sequenceLength: Int, name: String) throws(TrainingError) {
     guard sequenceLength > 0 else {
       throw .value(InvalidValue("sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)"))
@@ -104,7 +104,8 @@ public struct SequenceOrder: Sendable {
 
   /// The shuffle of Fisher and Yates (Durstenfeld 1964).
   private static func permutation(of count: Int, seed: UInt64, epoch: Int) -> [Int] {
-    // Both numbers are hashed: generators whose seeds differ by a multiple of the increment run through the same numbers.
+    // Both numbers are hashed: generators whose seeds differ by a multiple of the increment run through the same
+    // numbers.
     var (seeds, epochs) = (SeededGenerator(seed: seed), SeededGenerator(seed: UInt64(epoch)))
     var generator = SeededGenerator(seed: seeds.next() ^ ~epochs.next())
     var order = Array(0..<count)

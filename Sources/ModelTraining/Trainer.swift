@@ -4,8 +4,8 @@ public import LanguageModels
 import ModelFiles
 import TensorCore
 
-/// The training loop: batches in a shuffled order, gradients accumulated over micro-batches, clipped, AdamW; evaluations,
-/// metrics and checkpoints on the way.
+/// The training loop: batches in a shuffled order, gradients accumulated over micro-batches, clipped, AdamW;
+/// evaluations, metrics and checkpoints on the way.
 ///
 /// The result depends on model, objective, recipe and texts alone: not on the number of threads, and not on whether the
 /// run was interrupted and continued.
@@ -47,7 +47,7 @@ public final class Trainer {
   ///   - validation: a text to be measured on the way.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
-  /// - Throws: `value`; `value` where the sequences do not fit into the model.
+  /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
@@ -71,7 +71,7 @@ public final class Trainer {
     self.folder = folder
     schedule = LearningRateSchedule(
       peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio, warmupSteps: recipe.warmupSteps,
-      totalSteps: totalSteps, decay: recipe.schedule)
+      totalSteps: totalSteps, decay: recipe.decay)
     func optimizer(_ parameters: ParameterStore) -> AdamW {
       AdamW(
         parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
@@ -85,12 +85,13 @@ public final class Trainer {
   /// Trains to the end, or until the handler says stop, after which another call goes on.
   ///
   /// In a folder with checkpoints the first call continues after the newest one. At the end, the folder gets the model.
-  /// - Parameter handler: receives each event when it has happened; on `.stop` the step is finished, with its evaluation
-  ///   if one is due, a checkpoint is written, and the call returns.
+  /// - Parameter handler: receives each event when it has happened; on `.stop` the step is finished, with its
+  ///   evaluation if one is due, a checkpoint is written, and the call returns.
   /// - Returns: how far the run has come.
   /// - Throws: `notFinite` where a loss or gradient becomes NaN or infinite, before the weights are touched;
   ///   `cannotResume` where a checkpoint is of another recipe, text or model, and `damagedCheckpoint`, which says what
-  ///   to do, where it cannot be used; `value` of an id outside the vocabulary, `nothingCounted`; what the disk refuses. Checkpoints already written stay as they are.
+  ///   to do, where it cannot be used; `value` of an id outside the vocabulary, `nothingCounted`; what the disk
+  ///   refuses. Checkpoints already written stay as they are.
   @discardableResult
   public func run(
     _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }

@@ -77,13 +77,13 @@ extension TrainingRecipe {
       return old == new ? nil : (key, "\(old)", "\(new)")
     }
     let length: [(key: String, begun: String, now: String)?] =
-      schedule == .constant && !ofFixedLength
+      decay == .constant && !ofFixedLength
       ? [] : [difference("steps") { $0.steps ?? 0 }, difference("epochs") { $0.epochs ?? 0 }]
     let others = [
       difference("batch-size", \.batchSize), difference("micro-batch-size", \.resolvedMicroBatchSize),
       difference("sequence-length", \.sequenceLength), difference("learning-rate", \.learningRate),
       difference("minimum-learning-rate-ratio", \.minimumLearningRateRatio),
-      difference("warmup-steps", \.warmupSteps), difference("schedule", \.schedule.rawValue),
+      difference("warmup-steps", \.warmupSteps), difference("schedule", \.decay.rawValue),
       difference("beta1", \.beta1), difference("beta2", \.beta2), difference("epsilon", \.epsilon),
       difference("weight-decay", \.weightDecay), difference("gradient-clip", \.gradientClip),
       difference("seed", \.seed),

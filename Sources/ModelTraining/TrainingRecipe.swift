@@ -6,8 +6,8 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var epochs: Double?
   /// B: sequences per optimiser step. Default 16.
   public var batchSize: Int
-  /// The most sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less memory
-  /// and gives the same gradients but for rounding. Where it pays, they are computed some at a time anyway (see
+  /// The most sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less
+  /// memory and gives the same gradients but for rounding. Where it pays, they are computed some at a time anyway (see
   /// `TrainingObjective.accumulateGradientsInMicroBatches`).
   public var microBatchSize: Int?
   /// T: tokens per sequence. Default 256.
@@ -19,7 +19,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   /// Steps over which the learning rate rises. Default 0.
   public var warmupSteps: Int
   /// How the learning rate falls afterwards. Default cosine.
-  public var schedule: LearningRateDecay
+  public var decay: LearningRateDecay
   /// β₁, the decay rate of AdamW's first moment, the running mean of the gradients. Default 0.9.
   public var beta1: Double
   /// β₂, the decay rate of AdamW's second moment, the running mean of their squares. Default 0.95.
@@ -42,11 +42,19 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   /// How many of the newest checkpoints are kept.
   public var keptCheckpoints: Int
 
+  /// Checkpoints name the values as the flags do.
+  private enum CodingKeys: String, CodingKey {
+    case steps, epochs, batchSize, microBatchSize, sequenceLength, learningRate, minimumLearningRateRatio, warmupSteps
+    case decay = "schedule"
+    case beta1, beta2, epsilon, weightDecay, gradientClip, seed, evaluateEvery, evaluationSequences, checkpointEvery
+    case keptCheckpoints
+  }
+
   /// A recipe; give `steps` or `epochs`. Nothing is checked before `validate()`.
   public init(
     steps: Int? = nil, epochs: Double? = nil, batchSize: Int = 16, microBatchSize: Int? = nil,
     sequenceLength: Int = 256, learningRate: Double = 1e-3, minimumLearningRateRatio: Double = 0.1,
-    warmupSteps: Int = 0, schedule: LearningRateDecay = .cosine, beta1: Double = 0.9, beta2: Double = 0.95,
+    warmupSteps: Int = 0, decay: LearningRateDecay = .cosine, beta1: Double = 0.9, beta2: Double = 0.95,
     epsilon: Double = 1e-8, weightDecay: Double = 0.1, gradientClip: Double = 1, seed: UInt64 = 0,
     evaluateEvery: Int? = nil, evaluationSequences: Int? = nil, checkpointEvery: Int? = nil, keptCheckpoints: Int = 2
   ) {
@@ -58,7 +66,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     self.learningRate = learningRate
     self.minimumLearningRateRatio = minimumLearningRateRatio
     self.warmupSteps = warmupSteps
-    self.schedule = schedule
+    self.decay = decay
     self.beta1 = beta1
     self.beta2 = beta2
     self.epsilon = epsilon

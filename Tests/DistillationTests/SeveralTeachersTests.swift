@@ -100,7 +100,7 @@ import Testing
       let trainer = try Trainer(
         model: decoder(width: 8, seed: 3), objective: LiveTeacherObjective(teachers: teachers, schedule), data: text,
         recipe: TrainingRecipe(
-          steps: steps, batchSize: 4, microBatchSize: 2, sequenceLength: 8, schedule: .constant),
+          steps: steps, batchSize: 4, microBatchSize: 2, sequenceLength: 8, decay: .constant),
         folder: resuming
           ? RunFolder(resuming: url, inputs: [:]) : RunFolder(creating: url, manifest: manifest, recipe: ""))
       try trainer.run { event in

@@ -64,7 +64,7 @@ import Testing
       TokenArray(expected.flatIDs + [0], counted: counted + [false]), sequenceLength: expected.ids[0].count, name: name)
     let recipe = TrainingRecipe(
       steps: 10, batchSize: expected.batchSize, sequenceLength: expected.ids[0].count,
-      learningRate: try #require(expected.adamwLearningRate), schedule: .constant,
+      learningRate: try #require(expected.adamwLearningRate), decay: .constant,
       weightDecay: try #require(expected.adamwWeightDecay))
     let trainer = try Trainer(model: model, objective: CrossEntropyObjective(), data: text, recipe: recipe)
     var steps: [TrainingStep] = []

@@ -92,7 +92,7 @@ import Testing
 
   @Test func aRecipeSurvivesJSON() throws {
     let recipe = TrainingRecipe(
-      epochs: 1.5, batchSize: 8, microBatchSize: 2, learningRate: 3e-4, schedule: .linear, seed: .max, evaluateEvery: 5)
+      epochs: 1.5, batchSize: 8, microBatchSize: 2, learningRate: 3e-4, decay: .linear, seed: .max, evaluateEvery: 5)
     #expect(try JSONDecoder().decode(TrainingRecipe.self, from: JSONEncoder().encode(recipe)) == recipe)
   }
 }

@@ -171,7 +171,7 @@ import Testing
       ("micro-batch-size", "2", "4", { $0.microBatchSize = nil }),
       ("learning-rate", "0.01", "0.02", { $0.learningRate = 0.02 }),
       ("minimum-learning-rate-ratio", "0.1", "0.0", { $0.minimumLearningRateRatio = 0 }),
-      ("warmup-steps", "3", "4", { $0.warmupSteps = 4 }), ("schedule", "cosine", "linear", { $0.schedule = .linear }),
+      ("warmup-steps", "3", "4", { $0.warmupSteps = 4 }), ("schedule", "cosine", "linear", { $0.decay = .linear }),
       ("beta1", "0.9", "0.8", { $0.beta1 = 0.8 }), ("beta2", "0.95", "0.99", { $0.beta2 = 0.99 }),
       ("epsilon", "1e-08", "1e-06", { $0.epsilon = 1e-6 }), ("weight-decay", "0.1", "0.0", { $0.weightDecay = 0 }),
       ("gradient-clip", "1.0", "0.0", { $0.gradientClip = 0 }), ("seed", "9", "10", { $0.seed = 10 }),
@@ -193,7 +193,7 @@ import Testing
   @Test func aConstantScheduleMayGoOnForLonger() throws {
     let folder = try TemporaryFolder()
     var long = recipe
-    long.schedule = .constant
+    long.decay = .constant
     try trainer(RunFolder(small: folder.file("straight")), recipe: long).run()
     var short = long
     short.steps = 12

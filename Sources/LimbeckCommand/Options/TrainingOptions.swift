@@ -61,7 +61,7 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Steps of rising learning rate (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
-    help: ArgumentHelp("How the learning rate falls (default: \(standard.schedule.rawValue)).", valueName: "name"))
+    help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
   var schedule: LearningRateDecay?
   @Option(
     parsing: .unconditional,
@@ -157,7 +157,7 @@ struct TrainingSettings {
     recipe.minimumLearningRateRatio = try settings.value(
       "minimum-learning-rate-ratio", options.minimumLearningRateRatio, default: recipe.minimumLearningRateRatio)
     recipe.warmupSteps = try settings.value("warmup-steps", options.warmupSteps, default: recipe.warmupSteps)
-    recipe.schedule = try settings.value("schedule", options.schedule, default: recipe.schedule)
+    recipe.decay = try settings.value("schedule", options.schedule, default: recipe.decay)
     recipe.beta1 = try settings.value("beta1", options.beta1, default: recipe.beta1)
     recipe.beta2 = try settings.value("beta2", options.beta2, default: recipe.beta2)
     recipe.epsilon = try settings.value("epsilon", options.epsilon, default: recipe.epsilon)
