@@ -95,7 +95,7 @@ let package = Package(
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "DurableFiles", "TestSupport"],
+      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "Diagnostics", "DurableFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
@@ -123,7 +123,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ModelEvaluationTests",
-      dependencies: ["ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      dependencies: [
+        "Diagnostics", "ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationReportTests",

@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 import Testing
 
 extension CommandTests {
@@ -115,7 +116,8 @@ extension CommandTests {
       let desk = try Desk()
       let generate = ["generate", "--model", desk.workspace.teacher, "--prompt", "The"]
       for (flag, value, cause) in [
-        ("--temperature", "-1", "found -1.0"), ("--top-p", "-1", "found -1.0"), ("--max-tokens", "-1", "is -1"),
+        ("--temperature", "-1", "found -1.0"), ("--top-p", "-1", "found -1.0"),
+        ("--max-tokens", "-1", "--max-tokens: expected at least 1, found -1"),
         ("--threads", "1000000", "from 1 to 1024"), ("--backend", "mkl", "openblas"),
       ] {
         let outcome = try Command.run(generate + [flag, value])
@@ -132,6 +134,25 @@ extension CommandTests {
         let outcome = try desk.train("run", flag, "9223372036854775807")
         #expect(outcome.code == 64 && !desk.exists("run"))
         #expect(outcome.errors.contains("9223372036854775807"), "\(outcome.errors)")
+      }
+    }
+
+    /// The flag of a command without a recipe, that of one with a recipe, and a recipe.
+    @Test func aDeviceThatCannotBeIsRefusedInTheSameWordsEverywhere() throws {
+      let desk = try Desk()
+      var refused = [("threads", "0", "threads: expected a whole number from 1 to 1024, found 0")]
+      for kind in MatrixBackendKind.allCases {
+        if let missing = kind.unavailability { refused.append(("backend", kind.rawValue, "\(missing)")) }
+      }
+      for (key, value, words) in refused {
+        let recipe = try desk.write("\(key): \(value)\n", to: "device.yaml")
+        for outcome in [
+          try Command.run("generate", "--model", desk.workspace.teacher, "--prompt", "The", "--\(key)", value),
+          try desk.train("run", "--\(key)", value), try desk.train("run", "--recipe", recipe),
+        ] {
+          #expect(outcome.code != 0 && outcome.output.isEmpty && !desk.exists("run"))
+          #expect(outcome.errors.contains(words), "\(outcome.errors)")
+        }
       }
     }
 
@@ -184,7 +205,7 @@ extension CommandTests {
         try Command.run(
           "distill", "--teacher", workspace.teacher, "--student", student, "--text", workspace.text,
           "--output", desk.path("run"), "--steps", "1", "--sequence-length", "16"),
-        naming: "same tokenizer", "for the teacher", "for the student")
+        naming: "the student's tokenizer: ", "as for the teacher, found")
       #expect(!desk.exists("run"))
       expectRefusal(
         try Command.run(

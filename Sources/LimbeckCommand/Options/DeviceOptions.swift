@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import TensorCore
 
 /// What to compute with.
@@ -17,18 +18,24 @@ struct DeviceOptions: ParsableArguments {
   var backend: MatrixBackendKind?
 
   func validate() throws {
-    if let threads, !Self.allowedThreads.contains(threads) {
-      throw ValidationError("--threads must be from 1 to \(Self.allowedThreads.upperBound), but is \(threads).")
+    do { try Self.check(threads: threads, backend: backend) } catch { throw ValidationError(error) }
+  }
+
+  /// Checks what a device is to be made of; keys are spelt as on the command line, without the dashes.
+  static func check(threads: Int?, backend: MatrixBackendKind?) throws(InvalidValue) {
+    if let threads, !allowedThreads.contains(threads) {
+      throw InvalidValue(
+        "threads", expected: "a whole number from 1 to \(allowedThreads.upperBound)", found: "\(threads)")
     }
-    if let missing = backend?.unavailability { throw ValidationError("--\(missing)") }
+    if let missing = backend?.unavailability { throw missing.invalidValue }
   }
 
   var device: Device {
     get throws(MatrixBackendError) { try Self.device(threads: threads, backend: backend) }
   }
 
-  /// A device with so many threads, or one per core, and that backend, or the best one. Throws where this machine cannot
-  /// compute with it.
+  /// A device with so many threads, or one per core, and that backend, or the best one. Throws where this machine
+  /// cannot compute with it.
   static func device(threads: Int?, backend: MatrixBackendKind?) throws(MatrixBackendError) -> Device {
     if threads == nil, backend == nil, MatrixBackendKind.best.unavailability == nil { return .shared }
     return try Device(threads: threads, backend: backend ?? .best)

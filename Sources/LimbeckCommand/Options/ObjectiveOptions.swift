@@ -58,7 +58,7 @@ struct ObjectiveOptions: ParsableArguments {
       tokenWeighting: weighting)
     objective.divergences = mixture.divergences
     do { try objective.validate() } catch {
-      throw recipe.invalid(error.key, expected: error.expected, found: error.found)
+      throw recipe.invalid(error)
     }
     var parts = [
       mixture.defaultValueDescription, "temperature \(temperature.defaultValueDescription)",

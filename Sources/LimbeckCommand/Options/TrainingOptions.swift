@@ -174,18 +174,11 @@ struct TrainingSettings {
     weightType = try settings.value("weights", options.weights, default: .float32)
     precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
-    if let threads, !DeviceOptions.allowedThreads.contains(threads) {
-      let most = DeviceOptions.allowedThreads.upperBound
-      throw settings.invalid("threads", expected: "a whole number from 1 to \(most)", found: "\(threads)")
-    }
     backend = try settings.value("backend", options.backend)
-    if let backend, backend.unavailability != nil {
-      let known = MatrixBackendKind.available.map(\.rawValue).joined(separator: ", ")
-      throw settings.invalid("backend", expected: "one that this machine has (\(known))", found: backend.rawValue)
-    }
+    do { try DeviceOptions.check(threads: threads, backend: backend) } catch { throw settings.invalid(error) }
     do throws(TrainingError) { try recipe.validate() } catch {
       guard case .value(let value) = error else { throw error }
-      throw settings.invalid(value.key, expected: value.expected, found: value.found)
+      throw settings.invalid(value)
     }
   }
 }

@@ -101,10 +101,16 @@ struct RecipeFile {
   /// The error for a value that is of the right type, but cannot be: it points at the file's line or at the flag,
   /// wherever the value comes from.
   func invalid(_ key: String, expected: String, found: String) -> RecipeError {
-    guard !overridden.contains(key), let entry = entries.first(where: { $0.key == key }) else {
-      return .flag(InvalidValue("--\(key)", expected: expected, found: found))
-    }
-    return invalid(key, line: entry.line, expected: expected, found: found)
+    invalid(InvalidValue(key, expected: expected, found: found))
+  }
+
+  /// The same error, of a value whose key is the flag's name without the dashes.
+  func invalid(_ value: InvalidValue) -> RecipeError {
+    let entry = overridden.contains(value.key) ? nil : entries.first { $0.key == value.key }
+    let found = InvalidValue(
+      entry.map { "\(file), line \($0.line)" } ?? "", entry == nil ? "--\(value.key)" : value.key,
+      expected: value.expected, found: value.found, advice: value.advice)
+    return entry == nil ? .flag(found) : .value(found)
   }
 
   /// What the file gives, in its order: the texts of a list, or the one text of anything else.

@@ -10,11 +10,16 @@ public enum MatrixBackendError: Error, Equatable {
 
 extension MatrixBackendError: CustomStringConvertible {
   /// One sentence for the user.
-  public var description: String {
+  public var description: String { invalidValue.description }
+
+  /// The same of a value called `backend`.
+  public var invalidValue: InvalidValue {
     switch self {
-    case .value(let value): "\(value)"
+    case .value(let value): value
     case .missingOpenBLAS(let reason):
-      "backend: openblas cannot be loaded: \(reason); install it: apt-get install libopenblas0"
+      InvalidValue(
+        "backend", expected: "a library that can be loaded", found: "openblas, which cannot: \(reason)",
+        advice: "install it: apt-get install libopenblas0")
     }
   }
 }
