@@ -17,7 +17,7 @@ public struct Distiller {
     public let decoder: any DecoderModel
     /// What makes its ids.
     public let tokenizer: any Tokenizer
-    /// Its weight in the mixture of several teachers, above 0; the weights need not sum to 1.
+    /// Its weight in the mixture of several teachers, above 0; the weights need not sum to 1, but their sum is finite.
     public let weight: Float
 
     /// A teacher, as the properties say.
@@ -52,7 +52,7 @@ public struct Distiller {
 
   /// What the texts have to fit.
   private enum Signal {
-    case live(contextLengths: [Int])
+    case live(contextLengths: [Int], onPolicy: OnPolicySteps?)
     case cached(CachedTeacherObjective)
   }
 
@@ -80,14 +80,18 @@ public struct Distiller {
     switch teacher {
     case .live(let teachers, let hiddenStates, let onPolicy):
       try Self.requireSameTokens(teachers, student)
+      try Self.requireFiniteSum(ofWeights: teachers.map(\.weight))
       let live = LiveTeacherObjective(
         teachers: teachers.map { ($0.decoder, $0.weight) }, objective,
         alignment: try hiddenStates.alignment(
           teacher: teachers[0].decoder.configuration, student: student.decoder, seed: seed))
       let contextLengths = teachers.map(\.decoder.configuration.contextLength)
-      signal = .live(contextLengths: contextLengths)
-      let contextLength = contextLengths.reduce(student.decoder.configuration.contextLength, min)
-      do { try onPolicy?.validate(contextLength: contextLength) } catch { throw .value(error) }
+      signal = .live(contextLengths: contextLengths, onPolicy: onPolicy)
+      let configuration = student.decoder.configuration
+      let contextLength = contextLengths.reduce(configuration.contextLength, min)
+      do throws(InvalidValue) {
+        try onPolicy?.validate(contextLength: contextLength, vocabularySize: configuration.vocabularySize)
+      } catch { throw .value(error) }
       self.objective = onPolicy.map { OnPolicyObjective(live, $0, contextLength: contextLength) } ?? live
     case .cached(let cache, let validation):
       do throws(TeacherCacheError) {
@@ -109,6 +113,15 @@ public struct Distiller {
       } catch {
         throw teachers.count == 1 ? error : .ofTeacher(number: index + 1, error)
       }
+    }
+  }
+
+  private static func requireFiniteSum(ofWeights weights: [Float]) throws(DistillationError) {
+    guard weights.reduce(0, +).isFinite else {
+      throw .value(
+        InvalidValue(
+          "weights of the teachers", expected: "numbers above 0 whose sum is below \(Float.greatestFiniteMagnitude)",
+          found: weights.map { "\($0)" }.joined(separator: ", ")))
     }
   }
 
@@ -134,14 +147,15 @@ public struct Distiller {
 // MARK: - A run
 
 extension Distiller {
-  /// Checks that sequences of so many tokens fit student and teachers. Throws `value`, or `cache` where a cache has
-  /// sequences of another length.
+  /// Checks that sequences of so many tokens fit student and teachers, and on-policy prompts the sequences. Throws
+  /// `value`, or `cache` where a cache has sequences of another length.
   public func requireFit(sequenceLength: Int) throws(DistillationError) {
     switch signal {
-    case .live(let contextLengths):
+    case .live(let contextLengths, let onPolicy):
       for contextLength in contextLengths where sequenceLength > contextLength {
         throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
       }
+      do { try onPolicy?.validate(sequenceLength: sequenceLength) } catch { throw .value(error) }
     case .cached(let cached):
       do { try cached.requireFit(sequenceLength: sequenceLength) } catch { throw .cache(error) }
     }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Distillation
 import DurableFiles
 import Foundation
@@ -158,5 +159,68 @@ import Tokenization
         onPolicy: OnPolicySteps(probability: 0.5, prompts: .beginnings(length: 32), completionLength: 4))
         == "prompt-length: expected from 1 to less than the context of 32, found 32")
     #expect(failure(.forwardKL) == "nothing")
+  }
+
+  /// What would end the process at a later step is an error before the first.
+  @Test func onPolicyStepsFitVocabularyAndSequences() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let (teacher, student) = (decoder(285, width: 8, seed: 1), decoder(285, width: 8, seed: 2))
+    func failure(_ prompts: OnPolicyPrompts, choices: Int? = nil, sequenceLength: Int = 16) -> String {
+      do throws(DistillationError) {
+        let distiller = try Distiller(
+          .live(
+            [.init(teacher, tokenizer)],
+            onPolicy: OnPolicySteps(probability: 1, prompts: prompts, completionLength: 4, choices: choices)),
+          student: .init(student, tokenizer))
+        try distiller.requireFit(sequenceLength: sequenceLength)
+        return "nothing"
+      } catch {
+        guard case .value(let value) = error else { return "another error: \(error)" }
+        return "\(value)"
+      }
+    }
+    #expect(failure(.beginnings(length: 16)) == "nothing")
+    #expect(
+      failure(.beginnings(length: 17)) == "prompt-length: expected at most the sequence length of 16, found 17")
+    #expect(failure(.prompts([[1, 284], [2]]), choices: 285) == "nothing")
+    #expect(failure(.prompts([[1, 2], [2, 285]])) == "prompts: expected ids from 0 to 284, found 285")
+    #expect(failure(.prompts([[-1]])) == "prompts: expected ids from 0 to 284, found -1")
+    for choices in [0, -1, 286] {
+      #expect(
+        failure(.beginnings(length: 4), choices: choices)
+          == "choices: expected from 1 to the vocabulary's size 285, found \(choices)")
+    }
+  }
+
+  @Test func weightsOfTeachersHaveAFiniteSum() throws {
+    let tokenizer = try Self.tokenizer(285)
+    let teachers = (1...2).map {
+      Distiller.Teacher(decoder(285, width: 8, seed: $0), tokenizer, weight: 3e38)
+    }
+    let error = #expect(throws: DistillationError.self) {
+      try Distiller(.live(teachers), student: .init(decoder(285, width: 8, seed: 3), tokenizer))
+    }
+    guard case .value(let value) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(value.key == "weights of the teachers" && value.found == "3e+38, 3e+38")
+  }
+
+  @Test(arguments: [Schedule.constant(-1), .constant(.nan), .constant(.infinity), .linear(from: 1, to: -0.5)])
+  func weightsOfHiddenStatesMustMakeSense(weight: Schedule) throws {
+    let tokenizer = try Self.tokenizer(285)
+    let (teacher, student) = (decoder(285, width: 8, seed: 1), decoder(285, width: 8, seed: 2))
+    for (key, terms) in [
+      ("hidden-cosine-weight", HiddenStateTerms(cosineWeight: weight)),
+      ("hidden-mse-weight", HiddenStateTerms(meanSquareWeight: weight)),
+      ("relation-weight", HiddenStateTerms(relationWeight: weight)),
+    ] {
+      let error = #expect(throws: DistillationError.self) {
+        try Distiller(
+          .live([.init(teacher, tokenizer)], hiddenStates: terms), student: .init(student, tokenizer))
+      }
+      #expect("\(try #require(error))" == "\(key): expected a number from 0, found \(weight)")
+    }
   }
 }

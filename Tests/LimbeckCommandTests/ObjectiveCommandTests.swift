@@ -67,6 +67,17 @@ extension CommandTests {
       #expect(!desk.exists("run") && !desk.exists("tokens"))
     }
 
+    @Test func weightsOfTeachersHaveAFiniteSum() throws {
+      let desk = try Desk()
+      let outcome = try distil(
+        desk, "run", ["--teacher", desk.workspace.teacher, "--teacher-weights", "3e38,3e38"])
+      #expect(outcome.code == 64 && !desk.exists("run"))
+      #expect(
+        outcome.errors.contains(
+          "--teacher-weights: expected numbers whose sum is below 3.4028235e+38, found 3e38,3e38"),
+        "\(outcome.errors)")
+    }
+
     @Test(arguments: [
       (["--align-layers", "1:0"], "the teacher: layer: expected 0 to 0, embedding or last, found 1"),
       (

@@ -5,8 +5,8 @@ public import TensorCore
 
 /// `HiddenStateTerms` for one teacher and one student: which layers they name, and the learnt projections.
 ///
-/// Where the hidden sizes differ, the student's states of each pair of layers go through a bias-free projection [Ct, Cs]
-/// of their own, which is trained with the student and is no part of it.
+/// Where the hidden sizes differ, the student's states of each pair of layers go through a bias-free projection [Ct,
+/// Cs] of their own, which is trained with the student and is no part of it.
 public struct HiddenStateAlignment {
   /// What is compared.
   public let terms: HiddenStateTerms
@@ -21,11 +21,13 @@ public struct HiddenStateAlignment {
   ///   - student: the student's.
   ///   - seed: decides the first projections.
   ///   - device: where the student is computed.
-  /// - Throws: `value` where there is no such layer, or relation heads do not divide queries and keys of both models.
+  /// - Throws: `value` where a weight is not a number from 0, there is no such layer, or relation heads do not divide
+  ///   queries and keys of both models.
   public init(
     _ terms: HiddenStateTerms, teacher: DecoderConfiguration, student: DecoderConfiguration, seed: UInt64,
     on device: Device
   ) throws(DistillationError) {
+    do { try terms.validate() } catch { throw .value(error) }
     self.terms = terms
     let store = ParameterStore(on: device)
     let scope = store.root("hidden_state_projections")

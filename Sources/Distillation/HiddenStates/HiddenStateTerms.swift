@@ -1,5 +1,7 @@
-/// A layer of a decoder, by the states it leaves. Layers count from 0. Those of the last layer are, as in `hidden_states`
-/// of Hugging Face transformers, the final states after the norm.
+public import Diagnostics
+
+/// A layer of a decoder, by the states it leaves. Layers count from 0. Those of the last layer are, as in
+/// `hidden_states` of Hugging Face transformers, the final states after the norm.
 public enum AlignedLayer: Sendable, Equatable {
   /// What the first layer reads.
   case embedding
@@ -59,5 +61,13 @@ public struct HiddenStateTerms: Sendable, Equatable {
   /// Whether a step depends on how many there are.
   public var dependsOnTotalSteps: Bool {
     [cosineWeight, meanSquareWeight, relationWeight].contains { !$0.isConstant }
+  }
+
+  /// Throws for the first weight that is negative or no finite number at some step; keys are spelt as on the command
+  /// line.
+  public func validate() throws(InvalidValue) {
+    try cosineWeight.requireWeight("hidden-cosine-weight")
+    try meanSquareWeight.requireWeight("hidden-mse-weight")
+    try relationWeight.requireWeight("relation-weight")
   }
 }

@@ -28,7 +28,8 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   /// - Parameters:
-  ///   - teachers: one or more teachers of one vocabulary, and their weights in the mixture, which need not sum to 1.
+  ///   - teachers: one or more teachers of one vocabulary, and their weights in the mixture, above 0, which need not
+  ///     sum to 1.
   ///   - objective: what is minimised at each token, step by step.
   ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
   public init(
@@ -36,6 +37,9 @@ public struct LiveTeacherObjective: TrainingObjective {
     alignment: HiddenStateAlignment? = nil
   ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
+    precondition(
+      teachers.allSatisfy { $0.weight > 0 } && teachers.reduce(0) { $0 + $1.weight }.isFinite,
+      "teachers' weights must be above 0, and their sum finite, not \(teachers.map(\.weight))")
     self.teachers = teachers.map { ($0.decoder.frozen(), $0.weight) }
     scheduled = objective
     self.alignment = alignment

@@ -22,7 +22,7 @@ public struct OnPolicySteps: Sendable {
   public let completionLength: Int
   /// How the student's tokens are chosen; by default from its own distribution.
   public let sampler: TokenSampler
-  /// Only the ids 0..<choices are chosen; nil, the default, for all.
+  /// Only the ids 0..<choices are chosen, in 1...V; nil, the default, for all.
   public let choices: Int?
   /// The tokens that end a completion; they are part of it.
   public let endIDs: Set<Int32>
@@ -40,9 +40,9 @@ public struct OnPolicySteps: Sendable {
     self.endIDs = endIDs
   }
 
-  /// Throws for the first value that makes no sense, or does not fit a context of so many tokens; keys are spelt as on the
-  /// command line.
-  public func validate(contextLength: Int) throws(InvalidValue) {
+  /// Throws for the first value that makes no sense, or does not fit a context of so many tokens and a vocabulary of so
+  /// many ids, by default any; keys are spelt as on the command line, where there is a flag.
+  public func validate(contextLength: Int, vocabularySize: Int = .max) throws(InvalidValue) {
     guard (0...1).contains(probability) else {
       throw InvalidValue("on-policy", expected: "a number from 0 to 1", found: "\(probability)")
     }
@@ -59,15 +59,32 @@ public struct OnPolicySteps: Sendable {
       throw InvalidValue(
         "prompt-length", expected: "from 1 to less than the context of \(contextLength)", found: "\(length)")
     }
+    if case .prompts(let list) = prompts,
+      let id = list.joined().first(where: { !(0..<vocabularySize).contains(Int($0)) })
+    {
+      throw InvalidValue("prompts", expected: "ids from 0 to \(vocabularySize - 1)", found: "\(id)")
+    }
+    if let choices, !(1...vocabularySize).contains(choices) {
+      throw InvalidValue(
+        "choices", expected: "from 1 to the vocabulary's size \(vocabularySize)", found: "\(choices)")
+    }
+  }
+
+  /// Throws where the beginnings of sequences of so many tokens are too short to be prompts.
+  func validate(sequenceLength: Int) throws(InvalidValue) {
+    if case .beginnings(let length) = prompts, length > sequenceLength {
+      throw InvalidValue(
+        "prompt-length", expected: "at most the sequence length of \(sequenceLength)", found: "\(length)")
+    }
   }
 }
 
-/// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that the
-/// student samples itself, of which the completions alone are counted.
+/// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that
+/// the student samples itself, of which the completions alone are counted.
 ///
 /// All else, the teacher's part in it above all, is another objective's, which never knows. What is drawn at random
-/// depends on the run's seed, the step and the place within the step alone: not on how a step is cut into micro-batches,
-/// not on threads, and not on whether a run was continued. Validation measures its text, as ever.
+/// depends on the run's seed, the step and the place within the step alone: not on how a step is cut into
+/// micro-batches, not on threads, and not on whether a run was continued. Validation measures its text, as ever.
 public struct OnPolicyObjective: TrainingObjective {
   private let base: any TrainingObjective
   private let steps: OnPolicySteps
@@ -75,7 +92,8 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// - Parameters:
   ///   - base: what is minimised on the text, or on the completions in its place.
-  ///   - steps: which steps, and how completions are sampled; valid for the context.
+  ///   - steps: which steps, and how completions are sampled; valid for the context, the student's vocabulary and the
+  ///     sequences of the text.
   ///   - contextLength: the most tokens that student and teacher can both be fed.
   public init(_ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int) {
     do { try steps.validate(contextLength: contextLength) } catch { preconditionFailure("\(error)") }
@@ -102,8 +120,8 @@ public struct OnPolicyObjective: TrainingObjective {
     base.measure(student, on: batch, at: position)
   }
 
-  /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where the
-  /// student has no distribution to sample from.
+  /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where
+  /// the student has no distribution to sample from.
   public func batch(
     inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch {

@@ -47,11 +47,6 @@ struct HiddenStateOptions: ParsableArguments {
     let relation = try recipe.value("relation-weight", relationWeight, default: 0)
     let relationLayers = try recipe.value("relation-layers", relationLayers, default: .last)
     let heads = try recipe.value("relation-heads", relationHeads)
-    for (key, weight) in [
-      ("hidden-mse-weight", meanSquare), ("hidden-cosine-weight", cosine), ("relation-weight", relation),
-    ] where weight.bounds.lowerBound < 0 {
-      throw recipe.invalid(key, expected: "a number from 0", found: weight.defaultValueDescription)
-    }
     guard relationLayers.pairs.count == 1 else {
       throw recipe.invalid(
         "relation-layers", expected: "one pair of layers", found: relationLayers.defaultValueDescription)
@@ -62,6 +57,9 @@ struct HiddenStateOptions: ParsableArguments {
     let terms = HiddenStateTerms(
       pairs: (pairs ?? .last).pairs, cosineWeight: cosine, meanSquareWeight: meanSquare,
       relationPair: relationLayers.pairs[0], relationWeight: relation, relationHeads: heads)
+    do { try terms.validate() } catch {
+      throw recipe.invalid(error)
+    }
     var parts: [String] = []
     if terms.comparesHiddenStates {
       parts.append(

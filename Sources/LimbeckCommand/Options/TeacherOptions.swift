@@ -36,6 +36,10 @@ struct TeacherSettings {
         "teacher-weights", expected: "a number above 0 for each teacher, with commas between, \(paths.count) in all",
         found: text ?? "")
     }
+    guard weights.reduce(0, +).isFinite else {
+      throw recipe.invalid(
+        "teacher-weights", expected: "numbers whose sum is below \(Float.greatestFiniteMagnitude)", found: text ?? "")
+    }
     teachers = zip(paths, weights).map { ($0, $1) }
     precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
   }

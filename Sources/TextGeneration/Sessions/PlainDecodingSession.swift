@@ -3,10 +3,10 @@ public import TensorCore
 
 /// Continues sequences with a decoder alone, one token of each in a pass.
 ///
-/// Products of few rows and of many sum in different orders. A session that `isRepeatable` computes no more rows together
-/// than have one order, prompts beside single tokens, unless one prompt alone has more: every sequence has the bits that
-/// it has alone, whoever joins and leaves. One that is not computes the new prompts together, and then the next token of
-/// all sequences in a single pass; that takes less time for very many sequences.
+/// Products of few rows and of many sum in different orders. A session that `isRepeatable` computes no more rows
+/// together than have one order, prompts beside single tokens, unless one prompt alone has more: every sequence has the
+/// bits that it has alone, whoever joins and leaves. One that is not computes the new prompts together, and then the
+/// next token of all sequences in a single pass; that takes less time for very many sequences.
 public final class PlainDecodingSession: DecodingSession {
   /// The most tokens of several prompts that are computed together.
   private static let promptTokens = 2_048
@@ -21,7 +21,7 @@ public final class PlainDecodingSession: DecodingSession {
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
-  ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
+  ///   - choices: only the ids 0..<choices are chosen, in 1...V; all of the decoder's by default.
   ///   - cachePrecision: what the caches keep keys and values as.
   ///   - batchSize: the most sequences to compute together, at least 1; others wait until one leaves.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
@@ -31,6 +31,11 @@ public final class PlainDecodingSession: DecodingSession {
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     let configuration = decoder.configuration
+    if let choices {
+      precondition(
+        (1...configuration.vocabularySize).contains(choices),
+        "choices must be from 1 to the vocabulary's size \(configuration.vocabularySize), not \(choices)")
+    }
     self.decoder = decoder.frozen()
     self.choices = choices ?? configuration.vocabularySize
     self.cachePrecision = cachePrecision

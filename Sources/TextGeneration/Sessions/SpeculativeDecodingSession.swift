@@ -5,8 +5,8 @@ public import TensorCore
 /// judges all together in one pass (Leviathan et al. 2023, Chen et al. 2023).
 ///
 /// The tokens have exactly the distribution that the decoder alone would give them, whatever the processors of the
-/// samplers; a greedy choice is the same one, but for rounding where two logits all but tie. A step brings a sequence up to
-/// one token more than were drafted.
+/// samplers; a greedy choice is the same one, but for rounding where two logits all but tie. A step brings a sequence
+/// up to one token more than were drafted.
 public final class SpeculativeDecodingSession: DecodingSession {
   private let decoder: FrozenDecoder
   private let draft: FrozenDecoder
@@ -23,18 +23,23 @@ public final class SpeculativeDecodingSession: DecodingSession {
   ///   - decoder: what has the last word; nothing is recorded for gradients.
   ///   - draft: what proposes tokens, over the same vocabulary; its context may be shorter, and where it is full the
   ///     decoder goes on alone.
-  ///   - choices: only the ids 0..<choices are chosen; all of the decoder's by default.
+  ///   - choices: only the ids 0..<choices are chosen, in 1...V; all of the decoder's by default.
   ///   - length: how many tokens the draft proposes at a time.
   ///   - cachePrecision: what the caches of both keep keys and values as.
   ///   - batchSize: the most sequences to compute together, at least 1; others wait until one leaves.
-  ///   - isRepeatable: whether every sequence must have the bits that it has alone. Then a pass has no more rows than sum
-  ///     in one order, unless one sequence alone has more; that takes longer for many sequences.
+  ///   - isRepeatable: whether every sequence must have the bits that it has alone. Then a pass has no more rows than
+  ///     sum in one order, unless one sequence alone has more; that takes longer for many sequences.
   public init(
     _ decoder: any DecoderModel, draft: any DecoderModel, choices: Int? = nil, length: DraftLength = .adaptive,
     cachePrecision: CachePrecision = .float32, batchSize: Int, isRepeatable: Bool = true
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     let configuration = decoder.configuration
+    if let choices {
+      precondition(
+        (1...configuration.vocabularySize).contains(choices),
+        "choices must be from 1 to the vocabulary's size \(configuration.vocabularySize), not \(choices)")
+    }
     precondition(
       configuration.vocabularySize == draft.configuration.vocabularySize,
       "vocabularies of \(configuration.vocabularySize) and \(draft.configuration.vocabularySize)")
