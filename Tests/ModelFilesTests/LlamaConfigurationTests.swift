@@ -132,7 +132,10 @@ import Testing
   @Test func rotaryScalingMustMakeSense() {
     refuses(["rope_scaling": #"{"type":"linear"}"#], key: "rope_scaling.factor", found: "nothing")
     refuses(["rope_scaling": #"{"type":"linear","factor":-2}"#], key: "rope_scaling.factor", found: "-2")
-    refuses(["rope_scaling": #"{"type":"linear","factor":0.5}"#], key: "rope_parameters", found: "linear(factor: 0.5)")
+    refuses(["rope_scaling": #"{"type":"linear","factor":0.5}"#], key: "rope_scaling", found: "linear with factor 0.5")
+    refuses(
+      ["rope_parameters": #"{"rope_type":"linear","factor":0.5}"#], key: "rope_parameters",
+      found: "linear with factor 0.5")
     for (key, value) in [
       ("low_freq_factor", "0"), ("high_freq_factor", "\"4\""), ("original_max_position_embeddings", "0"),
     ] {
@@ -235,7 +238,7 @@ import Testing
     #expect(
       throws: ModelFileError.value(
         InvalidValue(
-          "config.json", "vocab_size", expected: "at least 513, the tokenizer's number of pieces", found: "512"))
+          "config.json", "vocab_size", expected: "at least 513, the tokenizer's number of tokens", found: "512"))
     ) { try configuration.requireVocabulary(for: 513, file: "config.json") }
   }
 

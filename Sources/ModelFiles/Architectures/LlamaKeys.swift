@@ -17,7 +17,7 @@ enum LlamaKeys {
     "vocabularySize": "vocab_size", "hiddenSize": "hidden_size", "feedForwardSize": "intermediate_size",
     "layerCount": "num_hidden_layers", "headCount": "num_attention_heads", "keyValueHeadCount": "num_key_value_heads",
     "headSize": "head_dim", "contextLength": "max_position_embeddings", "normEpsilon": "rms_norm_eps",
-    "rotary.base": "rope_theta", "rotary.scaling": "rope_parameters", "initializerRange": "initializer_range",
+    "rotary.base": "rope_theta", "initializerRange": "initializer_range",
     "bosTokenID": "bos_token_id",
     "eosTokenIDs": "eos_token_id", "padTokenID": "pad_token_id",
   ]

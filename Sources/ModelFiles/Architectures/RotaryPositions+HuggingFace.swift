@@ -3,12 +3,12 @@ import LanguageModels
 
 extension RotaryPositions {
   /// What a config.json says of rotary embeddings, wherever it stands. As `convert_rope_params_to_dict` in
-  /// modeling_rope_utils.py (transformers 5.23): a non-empty `rope_scaling` stands in for `rope_parameters`, a `rope_theta`
-  /// in there comes before the one beside it, and `RotaryEmbeddingConfigMixin.default_theta` is 10,000. Throws `value`.
+  /// modeling_rope_utils.py (transformers 5.23): a non-empty `rope_scaling` stands in for `rope_parameters`, a
+  /// `rope_theta` in there comes before the one beside it, and `RotaryEmbeddingConfigMixin.default_theta` is 10,000.
+  /// Throws `value`.
   init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
-    let old = try file.object("rope_scaling") ?? [:]
-    let key = old.isEmpty ? "rope_parameters" : "rope_scaling"
-    let members = old.isEmpty ? try file.object(key) ?? [:] : old
+    let key = try Self.key(in: file)
+    let members = try file.object(key) ?? [:]
     var prefixed: [String: JSONValue] = [:]
     for (name, value) in members { prefixed["\(key).\(name)"] = value }
     let parameters = HuggingFaceConfiguration(prefixed, file: file.file)
@@ -24,8 +24,13 @@ extension RotaryPositions {
     self.init(base: inside ?? beside ?? 10_000, scaling: scaling)
   }
 
-  /// The members of a config.json that say so: transformers 5 reads `rope_parameters`, everything older `rope_theta` and
-  /// `rope_scaling`, where there is scaling.
+  /// The key under which a config.json says so. Throws `value`.
+  static func key(in file: HuggingFaceConfiguration) throws(ModelFileError) -> String {
+    try file.object("rope_scaling")?.isEmpty ?? true ? "rope_parameters" : "rope_scaling"
+  }
+
+  /// The members of a config.json that say so: transformers 5 reads `rope_parameters`, everything older `rope_theta`
+  /// and `rope_scaling`, where there is scaling.
   var members: [String: JSONValue] {
     var parameters = scaling.members
     var members: [String: JSONValue] = ["rope_theta": .number(base)]

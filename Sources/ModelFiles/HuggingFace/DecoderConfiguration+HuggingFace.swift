@@ -5,14 +5,17 @@ public import LanguageModels
 public import TensorCore
 
 extension DecoderConfiguration {
-  /// Reads the members of a config.json of any known family and checks them. Throws `value`, by the keys of config.json.
+  /// Reads the members of a config.json of any known family and checks them. Throws `value`, by the keys of
+  /// config.json.
   public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
     let architecture = try KnownArchitectures.named(in: file)
     self = try architecture.configuration(from: file)
     do throws(InvalidValue) { try check(place: file.file) } catch {
+      let key =
+        error.key == "rotary.scaling" ? try RotaryPositions.key(in: file) : architecture.keys[error.key] ?? error.key
       throw .value(
         InvalidValue(
-          error.place, architecture.keys[error.key] ?? error.key, expected: error.expected, found: error.found,
+          error.place, key, expected: error.expected, found: error.found,
           advice: error.advice))
     }
   }
@@ -33,13 +36,13 @@ extension DecoderConfiguration {
     return Data((JSONValue.object(members).text(indentation: 2) + "\n").utf8)
   }
 
-  /// Checks that every one of a tokenizer's `pieceCount` ids has its row in the embedding. (More rows are fine: many
+  /// Checks that every one of a tokenizer's `tokenCount` ids has its row in the embedding. (More rows are fine: many
   /// models pad their vocabulary.) `file` is the name that errors use. Throws `value` for `vocab_size`.
-  public func requireVocabulary(for pieceCount: Int, file: String) throws(ModelFileError) {
-    guard vocabularySize >= pieceCount else {
+  public func requireVocabulary(for tokenCount: Int, file: String) throws(ModelFileError) {
+    guard vocabularySize >= tokenCount else {
       throw .value(
         InvalidValue(
-          file, "vocab_size", expected: "at least \(pieceCount), the tokenizer's number of pieces",
+          file, "vocab_size", expected: "at least \(tokenCount), the tokenizer's number of tokens",
           found: "\(vocabularySize)"))
     }
   }

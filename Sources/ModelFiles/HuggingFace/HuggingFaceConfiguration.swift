@@ -9,8 +9,7 @@ public struct HuggingFaceConfiguration: Sendable {
   public let file: String
   let members: [String: JSONValue]
 
-  /// Reads the file at `url`. Throws `file`, `unreadable`, `file`, and
-  /// `value` where the file is no JSON object.
+  /// Reads the file at `url`. Throws `file`, and `value` where the file is no JSON object.
   public init(contentsOf url: URL) throws(ModelFileError) {
     let file = try ModelFileError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
     try self.init(file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }, file: url.path)
