@@ -1,5 +1,6 @@
-/// A piece of HTML or SVG, written as an interpolated literal. The literal's own text is markup; whatever is interpolated
-/// is escaped unless it is markup itself, so that what a model wrote, or a path, cannot become a tag or an attribute.
+/// A part of HTML or SVG, written as an interpolated literal. The literal's own text is markup; whatever is
+/// interpolated is escaped unless it is markup itself, so that what a model wrote, or a path, cannot become a tag or an
+/// attribute.
 struct Markup: ExpressibleByStringInterpolation, Sendable, Equatable {
   /// The characters of the document.
   private(set) var text: String
@@ -56,6 +57,6 @@ extension Markup {
     mutating func appendInterpolation(_ markup: Markup?) { text += markup?.text ?? "" }
 
     /// One after another.
-    mutating func appendInterpolation(_ pieces: some Sequence<Markup>) { for piece in pieces { text += piece.text } }
+    mutating func appendInterpolation(_ parts: some Sequence<Markup>) { for part in parts { text += part.text } }
   }
 }

@@ -39,7 +39,7 @@ public final class AtomicFile {
     try file.commit()
   }
 
-  /// Appends bytes; small pieces are gathered. Throws `unwritable`, after which the file is cancelled.
+  /// Appends bytes; few at a time are gathered. Throws `unwritable`, after which the file is cancelled.
   public func append(_ bytes: RawSpan) throws(FileError) {
     requireOpen()
     try cancellingOnFailure { () throws(FileError) in
@@ -74,8 +74,8 @@ public final class AtomicFile {
   }
 
   /// Makes the content durable and moves it to `destination`, replacing what stands there; nothing can be appended
-  /// afterwards. Throws `unwritable`; what stood there before is then still there, unless only the very last step failed,
-  /// which makes the move itself durable.
+  /// afterwards. Throws `unwritable`; what stood there before is then still there, unless only the very last step
+  /// failed, which makes the move itself durable.
   public func commit() throws(FileError) {
     requireOpen()
     try cancellingOnFailure { () throws(FileError) in
@@ -109,8 +109,8 @@ public final class AtomicFile {
     buffer = []
   }
 
-  /// Removes what processes that no longer run (killed, or cut off from power) left half-written in `folder`: hidden files
-  /// and folders of this module's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
+  /// Removes what processes that no longer run (killed, or cut off from power) left half-written in `folder`: hidden
+  /// files and folders of this module's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
   @discardableResult
   public static func removeLeftovers(in folder: URL) throws(FileError) -> [String] {
     try removeLeftovers(in: folder) { _ in true }

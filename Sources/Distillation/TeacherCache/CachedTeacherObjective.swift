@@ -63,10 +63,11 @@ public struct CachedTeacherObjective: TrainingObjective {
     }
   }
 
-  /// Checks that the caches were made for these texts. Throws `value`, which says what differs.
+  /// Checks that the caches were made for these texts.
   /// - Parameters:
   ///   - training: the text to learn.
   ///   - validation: the validation text, if there is one.
+  /// - Throws: `value`, which says what differs.
   public func requireTexts(
     training: PackedSequences, validation: PackedSequences?
   ) throws(TeacherCacheError) {
@@ -76,8 +77,8 @@ public struct CachedTeacherObjective: TrainingObjective {
     }
   }
 
-  /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the text
-  /// that the cache was made for.
+  /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the
+  /// text that the cache was made for.
   public func accumulateGradients(
     of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {

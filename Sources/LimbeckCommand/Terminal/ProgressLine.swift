@@ -19,8 +19,8 @@ struct ProgressLine {
     start = clock.now
   }
 
-  /// Shows that `done` of `total` pieces are done, with `details` such as the loss. Calls that come too fast for the eye
-  /// cost a look at the clock; after the first one that is shown, the last piece is, too. `secondsLeft` is an estimate
+  /// Shows that `done` of `total` are done, with `details` such as the loss. Calls that come too fast for the eye
+  /// cost a look at the clock; after the first one that is shown, the last one is, too. `secondsLeft` is an estimate
   /// better than the mean speed since the start.
   mutating func show(
     _ done: Int, of total: Int, secondsLeft: Double? = nil, details: @autoclosure () -> [String] = []

@@ -61,7 +61,7 @@ public final class SafetensorsWriter: WeightSink {
   }
 
   /// Appends values to the tensor called `name`, which must be the first unfinished one and have room for them; all at
-  /// once or piece by piece. Rounds to nearest, ties to even. Throws `file`, after which the file is cancelled.
+  /// once or part by part. Rounds to nearest, ties to even. Throws `file`, after which the file is cancelled.
   public func append(_ values: Span<Float>, to name: String) throws(ModelFileError) {
     if values.isEmpty { return }
     precondition(position < tensors.count, "\(name) comes after the last tensor")

@@ -25,8 +25,8 @@ public struct VocabularyProjection {
 }
 
 /// The work of one token on its rows of logits: the student's [V], the teacher's [V] (empty without a teacher; with
-/// unspecified contents where a row is only reserved for it), and a scratch row [V] with unspecified contents. All three may be overwritten. It must not compute with tensors, for it
-/// runs on the very threads they would wait for.
+/// unspecified contents where a row is only reserved for it), and a scratch row [V] with unspecified contents. All
+/// three may be overwritten. It must not compute with tensors, for it runs on the very threads they would wait for.
 public typealias LogitsRowBody<Result> = (
   _ index: Int, _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>,
   _ scratch: inout MutableSpan<Float>
@@ -42,8 +42,9 @@ extension VocabularyProjection {
   ///   - rows: the rows of `hidden` to work on, each at most once.
   ///   - teacher: one or more projections of the same rows over the same vocabulary.
   ///   - reservesTeacherRow: whether `body`, without such projections, gets a row to put a teacher's logits into.
-  ///   - backward: where the gradients by the head [V, C] and by `hidden` [N, C] are added, zero in the rows that were not
-  ///     chosen; `body` then leaves the gradient by the student's logits in place of them. nil where none is wanted.
+  ///   - backward: where the gradients by the head [V, C] and by `hidden` [N, C] are added, zero in the rows that were
+  ///     not chosen; `body` then leaves the gradient by the student's logits in place of them. nil where none is
+  ///     wanted.
   ///   - body: the work on one row.
   /// - Returns: the result of each row.
   public func mapLogits<Result>(

@@ -10,9 +10,10 @@ public enum Initialization: Sendable, Equatable {
 
 /// A named weight of a model and, if it is trained, its gradient.
 ///
-/// A layer declares its parameters once, through a `ParameterScope`; the `ParameterStore` then gives all of them memory.
+/// A layer declares its parameters once, through a `ParameterScope`; the `ParameterStore` then gives all of them
+/// memory.
 public final class Parameter {
-  /// The full name, as in the checkpoint: `model.layers.0.self_attn.q_proj.weight`.
+  /// The full name: `layers.0.query`.
   public let name: String
   /// The size of each dimension; a matrix is `[outputs, inputs]`.
   public let shape: [Int]
@@ -46,8 +47,8 @@ public final class Parameter {
     return stored
   }
 
-  /// The weight itself, which must be kept as float32, as all vectors and trainable weights are. What is computed from it
-  /// records gradients if the parameter is trainable.
+  /// The weight itself, which must be kept as float32, as all vectors and trainable weights are. What is computed from
+  /// it records gradients if the parameter is trainable.
   public var value: Tensor {
     guard case .dense(let value) = matrix else {
       preconditionFailure("parameter \(name) is kept as it is mapped, not as float32: ask for its matrix")
@@ -123,7 +124,8 @@ public final class ParameterStore {
     }
   }
 
-  /// Sets all gradients to zero. What is added first then overwrites them, so that no pass over memory is spent on zeros.
+  /// Sets all gradients to zero. What is added first then overwrites them, so that no pass over memory is spent on
+  /// zeros.
   public func zeroGradients() {
     for parameter in parameters { parameter.stored?.node?.clear() }
   }
@@ -160,14 +162,14 @@ public struct ParameterScope {
     self.prefix = prefix
   }
 
-  /// The scope one level down: `scope("self_attn")`.
+  /// The scope one level down: `scope("layers")`.
   public func callAsFunction(_ name: String) -> ParameterScope {
     ParameterScope(store: store, prefix: prefix + name + ".")
   }
 
   /// Declares a parameter of the given shape.
   /// - Parameters:
-  ///   - name: the last part of its name, such as `weight`.
+  ///   - name: the last part of its name, such as `query`.
   ///   - shape: the size of each dimension.
   ///   - initialization: how its values are drawn when nothing is loaded.
   ///   - decays: whether weight decay applies.

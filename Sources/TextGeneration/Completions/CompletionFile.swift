@@ -22,8 +22,8 @@ public struct CompletionProgress: Codable, Sendable, Equatable {
 /// A file of completions in JSON Lines that can be gone on with after any interruption.
 ///
 /// Beside `NAME` lies `NAME.progress`: a line with what the completions are made from, then lines that say how many of
-/// them stand in how many bytes of `NAME`. Completions are written first and made durable, so that what `NAME` has beyond
-/// its last such line, a half-written completion perhaps, can be dropped and made again.
+/// them stand in how many bytes of `NAME`. Completions are written first and made durable, so that what `NAME` has
+/// beyond its last such line, a half-written completion perhaps, can be dropped and made again.
 public final class CompletionFile {
   /// How much is written.
   public private(set) var progress = CompletionProgress()
@@ -75,7 +75,8 @@ public final class CompletionFile {
   /// - Parameters:
   ///   - url: where it is.
   ///   - inputs: what the completions depend on now.
-  /// - Throws: `notBegun`, `settingDiffers` naming the first input that differs, `alreadyFinished`, `damaged` or `file`.
+  /// - Throws: `notBegun`, `settingDiffers` naming the first input that differs, `alreadyFinished`, `damaged` or
+  ///   `file`.
   public convenience init(resuming url: URL, inputs: [String: String]) throws(CompletionError) {
     let journal = Self.journal(of: url)
     guard let content = try? Data(contentsOf: journal) else { throw .notBegun(file: url.path) }
@@ -116,7 +117,7 @@ public final class CompletionFile {
     progress.bytes += bytes.count
   }
 
-  /// Records the progress, unless it was recorded a moment ago.
+  /// Records the progress, unless it was recorded within the last second.
   func recordIfDue() throws(CompletionError) {
     if clock.now - lastRecorded >= Self.interval { try record() }
   }
