@@ -1,3 +1,4 @@
+public import Diagnostics
 public import Foundation
 public import LanguageModels
 
@@ -19,16 +20,17 @@ public struct StudentPlan: Sendable, Equatable {
   public let configuration: DecoderConfiguration
 
   /// A plan whose sizes fit together. A size that is left out stays the teacher's, as far as the others allow: without
-  /// `headCount`, a key-value head takes all its query heads with it; without `keyValueHeadCount`, no more key-value heads
-  /// go than there are too few query heads for.
+  /// `headCount`, a key-value head takes all its query heads with it; without `keyValueHeadCount`, no more key-value
+  /// heads go than there are too few query heads for.
   /// - Parameters:
   ///   - teacher: the teacher's sizes.
   ///   - layers: which layers stay.
   ///   - hiddenSize: C, the number of channels that stay.
   ///   - feedForwardSize: F, the number of neurons of each layer that stay.
-  ///   - headCount: H, the number of query heads of each layer that stay: equally many of each key-value head that stays.
+  ///   - headCount: H, the number of query heads of each layer that stay: equally many of each key-value head that
+  ///     stays.
   ///   - keyValueHeadCount: K, the number of key-value heads of each layer that stay.
-  /// - Throws: `invalidOption` for a size that is larger than the teacher's, or does not fit the others.
+  /// - Throws: `value` for a size that is larger than the teacher's, or does not fit the others.
   public init(
     of teacher: DecoderConfiguration, layers: LayerSelection = .all, hiddenSize: Int? = nil,
     feedForwardSize: Int? = nil,
@@ -50,19 +52,21 @@ public struct StudentPlan: Sendable, Equatable {
       ("heads", student.headCount, teacher.headCount),
     ] {
       guard (1...limit).contains(size) else {
-        throw .invalidOption(name: name, expected: "from 1 to the teacher's \(limit)", found: "\(size)")
+        throw .value(InvalidValue(name, expected: "from 1 to the teacher's \(limit)", found: "\(size)"))
       }
     }
     guard student.headCount.isMultiple(of: keyValueHeads), student.headCount / keyValueHeads <= group else {
-      throw .invalidOption(
-        name: "heads",
-        expected: "a multiple of the \(keyValueHeads) key-value heads, up to the teacher's \(group) for each",
-        found: "\(student.headCount)")
+      throw .value(
+        InvalidValue(
+          "heads",
+          expected: "a multiple of the \(keyValueHeads) key-value heads, up to the teacher's \(group) for each",
+          found: "\(student.headCount)"))
     }
     guard student.hiddenSize.isMultiple(of: student.headCount) else {
-      throw .invalidOption(
-        name: "hidden-size", expected: "a multiple of the \(student.headCount) heads, as config.json demands,",
-        found: "\(student.hiddenSize)")
+      throw .value(
+        InvalidValue(
+          "hidden-size", expected: "a multiple of the \(student.headCount) heads, as config.json demands",
+          found: "\(student.hiddenSize)"))
     }
     self.teacher = teacher
     configuration = student
@@ -79,12 +83,12 @@ public struct StudentPlan: Sendable, Equatable {
 /// What can be wrong with the plan of a student.
 public enum StudentPlanError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
   /// A choice of layers or a size that the teacher does not allow.
-  case invalidOption(name: String, expected: String, found: String)
+  case value(InvalidValue)
 
   /// What was expected and what found.
   public var description: String {
     switch self {
-    case .invalidOption(let name, let expected, let found): "\(name): \(expected) expected, \(found) found"
+    case .value(let error): error.description
     }
   }
 

@@ -38,7 +38,7 @@ extension CommandError: CustomStringConvertible {
     case .unreadable(let file, let reason):
       "\(file): cannot be read: \(reason)"
     case .notUTF8(let file):
-      "\(file): text must be UTF-8, but it is not; convert it, for example with iconv"
+      "\(file): expected UTF-8 text, found other bytes; convert it, for example with iconv"
     case .notATokenID(let text, let vocabularySize):
       "\"\(text)\" is not a token id; expected 0 to \(vocabularySize - 1)"
     case .anotherTokenizer(let file, let folder):

@@ -1,3 +1,4 @@
+public import Diagnostics
 public import Foundation
 
 /// What can be wrong with a request to evaluate models.
@@ -6,16 +7,12 @@ public enum EvaluationError: Error, Equatable, Sendable {
   case emptyText
   /// A text of one token, of which no standard error can be told.
   case tooFewTokens(found: Int)
-  /// An option has a value that cannot be.
-  case invalidOption(name: String, expected: String, found: Int)
-  /// A window longer than the context of `model`.
-  case windowBeyondContext(model: String, window: Int, contextLength: Int)
+  /// A window, stride or batch size that cannot be, or a student with another number of outputs than the teacher.
+  case value(InvalidValue)
   /// Neither the tokenizer nor the model's configuration has a token that begins a text.
   case noBeginningToken
   /// A token that `model` does not have; `position` counts the tokens of the text from 0 and is `nil` for BOS.
   case tokenOutsideVocabulary(model: String, id: Int32, position: Int?, vocabularySize: Int)
-  /// A student with another number of outputs than the teacher.
-  case vocabulariesDiffer(teacher: Int, student: Int, studentName: String)
   /// A statistic of one token is NaN or infinite; `position` counts the tokens of the text from 0.
   case notFinite(model: String, quantity: String, value: Double, position: Int)
 }
@@ -28,18 +25,14 @@ extension EvaluationError: CustomStringConvertible, LocalizedError {
       "the text is empty: there is nothing to evaluate on"
     case .tooFewTokens(let found):
       "the text has \(found) token, but at least 2 are needed for a standard error"
-    case .invalidOption(let name, let expected, let found):
-      "\(name): \(expected) expected, \(found) found"
-    case .windowBeyondContext(let model, let window, let contextLength):
-      "window: at most \(contextLength) tokens expected, the context of \(model), but \(window) found"
+    case .value(let error):
+      error.description
     case .noBeginningToken:
       "neither the tokenizer nor the model's config.json (bos_token_id) has a token that begins a text"
     case .tokenOutsideVocabulary(let model, let id, let position, let vocabularySize):
       (position.map { "token \($0) of the text" } ?? "BOS")
         + " has the id \(id), but \(model) has ids from 0 to \(vocabularySize - 1); "
         + "was the text encoded with its tokenizer?"
-    case .vocabulariesDiffer(let teacher, let student, let studentName):
-      "\(studentName): vocab_size \(teacher) expected, that of the teacher, but \(student) found"
     case .notFinite(let model, let quantity, let value, let position):
       "\(model): the \(quantity) of token \(position) of the text is \(value); the model's weights are damaged, its "
         + "training diverged, or it rules the token out"

@@ -1,11 +1,12 @@
+import Diagnostics
 import LanguageModels
 
 /// How a text is cut into windows, and which of their tokens are scored.
 ///
 /// Window k of a document of n tokens has the tokens from k·S up to k·S + W, or up to n for the last one, which is the
-/// first to reach n. It is fed BOS and its tokens but the last; the tokens that no window before it has scored are scored.
-/// With S = W the windows are disjoint and all their tokens are scored; with S < W each window but the first sees W − S
-/// tokens before the first one it scores. Every token is scored exactly once.
+/// first to reach n. It is fed BOS and its tokens but the last; the tokens that no window before it has scored are
+/// scored. With S = W the windows are disjoint and all their tokens are scored; with S < W each window but the first
+/// sees W − S tokens before the first one it scores. Every token is scored exactly once.
 struct EvaluationWindows {
   struct Window {
     /// Which document it is of.
@@ -43,17 +44,22 @@ struct EvaluationWindows {
     let stride = stride ?? window
     guard text.tokenCount > 0 else { throw .emptyText }
     guard text.tokenCount > 1 else { throw .tooFewTokens(found: text.tokenCount) }
-    guard window >= 1 else { throw .invalidOption(name: "window", expected: "at least 1 token", found: window) }
+    guard window >= 1 else {
+      throw .value(InvalidValue("window", expected: "at least 1 token", found: "\(window)"))
+    }
     guard (1...window).contains(stride) else {
-      throw .invalidOption(name: "stride", expected: "from 1 token to the \(window) of a window", found: stride)
+      throw .value(
+        InvalidValue("stride", expected: "from 1 token to the \(window) of a window", found: "\(stride)"))
     }
     if let batchSize, batchSize < 1 {
-      throw .invalidOption(name: "batch-size", expected: "at least 1", found: batchSize)
+      throw .value(InvalidValue("batch-size", expected: "at least 1", found: "\(batchSize)"))
     }
     for (name, decoder) in models {
       let contextLength = decoder.configuration.contextLength
       guard window <= contextLength else {
-        throw .windowBeyondContext(model: name, window: window, contextLength: contextLength)
+        throw .value(
+          InvalidValue(
+            "window", expected: "at most \(contextLength) tokens, the context of \(name)", found: "\(window)"))
       }
     }
     guard let beginningID = text.beginningID ?? models.first?.decoder.configuration.bosTokenID.map({ Int32($0) }) else {
@@ -82,8 +88,8 @@ struct EvaluationWindows {
     }
   }
 
-  /// Tokens per forward pass where the caller does not say how many windows: enough for full matrix products, few enough
-  /// for the hidden states to stay small.
+  /// Tokens per forward pass where the caller does not say how many windows: enough for full matrix products, few
+  /// enough for the hidden states to stay small.
   private static let tokensTogether = 4096
 
   /// Calls `body` with each batch.

@@ -1,3 +1,4 @@
+import Diagnostics
 public import LanguageModels
 import TensorCore
 
@@ -23,8 +24,8 @@ public struct TokenComparison: Sendable {
   ///   - batchSize: how many windows are computed together; by default as many as have 4,096 tokens.
   ///   - progress: called after each batch of windows.
   /// - Throws: `EvaluationError` for a student with another vocabulary, an empty text or one of a single token, a
-  ///   window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that gives
-  ///   NaN or no probability at all.
+  ///   window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that
+  ///   gives NaN or no probability at all.
   public init(
     teacher: any DecoderModel, students: [any DecoderModel], on text: EvaluationText, window: Int,
     stride: Int? = nil,
@@ -34,7 +35,9 @@ public struct TokenComparison: Sendable {
     let names = students.indices.map { students.count == 1 ? "the student" : "student \($0 + 1)" }
     for (name, student) in zip(names, students) {
       let (expected, found) = (teacher.configuration.vocabularySize, student.configuration.vocabularySize)
-      guard expected == found else { throw .vocabulariesDiffer(teacher: expected, student: found, studentName: name) }
+      guard expected == found else {
+        throw .value(InvalidValue(name, "vocab_size", expected: "the teacher's \(expected)", found: "\(found)"))
+      }
     }
     let windows = try EvaluationWindows(
       text, window: window, stride: stride, batchSize: batchSize,

@@ -5,7 +5,7 @@ public import Foundation
 public enum GenerationError: Error, Equatable, Sendable {
   /// A value of sampling or generation that cannot be.
   case value(InvalidValue)
-  /// The model has fewer outputs than its tokenizer has pieces: the two do not belong together.
+  /// The model has fewer outputs than its tokenizer has tokens: the two do not belong together.
   case vocabularyTooSmall(model: Int, tokenizer: Int)
   /// A draft with another number of outputs than the model.
   case vocabulariesDiffer(model: Int, draft: Int)
@@ -26,10 +26,10 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
     case .value(let error):
       error.description
     case .vocabularyTooSmall(let model, let tokenizer):
-      "vocab_size of the model: expected at least \(tokenizer), the tokenizer's, found \(model); give the model the "
+      "the model: vocab_size: expected at least the tokenizer's \(tokenizer), found \(model); give the model the "
         + "tokenizer it was trained with"
     case .vocabulariesDiffer(let model, let draft):
-      "vocab_size of the draft: expected \(model), the model's, found \(draft); draft with a student of the model"
+      "the draft: vocab_size: expected the model's \(model), found \(draft); draft with a student of the model"
     case .promptTooLong(let prompt, let tokens, let contextLength):
       "prompt \(prompt + 1): expected fewer tokens than the model's context of \(contextLength), found \(tokens); "
         + "shorten it"

@@ -13,24 +13,25 @@ enum SequenceDirective {
 }
 
 extension Generator {
-  /// An empty session on the generator's decoder, and on its draft if it has one, whose tokens all have a piece.
+  /// An empty session on the generator's decoder, and on its draft if it has one, which choose the ids of the tokenizer
+  /// alone.
   /// - Parameters:
   ///   - batchSize: the most sequences to compute together, at least 1.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
   /// - Returns: a speculative session with a draft, else a plain one.
   public func makeSession(batchSize: Int, isRepeatable: Bool = true) -> any DecodingSession {
-    let pieces = tokenizer.vocabularySize
+    let choices = tokenizer.vocabularySize
     if let draft {
       return SpeculativeDecodingSession(
-        decoder, draft: draft.decoder, choices: pieces, length: draft.length, cachePrecision: cachePrecision,
+        decoder, draft: draft.decoder, choices: choices, length: draft.length, cachePrecision: cachePrecision,
         batchSize: batchSize, isRepeatable: isRepeatable)
     }
     return PlainDecodingSession(
-      decoder, choices: pieces, cachePrecision: cachePrecision, batchSize: batchSize, isRepeatable: isRepeatable)
+      decoder, choices: choices, cachePrecision: cachePrecision, batchSize: batchSize, isRepeatable: isRepeatable)
   }
 
-  /// The request to continue `ids`, BOS and all and fewer than the context holds, with `maxTokens` or until the context is
-  /// full.
+  /// The request to continue `ids`, BOS and all and fewer than the context holds, with `maxTokens` or until the context
+  /// is full.
   func request(
     _ ids: [Int32], _ sampler: TokenSampler, _ generator: SeededGenerator, maxTokens: Int
   ) -> DecodingRequest {
@@ -91,7 +92,8 @@ extension Generator {
 }
 
 extension DecoderConfiguration {
-  /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would begin.
+  /// The tokens with which a text ends: EOS, the tokenizer's and the model's own, and BOS, with which another would
+  /// begin.
   public func endIDs(of tokenizer: any Tokenizer) -> Set<Int32> {
     Set(eosTokenIDs.map { Int32($0) } + [tokenizer.eosID, tokenizer.bosID].compactMap(\.self))
   }

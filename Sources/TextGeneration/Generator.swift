@@ -10,11 +10,12 @@ public import Tokenization
 /// let story = try generator.text(after: "Once upon a time", .topP(0.9, temperature: 0.8), seed: 3)
 /// ```
 ///
-/// A sequence is BOS (where the tokenizer has one) and the prompt's tokens. It ends with EOS (the tokenizer's, and those of
-/// the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no other end),
-/// with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the context. With a
-/// draft, several tokens come of each pass of the decoder, and their distribution stays exactly the decoder's (see
-/// `SpeculativeDecodingSession`). Outputs of the model for which the tokenizer has no piece are never chosen.
+/// A sequence is BOS (where the tokenizer has one) and the prompt's tokens. It ends with EOS (the tokenizer's, and
+/// those of the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no
+/// other end), with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the
+/// context. With a draft, several tokens come of each pass of the decoder, and their distribution stays exactly the
+/// decoder's (see `SpeculativeDecodingSession`). Outputs of the model for which the tokenizer has no token are never
+/// chosen.
 public struct Generator {
   let decoder: FrozenDecoder
   let tokenizer: any Tokenizer
@@ -29,7 +30,7 @@ public struct Generator {
   ///   - draft: a smaller decoder that was trained with the same tokenizer, such as a student of the decoder.
   ///   - draftLength: how many tokens the draft proposes at a time.
   ///   - cachePrecision: what the caches keep keys and values as; float32, the default, changes nothing.
-  /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces,
+  /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has tokens,
   ///   `vocabulariesDiffer` where the draft has another number of outputs.
   public init(
     _ decoder: any DecoderModel, _ tokenizer: any Tokenizer, draft: (any DecoderModel)? = nil,
@@ -73,7 +74,7 @@ public struct Generator {
     try generate(after: [prompt], sampling: sampling, maxTokens: maxTokens, stop: stop, seed: seed)[0].text
   }
 
-  /// Continues a prompt, and hands each new piece of text to a handler.
+  /// Continues a prompt, and hands each new stretch of text to a handler.
   /// - Parameters:
   ///   - prompt: the text to continue; may be empty where the tokenizer has a BOS.
   ///   - sampling: how tokens are chosen; from the model's own distribution by default.
@@ -94,8 +95,8 @@ public struct Generator {
 
   /// Continues several prompts, many at a time.
   ///
-  /// Each prompt has random numbers of its own, from the seed and its place in the list, so that its text does not depend
-  /// on the other prompts nor on how many are computed together (but for rounding in the logits).
+  /// Each prompt has random numbers of its own, from the seed and its place in the list, so that its text does not
+  /// depend on the other prompts nor on how many are computed together (but for rounding in the logits).
   /// - Parameters:
   ///   - prompts: the texts to continue.
   ///   - sampling: how tokens are chosen; from the model's own distribution by default.

@@ -46,7 +46,7 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
     case .trainingFailed(let reason):
       "tokenizer training failed: \(reason)"
     case .notUTF8(let file, let byteOffset, let line):
-      "\(file): expected text in UTF-8, found byte \(byteOffset) (line \(line)) that is not; "
+      "\(file): expected UTF-8 text, found another byte at offset \(byteOffset) (line \(line)); "
         + "convert it, for example with iconv"
     case .emptyText(let file):
       "\(file): expected some text, found it empty"

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The first thing in which two tokenizers differ.
 public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
   /// The token with this id, or what belongs to it. Both sides are described in full.
@@ -11,19 +13,18 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
 
   /// One line for the user.
   public var description: String {
-    let found =
+    let (key, teacher, student) =
       switch self {
-      case .token(let id, let teacher, let student):
-        "id \(id) is \(teacher) for the teacher and \(student) for the student"
-      case .vocabularySize(let teacher, let student):
-        "the teacher has \(teacher) tokens, the student \(student)"
+      case .token(let id, let teacher, let student): ("id \(id)", teacher, student)
+      case .vocabularySize(let teacher, let student): ("tokens", "\(teacher)", "\(student)")
       case .specialID(let name, let teacher, let student):
-        "\(name) is \(teacher.map(String.init) ?? "absent") for the teacher and "
-          + "\(student.map(String.init) ?? "absent") for the student"
-      case .setting(let name, let teacher, let student):
-        "\(name) is \(teacher) for the teacher and \(student) for the student"
+        (name, teacher.map(String.init) ?? "none", student.map(String.init) ?? "none")
+      case .setting(let name, let teacher, let student): (name, teacher, student)
       }
-    return "teacher and student must have the same tokenizer, but \(found); give the student the teacher's tokenizer"
+    return InvalidValue(
+      "the student's tokenizer", key, expected: "\(teacher), as for the teacher", found: student,
+      advice: "give the student the teacher's tokenizer"
+    ).description
   }
 }
 

@@ -20,15 +20,15 @@ import Testing
   @Test(arguments: [
     (
       LayerSelection.layers([0, 12]),
-      "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 0,12 found"
+      "layers: expected layers from 0 to the teacher's last, 11, ascending, each once, found 0,12"
     ),
-    (.layers([-1]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, -1 found"),
-    (.layers([2, 2]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 2,2 found"),
-    (.layers([4, 2]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, 4,2 found"),
-    (.layers([]), "layers: layers from 0 to the teacher's last, 11, ascending, each once expected, none found"),
-    (.every(0), "every: at least 1 expected, 0 found"),
-    (.count(0), "count: from 1 to the teacher's 12 layers expected, 0 found"),
-    (.count(13), "count: from 1 to the teacher's 12 layers expected, 13 found"),
+    (.layers([-1]), "layers: expected layers from 0 to the teacher's last, 11, ascending, each once, found -1"),
+    (.layers([2, 2]), "layers: expected layers from 0 to the teacher's last, 11, ascending, each once, found 2,2"),
+    (.layers([4, 2]), "layers: expected layers from 0 to the teacher's last, 11, ascending, each once, found 4,2"),
+    (.layers([]), "layers: expected layers from 0 to the teacher's last, 11, ascending, each once, found none"),
+    (.every(0), "every: expected at least 1, found 0"),
+    (.count(0), "count: expected from 1 to the teacher's 12 layers, found 0"),
+    (.count(13), "count: expected from 1 to the teacher's 12 layers, found 13"),
   ])
   func layersThatDoNotExist(_ selection: LayerSelection, _ description: String) {
     let error = #expect(throws: StudentPlanError.self) { try StudentPlan(of: Self.teacher, layers: selection) }
@@ -64,17 +64,17 @@ import Testing
       }
       #expect(error?.description == description)
     }
-    expect("hidden-size: from 1 to the teacher's 24 expected, 25 found", channels: 25)
+    expect("hidden-size: expected from 1 to the teacher's 24, found 25", channels: 25)
     expect(
-      "hidden-size: a multiple of the 6 heads, as config.json demands, expected, 20 found", channels: 20)
-    expect("feed-forward-size: from 1 to the teacher's 40 expected, 0 found", neurons: 0)
-    expect("heads: from 1 to the teacher's 6 expected, 12 found", heads: 12)
-    expect("key-value-heads: from 1 to the teacher's 3 expected, 0 found", heads: 2, keyValueHeads: 0)
-    expect("key-value-heads: from 1 to the teacher's 3 expected, 4 found", keyValueHeads: 4)
+      "hidden-size: expected a multiple of the 6 heads, as config.json demands, found 20", channels: 20)
+    expect("feed-forward-size: expected from 1 to the teacher's 40, found 0", neurons: 0)
+    expect("heads: expected from 1 to the teacher's 6, found 12", heads: 12)
+    expect("key-value-heads: expected from 1 to the teacher's 3, found 0", heads: 2, keyValueHeads: 0)
+    expect("key-value-heads: expected from 1 to the teacher's 3, found 4", keyValueHeads: 4)
     expect(
-      "heads: a multiple of the 3 key-value heads, up to the teacher's 2 for each expected, 4 found", heads: 4)
+      "heads: expected a multiple of the 3 key-value heads, up to the teacher's 2 for each, found 4", heads: 4)
     expect(
-      "heads: a multiple of the 1 key-value heads, up to the teacher's 2 for each expected, 3 found", heads: 3,
+      "heads: expected a multiple of the 1 key-value heads, up to the teacher's 2 for each, found 3", heads: 3,
       keyValueHeads: 1)
   }
 }

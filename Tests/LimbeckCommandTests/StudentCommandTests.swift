@@ -72,12 +72,12 @@ extension CommandTests {
 
     @Test(arguments: [
       (
-        ["--layers", "0,1"], "layers: layers from 0 to the teacher's last, 0, ascending, each once expected, 0,1 found"
+        ["--layers", "0,1"], "layers: expected layers from 0 to the teacher's last, 0, ascending, each once, found 0,1"
       ),
-      (["--count", "2"], "count: from 1 to the teacher's 1 layers expected, 2 found"),
-      (["--hidden-size", "33"], "hidden-size: from 1 to the teacher's 32 expected, 33 found"),
-      (["--heads", "3"], "heads: from 1 to the teacher's 2 expected, 3 found"),
-      (["--heads", "1", "--key-value-heads", "2"], "key-value-heads: from 1 to the teacher's 1 expected, 2 found"),
+      (["--count", "2"], "count: expected from 1 to the teacher's 1 layers, found 2"),
+      (["--hidden-size", "33"], "hidden-size: expected from 1 to the teacher's 32, found 33"),
+      (["--heads", "3"], "heads: expected from 1 to the teacher's 2, found 3"),
+      (["--heads", "1", "--key-value-heads", "2"], "key-value-heads: expected from 1 to the teacher's 1, found 2"),
     ])
     func whatTheTeacherDoesNotHaveIsAnError(flags: [String], description: String) throws {
       let desk = try Desk()

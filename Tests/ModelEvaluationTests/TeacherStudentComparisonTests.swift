@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import LanguageModels
 import TensorCore
@@ -162,11 +163,17 @@ struct TeacherStudentComparisonTests {
   func refusals() throws {
     let teacher = smallDecoder(seed: 1)
     let other = smallDecoder(vocabularySize: 60, seed: 2)
-    #expect(throws: EvaluationError.vocabulariesDiffer(teacher: 50, student: 60, studentName: "student 2")) {
+    #expect(
+      throws: EvaluationError.value(
+        InvalidValue("student 2", "vocab_size", expected: "the teacher's 50", found: "60"))
+    ) {
       try TeacherStudentComparison(teacher: teacher, students: [teacher, other], on: Self.text, window: 16)
     }
     let short = smallDecoder(contextLength: 8, seed: 2)
-    #expect(throws: EvaluationError.windowBeyondContext(model: "the student", window: 16, contextLength: 8)) {
+    #expect(
+      throws: EvaluationError.value(
+        InvalidValue("window", expected: "at most 8 tokens, the context of the student", found: "16"))
+    ) {
       try TeacherStudentComparison(teacher: teacher, students: [short], on: Self.text, window: 16)
     }
     let damaged = smallDecoder(seed: 2)

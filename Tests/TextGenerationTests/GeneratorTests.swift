@@ -235,7 +235,7 @@ struct GeneratorTests {
       ),
       (
         .vocabularyTooSmall(model: 300, tokenizer: 320),
-        "vocab_size of the model: expected at least 320, the tokenizer's, found 300; give the model the tokenizer it was "
+        "the model: vocab_size: expected at least the tokenizer's 320, found 300; give the model the tokenizer it was "
           + "trained with"
       ),
       (.emptyPrompt(prompt: 0), "prompt 1 is empty, and the tokenizer has no BOS to start from; give it some text"),

@@ -126,6 +126,6 @@ import Tokenization
         + "or leave the draft out")
     #expect(
       GenerationError.vocabulariesDiffer(model: 320, draft: 321).description
-        == "vocab_size of the draft: expected 320, the model's, found 321; draft with a student of the model")
+        == "the draft: vocab_size: expected the model's 320, found 321; draft with a student of the model")
   }
 }

@@ -147,8 +147,8 @@ import Testing
     "A malformed line is an error with its number",
     arguments: [
       ("{\"text\": \"b\"", "JSON object"), ("[1]", "JSON object"), ("\"text\"", "JSON object"), ("{}", "found no key"),
-      ("{\"prompt\": \"b\"}", "found \"prompt\""), ("{\"text\": 3}", "\"text\" must be a string"),
-      ("{\"text\": null}", "\"text\" must be a string"),
+      ("{\"prompt\": \"b\"}", "found \"prompt\""), ("{\"text\": 3}", "\"text\": expected a string, found 3"),
+      ("{\"text\": null}", "\"text\": expected a string, found null"),
       ("{\"question\": \"q\", \"answer\": \"a\"}", "\"answer\", \"question\""),
       ("{\"text\": \"a\", \"prompt\": \"b\", \"completion\": \"c\"}", "either"), ("{\"text\": \"a\"} x", "JSON object"),
     ])

@@ -47,7 +47,7 @@ import Testing
     for other in 0..<id { #expect(Trained.unigram.spelling(of: other) == Trained.bpe.spelling(of: other)) }
     #expect(teacher.contains(Trained.unigram.spelling(of: id)) && student.contains(Trained.bpe.spelling(of: id)))
     let text = TokenizationError.tokenizersDiffer(.token(id: id, teacher: teacher, student: student)).description
-    #expect(text.contains("id \(id) is") && text.contains(teacher) && text.contains(student))
+    #expect(text.contains("id \(id): expected") && text.contains(teacher) && text.contains(student))
   }
 
   @Test("A differing score is a difference")
@@ -81,5 +81,9 @@ import Testing
         == .setting(name: "add_dummy_prefix", teacher: "false", student: "true"))
     let asBPE = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + [0x12, 0x02, 0x18, 0x02])
     #expect(difference(Trained.unigram, asBPE) == .setting(name: "model_type", teacher: "1", student: "2"))
+    #expect(
+      TokenizerDifference.specialID(name: "BOS", teacher: 1, student: nil).description
+        == "the student's tokenizer: BOS: expected 1, as for the teacher, found none; give the student the teacher's "
+        + "tokenizer")
   }
 }

@@ -90,15 +90,15 @@ struct CacheTeacher: ParsableCommand {
     let keepsLargest = method == .topK || method == .topKTail
     if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
     if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
-    if let k, k < 1 { throw ValidationError("--k must be at least 1, but is \(k).") }
+    if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
     let allowed = TeacherCacheMethod.allowedDraws
     if let draws, !allowed.contains(draws) {
-      throw ValidationError("--draws must be from \(allowed.lowerBound) to \(allowed.upperBound), but is \(draws).")
+      throw ValidationError("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: draws)
     }
     guard temperature >= 0.05, temperature.isFinite else {
-      throw ValidationError("--temperature must be at least 0.05, but is \(temperature).")
+      throw ValidationError("temperature", expected: "at least 0.05", found: temperature)
     }
-    if sequenceLength < 1 { throw ValidationError("--sequence-length must be at least 1, but is \(sequenceLength).") }
+    if sequenceLength < 1 { throw ValidationError("sequence-length", expected: "at least 1", found: sequenceLength) }
   }
 
   func run() throws {

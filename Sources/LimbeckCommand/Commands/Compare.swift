@@ -43,7 +43,7 @@ struct Compare: ParsableCommand {
       throw ValidationError(
         "Give --student, --teacher-precision or both: there is nothing to compare the teacher with.")
     }
-    if let generate, generate < 1 { throw ValidationError("--generate must be at least 1, but is \(generate).") }
+    if let generate, generate < 1 { throw ValidationError("generate", expected: "at least 1", found: generate) }
   }
 
   func run() throws {

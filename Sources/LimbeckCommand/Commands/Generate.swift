@@ -64,12 +64,14 @@ struct Generate: ParsableCommand {
     if (prompt == nil) == (promptOptions.prompts == nil) {
       throw ValidationError("Give either --prompt or --prompts.")
     }
-    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, but is \(maxTokens).") }
-    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1, but is \(batchSize).") }
+    if maxTokens < 1 { throw ValidationError("max-tokens", expected: "at least 1", found: maxTokens) }
+    if batchSize < 1 { throw ValidationError("batch-size", expected: "at least 1", found: batchSize) }
     if speculation.draft != nil, completions.output != nil {
       throw ValidationError("--draft is for text that is printed; leave it out with --output.")
     }
-    if stop.contains("") { throw ValidationError("--stop must not be empty.") }
+    if stop.contains("") {
+      throw ValidationError("stop", expected: "a text of at least one character", found: "an empty one")
+    }
   }
 
   func run() throws {
@@ -111,8 +113,8 @@ struct Generate: ParsableCommand {
     var failure: CommandError?
     let generation = try generator.generate(
       after: text, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed
-    ) { piece in
-      do throws(CommandError) { try StandardOutput.write(unprinted + piece) } catch { failure = error }
+    ) { part in
+      do throws(CommandError) { try StandardOutput.write(unprinted + part) } catch { failure = error }
       unprinted = ""
       return failure == nil ? .proceed : .stop
     }

@@ -100,7 +100,7 @@ extension Inspect {
     /// The types of the weights on disk.
     let types: [String]
     let weightBytes: Int
-    let tokenizerPieces: Int?
+    let tokenizerTokens: Int?
     let tokenizerDigest: String?
 
     init(folder: URL) throws {
@@ -123,7 +123,7 @@ extension Inspect {
       nonEmbeddingParameters = decoder.nonEmbeddingParameterCount
       types = Set(try checkpoint.weights.names.map { try checkpoint.weights.tensor(named: $0).type }).sorted()
       weightBytes = checkpoint.weightBytes
-      tokenizerPieces = tokenizer?.vocabularySize
+      tokenizerTokens = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
     }
 
@@ -139,7 +139,7 @@ extension Inspect {
         "\(Format.count(parameters)): \(Format.count(parameters - nonEmbeddingParameters)) embedding and head, "
           + "\(Format.count(nonEmbeddingParameters)) others")
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
-      facts.add("tokenizer", tokenizerPieces.map { "\(Format.count($0)) pieces" } ?? "none in the folder")
+      facts.add("tokenizer", tokenizerTokens.map { "\(Format.count($0)) tokens" } ?? "none in the folder")
       if let tokenizerDigest { facts.add("", "digest \(tokenizerDigest)") }
     }
   }

@@ -76,7 +76,7 @@ struct Student: ParsableCommand {
       )
     }
     if calibrationTokens < 1 {
-      throw ValidationError("--calibration-tokens must be at least 1, but is \(calibrationTokens).")
+      throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)
     }
   }
 

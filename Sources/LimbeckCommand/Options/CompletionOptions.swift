@@ -48,7 +48,7 @@ struct CompletionOptions: ParsableArguments {
     if reference != nil, keepMatching == nil {
       throw ValidationError("--reference says what --keep-matching compares with: give both.")
     }
-    if let samples, samples < 1 { throw ValidationError("--samples must be at least 1, but is \(samples).") }
+    if let samples, samples < 1 { throw ValidationError("samples", expected: "at least 1", found: samples) }
   }
 
   var filters: CompletionFilters {

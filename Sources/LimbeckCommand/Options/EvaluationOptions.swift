@@ -23,9 +23,9 @@ struct EvaluationOptions: ParsableArguments {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    if let window, window < 1 { throw ValidationError("--window must be at least 1, but is \(window).") }
+    if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
     if let stride, stride < 1 || stride > window ?? .max {
-      throw ValidationError("--stride must be from 1 to the tokens of a window, but is \(stride).")
+      throw ValidationError("stride", expected: "from 1 to the tokens of a window", found: stride)
     }
   }
 
@@ -34,8 +34,8 @@ struct EvaluationOptions: ParsableArguments {
     Self.window(window, within: contextLengths, console)
   }
 
-  /// The window that the user chose, or else one for models with these contexts. One that the user did not choose is told
-  /// where it is not the usual one, for perplexities of different windows do not compare.
+  /// The window that the user chose, or else one for models with these contexts. One that the user did not choose is
+  /// told where it is not the usual one, for perplexities of different windows do not compare.
   static func window(_ window: Int?, within contextLengths: [Int], _ console: Console) -> Int {
     let usual = 512
     let context = contextLengths.min() ?? usual

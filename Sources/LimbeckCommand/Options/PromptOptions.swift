@@ -30,7 +30,7 @@ struct PromptOptions: ParsableArguments {
       throw ValidationError("--prompt-field is for .jsonl files, --prompt-length for text: give one of them.")
     }
     for (name, value) in [("prompt-length", promptLength), ("prompt-count", promptCount)] {
-      if let value, value < 1 { throw ValidationError("--\(name) must be at least 1, but is \(value).") }
+      if let value, value < 1 { throw ValidationError(name, expected: "at least 1", found: value) }
     }
   }
 

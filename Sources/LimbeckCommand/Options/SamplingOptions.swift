@@ -30,6 +30,6 @@ struct SamplingOptions: ParsableArguments {
   }
 
   func validate() throws {
-    do throws(GenerationError) { try sampling.validate() } catch { throw ValidationError("--\(error).") }
+    do throws(GenerationError) { try sampling.validate() } catch { throw ValidationError("--\(error)") }
   }
 }

@@ -50,7 +50,7 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
     case .file(let error):
       error.description
     case .notUTF8(let file):
-      "\(file): text must be UTF-8, but it is not; convert it, for example with iconv"
+      "\(file): expected UTF-8 text, found other bytes; convert it, for example with iconv"
     case .noPrompts(let file, let field):
       "\(file): expected one prompt a line, or JSON Lines with the key \(field), found none"
     case .malformedPrompt(let file, let line, let field):

@@ -1,8 +1,8 @@
 import DurableFiles
 import Foundation
 
-/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a line of
-/// JSON Lines is taken whole.)
+/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a line
+/// of JSON Lines is taken whole.)
 struct CorpusReader {
   enum Event: Equatable {
     case startOfDocument
@@ -129,11 +129,13 @@ private struct JSONLine {
     if bytes.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { return }
     func malformed(_ reason: String) -> TokenizationError { .malformedJSONLine(file: file, line: line, reason: reason) }
     guard let object = (try? JSONSerialization.jsonObject(with: Data(bytes))) as? [String: Any] else {
-      throw malformed("a JSON object was expected on this line, and this is none")
+      throw malformed("expected a JSON object, found none")
     }
     func string(_ key: String) throws(TokenizationError) -> String? {
       guard let value = object[key] else { return nil }
-      guard let string = value as? String else { throw malformed("\"\(key)\" must be a string") }
+      guard let string = value as? String else {
+        throw malformed("\"\(key)\": expected a string, found \(Self.shown(value))")
+      }
       return string
     }
     switch (try string(keys.text), try string(keys.prompt), try string(keys.completion)) {
@@ -144,8 +146,18 @@ private struct JSONLine {
     default:
       let found = object.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
       throw malformed(
-        "either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\" were expected; "
+        "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", "
           + "found \(found.isEmpty ? "no key" : found)")
+    }
+  }
+
+  /// A value that is no string, as errors show it.
+  private static func shown(_ value: Any) -> String {
+    switch value {
+    case is NSNull: "null"
+    case is [Any]: "an array"
+    case is [String: Any]: "an object"
+    default: "\(value)"
     }
   }
 }

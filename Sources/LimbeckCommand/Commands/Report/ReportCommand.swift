@@ -57,8 +57,8 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    if let window, window < 1 { throw ValidationError("--window must be at least 1, but is \(window).") }
-    if sampleTokens < 1 { throw ValidationError("--sample-tokens must be at least 1, but is \(sampleTokens).") }
+    if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
+    if sampleTokens < 1 { throw ValidationError("sample-tokens", expected: "at least 1", found: sampleTokens) }
   }
 
   func run() throws {
