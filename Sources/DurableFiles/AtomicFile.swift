@@ -39,7 +39,7 @@ public final class AtomicFile {
     try file.commit()
   }
 
-  /// Appends bytes; few at a time are gathered. Throws `unwritable`, after which the file is cancelled.
+  /// Appends bytes, which are gathered where they are few. Throws `unwritable`, after which the file is cancelled.
   public func append(_ bytes: RawSpan) throws(FileError) {
     requireOpen()
     try cancellingOnFailure { () throws(FileError) in
