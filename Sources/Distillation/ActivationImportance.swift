@@ -22,7 +22,7 @@ public struct ActivationImportance: Sendable, Equatable {
   ///   - tokens: about how many tokens to measure, in sequences that are evenly spread over the text; all by default.
   ///   - progress: called after each part with the tokens measured so far and their number at the end.
   public init(
-    of decoder: TransformerDecoder, on text: PackedSequences, tokens: Int = .max,
+    of decoder: any DecoderModel, on text: PackedSequences, tokens: Int = .max,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) {
     let decoder = decoder.frozen()

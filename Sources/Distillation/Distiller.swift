@@ -14,14 +14,14 @@ public struct Distiller {
   /// A teacher in memory, with the tokenizer it was trained with.
   public struct Teacher {
     /// The model; it stays as it is.
-    public let decoder: TransformerDecoder
+    public let decoder: any DecoderModel
     /// What makes its ids.
     public let tokenizer: any Tokenizer
     /// Its weight in the mixture of several teachers, above 0; the weights need not sum to 1.
     public let weight: Float
 
     /// A teacher, as the properties say.
-    public init(_ decoder: TransformerDecoder, _ tokenizer: any Tokenizer, weight: Float = 1) {
+    public init(_ decoder: any DecoderModel, _ tokenizer: any Tokenizer, weight: Float = 1) {
       self.decoder = decoder
       self.tokenizer = tokenizer
       self.weight = weight

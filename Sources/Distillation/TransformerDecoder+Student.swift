@@ -11,7 +11,7 @@ extension TransformerDecoder {
   ///   - importance: what tells which channels, heads and neurons stay; needed where the plan cuts any of them.
   ///   - precision: what the student rounds the factors of products to.
   public convenience init(
-    studentOf teacher: TransformerDecoder, _ plan: StudentPlan, importance: ActivationImportance? = nil,
+    studentOf teacher: any DecoderModel, _ plan: StudentPlan, importance: ActivationImportance? = nil,
     precision: ProductPrecision = .float32
   ) {
     self.init(
@@ -20,7 +20,7 @@ extension TransformerDecoder {
 
   /// A student with the chosen channels, heads and neurons in the chosen order.
   convenience init(
-    cutting widths: WidthSelection, outOf teacher: TransformerDecoder, _ plan: StudentPlan,
+    cutting widths: WidthSelection, outOf teacher: any DecoderModel, _ plan: StudentPlan,
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")

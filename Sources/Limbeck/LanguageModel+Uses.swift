@@ -9,9 +9,11 @@ extension Distiller {
   public init(
     teacher: LanguageModel, student: LanguageModel, _ objective: ScheduledObjective = .forwardKL, seed: UInt64 = 0
   ) throws(DistillationError) {
+    let decoder: TransformerDecoder
+    do throws(InvalidValue) { decoder = try student.trainableDecoder } catch { throw .value(error) }
     try self.init(
-      teacher: Teacher(teacher.decoder, teacher.tokenizer), student: Student(student.decoder, student.tokenizer),
-      objective, seed: seed)
+      teacher: Teacher(teacher.decoder, teacher.tokenizer), student: Student(decoder, student.tokenizer), objective,
+      seed: seed)
   }
 }
 

@@ -7,7 +7,7 @@
 /// ```
 public struct LanguageModel {
   /// What predicts the next token.
-  public let decoder: TransformerDecoder
+  public let decoder: any DecoderModel
   /// What makes the ids that the decoder reads.
   public let tokenizer: any Tokenizer
   private let origin: Origin
@@ -42,7 +42,10 @@ public struct LanguageModel {
   ) throws {
     self.tokenizer = try tokenizer ?? loadTokenizer(from: folder.url)
     try folder.configuration.requireVocabulary(for: self.tokenizer.vocabularySize, file: folder.configurationFile.path)
-    decoder = try TransformerDecoder(folder, trainable: trainable, precision: precision, device: device)
+    decoder =
+      trainable
+      ? try TransformerDecoder(folder, precision: precision, device: device)
+      : try FrozenDecoder(folder, precision: precision, device: device)
     origin = .folder(folder)
   }
 
@@ -65,6 +68,18 @@ public struct LanguageModel {
     self.tokenizer = tokenizer
     origin = .configuration(
       digest: Digest.sha256(of: try configuration.huggingFaceJSON(weightType: .float32)))
+  }
+
+  /// The decoder of a model that was opened or made to be trained. Throws where it is frozen.
+  public var trainableDecoder: TransformerDecoder {
+    get throws(InvalidValue) {
+      guard let decoder = decoder as? TransformerDecoder else {
+        throw InvalidValue(
+          "the model to be trained", "weights", expected: "trainable ones", found: "frozen ones",
+          advice: "open it with trainable: true")
+      }
+      return decoder
+    }
   }
 
   /// Sizes and constants.

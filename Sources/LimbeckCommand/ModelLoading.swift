@@ -88,9 +88,9 @@ extension DecoderConfiguration {
   }
 }
 
-extension TransformerDecoder {
+extension DecoderModel {
   /// Checks that a student, made from `path`, has as many outputs as its teacher.
-  func requireOutputs(of teacher: TransformerDecoder, path: String) throws(CommandError) {
+  func requireOutputs(of teacher: any DecoderModel, path: String) throws(CommandError) {
     let (expected, found) = (teacher.configuration.vocabularySize, configuration.vocabularySize)
     guard expected == found else { throw .vocabulariesDiffer(student: path, expected: expected, found: found) }
   }

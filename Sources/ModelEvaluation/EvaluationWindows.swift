@@ -38,7 +38,7 @@ struct EvaluationWindows {
 
   init(
     _ text: EvaluationText, window: Int, stride: Int?, batchSize: Int?,
-    models: [(name: String, decoder: TransformerDecoder)]
+    models: [(name: String, decoder: any DecoderModel)]
   ) throws(EvaluationError) {
     let stride = stride ?? window
     guard text.tokenCount > 0 else { throw .emptyText }
@@ -120,7 +120,7 @@ struct EvaluationWindows {
 
 extension EvaluationText {
   fileprivate func requireTokens(
-    in decoder: TransformerDecoder, name: String, beginningID: Int32
+    in decoder: any DecoderModel, name: String, beginningID: Int32
   ) throws(EvaluationError) {
     let vocabularySize = decoder.configuration.vocabularySize
     guard (0..<vocabularySize).contains(Int(beginningID)) else {

@@ -50,7 +50,7 @@ public struct Perplexity: Codable, Sendable, Equatable {
   /// - Throws: `EvaluationError` for an empty text or one of a single token, a window, stride or batch size that cannot
   ///   be, a missing BOS, a token outside the vocabulary, or a model that gives NaN or no probability at all.
   public init(
-    of decoder: TransformerDecoder, on text: EvaluationText, window: Int, stride: Int? = nil, batchSize: Int? = nil,
+    of decoder: any DecoderModel, on text: EvaluationText, window: Int, stride: Int? = nil, batchSize: Int? = nil,
     progress: (EvaluationProgress) -> Void = { _ in }
   ) throws(EvaluationError) {
     let name = "the model"

@@ -12,7 +12,7 @@ public struct TeacherStudentComparison: Codable, Sendable, Equatable {
 
   /// Compares students with a teacher: the summary of a `TokenComparison`, with its parameters and errors.
   public init(
-    teacher: TransformerDecoder, students: [TransformerDecoder], on text: EvaluationText, window: Int,
+    teacher: any DecoderModel, students: [any DecoderModel], on text: EvaluationText, window: Int,
     stride: Int? = nil,
     batchSize: Int? = nil, progress: (EvaluationProgress) -> Void = { _ in }
   ) throws(EvaluationError) {

@@ -26,7 +26,7 @@ public struct TokenComparison: Sendable {
   ///   window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that gives
   ///   NaN or no probability at all.
   public init(
-    teacher: TransformerDecoder, students: [TransformerDecoder], on text: EvaluationText, window: Int,
+    teacher: any DecoderModel, students: [any DecoderModel], on text: EvaluationText, window: Int,
     stride: Int? = nil,
     batchSize: Int? = nil, progress: (EvaluationProgress) -> Void = { _ in }
   ) throws(EvaluationError) {

@@ -25,7 +25,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
   }
 
   /// The summed cross-entropy on a batch.
-  public func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  public func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)

@@ -21,7 +21,7 @@ public protocol TrainingObjective {
 
   /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
   /// step, so that they can be compared.
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums
+  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums
 
   /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in checkpoints
   /// and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default there are none.

@@ -16,9 +16,9 @@ public import Tokenization
 /// draft, several tokens come of each pass of the decoder, and their distribution stays exactly the decoder's (see
 /// `SpeculativeDecodingSession`). Outputs of the model for which the tokenizer has no piece are never chosen.
 public struct Generator {
-  let decoder: TransformerDecoder
+  let decoder: FrozenDecoder
   let tokenizer: any Tokenizer
-  let draft: (decoder: TransformerDecoder, length: DraftLength)?
+  let draft: (decoder: FrozenDecoder, length: DraftLength)?
   /// What the caches keep keys and values as.
   public let cachePrecision: CachePrecision
   let endIDs: Set<Int32>
@@ -32,7 +32,7 @@ public struct Generator {
   /// - Throws: `vocabularyTooSmall` where the decoder has fewer outputs than the tokenizer has pieces,
   ///   `vocabulariesDiffer` where the draft has another number of outputs.
   public init(
-    _ decoder: TransformerDecoder, _ tokenizer: any Tokenizer, draft: TransformerDecoder? = nil,
+    _ decoder: any DecoderModel, _ tokenizer: any Tokenizer, draft: (any DecoderModel)? = nil,
     draftLength: DraftLength = .adaptive, cachePrecision: CachePrecision = .float32
   ) throws(GenerationError) {
     let configuration = decoder.configuration

@@ -84,14 +84,14 @@ struct ReportPageTests {
       remarks: [hostile])
   }
 
-  private static func sampled(from decoder: TransformerDecoder, count: Int) -> [Int32] {
+  private static func sampled(from decoder: any DecoderModel, count: Int) -> [Int32] {
     let decoder = decoder.frozen()
     var generator = SeededGenerator(seed: 3)
     var ids: [Int32] = []
     while ids.count < count {
       let logits = decoder.logits(decoder.hiddenStates([1] + ids.suffix(15), batchSize: 1)).array().suffix(50)
       var left = generator.nextUniform()
-      let probabilities = DoubleTwin.softmax(logits.map(Double.init))
+      let probabilities = DoubleReference.softmax(logits.map(Double.init))
       ids.append(
         Int32(
           probabilities.firstIndex {

@@ -79,8 +79,8 @@ import Tokenization
     let expected = fixture.expected
     let device = Device(threads: 2)
     let student = try TransformerDecoder(
-      contentsOf: fixture.folder.appendingPathComponent("student"), trainable: true, device: device)
-    let teacher = try TransformerDecoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
+      contentsOf: fixture.folder.appendingPathComponent("student"), device: device)
+    let teacher = try FrozenDecoder(contentsOf: fixture.folder.appendingPathComponent("teacher"), device: device)
     let objective = LiveTeacherObjective(
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(ids: expected.flatIDs, targets: expected.targets, batchSize: expected.batchSize)

@@ -34,7 +34,7 @@ import Testing
     relationWeight: 1.5, relationHeads: 2)
 
   private func objective(
-    _ terms: HiddenStateTerms, teacher: TransformerDecoder, student: TransformerDecoder,
+    _ terms: HiddenStateTerms, teacher: any DecoderModel, student: TransformerDecoder,
     schedule: ScheduledObjective? = nil
   ) throws -> LiveTeacherObjective {
     let alignment = try HiddenStateAlignment(

@@ -16,9 +16,9 @@ import Testing
     let values = try JSONDecoder().decode(
       [String: Double].self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
     let device = try Device(threads: 2, backend: kind)
-    let teacher = try TransformerDecoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
+    let teacher = try FrozenDecoder(contentsOf: models.folder.appendingPathComponent("teacher"), device: device)
     let student = try TransformerDecoder(
-      contentsOf: models.folder.appendingPathComponent("student"), trainable: true, device: device)
+      contentsOf: models.folder.appendingPathComponent("student"), device: device)
     let batch = TokenBatch(
       ids: models.expected.flatIDs, targets: models.expected.targets, batchSize: models.expected.batchSize)
     let scale = 1 / Double(batch.countedTokens)

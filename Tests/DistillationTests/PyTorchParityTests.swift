@@ -18,9 +18,16 @@ import Testing
     let objectives: [String: Values]
   }
 
-  private func decoder(_ name: String, trainable: Bool, on device: Device = .shared) throws -> TransformerDecoder {
-    let folder = ModelFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
-    return try TransformerDecoder(contentsOf: folder, trainable: trainable, device: device)
+  private static func folder(_ name: String) -> URL {
+    ModelFixture.root.appendingPathComponent("distillation").appendingPathComponent(name)
+  }
+
+  private func student(on device: Device = .shared) throws -> TransformerDecoder {
+    try TransformerDecoder(contentsOf: Self.folder("student"), device: device)
+  }
+
+  private func teacher(on device: Device = .shared) throws -> FrozenDecoder {
+    try FrozenDecoder(contentsOf: Self.folder("teacher"), device: device)
   }
 
   @Test(arguments: NamedDivergence.all, MatrixBackendKind.available)
@@ -29,9 +36,9 @@ import Testing
     let fixture = try ModelFixture("distillation")
     let data = try Data(contentsOf: fixture.folder.appendingPathComponent("expected.json"))
     let values = try #require(try JSONDecoder().decode(Objectives.self, from: data).objectives["\(named)"])
-    let student = try decoder("student", trainable: true, on: device)
+    let student = try self.student(on: device)
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false, on: device),
+      teacher: try teacher(on: device),
       objective: named.objective(temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(
       ids: fixture.expected.flatIDs, targets: fixture.expected.targets, batchSize: fixture.expected.batchSize)
@@ -54,21 +61,21 @@ import Testing
 
   @Test func theTeacherIsLeftAlone() throws {
     let fixture = try ModelFixture("distillation")
-    let teacher = try decoder("teacher", trainable: true)
+    let teacher = try TransformerDecoder(contentsOf: Self.folder("teacher"))
     let before = try #require(teacher.parameters.values).array()
     let objective = LiveTeacherObjective(
       teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(
       ids: fixture.expected.flatIDs, targets: fixture.expected.targets, batchSize: fixture.expected.batchSize)
-    _ = objective.accumulateGradients(of: try decoder("student", trainable: true), on: batch, at: .only, scale: 1)
+    _ = objective.accumulateGradients(of: try student(), on: batch, at: .only, scale: 1)
     #expect(try #require(teacher.parameters.values).array() == before)
     #expect(teacher.parameters.gradientSquareSum() == 0)
   }
 
   @Test func maskedTokensGiveNothing() throws {
-    let student = try decoder("student", trainable: true)
+    let student = try self.student()
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false),
+      teacher: try teacher(),
       objective: DistillationObjective(.reverseKL, temperature: 2, hardLabelWeight: 0.5))
     let batch = TokenBatch(ids: [1, 2, 3, 4], targets: [-1, -1, -1, -1], batchSize: 2)
     #expect(objective.accumulateGradients(of: student, on: batch, at: .only, scale: 1) == .zero)
@@ -77,9 +84,9 @@ import Testing
 
   /// Shifted and unshifted masks differ here: the label at t is that of the logits at t − 1, and so is its mask.
   @Test func theMaskFollowsTheLabel() throws {
-    let student = try decoder("student", trainable: true)
+    let student = try self.student()
     let objective = LiveTeacherObjective(
-      teacher: try decoder("teacher", trainable: false),
+      teacher: try teacher(),
       objective: DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5))
     let all = TokenBatch(ids: [1, 5, 9, 3], targets: [5, 9, 3, -1], batchSize: 1)
     let last = TokenBatch(ids: [1, 5, 9, 3], targets: [-1, -1, 3, -1], batchSize: 1)

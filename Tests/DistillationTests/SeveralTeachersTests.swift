@@ -24,7 +24,7 @@ import Testing
   }
 
   private func loss(
-    _ teachers: [(decoder: TransformerDecoder, weight: Float)], _ schedule: ScheduledObjective,
+    _ teachers: [(decoder: any DecoderModel, weight: Float)], _ schedule: ScheduledObjective,
     student: TransformerDecoder
   ) -> LossSums {
     student.parameters.zeroGradients()
@@ -35,19 +35,21 @@ import Testing
   /// Distributions are mixed, not logits: log Σ w·softmax(z/τ) in Double, down to a temperature of 0.05.
   @Test(arguments: [0.05, 1, 2] as [Float])
   func theTargetIsTheMixtureOfTheDistributions(_ temperature: Float) {
-    let teachers = [(decoder(width: 8, seed: 1).frozen(), Float(1)), (decoder(width: 12, seed: 2).frozen(), 3)]
+    let teachers: [(decoder: any DecoderModel, weight: Float)] = [
+      (decoder(width: 8, seed: 1).frozen(), Float(1)), (decoder(width: 12, seed: 2).frozen(), 3),
+    ]
     let student = decoder(width: 8, seed: 3)
     let objective = DistillationObjective(.reverseKL, temperature: temperature, hardLabelWeight: 0)
     let found = loss(teachers, ScheduledObjective(objective), student: student)
 
-    func logits(_ model: TransformerDecoder) -> [Double] {
+    func logits(_ model: any DecoderModel) -> [Double] {
       model.logits(model.hiddenStates(batch.ids, batchSize: 2)).array().map(Double.init)
     }
     let (rows, others) = (logits(student), teachers.map { logits($0.0) })
     var expected = 0.0
     for row in batch.countedRows.map(Int.init) {
       func logSoftmax(_ logits: [Double]) -> [Double] {
-        DoubleTwin.logSoftmax(Array(logits[row * 37..<(row + 1) * 37]), temperature: Double(temperature))
+        DoubleReference.logSoftmax(Array(logits[row * 37..<(row + 1) * 37]), temperature: Double(temperature))
       }
       let (one, two, q) = (logSoftmax(others[0]), logSoftmax(others[1]), logSoftmax(rows))
       for index in q.indices {

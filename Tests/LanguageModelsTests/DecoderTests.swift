@@ -87,7 +87,7 @@ import Testing
     let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 2)).frozen()
     let rough = decoder.frozen(precision: .bfloat16)
     let ids = ids(40, seed: 7)
-    func logits(_ decoder: TransformerDecoder) -> [Float] {
+    func logits(_ decoder: any DecoderModel) -> [Float] {
       decoder.logits(decoder.hiddenStates(ids, batchSize: 2)).array()
     }
     let difference = relativeError(logits(rough), logits(decoder).map(Double.init))
@@ -115,7 +115,11 @@ import Testing
     let decoder = TransformerDecoder(configuration: configuration, seed: 7, device: Device(threads: 1))
     try decoder.write(to: folder, with: [NamedFile(name: "tokenizer.model", contents: Data([1, 2, 3]))], as: type)
     for trainable in [false, true] {
-      let read = try TransformerDecoder(contentsOf: folder, trainable: trainable, device: Device(threads: 1))
+      let device = Device(threads: 1)
+      let read: any DecoderModel =
+        trainable
+        ? try TransformerDecoder(contentsOf: folder, device: device)
+        : try FrozenDecoder(contentsOf: folder, device: device)
       #expect(read.configuration == configuration)
       #expect(read.parameters.isTrainable == trainable)
       for (one, other) in zip(decoder.parameters.parameters, read.parameters.parameters) {
@@ -136,7 +140,7 @@ import Testing
     try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes)
     let single = folder.appendingPathComponent("model.safetensors")
     #expect(try ModelFolder(contentsOf: folder).weights.path == single.path)
-    let expected = try TransformerDecoder(contentsOf: folder, trainable: true, device: Device(threads: 1))
+    let expected = try TransformerDecoder(contentsOf: folder, device: Device(threads: 1))
 
     try decoder.write(to: folder, as: .bfloat16, maximumShardBytes: bytes / 3)
     let checkpoint = try ModelFolder(contentsOf: folder)
@@ -146,7 +150,7 @@ import Testing
       let entries = try SafetensorsFile(contentsOf: folder.appendingPathComponent(name)).entries
       #expect(entries.reduce(0) { $0 + $1.byteRange.count } <= bytes / 3)
     }
-    let read = try TransformerDecoder(checkpoint, trainable: true, device: Device(threads: 1))
+    let read = try TransformerDecoder(checkpoint, device: Device(threads: 1))
     for (parameter, other) in zip(read.parameters.parameters, expected.parameters.parameters) {
       #expect(parameter.value.array() == other.value.array())
     }
@@ -169,16 +173,16 @@ import Testing
     smaller.layerCount = 2
     let file = folder.appendingPathComponent("config.json")
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let error = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
+    let error = #expect(throws: ModelFileError.self) { try FrozenDecoder(contentsOf: folder) }
     #expect("\(try #require(error))".contains("model.layers.2."))
     smaller.layerCount = 4
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let missing = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
+    let missing = #expect(throws: ModelFileError.self) { try FrozenDecoder(contentsOf: folder) }
     #expect("\(try #require(missing))".contains("model.layers.3."))
     smaller.layerCount = 3
     smaller.feedForwardSize = 41
     try smaller.huggingFaceJSON(weightType: .float32).write(to: file)
-    let shape = #expect(throws: ModelFileError.self) { try TransformerDecoder(contentsOf: folder) }
+    let shape = #expect(throws: ModelFileError.self) { try FrozenDecoder(contentsOf: folder) }
     #expect("\(try #require(shape))".contains("[24, 41]"))
   }
 }

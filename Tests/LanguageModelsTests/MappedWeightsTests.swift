@@ -7,10 +7,10 @@ import Testing
 /// Frozen decoders whose matrices stay in the 16 bits of their file, beside those of a float32 copy.
 @Suite("Decoders on mapped weights") struct MappedWeightsTests {
   /// The same decoder with all weights as float32.
-  private func expanded(_ decoder: TransformerDecoder) -> TransformerDecoder {
+  private func expanded(_ decoder: FrozenDecoder) -> FrozenDecoder {
     var weights = decoder.weights.makeIterator()
-    return TransformerDecoder(
-      configuration: decoder.configuration, trainable: false, precision: decoder.precision, device: decoder.device
+    return FrozenDecoder(
+      configuration: decoder.configuration, precision: decoder.precision, device: decoder.device
     ) { role, _ in
       guard let weight = weights.next()?.parameter else { preconditionFailure("no weight for \(role)") }
       return .dense(weight.matrix.dense(on: decoder.device).constant)
@@ -21,29 +21,28 @@ import Testing
     if case .mapped = weight { true } else { false }
   }
 
-  private func requireEqual(_ decoder: TransformerDecoder, _ ids: [Int32], batchSize: Int) {
+  private func requireEqual(_ decoder: FrozenDecoder, _ ids: [Int32], batchSize: Int) {
     #expect(decoder.parameters.isConstant)
     #expect(decoder.parameters.parameters.allSatisfy { isMapped($0.matrix) == ($0.shape.count == 2) })
     let copy = expanded(decoder)
-    let (found, expected) = (decoder.frozen(), copy.frozen())
-    let states = found.hiddenStates(ids, batchSize: batchSize)
-    #expect(states.array() == expected.hiddenStates(ids, batchSize: batchSize).array())
-    #expect(found.logits(states).array() == expected.logits(states).array())
-    func cached(_ decoder: TransformerDecoder) -> [Float] {
+    let states = decoder.hiddenStates(ids, batchSize: batchSize)
+    #expect(states.array() == copy.hiddenStates(ids, batchSize: batchSize).array())
+    #expect(decoder.logits(states).array() == copy.logits(states).array())
+    func cached(_ decoder: FrozenDecoder) -> [Float] {
       let cache = decoder.makeCache()
       _ = decoder.hiddenStates(Array(ids[..<4]), counts: [4], caches: [cache])
       return decoder.hiddenStates([ids[4]], counts: [1], caches: [cache]).array()
     }
-    #expect(cached(found) == cached(expected))
+    #expect(cached(decoder) == cached(copy))
   }
 
   @Test(
     "A fixture gives the bits of its float32 copy", arguments: ["llama/bfloat16", "llama/float16"],
     ProductPrecision.allCases)
   func fixtures(name: String, precision: ProductPrecision) throws {
-    let fixture = try LlamaFixture(name)
+    let fixture = try ModelFixture(name)
     for threads in [1, 2] {
-      let decoder = try TransformerDecoder(
+      let decoder = try FrozenDecoder(
         contentsOf: fixture.folder, precision: precision, device: Device(threads: threads))
       requireEqual(decoder, fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     }
@@ -61,18 +60,18 @@ import Testing
     var generator = SeededGenerator(seed: 2)
     let ids = (0..<16 * 128).map { _ in Int32.random(in: 0..<300, using: &generator) }
     for threads in [1, 2] {
-      let decoder = try TransformerDecoder(
+      let decoder = try FrozenDecoder(
         contentsOf: folder.file("model"), precision: precision, device: Device(threads: threads))
       requireEqual(decoder, ids, batchSize: 16)
     }
   }
 
   @Test("What is written again is what was read") func writing() throws {
-    let fixture = try LlamaFixture("llama/bfloat16")
+    let fixture = try ModelFixture("llama/bfloat16")
     let folder = try TemporaryFolder()
-    let decoder = try TransformerDecoder(contentsOf: fixture.folder)
+    let decoder = try FrozenDecoder(contentsOf: fixture.folder)
     try decoder.write(to: folder.file("copy"), as: .bfloat16)
-    let copy = try TransformerDecoder(contentsOf: folder.file("copy"))
+    let copy = try FrozenDecoder(contentsOf: folder.file("copy"))
     for (found, expected) in zip(copy.parameters.parameters, decoder.parameters.parameters) {
       #expect(found.matrix.dense(on: copy.device).array() == expected.matrix.dense(on: copy.device).array())
     }

@@ -10,7 +10,7 @@ import Testing
   @Test(arguments: ModelFixture.all, MatrixBackendKind.available)
   func logits(_ name: String, kind: MatrixBackendKind) throws {
     let fixture = try ModelFixture(name)
-    let decoder = try TransformerDecoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
+    let decoder = try FrozenDecoder(contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(fixture.expected.flatIDs, batchSize: fixture.expected.batchSize)
     #expect(!hidden.recordsGradient)
     #expect(relativeError(decoder.logits(hidden).array(), try fixture.doubles("logits")) < 1e-5)
@@ -21,7 +21,7 @@ import Testing
     let fixture = try ModelFixture(name)
     let expected = fixture.expected
     let decoder = try TransformerDecoder(
-      contentsOf: fixture.folder, trainable: true, device: Device(threads: 2, backend: kind))
+      contentsOf: fixture.folder, device: Device(threads: 2, backend: kind))
     let hidden = decoder.hiddenStates(expected.flatIDs, batchSize: expected.batchSize)
     let targets = expected.targets
     let rows = targets.indices.filter { targets[$0] >= 0 }.map { Int32($0) }
@@ -31,7 +31,7 @@ import Testing
     let losses = VocabularyProjection(hidden: hidden, head: decoder.head)
       .mapLogits(rows: rows, backward: backward) { index, student, _, _ in
         let label = Int(targets[Int(rows[index])])
-        let logProbabilities = DoubleTwin.logSoftmax((0..<student.count).map { Double(student[$0]) })
+        let logProbabilities = DoubleReference.logSoftmax((0..<student.count).map { Double(student[$0]) })
         for v in logProbabilities.indices { student[v] = scale * Float(exp(logProbabilities[v])) }
         student[label] -= scale
         return -logProbabilities[label]

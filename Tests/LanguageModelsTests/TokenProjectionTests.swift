@@ -15,7 +15,7 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<Int32(Self.vocabulary), using: &generator) }
   }
 
-  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> FrozenDecoder {
     TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
       .frozen(isConstant: true)
   }
@@ -56,10 +56,8 @@ import Testing
 
   @Test("Weights that a training run changes have none")
   func changingWeights() {
-    let model = TransformerDecoder(configuration: Self.configuration, seed: 1)
-    for decoder in [model, model.frozen()] {
-      for _ in 1...3 { #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil) }
-    }
+    let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1).frozen()
+    for _ in 1...3 { #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil) }
   }
 
   /// Channels, layers, width, heads, ids: as in Benchmarks/README.

@@ -52,7 +52,7 @@ struct SharedModelTests {
     #expect(text.wordCount == golden.words)
 
     let expected = window == 256 ? golden.window256 : golden.window512
-    let found = try Perplexity(of: TransformerDecoder(contentsOf: folder), on: text, window: window)
+    let found = try Perplexity(of: FrozenDecoder(contentsOf: folder), on: text, window: window)
     #expect(found.tokens == golden.tokens)
     #expect(abs(found.natsPerToken - expected.natsPerToken) < 1e-4)
     #expect(abs(found.perplexity - expected.perplexity) < 1e-3)

@@ -29,12 +29,12 @@ struct TeacherStudentComparisonTests {
   }
 
   @Test("All statistics are those of the plain definitions", arguments: [nil, 5] as [Int?])
-  func twin(stride: Int?) throws {
+  func reference(stride: Int?) throws {
     let teacher = smallDecoder(seed: 1)
     let students = [neighbour(of: teacher, by: 0.05, seed: 2), smallDecoder(contextLength: 20, seed: 3)]
     let comparison = try TeacherStudentComparison(
       teacher: teacher, students: students, on: Self.text, window: 16, stride: stride)
-    func logProbabilities(_ decoder: TransformerDecoder) -> [[Double]] {
+    func logProbabilities(_ decoder: any DecoderModel) -> [[Double]] {
       referenceLogProbabilities(decoder, Self.documents, bos: 1, window: 16, stride: stride ?? 16)
     }
     let p = logProbabilities(teacher)

@@ -115,6 +115,20 @@ import Testing
     }
   }
 
+  /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.24).
+  @Test func theOriginalContextIsFoundWhereverItStands() throws {
+    func original(_ changes: [String: String]) throws -> Int? {
+      guard case .llama3(_, _, _, let length) = try Self.read(changes).rotary.scaling else { return nil }
+      return length
+    }
+    let without = #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4}"#
+    #expect(try original(["rope_scaling": Self.llama3, "max_position_embeddings": "128"]) == 64)
+    #expect(try original(["rope_scaling": Self.llama3, "original_max_position_embeddings": "32"]) == 32)
+    #expect(try original(["rope_scaling": without, "max_position_embeddings": "128"]) == 128)
+    refuses(
+      ["rope_scaling": without], key: "rope_scaling.original_max_position_embeddings", found: "nothing")
+  }
+
   @Test func rotaryScalingMustMakeSense() {
     refuses(["rope_scaling": #"{"type":"linear"}"#], key: "rope_scaling.factor", found: "nothing")
     refuses(["rope_scaling": #"{"type":"linear","factor":-2}"#], key: "rope_scaling.factor", found: "-2")

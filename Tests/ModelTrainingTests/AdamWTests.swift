@@ -53,7 +53,7 @@ import Testing
     let expected = fixture.expected
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
     let model = try TransformerDecoder(
-      contentsOf: fixture.folder, trainable: true, device: Device(threads: 1, backend: kind))
+      contentsOf: fixture.folder, device: Device(threads: 1, backend: kind))
     #expect(
       try model.namedWeights.filter(\.parameter.decays).map(\.name).sorted()
         == (try #require(expected.adamwDecayedParameters)).sorted())

@@ -22,7 +22,7 @@ import Testing
       halved(CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale))
     }
 
-    func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+    func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
       halved(CrossEntropyObjective().measure(model, on: batch, at: position))
     }
   }

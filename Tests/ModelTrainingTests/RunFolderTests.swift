@@ -35,7 +35,7 @@ import Testing
         .sorted())
     #expect(try String(contentsOf: url.appendingPathComponent("recipe.yaml"), encoding: .utf8) == "steps: 30\n")
     for trained in [url, url.appendingPathComponent(steps[2])] {
-      let read = try TransformerDecoder(contentsOf: trained, trainable: true, device: Device(threads: 1))
+      let read = try TransformerDecoder(contentsOf: trained, device: Device(threads: 1))
       #expect(try Small.weights(read) == Small.weights(model))
     }
 
@@ -168,7 +168,7 @@ import Testing
     let newest = try #require(RunFolder.newestCheckpoint(ofRun: url))
     #expect(newest.step == 5)
     #expect(newest.url.path == run.checkpointURL(step: 5).path)
-    _ = try TransformerDecoder(contentsOf: newest.url)
+    _ = try FrozenDecoder(contentsOf: newest.url)
   }
 
   @Test func onlyARunCanBeContinued() throws {

@@ -37,7 +37,7 @@ struct SpoiltObjective: TrainingObjective {
     return sums
   }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     CrossEntropyObjective().measure(model, on: batch, at: position)
   }
 }
@@ -58,7 +58,7 @@ private struct ObservedObjective: TrainingObjective {
     return CrossEntropyObjective().accumulateGradients(of: model, on: batch, at: position, scale: scale)
   }
 
-  func measure(_ model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     log.measured.append(position)
     return CrossEntropyObjective().measure(model, on: batch, at: position)
   }

@@ -34,7 +34,7 @@ public func randomIDs(_ count: Int, below vocabularySize: Int = 50, seed: UInt64
 
 /// The log-probabilities [n][V] of each token of documents, in Double, one window at a time as windows are defined.
 public func referenceLogProbabilities(
-  _ decoder: TransformerDecoder, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
+  _ decoder: any DecoderModel, _ documents: [[Int32]], bos: Int32, window: Int, stride: Int
 ) -> [[Double]] {
   let decoder = decoder.frozen()
   let vocabulary = decoder.configuration.vocabularySize
@@ -47,7 +47,7 @@ public func referenceLogProbabilities(
       let logits = decoder.logits(decoder.hiddenStates([bos] + tokens.dropLast(), batchSize: 1)).array()
       for index in scored - start..<tokens.count {
         let row = logits[index * vocabulary..<(index + 1) * vocabulary].map(Double.init)
-        result.append(DoubleTwin.logSoftmax(row))
+        result.append(DoubleReference.logSoftmax(row))
       }
       scored = start + tokens.count
       start += stride

@@ -10,7 +10,7 @@ public struct NamedWeight {
   public let parameter: Parameter
 }
 
-extension TransformerDecoder {
+extension DecoderModel {
   /// All weights, in creation order.
   public var namedWeights: [NamedWeight] {
     get throws {

@@ -11,7 +11,7 @@ enum Decoding: CaseIterable {
   case adaptivelyDrafted
 
   func session(
-    _ decoder: TransformerDecoder, _ draft: TransformerDecoder, _ cachePrecision: CachePrecision, batchSize: Int
+    _ decoder: any DecoderModel, _ draft: any DecoderModel, _ cachePrecision: CachePrecision, batchSize: Int
   )
     -> any DecodingSession
   {
@@ -64,7 +64,7 @@ struct Rounding: CustomTestStringConvertible {
     }
   }
 
-  private func decoder(_ rounding: Rounding, seed: UInt64) -> TransformerDecoder {
+  private func decoder(_ rounding: Rounding, seed: UInt64) -> FrozenDecoder {
     tinyDecoder(contextLength: 40, seed: seed).frozen(precision: rounding.products, isConstant: true)
   }
 

@@ -32,7 +32,7 @@ struct SharedModelTests {
   func greedy() throws {
     let expected = try expected()
     let tokenizer = try SentencePieceTokenizer(contentsOf: folder.appendingPathComponent("tokenizer.model"))
-    let generator = try Generator(TransformerDecoder(contentsOf: folder), tokenizer)
+    let generator = try Generator(FrozenDecoder(contentsOf: folder), tokenizer)
     let prompt = tokenizer.decode(expected.promptIds)
     let generation = try generator.generate(after: [prompt], sampling: .greedy, maxTokens: 60)[0]
     #expect(generation.promptTokenCount == expected.promptIds.count)
@@ -44,7 +44,7 @@ struct SharedModelTests {
   @Test("The logits of the prompt are those of transformers")
   func logits() throws {
     let expected = try expected()
-    let model = try TransformerDecoder(contentsOf: folder)
+    let model = try FrozenDecoder(contentsOf: folder)
     let logits = model.logits(model.hiddenStates(expected.promptIds, batchSize: 1)).array()
     let rows = stride(from: 0, to: logits.count, by: 512).map { Array(logits[$0..<$0 + 512]) }
     #expect(rows.map { RowKernels.argmax($0.span) } == expected.argmaxPerPosition)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LanguageModels
+import ModelFiles
 import ProgramSupport
 import TensorCore
 import TextGeneration
@@ -58,7 +59,7 @@ struct GenerationTimer: ParsableCommand {
     let start = clock.now
     let device = try Device(threads: threads, backend: backend)
     let folder = URL(filePath: model)
-    let decoder = try TransformerDecoder(contentsOf: folder, precision: precision, device: device)
+    let decoder = try FrozenDecoder(contentsOf: folder, precision: precision, device: device)
     var report = GenerationReport(
       threads: device.threads, loadSeconds: start.duration(to: clock.now) / .seconds(1),
       anonymousMibAfterLoading: Machine.anonymousMib(), backend: device.backendKind.rawValue,

@@ -33,7 +33,7 @@ struct StepInputs {
   /// 50 draws of each of the teacher's distributions over `text` at temperature 2, in a temporary folder that is removed.
   func cache(of text: PackedSequences, precision: ProductPrecision) throws -> TeacherCache {
     let recorder = try TeacherCacheRecorder(
-      teacher: decoder("teacher", trainable: false, precision: precision), text: text, method: .sampled(draws: 50),
+      teacher: teacher(precision: precision), text: text, method: .sampled(draws: 50),
       temperature: 2, teacherDigest: "teacher", tokenizerDigest: "none")
     let url = FileManager.default.temporaryDirectory.appending(path: "step-timer-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: url) }
@@ -42,9 +42,13 @@ struct StepInputs {
     return try TeacherCache(contentsOf: url)
   }
 
-  /// The decoder of the subfolder `name`.
-  func decoder(_ name: String, trainable: Bool, precision: ProductPrecision) throws -> TransformerDecoder {
-    try TransformerDecoder(
-      contentsOf: folder.appending(path: name), trainable: trainable, precision: precision, device: device)
+  /// The decoder of the subfolder `teacher`, frozen.
+  func teacher(precision: ProductPrecision) throws -> FrozenDecoder {
+    try FrozenDecoder(contentsOf: folder.appending(path: "teacher"), precision: precision, device: device)
+  }
+
+  /// The decoder of the subfolder `name`, to be trained.
+  func trained(_ name: String, precision: ProductPrecision) throws -> TransformerDecoder {
+    try TransformerDecoder(contentsOf: folder.appending(path: name), precision: precision, device: device)
   }
 }

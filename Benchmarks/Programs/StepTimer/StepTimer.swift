@@ -67,17 +67,17 @@ struct StepTimer: ParsableCommand {
     let inputs = try StepInputs(contentsOf: URL(filePath: self.inputs), device: device)
     switch objective {
     case .distillation:
-      let teacher = try inputs.decoder("teacher", trainable: false, precision: teacherPrecision ?? precision)
-      let student = try inputs.decoder("student", trainable: true, precision: precision)
+      let teacher = try inputs.teacher(precision: teacherPrecision ?? precision)
+      let student = try inputs.trained("student", precision: precision)
       let objective = DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5)
       try measure(student, LiveTeacherObjective(teacher: teacher, objective: objective), inputs.batch).write()
     case .cachedTeacher:
       let text = try inputs.text
-      let student = try inputs.decoder("student", trainable: true, precision: precision)
+      let student = try inputs.trained("student", precision: precision)
       let objective = try cachedObjective(try inputs.cache(of: text, precision: teacherPrecision ?? precision))
       try measure(student, objective, text.batch(Array(0..<text.count))).write()
     case .languageModel:
-      let model = try inputs.decoder("teacher", trainable: true, precision: precision)
+      let model = try inputs.trained("teacher", precision: precision)
       try measure(model, CrossEntropyObjective(), inputs.batch).write()
     }
   }

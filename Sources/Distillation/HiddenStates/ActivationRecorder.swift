@@ -8,7 +8,7 @@ final class ActivationRecorder {
 
   init(_ sites: some Sequence<ActivationSite>) { self.sites = Set(sites) }
 
-  /// For `TransformerDecoder.hiddenStates(_:batchSize:observe:)`.
+  /// For `DecoderModel.hiddenStates(_:batchSize:observe:)`.
   func observe(_ site: ActivationSite, _ value: Tensor) {
     if sites.contains(site) { values[site] = value }
   }

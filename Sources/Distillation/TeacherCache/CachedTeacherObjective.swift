@@ -88,14 +88,14 @@ public struct CachedTeacherObjective: TrainingObjective {
   }
 
   /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
-  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
     return sums(student, batch, validation, position, scale: nil, nil)
   }
 
   /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
   private func sums(
-    _ student: TransformerDecoder, _ batch: TokenBatch, _ cache: TeacherCache, _ position: StepPosition, scale: Float?,
+    _ student: any DecoderModel, _ batch: TokenBatch, _ cache: TeacherCache, _ position: StepPosition, scale: Float?,
     _ backward: BackwardPass?
   ) -> LossSums {
     let rows = batch.countedRows

@@ -28,7 +28,7 @@ public struct TeacherCacheRecorder {
   /// What the cache is made from.
   public let description: TeacherCacheDescription
   private let method: TeacherCacheMethod
-  private let teacher: TransformerDecoder
+  private let teacher: FrozenDecoder
   private let text: PackedSequences
   private let seed: UInt64
 
@@ -45,13 +45,13 @@ public struct TeacherCacheRecorder {
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
   /// - Throws: `value`, where method or sequence length do not fit the teacher.
   public init(
-    teacher: TransformerDecoder, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
+    teacher: any DecoderModel, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
     teacherDigest: String, tokenizerDigest: String
   ) throws(TeacherCacheError) {
     precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
     try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
-    self.teacher = teacher.parameters.isTrainable ? teacher.frozen() : teacher
+    self.teacher = teacher.frozen()
     self.text = text
     self.method = method
     self.seed = seed
@@ -65,7 +65,7 @@ public struct TeacherCacheRecorder {
   /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who
   /// want to know before they have packed a text. Throws `value`.
   public static func requireFit(
-    _ method: TeacherCacheMethod, of teacher: TransformerDecoder, sequenceLength: Int
+    _ method: TeacherCacheMethod, of teacher: any DecoderModel, sequenceLength: Int
   ) throws(TeacherCacheError) {
     let (vocabularySize, contextLength) = (teacher.configuration.vocabularySize, teacher.configuration.contextLength)
     switch method {

@@ -18,12 +18,12 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
   /// The projections of hidden states; nil where there are none.
   public var parameters: ParameterStore? { alignment?.parameters }
-  private let teachers: [(decoder: TransformerDecoder, weight: Float)]
+  private let teachers: [(decoder: FrozenDecoder, weight: Float)]
 
   /// - Parameters:
   ///   - teacher: the teacher; its weights are shared, its gradients never touched.
   ///   - objective: what is minimised at each token, at every step.
-  public init(teacher: TransformerDecoder, objective: DistillationObjective) {
+  public init(teacher: any DecoderModel, objective: DistillationObjective) {
     self.init(teachers: [(teacher, 1)], ScheduledObjective(objective))
   }
 
@@ -32,11 +32,11 @@ public struct LiveTeacherObjective: TrainingObjective {
   ///   - objective: what is minimised at each token, step by step.
   ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
   public init(
-    teachers: [(decoder: TransformerDecoder, weight: Float)], _ objective: ScheduledObjective,
+    teachers: [(decoder: any DecoderModel, weight: Float)], _ objective: ScheduledObjective,
     alignment: HiddenStateAlignment? = nil
   ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
-    self.teachers = teachers.map { ($0.decoder.parameters.isTrainable ? $0.decoder.frozen() : $0.decoder, $0.weight) }
+    self.teachers = teachers.map { ($0.decoder.frozen(), $0.weight) }
     scheduled = objective
     self.alignment = alignment
   }
@@ -52,13 +52,13 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   /// The summed objective on a batch.
-  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     sums(student, batch, position, scale: 1, nil)
   }
 
   /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
   private func sums(
-    _ student: TransformerDecoder, _ batch: TokenBatch, _ position: StepPosition, scale: Double,
+    _ student: any DecoderModel, _ batch: TokenBatch, _ position: StepPosition, scale: Double,
     _ backward: BackwardPass?
   ) -> LossSums {
     let rows = batch.countedRows
@@ -87,7 +87,7 @@ public struct LiveTeacherObjective: TrainingObjective {
   }
 
   private func forward(
-    _ student: TransformerDecoder, _ batch: TokenBatch, _ objective: DistillationObjective
+    _ student: any DecoderModel, _ batch: TokenBatch, _ objective: DistillationObjective
   ) -> ForwardPass {
     let inside = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
     let projections = teachers.enumerated().map { index, teacher in

@@ -98,7 +98,7 @@ public struct OnPolicyObjective: TrainingObjective {
   }
 
   /// As the objective within has it.
-  public func measure(_ student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition) -> LossSums {
+  public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     base.measure(student, on: batch, at: position)
   }
 

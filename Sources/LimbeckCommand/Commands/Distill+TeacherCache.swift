@@ -35,7 +35,7 @@ extension Distill {
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let distiller = try Distiller(
-      signal, student: .init(student.decoder, tokenizer), objective.value, seed: settings.recipe.seed)
+      signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
       distiller, tokenizer,
       inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 })

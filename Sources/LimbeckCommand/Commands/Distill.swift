@@ -88,11 +88,12 @@ struct Distill: ParsableCommand {
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
-      for: student.decoder, tokenizer,
+      for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
       .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
-      student: .init(student.decoder, source.tokenizer ?? tokenizer), objective.value, seed: settings.recipe.seed)
+      student: .init(student.trainableDecoder, source.tokenizer ?? tokenizer), objective.value,
+      seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description

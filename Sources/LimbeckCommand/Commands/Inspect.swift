@@ -105,7 +105,7 @@ extension Inspect {
 
     init(folder: URL) throws {
       let checkpoint = try ModelFolder(contentsOf: folder)
-      let decoder = try TransformerDecoder(checkpoint)
+      let decoder = try FrozenDecoder(checkpoint)
       let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try loadTokenizer(from: folder) }
       let configuration = checkpoint.configuration
       vocabularySize = configuration.vocabularySize

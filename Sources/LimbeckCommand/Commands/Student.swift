@@ -125,7 +125,7 @@ struct Student: ParsableCommand {
   }
 
   private func facts(
-    _ plan: StudentPlan, _ teacher: TransformerDecoder, _ student: TransformerDecoder
+    _ plan: StudentPlan, _ teacher: any DecoderModel, _ student: TransformerDecoder
   ) -> FactList {
     var facts = FactList()
     func add(_ name: String, _ size: KeyPath<DecoderConfiguration, Int>) {

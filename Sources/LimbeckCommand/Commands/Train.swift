@@ -42,7 +42,7 @@ struct Train: ParsableCommand {
     let tokenizer = try source.tokenizer(orAt: tokenizerPath)
     let model = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
-    try session.run(LanguageModelling(model: model.decoder), tokenizer, inputs: ["model": model.digest])
+    try session.run(LanguageModelling(model: model.trainableDecoder), tokenizer, inputs: ["model": model.digest])
   }
 }
 

@@ -14,7 +14,7 @@ extension RotaryPositions {
     let parameters = HuggingFaceConfiguration(prefixed, file: file.file)
     // `rope_parameters.setdefault("rope_type", rope_parameters.get("type", "default"))`
     let typeKey = parameters.contains("\(key).rope_type") ? "\(key).rope_type" : "\(key).type"
-    let scaling = try RotaryScaling(parameters, key: key, typeKey: typeKey)
+    let scaling = try RotaryScaling(parameters, key: key, typeKey: typeKey, beside: file)
     for (source, name) in [(parameters, "\(key).partial_rotary_factor"), (file, "partial_rotary_factor")] {
       _ = try source.number(name, expected: "1, for whole heads are turned") { $0 == 1 }
     }
@@ -37,8 +37,11 @@ extension RotaryPositions {
 }
 
 extension RotaryScaling {
-  /// The numbers are those that `_check_received_keys` in modeling_rope_utils.py demands of each type; they have no defaults.
-  fileprivate init(_ parameters: HuggingFaceConfiguration, key: String, typeKey: String) throws(ModelFileError) {
+  /// The factors have no defaults in transformers. The original context has, in `convert_rope_params_to_dict`: one that
+  /// stands outside comes first, and the context itself is the last resort.
+  fileprivate init(
+    _ parameters: HuggingFaceConfiguration, key: String, typeKey: String, beside file: HuggingFaceConfiguration
+  ) throws(ModelFileError) {
     func number(_ name: String) throws(ModelFileError) -> Double {
       let found = try parameters.number("\(key).\(name)", expected: "a number above 0") { $0 > 0 }
       guard let found else { throw parameters.invalid("\(key).\(name)", expected: "a number above 0") }
@@ -48,9 +51,12 @@ extension RotaryScaling {
     case "default": self = .none
     case "linear": self = .linear(factor: try number("factor"))
     case "llama3":
-      let context = "\(key).original_max_position_embeddings"
-      guard let length = try parameters.integer(context, in: 1...DecoderConfiguration.sizeLimit) else {
-        throw parameters.invalid(context, expected: "the number of tokens of the original context")
+      let (name, sizes) = ("original_max_position_embeddings", 1...DecoderConfiguration.sizeLimit)
+      let inside = try parameters.integer("\(key).\(name)", in: sizes)
+      let outside = try file.integer(name, in: sizes)
+      let context = try file.integer("max_position_embeddings", in: sizes)
+      guard let length = outside ?? inside ?? context else {
+        throw parameters.invalid("\(key).\(name)", expected: "the number of tokens of the original context")
       }
       self = .llama3(
         factor: try number("factor"), lowFrequencyFactor: try number("low_freq_factor"),

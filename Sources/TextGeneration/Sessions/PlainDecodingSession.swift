@@ -10,7 +10,7 @@ public import TensorCore
 public final class PlainDecodingSession: DecodingSession {
   /// The most tokens of several prompts that are computed together.
   private static let promptTokens = 2_048
-  private let decoder: TransformerDecoder
+  private let decoder: FrozenDecoder
   private let choices: Int
   private let cachePrecision: CachePrecision
   private let batchSize: Int
@@ -26,7 +26,7 @@ public final class PlainDecodingSession: DecodingSession {
   ///   - batchSize: the most sequences to compute together, at least 1; others wait until one leaves.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
   public init(
-    _ decoder: TransformerDecoder, choices: Int? = nil, cachePrecision: CachePrecision = .float32, batchSize: Int,
+    _ decoder: any DecoderModel, choices: Int? = nil, cachePrecision: CachePrecision = .float32, batchSize: Int,
     isRepeatable: Bool = true
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")

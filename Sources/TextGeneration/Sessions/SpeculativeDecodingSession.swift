@@ -8,8 +8,8 @@ public import TensorCore
 /// samplers; a greedy choice is the same one, but for rounding where two logits all but tie. A step brings a sequence up to
 /// one token more than were drafted.
 public final class SpeculativeDecodingSession: DecodingSession {
-  private let decoder: TransformerDecoder
-  private let draft: TransformerDecoder
+  private let decoder: FrozenDecoder
+  private let draft: FrozenDecoder
   private let choices: Int
   private let length: DraftLength
   private let cachePrecision: CachePrecision
@@ -30,7 +30,7 @@ public final class SpeculativeDecodingSession: DecodingSession {
   ///   - isRepeatable: whether every sequence must have the bits that it has alone. Then a pass has no more rows than sum
   ///     in one order, unless one sequence alone has more; that takes longer for many sequences.
   public init(
-    _ decoder: TransformerDecoder, draft: TransformerDecoder, choices: Int? = nil, length: DraftLength = .adaptive,
+    _ decoder: any DecoderModel, draft: any DecoderModel, choices: Int? = nil, length: DraftLength = .adaptive,
     cachePrecision: CachePrecision = .float32, batchSize: Int, isRepeatable: Bool = true
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
@@ -95,7 +95,7 @@ public final class SpeculativeDecodingSession: DecodingSession {
   }
 
   /// The number of weights that a token is multiplied by.
-  private static func work(_ decoder: TransformerDecoder) -> Int {
+  private static func work(_ decoder: FrozenDecoder) -> Int {
     decoder.nonEmbeddingParameterCount + decoder.head.count
   }
 

@@ -4,35 +4,54 @@ public import LanguageModels
 public import TensorCore
 
 extension TransformerDecoder {
-  /// The decoder of a Hugging Face folder.
-  ///
-  /// A frozen one uses weights where they are mapped, in the type of the file, without a copy; a trainable one copies them
-  /// into its arena.
+  /// The decoder of a Hugging Face folder, to be trained: it copies the weights.
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
-  ///   - trainable: whether the weights get gradients.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
   public convenience init(
-    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
+    contentsOf folder: URL, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
-    try self.init(
-      ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
+    try self.init(ModelFolder(contentsOf: folder), precision: precision, device: device)
   }
 
-  /// The decoder of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)` does.
+  /// The decoder of an opened folder. Throws as `init(contentsOf:precision:device:)` does.
   public convenience init(
-    _ folder: ModelFolder, trainable: Bool = false, precision: ProductPrecision = .float32,
-    device: Device = .shared
+    _ folder: ModelFolder, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
-    let configuration = folder.configuration
-    try folder.requireExactly(configuration.weights)
-    try self.init(configuration: configuration, trainable: trainable, precision: precision, device: device) {
+    try folder.requireExactly(folder.configuration.weights)
+    try self.init(configuration: folder.configuration, precision: precision, device: device) {
       (role, shape) throws(ModelFileError) in try folder.weight(role, expecting: shape, on: device)
     }
   }
+}
 
+extension FrozenDecoder {
+  /// The decoder of a Hugging Face folder: it uses the weights where they are mapped, in the type of the file.
+  /// - Parameters:
+  ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
+  ///   - precision: what the factors of products are rounded to.
+  ///   - device: where it computes.
+  /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
+  public convenience init(
+    contentsOf folder: URL, precision: ProductPrecision = .float32, device: Device = .shared
+  ) throws(ModelFileError) {
+    try self.init(ModelFolder(contentsOf: folder), precision: precision, device: device)
+  }
+
+  /// The decoder of an opened folder. Throws as `init(contentsOf:precision:device:)` does.
+  public convenience init(
+    _ folder: ModelFolder, precision: ProductPrecision = .float32, device: Device = .shared
+  ) throws(ModelFileError) {
+    try folder.requireExactly(folder.configuration.weights)
+    try self.init(configuration: folder.configuration, precision: precision, device: device) {
+      (role, shape) throws(ModelFileError) in try folder.weight(role, expecting: shape, on: device)
+    }
+  }
+}
+
+extension DecoderModel {
   /// Writes a folder that Hugging Face transformers loads: `config.json`, `model.safetensors`,
   /// `generation_config.json` and other files that are given. The folder is made if it is missing; each file appears
   /// whole or not at all, the weights last.

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Passes whose sequences are shared out among threads, beside the pass of all together that observers get.
-@Suite("Shards of a forward pass") struct ShardTests {
+@Suite("Groups of sequences of a forward pass") struct SequenceGroupTests {
   // products with more than 512 inputs are summed in parts where their rows are many, and without where they are few
   private static let configuration = DecoderConfiguration(
     vocabularySize: 67, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
@@ -18,15 +18,12 @@ import Testing
   }
 
   /// A decoder whose weights are as constant as those of a checkpoint.
-  private func decoder(_ precision: ProductPrecision, on device: Device) -> TransformerDecoder {
-    let random = TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
-    let decoder = random.frozen()
-    var values = random.parameters.parameters.makeIterator()
-    decoder.parameters.loadFrozen { _ in values.next()!.matrix.constant }
-    return decoder
+  private func decoder(_ precision: ProductPrecision, on device: Device) -> FrozenDecoder {
+    TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
+      .frozen(isConstant: true)
   }
 
-  private func together(_ decoder: TransformerDecoder, _ ids: [Int32], batchSize: Int) -> [Float] {
+  private func together(_ decoder: FrozenDecoder, _ ids: [Int32], batchSize: Int) -> [Float] {
     decoder.hiddenStates(ids, batchSize: batchSize) { _, _ in }.array()
   }
 
@@ -40,7 +37,7 @@ import Testing
     setting: (precision: ProductPrecision, kind: MatrixBackendKind), batch: (size: Int, length: Int)
   ) throws {
     let ids = ids(batch.size * batch.length)
-    func decoder(threads: Int) throws -> TransformerDecoder {
+    func decoder(threads: Int) throws -> FrozenDecoder {
       self.decoder(setting.precision, on: try Device(threads: threads, backend: setting.kind))
     }
     let expected = together(try decoder(threads: 1), ids, batchSize: batch.size)
@@ -82,9 +79,9 @@ import Testing
     let folder = try TemporaryFolder()
     let url = folder.file("model")
     try TransformerDecoder(configuration: Self.configuration, seed: 1).write(to: url, as: type)
-    let read = try TransformerDecoder(contentsOf: url)
+    let read = try FrozenDecoder(contentsOf: url)
     #expect(read.parameters.isConstant)
-    #expect(try !TransformerDecoder(contentsOf: url, trainable: true).parameters.isConstant)
+    #expect(try !TransformerDecoder(contentsOf: url).parameters.isConstant)
     let ids = ids(8 * 128)
     #expect(read.hiddenStates(ids, batchSize: 8).array() == together(read, ids, batchSize: 8))
   }

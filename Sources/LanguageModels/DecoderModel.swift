@@ -1,0 +1,60 @@
+public import TensorCore
+
+/// A decoder-only transformer of the kind of Llama (Touvron et al. 2023): what a trained and a frozen one both compute.
+///
+/// Shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
+public protocol DecoderModel: AnyObject {
+  /// Sizes and constants.
+  var configuration: DecoderConfiguration { get }
+  /// The memory of all weights, in the order of `configuration.weights`.
+  var parameters: ParameterStore { get }
+  /// All weights by what they are, in the same order.
+  var weights: [DecoderWeight] { get }
+  /// What the factors of products are rounded to; norms, softmax and sums are always float32.
+  var precision: ProductPrecision { get }
+  /// The output matrix [V, C]: the embedding where the two are tied.
+  var head: WeightMatrix { get }
+  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each. Every id must lie in 0..<V, and T must not
+  /// exceed the context length.
+  func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor
+  /// As `hiddenStates(_:batchSize:)`, where `observe` receives what is computed inside, of all sequences together.
+  func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor
+  /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
+  /// - Parameters:
+  ///   - precision: what the factors of its products are rounded to; nil for this decoder's.
+  ///   - isConstant: whether nobody writes to the weights while it is used, so that what products make of them is kept.
+  /// - Returns: a decoder that lives on this one's memory.
+  func frozen(precision: ProductPrecision?, isConstant: Bool) -> FrozenDecoder
+}
+
+extension DecoderModel {
+  /// Where it computes.
+  public var device: Device { parameters.device }
+
+  /// The number of weights outside the embedding and the head.
+  public var nonEmbeddingParameterCount: Int {
+    weights.reduce(0) { $0 + ($1.role.isOfVocabulary ? 0 : $1.parameter.count) }
+  }
+
+  /// The same decoder without gradients: see the requirement. By default it rounds as this one does.
+  public func frozen(isConstant: Bool = false) -> FrozenDecoder { frozen(precision: nil, isConstant: isConstant) }
+
+  /// The same decoder without gradients: see the requirement.
+  public func frozen(precision: ProductPrecision) -> FrozenDecoder { frozen(precision: precision, isConstant: false) }
+
+  /// Logits [N, V] of hidden states [N, C].
+  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(head, precision: precision) }
+
+  /// Hidden states [N, C] on their way to logits, a block of tokens at a time.
+  public func projection(of hidden: Tensor) -> VocabularyProjection {
+    VocabularyProjection(hidden: hidden, head: head, precision: precision)
+  }
+}
+
+/// A weight of a decoder.
+public struct DecoderWeight {
+  /// What it is.
+  public let role: WeightRole
+  /// Its memory and, where it is trained, its gradient.
+  public let parameter: Parameter
+}

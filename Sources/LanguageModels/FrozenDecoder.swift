@@ -1,0 +1,108 @@
+public import TensorCore
+
+/// A decoder that is not trained: what is computed from it records nothing. Teachers, drafts, generation and evaluation are
+/// of this kind.
+///
+/// Its weights are of any type and are used where they lie, such as in a mapped file. What pays only here is here: threads
+/// that take whole sequences, a table of the first layer's projections, and key-value caches.
+public final class FrozenDecoder: DecoderModel {
+  let stack: DecoderStack
+  private var tokenProjections: TokenProjections?
+  private var tokensWithoutProjections = 0
+
+  /// A decoder that uses the given weights as they are.
+  /// - Parameters:
+  ///   - configuration: sizes and constants.
+  ///   - precision: what the factors of products are rounded to; the weights stay as they are.
+  ///   - device: where it computes.
+  ///   - source: returns each weight, in the shape that it is given.
+  /// - Throws: what `source` throws.
+  public init<Failure: Error>(
+    configuration: DecoderConfiguration, precision: ProductPrecision = .float32, device: Device = .shared,
+    weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure) {
+    stack = DecoderStack(configuration, precision: precision, on: device)
+    var remaining = stack.weights.makeIterator()
+    try stack.parameters.loadFrozen { (parameter) throws(Failure) in
+      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return try source(weight.role, parameter.shape)
+    }
+  }
+
+  /// A decoder on the weights of another.
+  init(on other: DecoderStack, precision: ProductPrecision, isConstant: Bool) {
+    stack = DecoderStack(
+      other.configuration, precision: precision, on: other.parameters.device, rotary: other.rotary)
+    var values = other.weights.map(\.parameter.matrix).makeIterator()
+    stack.parameters.loadFrozen { parameter in
+      guard let value = values.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return isConstant ? value.constant : value
+    }
+  }
+
+  public var configuration: DecoderConfiguration { stack.configuration }
+  public var parameters: ParameterStore { stack.parameters }
+  public var weights: [DecoderWeight] { stack.weights }
+  public var precision: ProductPrecision { stack.precision }
+  public var head: WeightMatrix { stack.head.matrix }
+
+  /// Each thread takes some of the sequences through all layers where that pays: the results have the same bits either way.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
+    let length = stack.tokensPerSequence(ids, batchSize: batchSize)
+    let projections = tokenProjections(forPassOf: ids.count)
+    let groups = groups(of: batchSize, length: length)
+    if groups.isEmpty {
+      return stack.states(of: ids, batchSize: batchSize, on: device, projections: projections)
+    }
+    return device.groupedRows(groups.map { $0.count * length }, columns: configuration.hiddenSize) { group, device in
+      let sequences = groups[group]
+      let groupIDs = Array(ids[sequences.lowerBound * length..<sequences.upperBound * length])
+      return stack.states(of: groupIDs, batchSize: sequences.count, on: device, projections: projections)
+    }
+  }
+
+  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor {
+    stack.states(of: ids, batchSize: batchSize, on: device, observe: observe)
+  }
+
+  /// This decoder, unless another precision or weights that are kept are asked of it.
+  public func frozen(precision: ProductPrecision?, isConstant: Bool) -> FrozenDecoder {
+    if precision ?? self.precision == self.precision, !isConstant || parameters.isConstant { return self }
+    return FrozenDecoder(on: stack, precision: precision ?? self.precision, isConstant: isConstant)
+  }
+
+  /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
+  /// sequence of `caches[0]`, and so on. The caches take in the new tokens.
+  public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
+    let positions = zip(counts, caches).flatMap { count, cache in
+      (cache.length..<cache.length + count).map { Int32($0) }
+    }
+    let hidden = stack.run(ids, positions: positions, layout: .cached(caches, counts: counts), on: device)
+    for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
+    return hidden
+  }
+
+  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more,
+  /// and what it keeps keys and values as.
+  public func makeCache(expectedLength: Int? = nil, precision: CachePrecision = .float32) -> KeyValueCache {
+    KeyValueCache(
+      layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
+      headSize: configuration.headSize, contextLength: configuration.contextLength, expectedLength: expectedLength,
+      precision: precision, on: device)
+  }
+
+  /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where weights may
+  /// change, and where the results could have other bits. It is made after as many tokens without it as it has rows.
+  func tokenProjections(forPassOf tokens: Int) -> TokenProjections? {
+    let vocabulary = configuration.vocabularySize
+    guard device.rowsAreIndependent, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
+      configuration.hasWorthwhileTokenProjections, let first = stack.blocks.first
+    else { return nil }
+    if let tokenProjections { return tokenProjections }
+    if tokensWithoutProjections >= vocabulary {
+      tokenProjections = TokenProjections(of: first, embedding: stack.embedding.matrix.dense(on: device))
+    }
+    tokensWithoutProjections += tokens
+    return tokenProjections
+  }
+}
