@@ -7,7 +7,7 @@ public struct ReportedModel: Sendable {
   public enum Role: String, Sendable {
     /// What the students learn from.
     case teacher
-    /// Learnt without the teacher; what distillation gains is reckoned from it.
+    /// Learnt without the teacher; what distillation gains is measured from it.
     case control
     /// Learnt from the teacher.
     case student

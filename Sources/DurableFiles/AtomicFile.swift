@@ -110,7 +110,7 @@ public final class AtomicFile {
   }
 
   /// Removes what processes that no longer run (killed, or cut off from power) left half-written in `folder`: hidden files
-  /// and folders of this room's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
+  /// and folders of this module's naming. Returns their names, sorted. Throws `unreadable` or `unwritable`.
   @discardableResult
   public static func removeLeftovers(in folder: URL) throws(FileError) -> [String] {
     try removeLeftovers(in: folder) { _ in true }

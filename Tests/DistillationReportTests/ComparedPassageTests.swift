@@ -34,7 +34,7 @@ struct ComparedPassageTests {
   }
 
   @Test("Divergences, probabilities and first choices are those of the plain definitions")
-  func twin() throws {
+  func reference() throws {
     let setting = try Setting()
     let passage = ComparedPassage(5..<25, of: setting.tokens, tokenizer: setting.tokenizer)
     let bos = try #require(setting.tokenizer.bosID)

@@ -91,7 +91,7 @@ struct ReportPageTests {
     while ids.count < count {
       let logits = decoder.logits(decoder.hiddenStates([1] + ids.suffix(15), batchSize: 1)).array().suffix(50)
       var left = generator.nextUniform()
-      let probabilities = DoubleTwin.softmax(logits.map(Double.init))
+      let probabilities = DoubleReference.softmax(logits.map(Double.init))
       ids.append(
         Int32(
           probabilities.firstIndex {

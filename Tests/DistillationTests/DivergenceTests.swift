@@ -118,9 +118,9 @@ struct NamedDivergence: Sendable, CustomStringConvertible {
     let (_, gradient) = evaluate(objective, student: student, teacher: teacher, label: 11)
     let expected = finiteDifferences(student.map(Double.init)) { student in
       let tau = Double(temperature)
-      let logQ = DoubleTwin.logSoftmax(student, temperature: tau)
-      let logP = DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: tau)
-      return -0.3 * DoubleTwin.logSoftmax(student)[11]
+      let logQ = DoubleReference.logSoftmax(student, temperature: tau)
+      let logP = DoubleReference.logSoftmax(teacher.map(Double.init), temperature: tau)
+      return -0.3 * DoubleReference.logSoftmax(student)[11]
         + Double(1 - Float(0.3)) * tau * tau * value(of: named.description, logP, logQ)
     }
     #expect(relativeError(gradient, expected) < 1e-5)
@@ -195,9 +195,9 @@ struct NamedDivergence: Sendable, CustomStringConvertible {
     let (student, teacher) = (row(40, seed: 12), row(40, seed: 13))
     let objective = DistillationObjective(SquaredHellinger(), temperature: 2, hardLabelWeight: 0)
     let (terms, gradient) = evaluate(objective, student: student, teacher: teacher)
-    let logP = DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: 2)
+    let logP = DoubleReference.logSoftmax(teacher.map(Double.init), temperature: 2)
     func hellinger(_ student: [Double]) -> Double {
-      let logQ = DoubleTwin.logSoftmax(student, temperature: 2)
+      let logQ = DoubleReference.logSoftmax(student, temperature: 2)
       return zip(logP, logQ).reduce(0) { $0 + pow(exp($1.0 / 2) - exp($1.1 / 2), 2) } / 2
     }
     #expect(abs(terms.divergence - hellinger(student.map(Double.init))) < 1e-6)

@@ -55,7 +55,7 @@ import Testing
   /// −Σ p log q = forward KL + the teacher's entropy.
   @Test func softCrossEntropyIsForwardKLPlusTheTeachersEntropy() {
     let entropy = Self.labels.reduce(0.0) { sum, item in
-      let teacher = DoubleTwin.logSoftmax(teacherLogits(item.row))
+      let teacher = DoubleReference.logSoftmax(teacherLogits(item.row))
       return sum - teacher.reduce(0.0) { $0 + exp($1) * $1 } / 4
     }
     let forward = mean(DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0)).divergence

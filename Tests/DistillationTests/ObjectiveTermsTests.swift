@@ -18,7 +18,7 @@ import Testing
   {
     let tau = Double(objective.temperature)
     let (logQ, logP) = (
-      DoubleTwin.logSoftmax(student, temperature: tau), DoubleTwin.logSoftmax(teacher, temperature: tau)
+      DoubleReference.logSoftmax(student, temperature: tau), DoubleReference.logSoftmax(teacher, temperature: tau)
     )
     let terms = (objective.divergence as? CombinedDivergence)?.terms.map { Double($0.weight) } ?? [1, 0]
     let soft = tau * tau * (terms[0] * kl(logP, logQ) + terms[1] * kl(logQ, logP))
@@ -29,7 +29,7 @@ import Testing
       case .teacherEntropy: -logP.reduce(0) { $0 + exp($1) * $1 } / log(Double(logP.count))
       case .teacherConfidence: exp(logP.max() ?? 0)
       }
-    return -Double(objective.hardLabelWeight) * DoubleTwin.logSoftmax(student)[label]
+    return -Double(objective.hardLabelWeight) * DoubleReference.logSoftmax(student)[label]
       + weight * (Double(objective.softLabelWeight) * soft + Double(objective.logitsMSEWeight) * mean)
   }
 

@@ -122,7 +122,7 @@ struct OnPolicyTests {
     }
     let frozen = student.frozen()
     let logits = frozen.logits(frozen.hiddenStates(prompt, batchSize: 1)).array().suffix(Self.vocabulary)
-    let expected = DoubleTwin.softmax(logits.map { Double($0) / temperature }).map { $0 * Double(draws) }
+    let expected = DoubleReference.softmax(logits.map { Double($0) / temperature }).map { $0 * Double(draws) }
     let square = zip(counts, expected).map { (Double($0) - $1) * (Double($0) - $1) / $1 }.reduce(0, +)
     // the 99.9th percentile of chi-square with 19 degrees of freedom
     #expect(square < 43.82, "\(counts), expected \(expected)")

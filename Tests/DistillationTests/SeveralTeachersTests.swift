@@ -49,7 +49,7 @@ import Testing
     var expected = 0.0
     for row in batch.countedRows.map(Int.init) {
       func logSoftmax(_ logits: [Double]) -> [Double] {
-        DoubleTwin.logSoftmax(Array(logits[row * 37..<(row + 1) * 37]), temperature: Double(temperature))
+        DoubleReference.logSoftmax(Array(logits[row * 37..<(row + 1) * 37]), temperature: Double(temperature))
       }
       let (one, two, q) = (logSoftmax(others[0]), logSoftmax(others[1]), logSoftmax(rows))
       for index in q.indices {

@@ -41,7 +41,7 @@ import Testing
   private func divergence(
     _ student: [Double], _ target: [Int: Double], rest: Double, negativeEntropy: Double, temperature: Double
   ) -> Double {
-    let logQ = DoubleTwin.logSoftmax(student, temperature: temperature)
+    let logQ = DoubleReference.logSoftmax(student, temperature: temperature)
     let others = logQ.indices.filter { target[$0] == nil }.reduce(0) { $0 + exp(logQ[$1]) }
     return negativeEntropy - target.reduce(0) { $0 + $1.value * logQ[$1.key] } - (rest > 0 ? rest * log(others) : 0)
   }
@@ -61,7 +61,7 @@ import Testing
           let soft = divergence(
             student, target, rest: sparse.rest, negativeEntropy: sparse.negativeEntropy,
             temperature: Double(temperature))
-          let hard = -DoubleTwin.logSoftmax(student)[label]
+          let hard = -DoubleReference.logSoftmax(student)[label]
           let squared = Double(temperature) * Double(temperature)
           return Double(weight) * hard + (1 - Double(weight)) * squared * soft
         }
@@ -78,7 +78,7 @@ import Testing
   @Test func rowsHoldTheTeachersProbabilities() throws {
     let teacher = logits(Self.vocabularySize, spread: 2, seed: 3)
     for temperature: Float in [0.05, 1, 2] {
-      let exact = DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: Double(temperature)).map { exp($0) }
+      let exact = DoubleReference.logSoftmax(teacher.map(Double.init), temperature: Double(temperature)).map { exp($0) }
       let largest = exact.indices.sorted { exact[$0] > exact[$1] }[..<8]
       let kept = largest.reduce(0) { $0 + exact[$1] }
       let top = SparseDistribution(try row(.topK(8), teacher, temperature: temperature))
@@ -114,7 +114,7 @@ import Testing
     var teacher = [Float](repeating: -.infinity, count: 20)
     (teacher[4], teacher[5]) = (0, -.infinity)
     let student = logits(20, spread: 1, seed: 6)
-    let exact = -DoubleTwin.logSoftmax(student.map(Double.init))[4]
+    let exact = -DoubleReference.logSoftmax(student.map(Double.init))[4]
     for method in [TeacherCacheMethod.topK(2), .topKTail(2), .sampled(draws: 10)] {
       let (terms, gradient) = evaluate(
         DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), label: 4, student,
@@ -149,7 +149,7 @@ import Testing
   }
 
   private var probabilities: [Double] {
-    DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: Double(temperature)).map { exp($0) }
+    DoubleReference.logSoftmax(teacher.map(Double.init), temperature: Double(temperature)).map { exp($0) }
   }
 
   private func row(_ method: TeacherCacheMethod, _ generator: SeededGenerator) throws -> TeacherCacheRow {
@@ -179,7 +179,7 @@ import Testing
     var biased = [Double](repeating: 0, count: teacher.count)
     for (id, probability) in zip(top.ids, top.probabilities) { biased[Int(id)] = probability }
     #expect(chiSquare(biased) > 800)
-    let warm = DoubleTwin.logSoftmax(teacher.map(Double.init), temperature: 1.6).map { exp($0) }
+    let warm = DoubleReference.logSoftmax(teacher.map(Double.init), temperature: 1.6).map { exp($0) }
     #expect(chiSquare(warm) > 80)
   }
 

@@ -180,7 +180,7 @@ private struct DoubleImportance {
     let weights = Dictionary(
       uniqueKeysWithValues: decoder.weights.map { ($0.role, $0.parameter.value.array().map(Double.init)) })
     func linear(_ x: [Double], _ layer: Int, _ matrix: LayerMatrix, _ inputs: Int, _ outputs: Int) -> [Double] {
-      DoubleTwin.linear(
+      DoubleReference.linear(
         x, weights[.layer(layer, .matrix(matrix))] ?? [], weights[.layer(layer, .bias(matrix))] ?? [], inputs: inputs,
         outputs: outputs)
     }
@@ -189,18 +189,18 @@ private struct DoubleImportance {
       for (index, value) in x.enumerated() { sums[index % sums.count] += abs(value) / count }
     }
     func norm(_ x: [Double], _ role: WeightRole) -> [Double] {
-      let out = DoubleTwin.rmsNorm(x, weights[role] ?? [], epsilon: Double(decoder.configuration.normEpsilon))
+      let out = DoubleReference.rmsNorm(x, weights[role] ?? [], epsilon: Double(decoder.configuration.normEpsilon))
       addMagnitudes(out, to: &channels)
       return out
     }
     let positions = ids.indices.map { Int32($0 % sequenceLength) }
     func rotated(_ x: [Double], columns: Int) -> [Double] {
-      DoubleTwin.rotated(x, headSize: 8, columns: columns, theta: 10_000, positions: positions)
+      DoubleReference.rotated(x, headSize: 8, columns: columns, theta: 10_000, positions: positions)
     }
     var x = ids.flatMap { id in (weights[.embedding] ?? [])[Int(id) * 24..<(Int(id) + 1) * 24] }
     for layer in 0..<3 {
       let input = norm(x, .layer(layer, .attentionNorm))
-      let mixed = DoubleTwin.causalAttention(
+      let mixed = DoubleReference.causalAttention(
         rotated(linear(input, layer, .query, 24, 48), columns: 48),
         rotated(linear(input, layer, .key, 24, 24), columns: 24),
         linear(input, layer, .value, 24, 24), batchSize: ids.count / sequenceLength,
@@ -213,7 +213,7 @@ private struct DoubleImportance {
       }
       x = zip(x, linear(mixed, layer, .output, 48, 24)).map { $0 + $1 }
       let hidden = norm(x, .layer(layer, .feedForwardNorm))
-      let inner = DoubleTwin.swiGLU(
+      let inner = DoubleReference.swiGLU(
         linear(hidden, layer, .gate, 24, 20), linear(hidden, layer, .up, 24, 20))
       addMagnitudes(inner, to: &neurons[layer])
       x = zip(x, linear(inner, layer, .down, 20, 24)).map { $0 + $1 }

@@ -32,7 +32,8 @@ import Testing
     let elements = try MappedFile(contentsOf: url).elements(of: UInt8.self, at: 100, count: bytes.count - 200)
     /// Kilobytes of the mapping that are in memory.
     func resident() throws -> Int {
-      let lines = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n")
+      let handle = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
+      let lines = String(decoding: try #require(try handle.readToEnd()), as: UTF8.self).split(separator: "\n")
       let mapping = try #require(lines.firstIndex { $0.hasSuffix(url.path) })
       let line = try #require(lines[mapping...].first { $0.hasPrefix("Rss:") })
       return try #require(line.split(separator: " ").compactMap { Int($0) }.first)

@@ -31,7 +31,7 @@ import Testing
     let losses = VocabularyProjection(hidden: hidden, head: decoder.head)
       .mapLogits(rows: rows, backward: backward) { index, student, _, _ in
         let label = Int(targets[Int(rows[index])])
-        let logProbabilities = DoubleTwin.logSoftmax((0..<student.count).map { Double(student[$0]) })
+        let logProbabilities = DoubleReference.logSoftmax((0..<student.count).map { Double(student[$0]) })
         for v in logProbabilities.indices { student[v] = scale * Float(exp(logProbabilities[v])) }
         student[label] -= scale
         return -logProbabilities[label]

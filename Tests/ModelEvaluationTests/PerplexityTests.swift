@@ -25,7 +25,7 @@ struct PerplexityTests {
   ]
 
   @Test("Every token is scored once, as the definition says, whatever the batch size", arguments: cases)
-  func twin(_ testCase: Case) throws {
+  func reference(_ testCase: Case) throws {
     let decoder = smallDecoder(seed: 1)
     let documents = testCase.lengths.enumerated().map { randomIDs($1, seed: UInt64($0)) }
     let ids = documents.flatMap { $0 }
@@ -66,8 +66,8 @@ struct PerplexityTests {
     let documents = [randomIDs(40, seed: 3)]
     let text = EvaluationText(documents: documents, beginningID: 7)
     let result = try Perplexity(of: decoder, on: text, window: 16)
-    let twin = referenceLogProbabilities(decoder, documents, bos: 7, window: 16, stride: 16)
-    let mean = zip(twin, documents[0]).reduce(0) { $0 - $1.0[Int($1.1)] } / 40
+    let reference = referenceLogProbabilities(decoder, documents, bos: 7, window: 16, stride: 16)
+    let mean = zip(reference, documents[0]).reduce(0) { $0 - $1.0[Int($1.1)] } / 40
     #expect(abs(result.natsPerToken - mean) < 1e-5)
   }
 

@@ -29,7 +29,7 @@ struct TeacherStudentComparisonTests {
   }
 
   @Test("All statistics are those of the plain definitions", arguments: [nil, 5] as [Int?])
-  func twin(stride: Int?) throws {
+  func reference(stride: Int?) throws {
     let teacher = smallDecoder(seed: 1)
     let students = [neighbour(of: teacher, by: 0.05, seed: 2), smallDecoder(contextLength: 20, seed: 3)]
     let comparison = try TeacherStudentComparison(

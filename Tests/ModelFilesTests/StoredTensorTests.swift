@@ -45,7 +45,7 @@ import Testing
     #expect(tensors[3].parts.map(\.role) == [.layer(0, .matrix(.up)), .layer(0, .matrix(.gate))])
   }
 
-  /// float32 is used where it is mapped, bfloat16 is converted.
+  /// Both types are used where they are mapped.
   @Test(arguments: [WeightType.float32, .bfloat16]) func rowsAreReadWhereTheyLie(_ type: WeightType) throws {
     let folder = try TemporaryFolder()
     let values = (0..<48).map { Float($0) }

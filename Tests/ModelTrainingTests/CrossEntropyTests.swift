@@ -25,7 +25,7 @@ import Testing
 
   @Test(arguments: rows, [1, 4])
   func valueAndGradientOfARow(_ logits: [Float], _ target: Int) {
-    let log = DoubleTwin.logSoftmax(logits.map(Double.init))
+    let log = DoubleReference.logSoftmax(logits.map(Double.init))
     let scale = 1.0 / 4096
     let (value, gradient) = gradient(logits, target: target, scale: scale)
     #expect(abs(value + log[target]) <= 2e-7 * max(1, abs(log[target])))

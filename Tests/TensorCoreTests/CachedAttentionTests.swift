@@ -3,7 +3,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Attention with caches beside the Double twin of attention to a whole sequence, of keys and values as they are cached.
+/// Attention with caches beside the Double reference of attention to a whole sequence, of keys and values as they are cached.
 @Suite struct CachedAttentionTests {
   private static let heads = 4
   private static let keyValueHeads = 2
@@ -59,7 +59,7 @@ import Testing
     func kept(_ x: Float) -> Double { precision == .float32 ? Double(x) : Double(Float16(x)) }
     for (sequence, found) in zip(sequences, found) {
       let length = sequence.cache.length
-      let expected = DoubleTwin.causalAttention(
+      let expected = DoubleReference.causalAttention(
         sequence.query[..<(length * width)].map(Double.init), sequence.key[..<(length * keyWidth)].map(kept),
         sequence.value[..<(length * keyWidth)].map(kept), batchSize: 1, length: length, heads: Self.heads,
         keyValueHeads: Self.keyValueHeads, headSize: headSize)

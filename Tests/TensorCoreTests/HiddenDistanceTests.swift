@@ -70,7 +70,7 @@ import Testing
       func vector(_ index: Int) -> ArraySlice<Double> {
         x[index * width + head * size..<index * width + (head + 1) * size]
       }
-      return DoubleTwin.logSoftmax(
+      return DoubleReference.logSoftmax(
         (first...row).map { other in
           zip(vector(row), vector(other)).reduce(0) { $0 + $1.0 * $1.1 } / Double(size).squareRoot()
         })

@@ -61,13 +61,13 @@ import Testing
   }
 
   @Test("Sequences that each thread computes by itself have them", arguments: types, ProductPrecision.allCases)
-  func shards(type: WeightType, precision: ProductPrecision) throws {
+  func groups(type: WeightType, precision: ProductPrecision) throws {
     let device = Device(threads: 2)
     let weight = try mapped(type, 700, 300)
     let x = tensor([512, 300], seed: 2, on: device)
     func product(_ weight: WeightMatrix) -> [Float] {
-      device.groupedRows([256, 256], columns: 700) { shard, device in
-        x.gatheringRows((0..<256).map { Int32(256 * shard + $0) }).on(device).linear(weight, precision: precision)
+      device.groupedRows([256, 256], columns: 700) { group, device in
+        x.gatheringRows((0..<256).map { Int32(256 * group + $0) }).on(device).linear(weight, precision: precision)
       }.array()
     }
     #expect(product(weight) == product(weight.constantCopy(on: device)))

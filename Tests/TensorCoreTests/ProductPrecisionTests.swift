@@ -116,7 +116,7 @@ import Testing
         < 1e-6)
   }
 
-  /// Attention's own products too: near the twin of unrounded factors, as near as 8 significant bits allow. Of several
+  /// Attention's own products too: near the reference of unrounded factors, as near as 8 significant bits allow. Of several
   /// blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
   @Test(arguments: [(70, 24), (150, 52), (33, 8)], MatrixBackendKind.available)
   func attentionAndItsGradientsRoundTheirFactors(

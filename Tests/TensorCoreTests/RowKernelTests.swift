@@ -29,7 +29,7 @@ import Testing
 
   @Test(arguments: lengths, [Float(0.05), 1, 2]) func logSoftmax(_ count: Int, _ temperature: Float) {
     let x = row(count, seed: UInt64(count) + 1, scale: 10)
-    let expected = DoubleTwin.logSoftmax(x.map(Double.init), temperature: Double(temperature))
+    let expected = DoubleReference.logSoftmax(x.map(Double.init), temperature: Double(temperature))
     var y = x
     var span = y.mutableSpan
     let maximum = RowKernels.maximum(span.span)

@@ -68,7 +68,7 @@ import Testing
         #expect(found.isNaN)
         continue
       }
-      // The plain twin: the candidates below and above, compared in Double.
+      // The plain reference: the candidates below and above, compared in Double.
       let below = Float(bitPattern: float.bitPattern & 0xFFFF_0000)
       let above = Float(bitPattern: (float.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
       if float.isInfinite || below == float {

@@ -47,7 +47,7 @@ public func referenceLogProbabilities(
       let logits = decoder.logits(decoder.hiddenStates([bos] + tokens.dropLast(), batchSize: 1)).array()
       for index in scored - start..<tokens.count {
         let row = logits[index * vocabulary..<(index + 1) * vocabulary].map(Double.init)
-        result.append(DoubleTwin.logSoftmax(row))
+        result.append(DoubleReference.logSoftmax(row))
       }
       scored = start + tokens.count
       start += stride

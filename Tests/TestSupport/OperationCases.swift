@@ -79,7 +79,7 @@ extension OperationCase {
       operation: "linear\(bias)", sizes: "[\(rows), \(inputs)] by [\(outputs), \(inputs)]",
       inputShapes: [[rows, inputs], [outputs, inputs]] + (hasBias ? [[outputs]] : []),
       apply: { $0[0].linear($0[1], bias: hasBias ? $0[2] : nil, precision: precision) },
-      reference: { DoubleTwin.linear($0[0], $0[1], hasBias ? $0[2] : nil, inputs: inputs, outputs: outputs) },
+      reference: { DoubleReference.linear($0[0], $0[1], hasBias ? $0[2] : nil, inputs: inputs, outputs: outputs) },
       // of few rows each weight is read once, which takes longer than the products
       work: rows <= Device.uniformRows
         ? .elements(inputs * outputs, bytesEach: 4) : .multiplyAdds(rows * inputs * outputs, backward: 2))
@@ -90,7 +90,7 @@ extension OperationCase {
     OperationCase(
       operation: "rmsNorm", sizes: "[\(rows), \(channels)]", inputShapes: [[rows, channels], [channels]],
       apply: { $0[0].rmsNorm($0[1], epsilon: 1e-5) },
-      reference: { DoubleTwin.rmsNorm($0[0], $0[1], epsilon: Double(Float(1e-5))) },
+      reference: { DoubleReference.rmsNorm($0[0], $0[1], epsilon: Double(Float(1e-5))) },
       work: .elements(rows * channels, bytesEach: 24))
   }
 
@@ -98,7 +98,7 @@ extension OperationCase {
   public static func swiGLU(rows: Int, width: Int) -> OperationCase {
     OperationCase(
       operation: "swiGLU", sizes: "[\(rows), \(width)]", inputShapes: [[rows, width], [rows, width]],
-      apply: { $0[0].swiGLU($0[1]) }, reference: { DoubleTwin.swiGLU($0[0], $0[1]) },
+      apply: { $0[0].swiGLU($0[1]) }, reference: { DoubleReference.swiGLU($0[0], $0[1]) },
       work: .elements(rows * width, bytesEach: 40))
   }
 
@@ -121,7 +121,7 @@ extension OperationCase {
         return { $0[0].rotated(by: rotary, positions: positions) }
       },
       reference: {
-        DoubleTwin.rotated(
+        DoubleReference.rotated(
           $0[0], headSize: headSize, columns: heads * headSize, theta: 10_000, positions: positions)
       }, work: .elements(rows * heads * headSize, bytesEach: 20))
   }
@@ -143,7 +143,7 @@ extension OperationCase {
       inputShapes: [query, key, key],
       apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: batchSize, headSize: headSize) },
       reference: {
-        DoubleTwin.causalAttention(
+        DoubleReference.causalAttention(
           $0[0], $0[1], $0[2], batchSize: batchSize, length: length, heads: heads, keyValueHeads: keyValueHeads,
           headSize: headSize)
       },

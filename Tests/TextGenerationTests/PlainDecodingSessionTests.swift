@@ -45,7 +45,7 @@ struct PlainDecodingSessionTests {
         var ids = request.ids
         for token in tokens {
           let logits = decoder.lastLogits(ids).prefix(300).map(Double.init)
-          let expected = log(DoubleTwin.softmax(logits)[Int(token.id)])
+          let expected = log(DoubleReference.softmax(logits)[Int(token.id)])
           #expect(abs(Double(token.logProbability) - expected) < 1e-4)
           #expect(token.id < 300)
           ids.append(token.id)
@@ -65,7 +65,7 @@ struct PlainDecodingSessionTests {
     for tokens in try PlainDecodingSession(decoder, batchSize: 500).tokens(of: requests) {
       counts[Int(tokens[0].id)] += 1
     }
-    let expected = DoubleTwin.softmax(decoder.lastLogits([3, 5]).map(Double.init)).map { $0 * Double(draws) }
+    let expected = DoubleReference.softmax(decoder.lastLogits([3, 5]).map(Double.init)).map { $0 * Double(draws) }
     let square = zip(counts, expected).map { (Double($0) - $1) * (Double($0) - $1) / $1 }.reduce(0, +)
     // the 99.9th percentile of chi-square with 11 degrees of freedom
     #expect(square < 31.26, "\(counts), expected \(expected)")

@@ -100,7 +100,7 @@ func twinProbabilities(_ logits: [Double], _ sampling: Sampling, seen: Set<Int32
     scores = scores.map { $0 < last ? -.infinity : $0 }
   }
   if sampling.topP < 1 {
-    let probabilities = DoubleTwin.softmax(scores)
+    let probabilities = DoubleReference.softmax(scores)
     let ascending = scores.indices.sorted { (scores[$0], -$0) < (scores[$1], -$1) }
     var mass = 0.0
     for id in ascending.dropLast() {
@@ -109,11 +109,11 @@ func twinProbabilities(_ logits: [Double], _ sampling: Sampling, seen: Set<Int32
     }
   }
   if sampling.minP > 0 {
-    let probabilities = DoubleTwin.softmax(scores)
+    let probabilities = DoubleReference.softmax(scores)
     let bound = sampling.minP * (probabilities.max() ?? 0)
     scores = zip(scores, probabilities).map { $1 < bound ? -.infinity : $0 }
   }
-  return DoubleTwin.softmax(scores)
+  return DoubleReference.softmax(scores)
 }
 
 /// Never the same token twice in a row.

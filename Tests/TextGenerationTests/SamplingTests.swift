@@ -16,7 +16,7 @@ struct SamplingTests {
   ]
 
   @Test("Probabilities are those of the plain definitions", arguments: filters, [1, 2, 9, 16, 257, 3000])
-  func twin(_ sampling: Sampling, count: Int) throws {
+  func reference(_ sampling: Sampling, count: Int) throws {
     var generator = SeededGenerator(seed: UInt64(count))
     for round in 0..<5 {
       let logits = (0..<count).map { _ in Float(generator.nextNormal() * 3) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LanguageModels
+import ModelFiles
 import ProgramSupport
 import TensorCore
 import TextGeneration

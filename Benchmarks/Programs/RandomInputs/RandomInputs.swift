@@ -58,7 +58,7 @@ struct RandomInputs: ParsableCommand {
     let configuration = DecoderConfiguration(
       vocabularySize: vocabulary, hiddenSize: shape.hidden, feedForwardSize: shape.feedForward,
       layerCount: shape.layers, headCount: shape.heads, contextLength: length, tiesEmbeddings: true)
-    try configuration.validate(file: "--\(name) \(shape.defaultValueDescription)")
+    try configuration.check(place: "--\(name) \(shape.defaultValueDescription)")
     try TransformerDecoder(configuration: configuration, seed: seed).write(to: folder.appending(path: name))
   }
 }

@@ -33,7 +33,7 @@ struct ReportCommand: ParsableCommand {
   var teacher: String?
   @Option(
     help: ArgumentHelp(
-      "The run of 'limbeck train' that the gain of distillation is reckoned from: the same student, the same tokens.",
+      "The run of 'limbeck train' that the gain of distillation is measured from: the same student, the same tokens.",
       valueName: "dir"))
   var control: String?
   @Option(

@@ -3,7 +3,7 @@ import Foundation
 /// The operations of TensorCore again, plainly and in Double: what the fast ones are checked against.
 ///
 /// All arrays are row-major with the shapes of the operation they mirror.
-public enum DoubleTwin {
+public enum DoubleReference {
   /// x [N, I], weight [O, I], bias [O] → [N, O]
   public static func linear(_ x: [Double], _ weight: [Double], _ bias: [Double]?, inputs: Int, outputs: Int) -> [Double]
   {
