@@ -9,10 +9,7 @@ small.layerCount = 2
 let student = try LanguageModel(configuration: small, tokenizer: teacher.tokenizer, seed: 1)
 let distiller = try Distiller(teacher: teacher, student: student, .forwardKL)
 let recipe = TrainingRecipe(steps: 20, batchSize: 4, sequenceLength: small.contextLength, learningRate: 4e-3)
-try distiller.run(over: Corpus(paths: [paths[1]]), recipe) { event in
-  print(event)
-  return .continue
-}
+try distiller.run(over: Corpus(paths: [paths[1]]), recipe) { event in print(event) }
 try student.write(to: URL(fileURLWithPath: paths[3]))
 print(try Perplexity(of: student, on: Corpus(paths: [paths[2]])).perplexity)
 print(try Generator(student).text(after: "It is a truth", .topP(0.9, temperature: 0.8), seed: 3))

@@ -23,15 +23,20 @@ extension PackedSequences {
   ///   - corpus: the texts.
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
-  ///   - folder: where the file with the ids is kept, for the next time; by default in the system's folder for temporary
-  ///     files.
-  /// - Throws: `TokenizationError` for what is wrong with the texts, `TrainingError` where they are too short.
+  ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for `limbeck` in the user's
+  ///     folder for caches.
+  /// - Throws: `tokenization` for what is wrong with the texts, `training` where they are too short.
   public init(
-    _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int,
-    in folder: URL = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-tokens")
-  ) throws {
-    let tokens = try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
-    try self.init(tokens, sequenceLength: sequenceLength, name: corpus.name)
+    _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, in folder: URL? = nil
+  ) throws(LimbeckError) {
+    let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask)
+    let folder = folder ?? (caches.first ?? FileManager.default.temporaryDirectory).appendingPathComponent("limbeck", isDirectory: true)
+    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
+    }
+    self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
+      try PackedSequences(tokens, sequenceLength: sequenceLength, name: corpus.name)
+    }
   }
 }
 
@@ -40,16 +45,21 @@ extension Distiller {
   /// - Parameters:
   ///   - corpus: the texts to learn on.
   ///   - recipe: steps, batches, sequence length, learning rate.
-  ///   - handler: receives each event; `.stop` ends the run. By default nothing happens.
+  ///   - show: receives each event; by default nothing happens.
   /// - Returns: how far the run has come.
-  /// - Throws: `TokenizationError` for what is wrong with the texts; as `run(over:validation:_:folder:_:)`.
+  /// - Throws: `tokenization` for what is wrong with the texts; `training` and `distillation` as
+  ///   `run(over:validation:_:folder:_:)`.
   @discardableResult
   public func run(
-    over corpus: Corpus, _ recipe: TrainingRecipe, _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
-  ) throws -> TrainingSummary {
-    let text = try PackedSequences(
-      corpus, tokenizer: tokenizer, sequenceLength: recipe.sequenceLength)
-    return try run(over: text, recipe, handler)
+    over corpus: Corpus, _ recipe: TrainingRecipe, _ show: (TrainingEvent) -> Void = { _ in }
+  ) throws(LimbeckError) -> TrainingSummary {
+    let text = try PackedSequences(corpus, tokenizer: tokenizer, sequenceLength: recipe.sequenceLength)
+    return try LimbeckError.wrapping(LimbeckError.distillation) { () throws(DistillationError) in
+      try run(over: text, recipe) { event in
+        show(event)
+        return .continue
+      }
+    }
   }
 }
 
@@ -58,12 +68,17 @@ extension Perplexity {
   /// - Parameters:
   ///   - model: what predicts the texts.
   ///   - corpus: the texts, together at least two tokens.
-  ///   - window: the tokens of a window; by default the context of the model.
-  /// - Throws: `TokenizationError` for what is wrong with the texts; `EvaluationError`.
-  public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws {
-    try self.init(
-      of: model.decoder, on: EvaluationText(model.tokenizer.tokens(of: corpus), tokenizer: model.tokenizer),
-      window: window ?? model.configuration.contextLength)
+  ///   - window: the tokens of a window; nil, the default, for the context of the model.
+  /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
+  public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
+    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try model.tokenizer.tokens(of: corpus)
+    }
+    self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
+      try Perplexity(
+        of: model.decoder, on: EvaluationText(tokens, tokenizer: model.tokenizer),
+        window: window ?? model.configuration.contextLength)
+    }
   }
 }
 

@@ -24,29 +24,44 @@ public struct LanguageModel {
   ///   - folder: a folder with `config.json`, weights and a tokenizer.
   ///   - trainable: whether the weights get gradients; false by default.
   ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
-  ///   - device: where it computes; by default all cores with the best backend.
-  /// - Throws: `ModelFileError` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens
-  ///   than the model has outputs; `TokenizationError` for what is wrong with the tokenizer.
+  ///   - device: where it computes; nil, the default, for all cores with the best backend.
+  /// - Throws: `model` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens than the
+  ///   model has outputs; `tokenization` for what is wrong with the tokenizer; `backend`.
   public init(
-    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device = .shared
-  ) throws {
-    try self.init(
-      ModelFolder(contentsOf: folder), trainable: trainable, precision: precision, device: device)
+    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
+  ) throws(LimbeckError) {
+    let opened = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
+      try ModelFolder(contentsOf: folder)
+    }
+    try self.init(opened, trainable: trainable, precision: precision, device: device)
   }
 
   /// The model of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the folder's
   /// own by default.
   public init(
     _ folder: ModelFolder, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
-    precision: ProductPrecision = .float32, device: Device = .shared
-  ) throws {
-    self.tokenizer = try tokenizer ?? loadTokenizer(from: folder.url)
-    try folder.configuration.requireVocabulary(for: self.tokenizer.vocabularySize, file: folder.configurationFile.path)
-    decoder =
-      trainable
-      ? try TransformerDecoder(folder, precision: precision, device: device)
-      : try FrozenDecoder(folder, precision: precision, device: device)
+    precision: ProductPrecision = .float32, device: Device? = nil
+  ) throws(LimbeckError) {
+    let device = try Self.device(device)
+    let tokenizer = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      if let tokenizer { return tokenizer }
+      return try loadTokenizer(from: folder.url)
+    }
+    decoder = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
+      try folder.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: folder.configurationFile.path)
+      return trainable
+        ? try TransformerDecoder(folder, precision: precision, device: device)
+        : try FrozenDecoder(folder, precision: precision, device: device)
+    }
+    self.tokenizer = tokenizer
     origin = .folder(folder)
+  }
+
+  private static func device(_ device: Device?) throws(LimbeckError) -> Device {
+    try LimbeckError.wrapping(LimbeckError.backend) { () throws(MatrixBackendError) in
+      if let device { return device }
+      return try Device.standard()
+    }
   }
 
   /// A fresh, trainable model with random weights.
@@ -55,19 +70,24 @@ public struct LanguageModel {
   ///   - tokenizer: what makes its ids.
   ///   - seed: the same seed gives the same weights.
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
-  ///   - device: where it computes; by default all cores with the best backend.
-  /// - Throws: `InvalidValue` where the sizes cannot be; `ModelFileError` where the tokenizer has more tokens than the
-  ///   model has outputs, and where the family's config.json cannot say what the configuration is.
+  ///   - device: where it computes; nil, the default, for all cores with the best backend.
+  /// - Throws: `value` where the sizes cannot be; `model` where the tokenizer has more tokens than the model has outputs,
+  ///   and where the family's config.json cannot say what the configuration is; `backend`.
   public init(
     configuration: DecoderConfiguration, tokenizer: any Tokenizer, seed: UInt64,
-    precision: ProductPrecision = .float32, device: Device = .shared
-  ) throws {
-    try configuration.check(place: "configuration")
-    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: "configuration")
+    precision: ProductPrecision = .float32, device: Device? = nil
+  ) throws(LimbeckError) {
+    let device = try Self.device(device)
+    try LimbeckError.wrapping(LimbeckError.value) { () throws(InvalidValue) in
+      try configuration.check(place: "configuration")
+    }
+    let json = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
+      try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: "configuration")
+      return try configuration.huggingFaceJSON(weightType: .float32)
+    }
     decoder = TransformerDecoder(configuration: configuration, seed: seed, precision: precision, device: device)
     self.tokenizer = tokenizer
-    origin = .configuration(
-      digest: Digest.sha256(of: try configuration.huggingFaceJSON(weightType: .float32)))
+    origin = .configuration(digest: Digest.sha256(of: json))
   }
 
   /// The decoder of a model that was opened or made to be trained. Throws where it is frozen.
@@ -107,8 +127,8 @@ public struct LanguageModel {
   /// - Parameters:
   ///   - folder: where the files go.
   ///   - type: how the weights are stored; float32 by default.
-  /// - Throws: `ModelFileError` for what the disk refuses.
-  public func write(to folder: URL, as type: WeightType = .float32) throws {
+  /// - Throws: what the disk refuses.
+  public func write(to folder: URL, as type: WeightType = .float32) throws(ModelFileError) {
     try decoder.write(to: folder, with: tokenizer.files, as: type)
   }
 }

@@ -59,6 +59,12 @@ public final class Device: Sendable {
     self.workerDevices = workerDevices
   }
 
+  /// `shared`. Throws where this CPU needs OpenBLAS and it is missing, of which `shared` would end the program.
+  public static func standard() throws(MatrixBackendError) -> Device {
+    _ = try MatrixBackendKind.best.backend()
+    return shared
+  }
+
   /// What matrix products are computed with.
   public var backendKind: MatrixBackendKind { backend.kind }
 

@@ -97,6 +97,9 @@ final class Storage {
     pool = nil
   }
 
+  /// Whether the memory is a buffer of this object's own, not a view of something else.
+  var isPooled: Bool { pool != nil }
+
   /// Whether nobody writes to the memory while this object lives.
   var isConstant: Bool { packedFactors != nil }
 

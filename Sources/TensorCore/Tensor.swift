@@ -10,7 +10,7 @@ public struct Tensor {
   public let shape: [Int]
   /// Where the tensor is computed.
   public let device: Device
-  let storage: Storage
+  private(set) var storage: Storage
   /// How this tensor came about; nil where no gradient is wanted.
   let node: Node?
 
@@ -24,6 +24,11 @@ public struct Tensor {
   public var recordsGradient: Bool { node != nil }
 
   var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+
+  /// Whether this value alone has its memory, which then may be written over once the value is used up.
+  var ownsItsMemory: Bool {
+    mutating get { isKnownUniquelyReferenced(&storage) && storage.isPooled }
+  }
 
   init(shape: [Int], storage: Storage, device: Device, node: Node? = nil) {
     precondition(shape.reduce(1, *) == storage.count, "shape \(shape) does not fit \(storage.count) elements")

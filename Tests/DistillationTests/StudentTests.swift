@@ -1,4 +1,5 @@
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -29,9 +30,10 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<67, using: &generator) }
   }
 
-  private func logits(_ decoder: TransformerDecoder) -> [Float] {
+  private func logits(_ decoder: any DecoderModel) -> [Float] {
     let decoder = decoder.frozen()
-    return decoder.logits(decoder.hiddenStates(ids(40), batchSize: 2)).array()
+    let ids = ids(40).map { $0 % Int32(decoder.configuration.vocabularySize) }
+    return decoder.logits(decoder.hiddenStates(ids, batchSize: 2)).array()
   }
 
   private func importance(of decoder: TransformerDecoder) throws -> ActivationImportance {
@@ -67,6 +69,19 @@ import Testing
     let (found, expected) = (logits(student), logits(teacher))
     #expect(found != expected)
     #expect(relativeError(found, expected.map(Double.init)) < 1e-5)
+  }
+
+  @Test(arguments: ["mistral", "qwen2", "llama/llama3"]) func aStudentIsOfItsTeachersFamily(_ name: String) throws {
+    let teacher = try FrozenDecoder(contentsOf: ModelFixture(name).folder)
+    let student = TransformerDecoder(
+      studentOf: teacher, try StudentPlan(of: teacher.configuration, layers: .count(1)))
+    let folder = try TemporaryFolder()
+    try student.write(to: folder.url)
+    let read = try FrozenDecoder(contentsOf: folder.url)
+    #expect(read.configuration == student.configuration)
+    #expect(read.configuration.family == teacher.configuration.family)
+    #expect(read.configuration.rotary == teacher.configuration.rotary)
+    #expect(logits(read) == logits(student))
   }
 
   @Test func fewerLayersAreThoseLayers() throws {

@@ -35,7 +35,6 @@ import Testing
     let recipe = TrainingRecipe(steps: 3, batchSize: 2, sequenceLength: 32)
     let summary = try distiller.run(over: corpus, recipe) { event in
       if case .step = event { steps += 1 }
-      return .continue
     }
     #expect(summary.isComplete && steps == 3)
     #expect(try Perplexity(of: student, on: corpus) != before)
@@ -56,11 +55,11 @@ import Testing
   func vocabularies() throws {
     let configuration = DecoderConfiguration(
       vocabularySize: 2000, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 1)
-    #expect(throws: ModelFileError.self) {
+    #expect(throws: LimbeckError.self) {
       try LanguageModel(configuration: configuration, tokenizer: tokenizer, seed: 1)
     }
     var impossible = configuration
     impossible.headSize = 3
-    #expect(throws: InvalidValue.self) { try LanguageModel(configuration: impossible, tokenizer: tokenizer, seed: 1) }
+    #expect(throws: LimbeckError.self) { try LanguageModel(configuration: impossible, tokenizer: tokenizer, seed: 1) }
   }
 }

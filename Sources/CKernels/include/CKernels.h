@@ -27,6 +27,8 @@ void limbeck_exp(float *x, size_t n);
 void limbeck_round_bf16(float *out, const float *x, size_t n);
 /// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
 void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
+/// The same where the gate lies.
+void limbeck_swiglu_in_place(float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
 void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
                              float gate_beta, float up_beta, size_t n);

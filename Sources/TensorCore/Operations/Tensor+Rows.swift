@@ -41,8 +41,26 @@ extension Tensor {
   }
 
   /// SwiGLU (Shazeer 2020): silu(self) · up, element by element. self, up [N, F] → [N, F].
-  public func swiGLU(_ up: Tensor) -> Tensor {
+  ///
+  /// Takes over the memory of self where nobody else has it and no gradient is recorded: [N, F] is the widest thing that a
+  /// layer makes.
+  public consuming func swiGLU(_ up: Tensor) -> Tensor {
     precondition(shape == up.shape, "swiGLU: gate \(shape) and up \(up.shape) differ")
+    if !recordsGradient, !up.recordsGradient {
+      var gate = self
+      if gate.ownsItsMemory {
+        gate.device.parallelRanges(gate.count, grain: 1 << 14) { range in
+          let start = range.lowerBound
+          limbeck_swiglu_in_place(gate.pointer + start, up.pointer + start, range.count)
+        }
+        return gate
+      }
+      return gate.swiGLUInMemoryOfItsOwn(up)
+    }
+    return swiGLUInMemoryOfItsOwn(up)
+  }
+
+  private func swiGLUInMemoryOfItsOwn(_ up: Tensor) -> Tensor {
     let out = Tensor(uninitialized: shape, on: device)
     device.parallelRanges(count, grain: 1 << 14) { range in
       let start = range.lowerBound
