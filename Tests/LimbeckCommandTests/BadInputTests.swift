@@ -210,7 +210,7 @@ extension CommandTests {
       expectRefusal(
         try Command.run(
           "compare", "--teacher", workspace.teacher, "--student", student, "--text", workspace.heldOut,
-          "--window", "32"), naming: "same tokenizer")
+          "--window", "32"), naming: "the student's tokenizer: ", "as for the teacher, found")
     }
 
     @Test func studentWithMoreOutputsThanItsTeacher() throws {
