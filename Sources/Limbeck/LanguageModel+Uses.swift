@@ -30,7 +30,8 @@ extension PackedSequences {
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, in folder: URL? = nil
   ) throws(LimbeckError) {
     let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask)
-    let folder = folder ?? (caches.first ?? FileManager.default.temporaryDirectory).appendingPathComponent("limbeck", isDirectory: true)
+    let cache = caches.first ?? FileManager.default.temporaryDirectory
+    let folder = folder ?? cache.appendingPathComponent("limbeck", isDirectory: true)
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }
