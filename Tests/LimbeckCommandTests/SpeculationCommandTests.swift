@@ -60,7 +60,7 @@ extension CommandTests {
       try #require(trained.code == 0, "\(trained.errors)")
       let wrong = try Command.run(call + [other])
       #expect(wrong.code == 1 && wrong.output.isEmpty)
-      #expect(wrong.errors.contains("same tokenizer"), "\(wrong.errors)")
+      #expect(wrong.errors.contains("the student's tokenizer: "), "\(wrong.errors)")
 
       let wide = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 304), to: "wide.json")
       let made = try Command.run(
