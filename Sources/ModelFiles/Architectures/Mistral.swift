@@ -25,7 +25,7 @@ public struct Mistral: Architecture {
       throw file.invalid(
         "sliding_window",
         expected:
-          "null, or at least max_position_embeddings \(configuration.contextLength), for no token is out of sight")
+          "null, or at least max_position_embeddings \(configuration.contextLength), for attention has no windows yet,")
     }
     return configuration
   }
