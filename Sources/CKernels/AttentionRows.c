@@ -1,5 +1,5 @@
-// Rows of attention's scores become weights in bfloat16 where they lie: a row has a few hundred elements, so that passes
-// of their own for masking, exponentials and rounding would cost more than the exponentials.
+// Rows of attention's scores become weights in bfloat16 where they lie: a row has a few hundred elements, so that
+// passes of their own for masking, exponentials and rounding would cost more than the exponentials.
 #define TARGET __attribute__((target("arch=x86-64-v4,prfchw,avx512bf16")))
 #include "MatrixVectors512.h"
 

@@ -1,8 +1,8 @@
 // d/d log q of each divergence, less a multiple of q where one would only cancel digits: the chain rule through the
-// softmax, g − q·Σg, gives the same for g and g + c·q. A probability of exactly 0 contributes nothing, whatever the other side's log is:
-// 0 · ∞ would be NaN, so each product with a log-ratio is selected away where its probability is 0.
-// The gradient never overlaps the other rows: without `restrict` the loops would look whether it lies close to them when
-// they run, and then sum one element after another, with other bits.
+// softmax, g − q·Σg, gives the same for g and g + c·q. A probability of exactly 0 contributes nothing, whatever the
+// other side's log is: 0 · ∞ would be NaN, so each product with a log-ratio is selected away where its probability is
+// 0. The gradient never overlaps the other rows: without `restrict` the loops would look whether it lies close to them
+// when they run, and then sum one element after another, with other bits.
 #include "KernelSupport.h"
 
 KERNEL double limbeck_forward_kl(float *restrict gradient, const float *log_p, const float *log_q, size_t n) {

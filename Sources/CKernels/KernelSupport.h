@@ -72,8 +72,8 @@ INLINE float max_inline(const float *x, size_t n, int32_t *not_a_number) {
   return maximum;
 }
 
-// 2^(k + f), |f| ≤ ½, where `shifted` is ROUNDING + k: a minimax polynomial of relative error 2e-9, before it is rounded.
-// No branch, no call: loops over it vectorise.
+// 2^(k + f), |f| ≤ ½, where `shifted` is ROUNDING + k: a minimax polynomial of relative error 2e-9, before it is
+// rounded. No branch, no call: loops over it vectorise.
 INLINE float power_of_two(float f, float shifted) {
   CONTRACT
   float p = 1.53533624e-4f;

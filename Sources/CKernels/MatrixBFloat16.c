@@ -10,8 +10,8 @@ int limbeck_has_product_bf16(void) {
   return __builtin_cpu_supports("x86-64-v4") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
 }
 
-// What is packed is asked for from memory so many rows of a left factor, or steps of the shared dimension, before: a core
-// that rounds and stores what it reads does not read ahead fast enough by itself.
+// What is packed is asked for from memory so many rows of a left factor, or steps of the shared dimension, before: a
+// core that rounds and stores what it reads does not read ahead fast enough by itself.
 enum { ROWS_AHEAD = 4, STEPS_AHEAD = 16 };
 
 // 32 floats, rounded to nearest even, as 16 pairs of neighbours.

@@ -2,13 +2,14 @@
 //   FEW_ROWS_F32  the name of the function
 #if defined(__x86_64__) && defined(__linux__)
 
-// Inner products of every row of w with a few rows of x. Each is kept in vectors, whose lanes are added up in one order,
-// however many rows there are: a row has the same bits alone and beside others.
+// Inner products of every row of w with a few rows of x. Each is kept in vectors, whose lanes are added up in one
+// order, however many rows there are: a row has the same bits alone and beside others.
 
 enum {
   // rows of x that are multiplied together
   BLOCK_ROWS = 6,
-  // of the shared dimension: packed rows of x fit the scratch memory, and part of a block stays in the first-level cache
+  // of the shared dimension: packed rows of x fit the scratch memory, and part of a block stays in the first-level
+  // cache
   PACKED_DEPTH = 12288,
   CACHED_DEPTH = 768,
   // floats ahead that rows are asked for from memory, where one after another is read
@@ -23,7 +24,8 @@ static inline size_t block_start(size_t m, size_t block) { return block * m / bl
 // Floats of a packed row: whole vectors.
 static inline size_t packed_row(size_t depth) { return (depth + LANES - 1) / LANES * LANES; }
 
-// `count` rows → [depth/LANES, count, LANES], so that they are read one after another; what is missing at the end is zero.
+// `count` rows → [depth/LANES, count, LANES], so that they are read one after another; what is missing at the end is
+// zero.
 TARGET static void interleave(float *packed, const float *x, size_t x_stride, size_t count, size_t depth) {
   for (size_t k = 0; k < depth; k += LANES) {
     lane_mask mask = lanes(depth - k);
@@ -33,9 +35,9 @@ TARGET static void interleave(float *packed, const float *x, size_t x_stride, si
   }
 }
 
-// sums[i][place + r], each still of many lanes, = or += of `rows` neighbouring rows of w with `count` interleaved ones of x;
-// constants both. Where it `fetches`, what lies `ahead` floats further on is asked for from memory: while it multiplies, a
-// core does not read ahead far enough.
+// sums[i][place + r], each still of many lanes, = or += of `rows` neighbouring rows of w with `count` interleaved ones
+// of x; constants both. Where it `fetches`, what lies `ahead` floats further on is asked for from memory: while it
+// multiplies, a core does not read ahead far enough.
 TARGET TILE_INLINE void partial_sums(floats (*sums)[LANES], size_t place, int adds, const float *w, size_t w_stride,
                                      int rows, const float *x, int count, size_t depth, int fetches, size_t ahead) {
   floats even[2][BLOCK_ROWS], odd[2][BLOCK_ROWS];
@@ -98,8 +100,8 @@ TARGET UNCHECKED TILE_INLINE void single_row(floats (*sums)[LANES], const float 
   }
 }
 
-// Up to LANES rows of w with a block of x of `count` rows, a constant: two rows of w at a time where there are registers
-// for all sums, which saves loads of x. Of several blocks each asks for its share of the next rows of w.
+// Up to LANES rows of w with a block of x of `count` rows, a constant: two rows of w at a time where there are
+// registers for all sums, which saves loads of x. Of several blocks each asks for its share of the next rows of w.
 TARGET UNCHECKED TILE_INLINE void row_block(floats (*sums)[LANES], const float *w, size_t w_stride, size_t rows,
                                             const float *x, int count, size_t depth, size_t block, size_t blocks) {
   if (count == 1) {

@@ -33,9 +33,9 @@ TARGET static void pack_columns(word *panel, const word *b, size_t stride, size_
   }
 }
 
-// `count` contiguous columns of `depth` rows → strips of TILE_ROWS columns, [count/TILE_ROWS, depth, TILE_ROWS]. Strips lie
-// a multiple of large powers of two apart, which share places in the first-level cache: several steps of one are written
-// before the next strip's.
+// `count` contiguous columns of `depth` rows → strips of TILE_ROWS columns, [count/TILE_ROWS, depth, TILE_ROWS]. Strips
+// lie a multiple of large powers of two apart, which share places in the first-level cache: several steps of one are
+// written before the next strip's.
 TARGET static void pack_strips(word *strips, const word *a, size_t stride, size_t count, size_t depth) {
   enum { STEPS = 16, STEPS_AHEAD = 32 };
   for (size_t k = 0; k < depth; k += STEPS) {

@@ -30,8 +30,8 @@ few_rows_f32 few_rows_f32_avx2, few_rows_f32_avx512;
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-// How the sums over `now` steps from k on are stored, of `depth`: each part but the first adds to c. Only what is complete
-// is streamed, and only where all its lines are c's.
+// How the sums over `now` steps from k on are stored, of `depth`: each part but the first adds to c. Only what is
+// complete is streamed, and only where all its lines are c's.
 static inline limbeck_store store_of_step(limbeck_store store, const float *c, size_t c_row, size_t k, size_t now,
                                           size_t depth) {
   if (k > 0) return LIMBECK_ADD;
@@ -39,8 +39,8 @@ static inline limbeck_store store_of_step(limbeck_store store, const float *c, s
   return store == LIMBECK_STREAM && (now < depth || !is_in_lines) ? LIMBECK_OVERWRITE : store;
 }
 
-// Memory that will be read soon, `rows` of `width` bytes that lie `pitch` apart, of which `share` cache lines are asked for
-// at a time: while it multiplies, a core reads ahead neither far enough nor from row to row.
+// Memory that will be read soon, `rows` of `width` bytes that lie `pitch` apart, of which `share` cache lines are asked
+// for at a time: while it multiplies, a core reads ahead neither far enough nor from row to row.
 typedef struct {
   const char *row;
   size_t pitch, width, rows, share, next;

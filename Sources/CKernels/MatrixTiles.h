@@ -23,7 +23,8 @@ static inline size_t depth_step(size_t depth) {
   return parts <= 1 ? depth : ((depth + parts - 1) / parts + LANES - 1) / LANES * LANES;
 }
 
-// sums += one step of the shared dimension: a word of each row, `a_place` words from where `row` is, by the vectors at b.
+// sums += one step of the shared dimension: a word of each row, `a_place` words from where `row` is, by the vectors at
+// b.
 TARGET TILE_INLINE void tile_step(int rows, int vectors, int is_whole, lane_mask mask,
                                   floats sums[TILE_ROWS][TILE_VECTORS], const word *const row[TILE_ROWS],
                                   size_t a_place, const word *b) {
@@ -42,8 +43,8 @@ TARGET TILE_INLINE void tile_step(int rows, int vectors, int is_whole, lane_mask
 
 // c[rows, columns] = a·b or += a·b over `depth` words: word k of row r is a[r·a_row + k·a_step], word k of column j
 // b[k·b_step + j]. `mask` has the columns of the last of `vectors`, and `is_whole` says that these are all. Where a is
-// read `from_memory`, the next rows are fetched while these are used; where c `streams`, it is written past the caches, a line
-// at a time.
+// read `from_memory`, the next rows are fetched while these are used; where c `streams`, it is written past the caches,
+// a line at a time.
 TARGET TILE_INLINE void tile(int rows, int vectors, int from_memory, int streams, int is_whole, lane_mask mask,
                              float *c, size_t c_row, int accumulate, const word *a, size_t a_row, size_t a_step,
                              const word *b, size_t b_step, size_t depth) {
@@ -129,8 +130,9 @@ TARGET UNCHECKED static void edge_tile(size_t rows, size_t columns, float *c, si
 #undef EDGE
 }
 
-// All rows of a by the columns of a tile, or fewer. Each TILE_ROWS rows of a begin `a_tile` words after the last. Before
-// each of them some of what will be read `soon` is asked for. Whole tiles of rows that lie where they are can be streamed.
+// All rows of a by the columns of a tile, or fewer. Each TILE_ROWS rows of a begin `a_tile` words after the last.
+// Before each of them some of what will be read `soon` is asked for. Whole tiles of rows that lie where they are can be
+// streamed.
 TARGET UNCHECKED static void panel(float *c, size_t c_row, limbeck_store store, const word *a, size_t a_row,
                                    size_t a_step, size_t a_tile, const word *b, size_t b_step, size_t rows,
                                    size_t columns, size_t depth, factors_ahead *soon) {

@@ -24,7 +24,8 @@ using limbeck::guarded;
 using limbeck::require;
 using limbeck::space_symbol;
 
-// Texts are handed to threads in groups of about so many bytes: large enough to be worth it, small enough to end together.
+// Texts are handed to threads in groups of about so many bytes: large enough to be worth it, small enough to end
+// together.
 constexpr size_t group_bytes = 1 << 15;
 
 // Encodes one text after another, on one thread.
@@ -60,8 +61,8 @@ class Encoding {
   std::vector<int> encoded_;
 };
 
-// Calls body(i, state) for each i below count, on up to `threads` threads, each with a state of its own that make_state()
-// returns; rethrows the first exception.
+// Calls body(i, state) for each i below count, on up to `threads` threads, each with a state of its own that
+// make_state() returns; rethrows the first exception.
 template <typename MakeState, typename Body>
 void in_parallel(size_t count, size_t threads, MakeState make_state, Body body) {
   std::atomic<size_t> next{0};

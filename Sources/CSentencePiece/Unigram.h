@@ -1,5 +1,5 @@
-// Encodes text by a unigram model as libsentencepiece does, several times as fast: it keeps nothing but ids, and neither
-// copies the text to normalise it nor describes each piece.
+// Encodes text by a unigram model as libsentencepiece does, several times as fast: it keeps nothing but ids, and
+// neither copies the text to normalise it nor describes each piece.
 #pragma once
 #include <cstddef>
 #include <cstdint>

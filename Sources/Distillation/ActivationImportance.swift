@@ -2,8 +2,9 @@ public import LanguageModels
 public import ModelTraining
 import TensorCore
 
-/// How much each channel, head and neuron of a decoder does on a text: what width pruning keeps by (Minitron, Muralidharan
-/// et al. 2024, arXiv 2407.14679). All are means over tokens of the sizes of activations; no gradient is needed.
+/// How much each channel, head and neuron of a decoder does on a text: what width pruning keeps by (Minitron,
+/// Muralidharan et al. 2024, arXiv 2407.14679). All are means over tokens of the sizes of activations; no gradient is
+/// needed.
 public struct ActivationImportance: Sendable, Equatable {
   /// Of each channel of the residual stream [C]: the mean of |norm(x)|, summed over all norms, the final one too.
   public private(set) var channels: [Double]

@@ -4,8 +4,8 @@ import TensorCore
 ///
 /// The divergence compares both distributions at temperature τ; the cross-entropy with the text's own next token is
 /// taken at temperature 1. τ² keeps the size of the soft gradient independent of τ. Two more terms are off by default:
-/// with a soft weight s and a weight m of the squared difference of the logits S and T of student and teacher, the whole
-/// is λ · cross-entropy + w · (s · τ² · divergence + m · mean (S − T)²), w the token's weight.
+/// with a soft weight s and a weight m of the squared difference of the logits S and T of student and teacher, the
+/// whole is λ · cross-entropy + w · (s · τ² · divergence + m · mean (S − T)²), w the token's weight.
 public struct DistillationObjective: Sendable {
   /// How far the student's distribution is from the teacher's.
   public let divergence: any Divergence

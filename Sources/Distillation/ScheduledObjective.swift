@@ -20,7 +20,8 @@ public struct ScheduledObjective: Sendable {
   /// How much each token counts in the terms that compare student and teacher.
   public var tokenWeighting: TokenWeighting
 
-  /// An objective of one divergence; the parameters are as the properties, with the defaults of `DistillationObjective`.
+  /// An objective of one divergence; the parameters are as the properties, with the defaults of
+  /// `DistillationObjective`.
   public init(
     _ divergence: some Divergence, temperature: Schedule = 1, hardLabelWeight: Schedule = 0,
     softLabelWeight: Schedule? = nil, logitsMSEWeight: Schedule = 0, tokenWeighting: TokenWeighting = .uniform

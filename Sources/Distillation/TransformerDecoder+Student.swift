@@ -3,8 +3,8 @@ public import TensorCore
 
 extension TransformerDecoder {
   /// A trainable student that starts from parts of its teacher: the layers, channels, heads and neurons that the plan
-  /// keeps, with the weights between them, embedding and head included. Nothing is scaled. A plan that cuts nothing gives
-  /// the teacher again, the same logits bit for bit.
+  /// keeps, with the weights between them, embedding and head included. Nothing is scaled. A plan that cuts nothing
+  /// gives the teacher again, the same logits bit for bit.
   /// - Parameters:
   ///   - teacher: what it is cut from; it stays as it is.
   ///   - plan: what stays; made for this teacher's sizes.

@@ -6,8 +6,8 @@ struct Axis {
   /// Round values within the range, ascending.
   let ticks: [Double]
 
-  /// An axis for values from `low` to `high`, with about `count` ticks at 1, 2 or 5 times a power of ten. One value alone
-  /// stands in the middle of a small range.
+  /// An axis for values from `low` to `high`, with about `count` ticks at 1, 2 or 5 times a power of ten. One value
+  /// alone stands in the middle of a small range.
   init(from low: Double, to high: Double, count: Int) {
     let spread = high > low ? high - low : max(abs(low) * 0.1, 1e-3)
     let (low, high) = high > low ? (low, high) : (low - spread / 2, low + spread / 2)

@@ -14,8 +14,8 @@ struct LearningCurves {
   private let references: [(model: Int, name: String, result: ValidationResult)]
 
   /// - Parameters:
-  ///   - models: the models of a report. A teacher is drawn as the level it came to where it was validated as another run
-  ///     was; its own run took other text or more of it.
+  ///   - models: the models of a report. A teacher is drawn as the level it came to where it was validated as another
+  ///     run was; its own run took other text or more of it.
   ///   - names: what they are called.
   init(_ models: [ReportedModel], names: [String]) {
     runs = models.indices.compactMap { index in

@@ -132,8 +132,8 @@ public struct MappedElements<Element: MappableElement>: Sendable {
     return Array(UnsafeBufferPointer(start: start, count: count))
   }
 
-  /// The first element, `nil` in an empty file. Unsafe: valid only while `file` is alive, and only `count` elements of it;
-  /// the caller keeps both promises.
+  /// The first element, `nil` in an empty file. Unsafe: valid only while `file` is alive, and only `count` elements of
+  /// it; the caller keeps both promises.
   @unsafe public var unsafeStart: UnsafePointer<Element>? { start }
 
   /// Lets the system have the memory of the pages that lie wholly among the elements, which nobody will read soon; who

@@ -13,8 +13,8 @@ public struct NamedFile: Hashable, Sendable {
     self.contents = contents
   }
 
-  /// Writes the file into `folder`, where it appears whole or not at all, in place of one that has its name. Throws what the
-  /// disk refuses.
+  /// Writes the file into `folder`, where it appears whole or not at all, in place of one that has its name. Throws
+  /// what the disk refuses.
   public func write(to folder: URL) throws(FileError) {
     try AtomicFile.write(contents, to: folder.appendingPathComponent(name))
   }

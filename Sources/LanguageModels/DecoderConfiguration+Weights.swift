@@ -73,8 +73,8 @@ extension DecoderConfiguration {
     case .layer(_, .matrix(let matrix)):
       switch matrix {
       case .query, .key, .value, .gate, .up: .normal(standardDeviation: initializerRange)
-      // what writes into the residual stream is divided by √(2L), as in GPT-2 (Radford et al. 2019), so that the stream's
-      // variance does not grow with depth
+      // what writes into the residual stream is divided by √(2L), as in GPT-2 (Radford et al. 2019), so that the
+      // stream's variance does not grow with depth
       case .output, .down: .normal(standardDeviation: initializerRange / Float(2 * layerCount).squareRoot())
       }
     }

@@ -14,8 +14,8 @@ public protocol DecoderModel: AnyObject {
   var precision: ProductPrecision { get }
   /// The output matrix [V, C]: the embedding where the two are tied.
   var head: WeightMatrix { get }
-  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each. Every id must lie in 0..<V, and T must not
-  /// exceed the context length.
+  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each. Every id must lie in 0..<V, and T
+  /// must not exceed the context length.
   func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor
   /// As `hiddenStates(_:batchSize:)`, where `observe` receives what is computed inside, of all sequences together.
   func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor

@@ -1,10 +1,10 @@
 public import TensorCore
 
-/// A decoder that is not trained: what is computed from it records nothing. Teachers, drafts, generation and evaluation are
-/// of this kind.
+/// A decoder that is not trained: what is computed from it records nothing. Teachers, drafts, generation and evaluation
+/// are of this kind.
 ///
-/// Its weights are of any type and are used where they lie, such as in a mapped file. What pays only here is here: threads
-/// that take whole sequences, a table of the first layer's projections, and key-value caches.
+/// Its weights are of any type and are used where they lie, such as in a mapped file. What pays only here is here:
+/// threads that take whole sequences, a table of the first layer's projections, and key-value caches.
 public final class FrozenDecoder: DecoderModel {
   let stack: DecoderStack
   private var tokenProjections: TokenProjections?
@@ -46,7 +46,8 @@ public final class FrozenDecoder: DecoderModel {
   public var precision: ProductPrecision { stack.precision }
   public var head: WeightMatrix { stack.head.matrix }
 
-  /// Each thread takes some of the sequences through all layers where that pays: the results have the same bits either way.
+  /// Each thread takes some of the sequences through all layers where that pays: the results have the same bits either
+  /// way.
   public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
     let length = stack.tokensPerSequence(ids, batchSize: batchSize)
     let projections = tokenProjections(forPassOf: ids.count)
@@ -91,8 +92,9 @@ public final class FrozenDecoder: DecoderModel {
       precision: precision, on: device)
   }
 
-  /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where weights may
-  /// change, and where the results could have other bits. It is made after as many tokens without it as it has rows.
+  /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where
+  /// weights may change, and where the results could have other bits. It is made after as many tokens without it as it
+  /// has rows.
   func tokenProjections(forPassOf tokens: Int) -> TokenProjections? {
     let vocabulary = configuration.vocabularySize
     guard device.rowsAreIndependent, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,

@@ -2,8 +2,8 @@ import TensorCore
 
 /// Queries, keys and values of the first layer, before rotation, of every token id.
 ///
-/// Neither positions nor other tokens enter them, so that a decoder whose weights are constant need not compute them token by
-/// token (Graef 2024, "Transformer tricks: Precomputing the first layer").
+/// Neither positions nor other tokens enter them, so that a decoder whose weights are constant need not compute them
+/// token by token (Graef 2024, "Transformer tricks: Precomputing the first layer").
 struct TokenProjections {
   /// [V, H·D] and two of [V, K·D]
   private let table: AttentionProjections
@@ -24,8 +24,8 @@ struct TokenProjections {
 }
 
 extension DecoderConfiguration {
-  /// Whether `TokenProjections` gain a share of the time that one sees for memory that one does not: where the vocabulary is
-  /// small beside the layers, and these are few.
+  /// Whether `TokenProjections` gain a share of the time that one sees for memory that one does not: where the
+  /// vocabulary is small beside the layers, and these are few.
   var hasWorthwhileTokenProjections: Bool {
     let outputs = (headCount + 2 * keyValueHeadCount) * headSize
     let projections = outputs * hiddenSize

@@ -25,8 +25,8 @@ public struct LanguageModel {
   ///   - trainable: whether the weights get gradients; false by default.
   ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
   ///   - device: where it computes; nil, the default, for all cores with the best backend.
-  /// - Throws: `model` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens than the
-  ///   model has outputs; `tokenization` for what is wrong with the tokenizer; `backend`.
+  /// - Throws: `model` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens than
+  ///   the model has outputs; `tokenization` for what is wrong with the tokenizer; `backend`.
   public init(
     contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
@@ -36,8 +36,8 @@ public struct LanguageModel {
     try self.init(opened, trainable: trainable, precision: precision, device: device)
   }
 
-  /// The model of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the folder's
-  /// own by default.
+  /// The model of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the
+  /// folder's own by default.
   public init(
     _ folder: ModelFolder, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
     precision: ProductPrecision = .float32, device: Device? = nil
@@ -71,8 +71,8 @@ public struct LanguageModel {
   ///   - seed: the same seed gives the same weights.
   ///   - precision: what the factors of products are rounded to; the weights stay float32.
   ///   - device: where it computes; nil, the default, for all cores with the best backend.
-  /// - Throws: `value` where the sizes cannot be; `model` where the tokenizer has more tokens than the model has outputs,
-  ///   and where the family's config.json cannot say what the configuration is; `backend`.
+  /// - Throws: `value` where the sizes cannot be; `model` where the tokenizer has more tokens than the model has
+  ///   outputs, and where the family's config.json cannot say what the configuration is; `backend`.
   public init(
     configuration: DecoderConfiguration, tokenizer: any Tokenizer, seed: UInt64,
     precision: ProductPrecision = .float32, device: Device? = nil
@@ -122,8 +122,8 @@ public struct LanguageModel {
     }
   }
 
-  /// Writes a folder that Hugging Face transformers loads, the tokenizer in it. The folder is made if it is missing; each
-  /// file appears whole or not at all.
+  /// Writes a folder that Hugging Face transformers loads, the tokenizer in it. The folder is made if it is missing;
+  /// each file appears whole or not at all.
   /// - Parameters:
   ///   - folder: where the files go.
   ///   - type: how the weights are stored; float32 by default.

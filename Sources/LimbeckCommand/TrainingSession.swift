@@ -56,8 +56,8 @@ struct TrainingSession {
     device = try DeviceOptions.device(threads: settings.threads, backend: settings.backend)
   }
 
-  /// Runs a task to the end, or to Ctrl-C, which throws the exit code. What cannot be trained on is refused before anything
-  /// is written.
+  /// Runs a task to the end, or to Ctrl-C, which throws the exit code. What cannot be trained on is refused before
+  /// anything is written.
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.

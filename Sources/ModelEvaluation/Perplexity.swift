@@ -5,8 +5,8 @@ import TensorCore
 /// How well a decoder predicts a text.
 ///
 /// The text is cut into windows of W tokens. Each window is fed BOS and its tokens but the last, and every one of its
-/// tokens is scored, also in the last and shorter window. (A text shorter than one window is that window.) A stride S < W
-/// makes windows overlap: window k begins at token k·S, and scores only what no window before it has scored, S tokens
+/// tokens is scored, also in the last and shorter window. (A text shorter than one window is that window.) A stride S <
+/// W makes windows overlap: window k begins at token k·S, and scores only what no window before it has scored, S tokens
 /// with W − S tokens of context before them.
 ///
 /// ```swift

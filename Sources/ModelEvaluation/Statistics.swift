@@ -59,8 +59,8 @@ extension Estimate {
 
 /// How values are spread.
 ///
-/// The percentile f of n sorted values is at place f·(n − 1), counted from 0, interpolated linearly between neighbours: as
-/// in llama.cpp and NumPy.
+/// The percentile f of n sorted values is at place f·(n − 1), counted from 0, interpolated linearly between neighbours:
+/// as in llama.cpp and NumPy.
 public struct Percentiles: Codable, Sendable, Equatable {
   /// The largest value.
   public var maximum: Double

@@ -60,7 +60,8 @@ extension DecoderModel {
   ///   - files: what else belongs to the model, such as its tokenizer's files.
   ///   - type: how the weights are stored.
   ///   - maximumShardBytes: if the weights have more bytes, they go into files of at most so many,
-  ///     `model-00001-of-00002.safetensors` and so on, and `model.safetensors.index.json`; nil for one file of any size.
+  ///     `model-00001-of-00002.safetensors` and so on, and `model.safetensors.index.json`; nil for one file of any
+  ///     size.
   /// - Throws: what the disk refuses.
   public func write(
     to folder: URL, with files: [NamedFile] = [], as type: WeightType = .float32, maximumShardBytes: Int? = nil

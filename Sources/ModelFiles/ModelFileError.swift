@@ -2,8 +2,8 @@ public import Diagnostics
 public import DurableFiles
 public import Foundation
 
-/// What can be wrong with a model's files. Every case carries the data it speaks of; every text names the file, what was
-/// expected, what was found, and where it helps what to do.
+/// What can be wrong with a model's files. Every case carries the data it speaks of; every text names the file, what
+/// was expected, what was found, and where it helps what to do.
 public enum ModelFileError: Error, Equatable, Sendable {
   /// A file as such: missing, unreadable, no JSON, a full disk.
   case file(FileError)

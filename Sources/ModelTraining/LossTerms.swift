@@ -1,4 +1,5 @@
-/// A quantity that an objective reports beside its total and the cross-entropy: what files call it, and how it is shown.
+/// A quantity that an objective reports beside its total and the cross-entropy: what files call it, and how it is
+/// shown.
 public struct LossTerm: Sendable, Equatable {
   /// Its key, in lower camel case; `metrics.jsonl` and `run.json` spell it with underscores, as their other keys.
   public let key: String

@@ -7,8 +7,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var version: String
   /// When it was begun.
   public var created: Date
-  /// What the run depends on besides its recipe and its texts: names such as `tokenizer`, `teacher` or `objective`, with
-  /// a digest or a description of each. A run is only continued with the same.
+  /// What the run depends on besides its recipe and its texts: names such as `tokenizer`, `teacher` or `objective`,
+  /// with a digest or a description of each. A run is only continued with the same.
   public var inputs: [String: String]
   /// Numbers of weights by name, such as `total` and `non_embedding`.
   public var parameters: [String: Int]
@@ -23,8 +23,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
     self.parameters = parameters
   }
 
-  /// The manifest of the run in `folder`, finished or not; nil if the folder is none of a run. Throws `damagedRun` where
-  /// it cannot be understood, and what the disk refuses.
+  /// The manifest of the run in `folder`, finished or not; nil if the folder is none of a run. Throws `damagedRun`
+  /// where it cannot be understood, and what the disk refuses.
   public init?(ofRun folder: URL) throws(TrainingError) {
     let file = Self.file(in: folder)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }

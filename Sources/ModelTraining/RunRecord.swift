@@ -25,8 +25,8 @@ public struct RunRecord: Sendable {
     newestCheckpoint = RunFolder.newestCheckpoint(ofRun: folder)
   }
 
-  /// Where the trained model is: the folder itself once the run is finished, its newest checkpoint before; nil before the
-  /// first one.
+  /// Where the trained model is: the folder itself once the run is finished, its newest checkpoint before; nil before
+  /// the first one.
   public var model: URL? { manifest.result == nil ? newestCheckpoint?.url : folder }
   /// Steps behind the model, or behind the metrics while there is no model.
   public var stepCount: Int { manifest.result?.steps ?? newestCheckpoint?.step ?? steps.last?.step ?? 0 }

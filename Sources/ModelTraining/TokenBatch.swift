@@ -9,7 +9,8 @@ public struct TokenBatch: Sendable, Equatable {
   /// The indices [B] of the sequences in the `PackedSequences` that they were cut from; empty where they are from none.
   public let sequences: [Int]
 
-  /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences` [B].
+  /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences`
+  /// [B].
   public init(ids: [Int32], targets: [Int32], batchSize: Int, sequences: [Int] = []) {
     precondition(ids.count == targets.count, "\(ids.count) ids with \(targets.count) targets")
     precondition(

@@ -30,8 +30,8 @@ struct TrainingState: Codable, Equatable {
   var texts: [String: String]
 }
 
-/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and, where
-/// the objective has weights of its own, `objective.safetensors` with these and their moments.
+/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and,
+/// where the objective has weights of its own, `objective.safetensors` with these and their moments.
 enum TrainingCheckpoint {
   private static let stateName = "state.json"
   private static let optimizerName = "optimizer.safetensors"

@@ -11,7 +11,8 @@ public enum TrainingError: Error, Equatable, Sendable {
   case value(InvalidValue)
   /// No token of a text counts in the loss.
   case nothingCounted(text: String)
-  /// A loss or a gradient became NaN or infinite. `tensor` is the first parameter with such a gradient, nil if none has.
+  /// A loss or a gradient became NaN or infinite. `tensor` is the first parameter with such a gradient, nil if none
+  /// has.
   case notFinite(step: Int, quantity: String, value: String, tensor: String?)
   /// A new run was to be written where something stands already.
   case outputExists(folder: String)

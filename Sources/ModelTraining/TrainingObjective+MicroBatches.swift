@@ -3,8 +3,8 @@ import TensorCore
 
 extension TrainingObjective {
   /// As `accumulateGradients(of:on:at:scale:)`, some sequences at a time where that pays: what one operation leaves for
-  /// the next is then still in the last cache, and activations of these sequences alone exist at once. The gradients are
-  /// the same but for rounding; where a batch is cut depends on shapes alone.
+  /// the next is then still in the last cache, and activations of these sequences alone exist at once. The gradients
+  /// are the same but for rounding; where a batch is cut depends on shapes alone.
   public func accumulateGradientsInMicroBatches(
     of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {

@@ -13,8 +13,9 @@ public protocol TrainingObjective {
     of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums
 
-  /// What is learnt in place of `batch`, which comes next in the text: by default the batch itself. The sums are divided
-  /// by the counted tokens of what this returns. Throws where there is nothing to learn from, and no weight is touched.
+  /// What is learnt in place of `batch`, which comes next in the text: by default the batch itself. The sums are
+  /// divided by the counted tokens of what this returns. Throws where there is nothing to learn from, and no weight is
+  /// touched.
   func batch(
     inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch
@@ -23,8 +24,9 @@ public protocol TrainingObjective {
   /// step, so that they can be compared.
   func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums
 
-  /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in checkpoints
-  /// and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default there are none.
+  /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in
+  /// checkpoints and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default
+  /// there are none.
   var parameters: ParameterStore? { get }
 
   /// Whether what is minimised at a step depends on how many steps there are: then an interrupted run can only be

@@ -26,8 +26,8 @@ public final class Device: Sendable {
 
   /// A device with the best backend of this CPU, `MatrixBackendKind.best`.
   ///
-  /// A CPU without AVX2 needs OpenBLAS. Where that may be missing, use `init(threads:backend:)`, which throws then; this
-  /// one ends the program with the same words.
+  /// A CPU without AVX2 needs OpenBLAS. Where that may be missing, use `init(threads:backend:)`, which throws then;
+  /// this one ends the program with the same words.
   /// - Parameter threads: the number of threads to compute with, at least 1; one per active core by default.
   public convenience init(threads: Int? = nil) {
     do throws(MatrixBackendError) {
@@ -75,8 +75,8 @@ public final class Device: Sendable {
   /// the same bits alone and beside others.
   public static let uniformRows = Int(LIMBECK_FEW_ROWS)
 
-  /// Whether each row of a product of more than 48 rows has the same bits however many they are: only then may sequences be
-  /// shared out among threads, or rows be computed once and looked up.
+  /// Whether each row of a product of more than 48 rows has the same bits however many they are: only then may
+  /// sequences be shared out among threads, or rows be computed once and looked up.
   public var rowsAreIndependent: Bool { backend.rowsAreIndependent }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {

@@ -1,14 +1,14 @@
 extension Device {
-  /// A tensor [Σ counts, columns] of which each group, the next `counts[group]` rows, is computed on one of the threads from
-  /// beginning to end. Between two operations no thread then waits for the others, and what one leaves for the next is
-  /// still in that core's cache.
+  /// A tensor [Σ counts, columns] of which each group, the next `counts[group]` rows, is computed on one of the threads
+  /// from beginning to end. Between two operations no thread then waits for the others, and what one leaves for the
+  /// next is still in that core's cache.
   ///
   /// - Parameters:
   ///   - counts: the rows of each group.
   ///   - columns: the size of a row.
-  ///   - body: returns the rows of a group, [counts[group], columns], computed with the device that it is given. Several
-  ///     threads call it at the same time, each for other groups: it records no gradient, and of what it shares with them,
-  ///     such as weights, it only reads.
+  ///   - body: returns the rows of a group, [counts[group], columns], computed with the device that it is given.
+  ///     Several threads call it at the same time, each for other groups: it records no gradient, and of what it shares
+  ///     with them, such as weights, it only reads.
   /// - Returns: all rows, on this device.
   public func groupedRows(
     _ counts: [Int], columns: Int, _ body: (_ group: Int, _ device: Device) -> Tensor

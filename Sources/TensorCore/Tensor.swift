@@ -78,8 +78,8 @@ public struct Tensor {
     self.init(shape: shape, storage: storage, device: device)
   }
 
-  /// The same elements, in memory that nobody will write to any more, such as a teacher's weights: what products make of
-  /// them is kept.
+  /// The same elements, in memory that nobody will write to any more, such as a teacher's weights: what products make
+  /// of them is kept.
   public var constant: Tensor {
     if storage.isConstant { return detached }
     let constant = Storage(viewing: pointer, count: count, owner: storage, packedFactors: PackedFactorCache())

@@ -4,16 +4,16 @@ import Synchronization
 
 /// A persistent set of threads that share out the tasks of one job at a time.
 ///
-/// Tasks are fixed parts of the work: which thread runs which one never shows in a result, so any number of threads gives
-/// the same bits. The calling thread works too. Between jobs the others spin for a while and then sleep.
+/// Tasks are fixed parts of the work: which thread runs which one never shows in a result, so any number of threads
+/// gives the same bits. The calling thread works too. Between jobs the others spin for a while and then sleep.
 final class WorkerPool: Sendable {
   /// What the threads share; outlives the pool until the last thread has left.
   ///
   /// A job is open to workers between `open` and `close`. A worker that comes too late, because it slept or another
   /// process has its core, is not waited for: the calling thread does the tasks itself.
   ///
-  /// `@unchecked Sendable`: `body` and `taskCount` are written only while the gate is closed and nobody is inside, by the
-  /// one caller that holds the pool's `turn`; they are read only by threads inside the gate, and by that caller.
+  /// `@unchecked Sendable`: `body` and `taskCount` are written only while the gate is closed and nobody is inside, by
+  /// the one caller that holds the pool's `turn`; they are read only by threads inside the gate, and by that caller.
   private final class Board: @unchecked Sendable {
     /// Twice the number of workers inside, plus 1 while a job is open.
     let gate = Atomic<Int>(0)
@@ -60,7 +60,8 @@ final class WorkerPool: Sendable {
       return false
     }
 
-    /// Spins for 200 microseconds, longer than what lies between two jobs of one task, then sleeps, until there is a job after `seen`.
+    /// Spins for 200 microseconds, longer than what lies between two jobs of one task, then sleeps, until there is a
+    /// job after `seen`.
     private func awaitJob(after seen: Int) {
       let start = ContinuousClock.now
       repeat {

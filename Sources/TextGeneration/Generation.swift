@@ -38,7 +38,8 @@ public struct Generation: Sendable, Equatable {
   public var promptTokenCount: Int
   /// What it took to compute the prompt, and those that were computed together with it, in seconds.
   public var promptSeconds: Double
-  /// What it took from there to the last token, in seconds; other sequences of the batch were computed in that time, too.
+  /// What it took from there to the last token, in seconds; other sequences of the batch were computed in that time,
+  /// too.
   public var generationSeconds: Double
   /// What came of the draft; `nil` without one.
   public var speculation: SpeculationStatistics?

@@ -9,8 +9,8 @@ struct StopStrings {
     self.strings = strings.map { (Array($0.utf8), $0) }.sorted { $0.bytes.count < $1.bytes.count }
   }
 
-  /// Takes the next part; the last one lets go of everything held. Returns the text that is certain by now and, if there
-  /// is one, the stop string that comes after it: the one that begins first, of several there the shortest.
+  /// Takes the next part; the last one lets go of everything held. Returns the text that is certain by now and, if
+  /// there is one, the stop string that comes after it: the one that begins first, of several there the shortest.
   mutating func append(_ part: String, isLast: Bool = false) -> (text: String, stop: String?) {
     held += part.utf8
     for start in held.indices {

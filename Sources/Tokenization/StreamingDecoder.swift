@@ -9,8 +9,8 @@
 public struct StreamingDecoder: Sendable {
   private var decoder: any TokenDecoder
 
-  /// Starts a new text, or goes on after a prompt: what follows the ids of one is decoded as its continuation, so that its
-  /// first space is a space.
+  /// Starts a new text, or goes on after a prompt: what follows the ids of one is decoded as its continuation, so that
+  /// its first space is a space.
   public init(_ tokenizer: any Tokenizer, after prompt: [Int32] = []) {
     decoder = tokenizer.makeDecoder(repairsUTF8: true)
     for id in prompt { _ = append(id) }

@@ -10,8 +10,8 @@ public struct StreamingEncoder {
   private var bytesDone = 0
   private var newlines = 0
 
-  /// Begins a text; errors call it `name`. Up to `threads` threads encode each part (default: as many as the machine has
-  /// cores).
+  /// Begins a text; errors call it `name`. Up to `threads` threads encode each part (default: as many as the machine
+  /// has cores).
   public init(
     _ tokenizer: any Tokenizer, name: String, threads: Int = ProcessInfo.processInfo.activeProcessorCount
   ) {
@@ -19,8 +19,8 @@ public struct StreamingEncoder {
     encoder = TokenEncoder(tokenizer, threads: threads)
   }
 
-  /// Takes the next part, UTF-8 cut anywhere, and returns the ids that are certain by now. A part of some megabytes keeps
-  /// all threads busy. Throws `notUTF8`.
+  /// Takes the next part, UTF-8 cut anywhere, and returns the ids that are certain by now. A part of some megabytes
+  /// keeps all threads busy. Throws `notUTF8`.
   public mutating func append(_ part: [UInt8]) throws(TokenizationError) -> [Int32] {
     if let invalid = validator.firstInvalid(in: part.span.bytes) {
       let before = part[..<invalid].count { $0 == 0x0A }

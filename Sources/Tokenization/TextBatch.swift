@@ -32,15 +32,16 @@ public struct EncodedBatch: Hashable, Sendable {
 /// Cuts one text, which may arrive in parts, into segments to be encoded in parallel. Cuts depend on the text and the
 /// tokenizer alone, never on how the text arrives.
 struct TextCutter {
-  /// A segment ends at the first safe place from here on: long enough to be worth a call, short enough for exact sums of
-  /// scores.
+  /// A segment ends at the first safe place from here on: long enough to be worth a call, short enough for exact sums
+  /// of scores.
   static let shortestSegment = 1024
 
   private var startsText = true
   /// How much of the segment that is not complete yet was searched in vain.
   private var searched = shortestSegment
 
-  /// Adds the complete segments of the text, which goes on at `start` in `batch.bytes`. Returns where the last of them ends.
+  /// Adds the complete segments of the text, which goes on at `start` in `batch.bytes`. Returns where the last of them
+  /// ends.
   mutating func addSegments(from start: Int, to batch: inout TextBatch, by tokenizer: any Tokenizer) -> Int {
     var start = start
     var place = start + searched

@@ -3,12 +3,12 @@ public import Foundation
 
 extension TokenFile {
   /// The token file of `corpus` in `folder`, which is created if need be: the one that is there, if it was made from
-  /// the same files (paths, sizes, times of change) with the same tokenizer, or a new one, which appears only when it is
-  /// complete. `wasReused` says which. The name is derived from text and tokenizer, so that files of several corpora can
-  /// share a folder.
+  /// the same files (paths, sizes, times of change) with the same tokenizer, or a new one, which appears only when it
+  /// is complete. `wasReused` says which. The name is derived from text and tokenizer, so that files of several corpora
+  /// can share a folder.
   ///
-  /// Throws what is wrong with the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder (`file`), or
-  /// with a token file that is there (`corruptTokenFile`).
+  /// Throws what is wrong with the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder
+  /// (`file`), or with a token file that is there (`corruptTokenFile`).
   public static func open(
     for corpus: Corpus, tokenizer: any Tokenizer, in folder: URL,
     threads: Int = ProcessInfo.processInfo.activeProcessorCount, progress: (TokenizationProgress) -> Void = { _ in }

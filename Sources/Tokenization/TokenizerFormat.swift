@@ -5,8 +5,8 @@ public import Foundation
 public struct TokenizerFormat: Sendable {
   /// What the kind is called.
   public let name: String
-  /// The names of its files in a model's folder. The first makes a folder one with such a tokenizer; its ending is that of
-  /// any file with such a tokenizer.
+  /// The names of its files in a model's folder. The first makes a folder one with such a tokenizer; its ending is that
+  /// of any file with such a tokenizer.
   public let fileNames: [String]
   /// Loads the tokenizer from the first of its files; others lie beside it.
   let load: @Sendable (URL) throws(TokenizationError) -> any Tokenizer

@@ -3,7 +3,8 @@ import Testing
 
 @testable import LanguageModels
 
-/// Passes that look the first layer's queries, keys and values up, beside the pass that computes them, which observers get.
+/// Passes that look the first layer's queries, keys and values up, beside the pass that computes them, which observers
+/// get.
 @Suite("Projections of token ids") struct TokenProjectionTests {
   private static let vocabulary = 1_100
   private static let configuration = DecoderConfiguration(

@@ -17,7 +17,8 @@ import Testing
     return try DecoderConfiguration(HuggingFaceConfiguration(Data(text.utf8), file: "config.json"))
   }
 
-  /// The defaults of transformers' `MistralConfig` (configuration_mistral.py, transformers 5.24), each with its key absent.
+  /// The defaults of transformers' `MistralConfig` (configuration_mistral.py, transformers 5.24), each with its key
+  /// absent.
   @Test func defaultsAreTransformers() throws {
     let configuration = try Self.read(["sliding_window": "null"])
     #expect(

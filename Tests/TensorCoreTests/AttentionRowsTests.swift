@@ -3,8 +3,8 @@ import Testing
 
 @testable import TensorCore
 
-/// Attention's scores become weights, and their gradients, in place: those of Double, for rows of every length around that of
-/// vectors and of the pieces that sums are taken over.
+/// Attention's scores become weights, and their gradients, in place: those of Double, for rows of every length around
+/// that of vectors and of the pieces that sums are taken over.
 @Suite struct AttentionRowsTests {
   /// `block` rows, of which the first sees `visible` keys.
   struct Block: Sendable {

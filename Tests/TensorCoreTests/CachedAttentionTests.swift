@@ -3,7 +3,8 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Attention with caches beside the Double reference of attention to a whole sequence, of keys and values as they are cached.
+/// Attention with caches beside the Double reference of attention to a whole sequence, of keys and values as they are
+/// cached.
 @Suite struct CachedAttentionTests {
   private static let heads = 4
   private static let keyValueHeads = 2
@@ -13,7 +14,8 @@ import Testing
     return (0..<rows * columns).map { _ in Float.random(in: -2...2, using: &generator) }
   }
 
-  /// Tokens in passes of 3, 1, 1, 30, 1, … and the cache, which must grow, of a sequence; beside it another of its own length.
+  /// Tokens in passes of 3, 1, 1, 30, 1, … and the cache, which must grow, of a sequence; beside it another of its own
+  /// length.
   @Test(
     arguments: CachePrecision.allCases.flatMap { precision in
       [6, 32, 48, 64, 80, 128, 200].map { (precision, headSize: $0) }

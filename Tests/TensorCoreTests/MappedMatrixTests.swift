@@ -33,8 +33,8 @@ import Testing
   }
 
   private static let types = [WeightType.bfloat16, .float16]
-  /// Inputs, outputs and where the file has them: a part of a block, several blocks and tiles, more than one part of the
-  /// shared dimension.
+  /// Inputs, outputs and where the file has them: a part of a block, several blocks and tiles, more than one part of
+  /// the shared dimension.
   private static let shapes = [(7, 5, 0), (33, 130, 1), (260, 1_300, 2), (1_100, 250, 3)]
 
   @Test("Products have the bits of a float32 copy", arguments: MatrixBackendKind.available, shapes)

@@ -22,8 +22,8 @@ import Testing
     }
   }
 
-  /// Every edge of tiles (8 × 48, 6 × 16), vectors (16, 8), panels (512, 320, or 3,242 for few rows) and packed blocks (256,
-  /// 258), and one query with the keys of heads of the usual sizes.
+  /// Every edge of tiles (8 × 48, 6 × 16), vectors (16, 8), panels (512, 320, or 3,242 for few rows) and packed blocks
+  /// (256, 258), and one query with the keys of heads of the usual sizes.
   static let shapes: [Shape] = {
     let sizes = [
       (1, 1, 1), (1, 48, 7), (2, 17, 2), (5, 100, 33), (7, 47, 3), (8, 48, 16), (9, 49, 17), (16, 31, 64),

@@ -116,8 +116,8 @@ import Testing
         < 1e-6)
   }
 
-  /// Attention's own products too: near the reference of unrounded factors, as near as 8 significant bits allow. Of several
-  /// blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
+  /// Attention's own products too: near the reference of unrounded factors, as near as 8 significant bits allow. Of
+  /// several blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
   @Test(arguments: [(70, 24), (150, 52), (33, 8)], MatrixBackendKind.available)
   func attentionAndItsGradientsRoundTheirFactors(
     shape: (length: Int, headSize: Int), kind: MatrixBackendKind
@@ -148,8 +148,8 @@ import Testing
     }
   }
 
-  /// Its weight is 1, so that the values' gradient is that of the output, summed over the heads that share them, and those of
-  /// queries and keys are 0.
+  /// Its weight is 1, so that the values' gradient is that of the output, summed over the heads that share them, and
+  /// those of queries and keys are 0.
   @Test(arguments: MatrixBackendKind.available)
   func aSequenceOfOneTokenPassesItsGradientToTheValues(kind: MatrixBackendKind) throws {
     let (batchSize, headSize) = (3, 16)

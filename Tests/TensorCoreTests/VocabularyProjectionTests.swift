@@ -28,8 +28,9 @@ import Testing
     }
   }
 
-  /// Blocks of 16 MiB, which are streamed past the caches where rows begin cache lines; their edges lie at 16,368 columns.
-  /// Factors of few bits, so that no precision rounds them; the head's rows repeat, for sanitizers take their time.
+  /// Blocks of 16 MiB, which are streamed past the caches where rows begin cache lines; their edges lie at 16,368
+  /// columns. Factors of few bits, so that no precision rounds them; the head's rows repeat, for sanitizers take their
+  /// time.
   @Test(
     arguments: [(16_400, .float32), (16_401, .float32), (16_400, .bfloat16), (16_401, ProductPrecision.bfloat16)],
     MatrixBackendKind.available)

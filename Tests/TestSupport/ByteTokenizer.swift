@@ -2,8 +2,9 @@ public import DurableFiles
 import Foundation
 public import Tokenization
 
-/// A second kind of tokenizer, as unlike SentencePiece as it can be: ids 0 to 255 are bytes, then come BOS, EOS and a token
-/// for every pair of bytes in `pairs`, which are merged from left to right. There is neither an unknown token nor PAD.
+/// A second kind of tokenizer, as unlike SentencePiece as it can be: ids 0 to 255 are bytes, then come BOS, EOS and a
+/// token for every pair of bytes in `pairs`, which are merged from left to right. There is neither an unknown token nor
+/// PAD.
 public struct ByteTokenizer: Tokenizer {
   /// The bytes of the tokens after EOS, two each.
   public let pairs: [[UInt8]]

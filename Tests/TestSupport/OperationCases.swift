@@ -1,8 +1,8 @@
 import Foundation
 public import TensorCore
 
-/// One operation on inputs of given shapes, with the same in Double: drives correctness tests, finite differences, every
-/// backend, and the micro-benchmarks, which time the operations of `all` at the sizes of `timed`.
+/// One operation on inputs of given shapes, with the same in Double: drives correctness tests, finite differences,
+/// every backend, and the micro-benchmarks, which time the operations of `all` at the sizes of `timed`.
 public struct OperationCase: Sendable, CustomStringConvertible {
   /// What is computed.
   public let operation: String
@@ -147,7 +147,8 @@ extension OperationCase {
           $0[0], $0[1], $0[2], batchSize: batchSize, length: length, heads: heads, keyValueHeads: keyValueHeads,
           headSize: headSize)
       },
-      // a token's products are those with the tokens before it; the backward pass has five for the two of the forward pass
+      // a token's products are those with the tokens before it; the backward pass has five for the two of the forward
+      // pass
       work: .multiplyAdds(rows * heads * headSize * (length + 1), backward: 2.5))
   }
 }

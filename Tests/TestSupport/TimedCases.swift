@@ -1,7 +1,7 @@
 public import TensorCore
 
-/// An operation at the sizes of the reference step (8 × 256 tokens, a teacher of width 288, a student of width 144), or of
-/// generation, where its speed shows.
+/// An operation at the sizes of the reference step (8 × 256 tokens, a teacher of width 288, a student of width 144), or
+/// of generation, where its speed shows.
 public struct TimedCase: Sendable {
   /// The operation at that size.
   public let operation: OperationCase

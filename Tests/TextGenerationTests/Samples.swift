@@ -64,8 +64,8 @@ extension Sampling {
 }
 
 extension DecodingSession {
-  /// Submits requests to an empty session, and steps until all of them have left. Returns the tokens of each, without the
-  /// times they took.
+  /// Submits requests to an empty session, and steps until all of them have left. Returns the tokens of each, without
+  /// the times they took.
   func tokens(of requests: [DecodingRequest]) throws -> [[SampledToken]] {
     for request in requests { _ = try submit(request) }
     var tokens = [[SampledToken]](repeating: [], count: requests.count)

@@ -21,7 +21,8 @@ import Testing
         initializerRange: 0.6, bosTokenID: nil, eosTokenIDs: []), seed: seed, device: Device(threads: 1))
   }
 
-  /// The statistic, and its 99.99 % quantile (Wilson & Hilferty 1931); cells with few expected draws are taken together.
+  /// The statistic, and its 99.99 % quantile (Wilson & Hilferty 1931); cells with few expected draws are taken
+  /// together.
   private func chiSquare(_ counts: [Int], _ probabilities: [Double]) -> (value: Double, quantile: Double) {
     let draws = Double(counts.reduce(0, +))
     var cells: [(found: Double, expected: Double)] = [(0, 0)]

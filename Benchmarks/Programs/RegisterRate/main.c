@@ -1,6 +1,6 @@
-// RegisterRate THREADS: how many operations of matrix products the CPU does in a second when nothing is read from memory:
-// the limit of every step and pass, whoever wrote its kernels. Prints one JSON object of GFLOP/s, by precision; a precision
-// without instructions of its own is left out.
+// RegisterRate THREADS: how many operations of matrix products the CPU does in a second when nothing is read from
+// memory: the limit of every step and pass, whoever wrote its kernels. Prints one JSON object of GFLOP/s, by precision;
+// a precision without instructions of its own is left out.
 #define _GNU_SOURCE
 #include <stdio.h>
 

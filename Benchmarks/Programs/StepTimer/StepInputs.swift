@@ -6,7 +6,8 @@ import ModelTraining
 import ProgramSupport
 import TensorCore
 
-/// What `pytorch_step.py --write` or `RandomInputs` saved: both models before the first step, and the batch of every step.
+/// What `pytorch_step.py --write` or `RandomInputs` saved: both models before the first step, and the batch of every
+/// step.
 struct StepInputs {
   private let folder: URL
   private let device: Device
@@ -30,7 +31,8 @@ struct StepInputs {
     }
   }
 
-  /// 50 draws of each of the teacher's distributions over `text` at temperature 2, in a temporary folder that is removed.
+  /// 50 draws of each of the teacher's distributions over `text` at temperature 2, in a temporary folder that is
+  /// removed.
   func cache(of text: PackedSequences, precision: ProductPrecision) throws -> TeacherCache {
     let recorder = try TeacherCacheRecorder(
       teacher: teacher(precision: precision), text: text, method: .sampled(draws: 50),

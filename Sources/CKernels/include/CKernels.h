@@ -79,8 +79,8 @@ void limbeck_softmax_backward(float *d_p, const float *p, float delta, float sca
 
 // ---- Attention's rows, on CPUs that limbeck_has_product_bf16 (AttentionRows.c)
 // `rows` rows lie `line` floats apart, at least as many as the last has elements, in whole vectors of 32. The first has
-// `visible` elements, each other one more than the one before. Results are in bfloat16, from where the floats began, and 0
-// from the end of a row to that of the last.
+// `visible` elements, each other one more than the one before. Results are in bfloat16, from where the floats began,
+// and 0 from the end of a row to that of the last.
 
 /// scores ← exp(scale·(scores − maximum)), with the maximum and the sum of each row, NaN if any of it is.
 void limbeck_causal_weights_bf16(float *scores, size_t line, size_t rows, size_t visible, float scale, float *maxima,
@@ -134,19 +134,20 @@ void limbeck_log_add(float *a, const float *b, size_t n);
 // ---- Forward KL from logits (ForwardKL.c)
 
 /// Sums over a row of exponentials, each of a logit less the row's maximum: of the student's at temperature τ, of the
-/// teacher's at τ, of the student's at 1, and of teacher's exponential · (teacher's − student's exponent); and the maxima.
+/// teacher's at τ, of the student's at 1, and of teacher's exponential · (teacher's − student's exponent); and the
+/// maxima.
 typedef struct {
   double student, teacher, hard, cross;
   float teacher_maximum, student_maximum;
 } limbeck_softmax_sums;
 /// Elements of a chunk of a row; each chunk has two maxima, the last may be shorter.
 #define LIMBECK_ROW_CHUNK 1024
-/// From logits [V] of both sides: teacher ← exp((teacher − maximum)/τ), exponentials ← exp((student − maximum)/τ), with the
-/// maxima up to the end of each chunk, which are written to maxima [chunks, 2], the teacher's first.
+/// From logits [V] of both sides: teacher ← exp((teacher − maximum)/τ), exponentials ← exp((student − maximum)/τ), with
+/// the maxima up to the end of each chunk, which are written to maxima [chunks, 2], the teacher's first.
 limbeck_softmax_sums limbeck_softmax_pair(float *teacher, float *exponentials, const float *student, float temperature,
                                           float *maxima, size_t n);
-/// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), where exponentials,
-/// teacher, maxima and sums are what limbeck_softmax_pair left, taken relative to the maxima of the row.
+/// student ← student_scale·exponentials − teacher_scale·teacher + hard_scale·exp(student − maximum), where
+/// exponentials, teacher, maxima and sums are what limbeck_softmax_pair left, taken relative to the maxima of the row.
 void limbeck_softmax_pair_gradient(float *student, const float *teacher, const float *exponentials,
                                    const limbeck_softmax_sums *sums, float student_scale, float teacher_scale,
                                    float hard_scale, float temperature, const float *maxima, size_t n);
@@ -170,8 +171,8 @@ double limbeck_exponentials_cross(float *x, float maximum, float scale, double *
 /// Draws from weights [V], at least one above 0: indices[d] is where the running sum first exceeds uniforms[d] × the
 /// total. uniforms lie in [0, 1) and ascend.
 void limbeck_draw(int32_t *indices, const float *weights, const double *uniforms, size_t draws, size_t n);
-/// codes[i] = log_p[i] in 16 bits: −log p in steps of 2⁻¹¹ below 16, with 12 significant bits up to 10⁶; 65535 stands for
-/// −∞. Above 0 counts as 0.
+/// codes[i] = log_p[i] in 16 bits: −log p in steps of 2⁻¹¹ below 16, with 12 significant bits up to 10⁶; 65535 stands
+/// for −∞. Above 0 counts as 0.
 void limbeck_encode_log_probabilities(uint16_t *codes, const float *log_p, size_t n);
 /// out[i] = scale · the log-probability of codes[i]
 void limbeck_decode_log_probabilities(float *out, const uint16_t *codes, float scale, size_t n);
@@ -236,13 +237,13 @@ typedef enum { LIMBECK_NO_VECTORS, LIMBECK_AVX2, LIMBECK_AVX512 } limbeck_vector
 /// The longest that this CPU has.
 limbeck_vectors limbeck_best_vectors(void);
 /// out[i, r] = Σ x[i, k] · w[r, k], or += where accumulate ≠ 0, of up to LIMBECK_FEW_ROWS rows of x and n of w, over
-/// `depth`, on the calling thread, whose CPU must have the vectors. What comes of a row does not depend on the others, nor
-/// on how many there are.
+/// `depth`, on the calling thread, whose CPU must have the vectors. What comes of a row does not depend on the others,
+/// nor on how many there are.
 void limbeck_few_rows(limbeck_vectors vectors, float *out, size_t out_stride, int accumulate, const float *x,
                       size_t x_stride, size_t m, const float *w, size_t w_stride, size_t n, size_t depth,
                       void *scratch);
-/// What a product does with what is in the memory of its result: overwrites it, adds to it, or overwrites it past the caches,
-/// as far as that is possible, for results that are too large for these.
+/// What a product does with what is in the memory of its result: overwrites it, adds to it, or overwrites it past the
+/// caches, as far as that is possible, for results that are too large for these.
 typedef enum { LIMBECK_OVERWRITE, LIMBECK_ADD, LIMBECK_STREAM } limbeck_store;
 /// c[m, n] = a·b, or +=, over `depth` steps of the shared dimension, on the calling thread, whose CPU must have the
 /// vectors. a's element of row r at step k is a[r·a_row + k·a_step], b's of column j
@@ -257,24 +258,24 @@ void limbeck_product_reference(float *c, size_t c_row, int accumulate, const flo
 /// Whether this CPU can run limbeck_product_bf16.
 int limbeck_has_product_bf16(void);
 
-/// The left factor of limbeck_product_bf16: element (r, k) at data[r·row + k·step], floats, of which one stride is 1. If
-/// it is narrow, limbeck_narrow_bf16 has been at each of its rows, or columns, which still begin where they did.
+/// The left factor of limbeck_product_bf16: element (r, k) at data[r·row + k·step], floats, of which one stride is 1.
+/// If it is narrow, limbeck_narrow_bf16 has been at each of its rows, or columns, which still begin where they did.
 typedef struct {
   const void *data;
   size_t row, step;
   int is_narrow;
 } limbeck_left_factor;
 /// The right factor: element (k, j) at data[k·step + j·column], floats, of which one stride is 1; or what
-/// limbeck_pack_bf16 made of a matrix of `packed_pairs` pairs of steps, of which the first are used, from a column divisible
-/// by LIMBECK_PRODUCT_PANEL on.
+/// limbeck_pack_bf16 made of a matrix of `packed_pairs` pairs of steps, of which the first are used, from a column
+/// divisible by LIMBECK_PRODUCT_PANEL on.
 typedef struct {
   const void *data;
   size_t step, column, packed_pairs;
 } limbeck_right_factor;
 /// Rounds n floats to bfloat16 (nearest, ties to even), each half as long, from where the first one was.
 void limbeck_narrow_bf16(float *x, size_t n);
-/// Packs a right factor for many products: for each panel of columns its words for each pair of steps, so that column j,
-/// the first of a panel, begins at word j · ⌈depth/2⌉.
+/// Packs a right factor for many products: for each panel of columns its words for each pair of steps, so that column
+/// j, the first of a panel, begins at word j · ⌈depth/2⌉.
 void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_column, size_t n, size_t depth);
 /// c[m, n] = a·b, or +=, of a and b rounded to bfloat16, with sums in float32 of pairs of products.
 void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, limbeck_left_factor a, limbeck_right_factor b,

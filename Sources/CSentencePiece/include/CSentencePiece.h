@@ -1,8 +1,8 @@
 // A C interface over libsentencepiece's C++ one. Every function catches every C++ exception.
 //
-// A function that can fail returns 0 on success; otherwise it returns 1, sets *message to a text (or to NULL where memory
-// for one was lacking) and leaves its other results untouched. Results and messages are freed with sentencepiece_free.
-// A processor is immutable: any number of threads may use one at a time.
+// A function that can fail returns 0 on success; otherwise it returns 1, sets *message to a text (or to NULL where
+// memory for one was lacking) and leaves its other results untouched. Results and messages are freed with
+// sentencepiece_free. A processor is immutable: any number of threads may use one at a time.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +17,8 @@ typedef struct sentencepiece_processor sentencepiece_processor;
 int sentencepiece_load(const void *model, size_t size, sentencepiece_processor **processor, char **message);
 void sentencepiece_release(sentencepiece_processor *processor);
 
-// The pieces of a model: their texts, one after another in `bytes` (piece i ends before byte ends[i]), scores and kinds.
+// The pieces of a model: their texts, one after another in `bytes` (piece i ends before byte ends[i]), scores and
+// kinds.
 typedef struct {
   const uint8_t *bytes;
   const size_t *ends;
@@ -28,23 +29,23 @@ typedef struct {
 
 typedef struct sentencepiece_unigram sentencepiece_unigram;
 
-// Makes what encodes by a unigram model as libsentencepiece does, but faster. The model must load, have no piece longer than
-// 1024 bytes, and change no text but for writing spaces as U+2581.
+// Makes what encodes by a unigram model as libsentencepiece does, but faster. The model must load, have no piece longer
+// than 1024 bytes, and change no text but for writing spaces as U+2581.
 int sentencepiece_unigram_make(const sentencepiece_pieces *pieces, sentencepiece_unigram **unigram, char **message);
 void sentencepiece_unigram_release(sentencepiece_unigram *unigram);
 
 // What encodes: `start` the texts that begin, `inner` those that go on from another one, or `unigram` (NULL if there is
-// none) whatever `inner` would. With literal_space (three ids, or NULL) each U+2581, which SentencePiece takes for a space,
-// becomes those ids instead.
+// none) whatever `inner` would. With literal_space (three ids, or NULL) each U+2581, which SentencePiece takes for a
+// space, becomes those ids instead.
 typedef struct {
   const sentencepiece_processor *start, *inner;
   const sentencepiece_unigram *unigram;
   const int32_t *literal_space;
 } sentencepiece_encoder;
 
-// Encodes `texts` texts of UTF-8 that lie one after another in `bytes`; text i ends before byte ends[i], and is_start[i] says
-// whether it begins. The ids of all texts come one after another in *ids; those of text i end before id_ends[i] (room for
-// `texts` numbers, given by the caller). Up to `threads` threads work.
+// Encodes `texts` texts of UTF-8 that lie one after another in `bytes`; text i ends before byte ends[i], and
+// is_start[i] says whether it begins. The ids of all texts come one after another in *ids; those of text i end before
+// id_ends[i] (room for `texts` numbers, given by the caller). Up to `threads` threads work.
 int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *bytes, const size_t *ends,
                          const uint8_t *is_start, size_t texts, size_t threads, int32_t **ids, size_t *id_ends,
                          char **message);
@@ -53,7 +54,8 @@ int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *by
 int sentencepiece_decode(const sentencepiece_processor *processor, const int32_t *ids, size_t count, char **text,
                          size_t *size, char **message);
 
-// Sets the next sentence to train on and returns 1, or returns 0 at the end. The bytes must stay valid until the next call.
+// Sets the next sentence to train on and returns 1, or returns 0 at the end. The bytes must stay valid until the next
+// call.
 typedef int (*sentencepiece_next_sentence)(void *context, const char **bytes, size_t *size);
 
 // Trains a model with libsentencepiece's options `keys[i] = values[i]`, and returns it as a serialized ModelProto.

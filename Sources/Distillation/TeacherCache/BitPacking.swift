@@ -20,8 +20,8 @@ struct BitWriter {
     }
   }
 
-  /// Appends a number from 1 in Elias's γ code: as many zeros as it has bits after the leading one, then all its bits. 1
-  /// takes one bit.
+  /// Appends a number from 1 in Elias's γ code: as many zeros as it has bits after the leading one, then all its bits.
+  /// 1 takes one bit.
   mutating func appendGamma(_ value: UInt32) {
     let rest = value.bitWidth - 1 - value.leadingZeroBitCount
     append(1 << UInt32(rest), bits: rest + 1)

@@ -5,8 +5,8 @@ import TensorCore
 
 /// How far losses and gradients from a cache are from those of the teacher itself, over the last sequences of its text.
 ///
-/// The student is the teacher at half its logits: far enough away to have a gradient, and close enough that what a cache
-/// leaves out matters. Gradients are those of the forward KL on the student's logits.
+/// The student is the teacher at half its logits: far enough away to have a gradient, and close enough that what a
+/// cache leaves out matters. Gradients are those of the forward KL on the student's logits.
 public struct CacheBias: Sendable, Equatable {
   /// The tokens that were compared.
   public let tokens: Int

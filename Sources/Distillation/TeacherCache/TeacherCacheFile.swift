@@ -4,9 +4,9 @@ import Foundation
 /// One file of a cache, with the rows of consecutive sequences; memory-mapped.
 ///
 /// The file: a header of 160 bytes (the format's name, the digest of the cache's description, the first sequence, their
-/// number, the number of bytes after the header, and the digest of these bytes); then where each sequence begins and the
-/// last one ends, as 64-bit numbers of bytes after this table; then the rows, each sequence from a whole byte on. Numbers
-/// are little-endian.
+/// number, the number of bytes after the header, and the digest of these bytes); then where each sequence begins and
+/// the last one ends, as 64-bit numbers of bytes after this table; then the rows, each sequence from a whole byte on.
+/// Numbers are little-endian.
 struct TeacherCacheFile {
   private let file: MappedFile
   private let starts: MappedElements<UInt64>

@@ -37,8 +37,9 @@ public struct TeacherCacheFolder: Sendable {
     key = Digest.sha256(of: json)
   }
 
-  /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process left.
-  /// Throws `value` naming the first thing in which `description` differs from the one in the folder; `damaged`, `file`.
+  /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process
+  /// left. Throws `value` naming the first thing in which `description` differs from the one in the folder; `damaged`,
+  /// `file`.
   public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
     try self.init(contentsOf: url)
     if let (key, expected, found) = description.firstDifference(from: self.description) {

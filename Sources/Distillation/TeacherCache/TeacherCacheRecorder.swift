@@ -13,9 +13,9 @@ public struct TeacherCacheProgress: Sendable {
 
 /// Makes a cache of a teacher's distributions over a text.
 ///
-/// Its bytes depend on teacher, text, method, temperature and seed alone: each token has random numbers of its own, and the
-/// batches that the teacher runs on begin where files do. So it does not matter how often the work was interrupted, and on
-/// how many threads it runs.
+/// Its bytes depend on teacher, text, method, temperature and seed alone: each token has random numbers of its own, and
+/// the batches that the teacher runs on begin where files do. So it does not matter how often the work was interrupted,
+/// and on how many threads it runs.
 ///
 /// ```swift
 /// let recorder = try TeacherCacheRecorder(
@@ -90,7 +90,8 @@ public struct TeacherCacheRecorder {
   /// Makes the files that are missing.
   /// - Parameters:
   ///   - folder: the cache's folder, made or opened with `description`.
-  ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call returns.
+  ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call
+  ///     returns.
   /// - Returns: whether the cache is complete.
   /// - Throws: `notFinite`, or `file` with what the disk refuses.
   @discardableResult

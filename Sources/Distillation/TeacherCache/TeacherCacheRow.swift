@@ -1,7 +1,7 @@
 /// A teacher's distribution of one token, as a cache keeps it. Log-probabilities are codes of 16 bits.
 public enum TeacherCacheRow: Sendable, Equatable {
-  /// The tokens with the largest probabilities, by ascending id, and their log-probabilities; `rest` is that of all other
-  /// tokens together, where the method keeps it.
+  /// The tokens with the largest probabilities, by ascending id, and their log-probabilities; `rest` is that of all
+  /// other tokens together, where the method keeps it.
   case largest(ids: [Int32], codes: [UInt16], rest: UInt16?)
   /// Drawn tokens, by ascending id, and how often each was drawn; `entropy` is the code of −H(p).
   case drawn(ids: [Int32], counts: [Int32], entropy: UInt16)

@@ -1,9 +1,10 @@
 /// What a student learns from.
 public enum TeacherSignal {
-  /// Teachers in memory, one or more: of several, the weighted mixture of their distributions. `hiddenStates` are compared
-  /// inside of the student and the first of them; `onPolicy`, some steps learn from the student's own completions.
+  /// Teachers in memory, one or more: of several, the weighted mixture of their distributions. `hiddenStates` are
+  /// compared inside of the student and the first of them; `onPolicy`, some steps learn from the student's own
+  /// completions.
   case live([Distiller.Teacher], hiddenStates: HiddenStateTerms = HiddenStateTerms(), onPolicy: OnPolicySteps? = nil)
-  /// What a cache has of the teacher on the text to learn, and on the validation text, of which only the cross-entropy is
-  /// measured otherwise.
+  /// What a cache has of the teacher on the text to learn, and on the validation text, of which only the cross-entropy
+  /// is measured otherwise.
   case cached(TeacherCache, validation: TeacherCache? = nil)
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Distillation
 
-/// A weighted sum of divergences as text: `forward-kl`, or `0.7*forward-kl+0.3*jensen-shannon:0.3`. A weight is a number
-/// or a schedule, and 1 where there is none.
+/// A weighted sum of divergences as text: `forward-kl`, or `0.7*forward-kl+0.3*jensen-shannon:0.3`. A weight is a
+/// number or a schedule, and 1 where there is none.
 struct DivergenceMixture: ExpressibleByArgument {
   let terms: [(weight: Schedule, choice: DivergenceChoice)]
 

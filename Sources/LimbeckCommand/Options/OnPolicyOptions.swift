@@ -88,8 +88,8 @@ struct OnPolicySettings {
     }
   }
 
-  /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the prompts;
-  /// their lines are named.
+  /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the
+  /// prompts; their lines are named.
   func steps(
     for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
   ) throws -> (value: OnPolicySteps, inputs: [String: String]) {

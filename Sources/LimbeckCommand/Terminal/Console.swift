@@ -67,8 +67,8 @@ enum StandardOutput {
     try write(try json(value) + "\n")
   }
 
-  /// One JSON object on a line. Keys are sorted, and in snake case; numbers that JSON does not have, such as a perplexity
-  /// that overflows, are strings.
+  /// One JSON object on a line. Keys are sorted, and in snake case; numbers that JSON does not have, such as a
+  /// perplexity that overflows, are strings.
   static func json(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.dateEncodingStrategy = .iso8601

@@ -2,8 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Ctrl-C (SIGINT) and SIGTERM while it is alive: the first one is a request to stop at the next good place, the second one
-/// ends the process at once.
+/// Ctrl-C (SIGINT) and SIGTERM while it is alive: the first one is a request to stop at the next good place, the second
+/// one ends the process at once.
 final class Interruption {
   private let request = SignalRequest()
   private let sources: [any DispatchSourceSignal]

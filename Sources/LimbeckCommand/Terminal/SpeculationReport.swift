@@ -13,8 +13,8 @@ struct SpeculationReport: Encodable {
   /// How much faster a sequence grows with the draft.
   let speedUp: Double
 
-  /// Sums up what was generated; `alone` generates with the model alone, for the same prompts, at most so many tokens of
-  /// each.
+  /// Sums up what was generated; `alone` generates with the model alone, for the same prompts, at most so many tokens
+  /// of each.
   init(_ generations: [Generation], alone: (_ maxTokens: Int) throws -> [Generation]) rethrows {
     let statistics = generations.compactMap(\.speculation).reduce(into: SpeculationStatistics()) { $0 += $1 }
     tokens = statistics.tokens

@@ -1,8 +1,8 @@
 public import DurableFiles
 public import LanguageModels
 
-/// Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama whose tokens attend to those in a window before them alone. Where
-/// the context is no longer than the window, they attend to all, and that is computed; a longer one is refused.
+/// Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama whose tokens attend to those in a window before them alone.
+/// Where the context is no longer than the window, they attend to all, and that is computed; a longer one is refused.
 public struct Mistral: Architecture {
   public let family = "mistral"
   public let keys = LlamaKeys.names

@@ -3,8 +3,8 @@ public import Foundation
 public import LanguageModels
 public import TensorCore
 
-/// A Hugging Face folder of a model of a known family: config.json, model.safetensors or its shards with their index, and,
-/// where it is there, generation_config.json.
+/// A Hugging Face folder of a model of a known family: config.json, model.safetensors or its shards with their index,
+/// and, where it is there, generation_config.json.
 public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL

@@ -115,8 +115,8 @@ public struct SafetensorsFile: Sendable {
     }
   }
 
-  /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have as
-  /// many elements. Throws `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
+  /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have
+  /// as many elements. Throws `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
   public func read(
     _ name: String, rows: Range<Int>? = nil, into destination: inout MutableSpan<Float>
   ) throws(ModelFileError) {
@@ -137,10 +137,10 @@ public struct SafetensorsFile: Sendable {
     return floats
   }
 
-  /// Rows of the tensor called `name`, or the tensor as a whole, as a weight. Values that are float32 on disk, aligned, and
-  /// matrices of 16 bits a value are used where they are mapped: they are read-only, cost no memory of the process's own,
-  /// and keep the mapping alive. Others are converted to float32 once. Throws `missingTensor`, `wrongShape` where they have
-  /// not the shape expected, `notWeights`.
+  /// Rows of the tensor called `name`, or the tensor as a whole, as a weight. Values that are float32 on disk, aligned,
+  /// and matrices of 16 bits a value are used where they are mapped: they are read-only, cost no memory of the
+  /// process's own, and keep the mapping alive. Others are converted to float32 once. Throws `missingTensor`,
+  /// `wrongShape` where they have not the shape expected, `notWeights`.
   public func weights(
     _ name: String, rows: Range<Int>? = nil, expecting shape: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix {

@@ -19,8 +19,8 @@ public struct SafetensorsWeights: WeightSource {
     fileIndices = Dictionary(uniqueKeysWithValues: file.names.map { ($0, 0) })
   }
 
-  /// The tensors of the files that an index (model.safetensors.index.json) names, each in exactly the file that it says.
-  /// Throws `missingTensor` and `unexpectedTensor` naming the file where index and files disagree,
+  /// The tensors of the files that an index (model.safetensors.index.json) names, each in exactly the file that it
+  /// says. Throws `missingTensor` and `unexpectedTensor` naming the file where index and files disagree,
   /// `value` where the index is no index, and what opening the files throws.
   public init(index url: URL) throws(ModelFileError) {
     let index = try HuggingFaceConfiguration(contentsOf: url)

@@ -1,8 +1,8 @@
 /// One way back from a loss to the parameters.
 ///
 /// Each part of the loss adds its gradient by the tensors that it was computed from; `run` then carries all of them on
-/// through what was recorded. What several tensors were computed from is gone through once, when their gradients have met
-/// there; what was recorded is released on the way.
+/// through what was recorded. What several tensors were computed from is gone through once, when their gradients have
+/// met there; what was recorded is released on the way.
 public final class BackwardPass {
   private var outputs: [Node] = []
 

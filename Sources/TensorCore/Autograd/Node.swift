@@ -22,7 +22,8 @@ final class Node {
   private let device: Device
   private var gradient: Storage?
   private let isLeaf: Bool
-  /// Of a leaf: whether nothing was added since its gradient was last set to zero, so that the memory may hold anything.
+  /// Of a leaf: whether nothing was added since its gradient was last set to zero, so that the memory may hold
+  /// anything.
   private var isCleared: Bool
   private var backward: ((_ gradient: Tensor) -> Void)?
 
@@ -78,8 +79,8 @@ final class Node {
     return destination.pointer
   }
 
-  /// Where to write the contributions to several nodes in any order, into `unwanted` where there is no node: of nodes that
-  /// are one and the same, all add.
+  /// Where to write the contributions to several nodes in any order, into `unwanted` where there is no node: of nodes
+  /// that are one and the same, all add.
   static func destinations(_ nodes: [Node?], discarding unwanted: Tensor) -> [GradientDestination] {
     nodes.map { node in
       guard let node else { return GradientDestination(pointer: unwanted.pointer, adds: false) }

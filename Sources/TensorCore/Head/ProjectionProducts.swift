@@ -1,10 +1,11 @@
 import CKernels
 
-/// The three products of a vocabulary projection on a block of tokens: logits, and the gradients of hidden states and head.
+/// The three products of a vocabulary projection on a block of tokens: logits, and the gradients of hidden states and
+/// head.
 ///
-/// In bfloat16 head and hidden states are rounded, and the head packed, once for all blocks, and gradients of logits are
-/// rounded row by row where they lie, while a row is in cache: all would otherwise be read from memory, twice as large,
-/// by every product.
+/// In bfloat16 head and hidden states are rounded, and the head packed, once for all blocks, and gradients of logits
+/// are rounded row by row where they lie, while a row is in cache: all would otherwise be read from memory, twice as
+/// large, by every product.
 struct ProjectionProducts {
   /// [N, C]
   private let hidden: Tensor
@@ -31,8 +32,8 @@ struct ProjectionProducts {
   ///   - hidden: the hidden states [N, C] of the tokens to work on.
   ///   - projection: whose head and precision it is.
   ///   - hasGradient: whether gradients will be asked for.
-  ///   - blockRows: the tokens of a block. Of several blocks packing the head beforehand pays; that of a constant head is
-  ///     kept anyway.
+  ///   - blockRows: the tokens of a block. Of several blocks packing the head beforehand pays; that of a constant head
+  ///     is kept anyway.
   init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, blockRows: Int) {
     self.hidden = hidden
     let device = hidden.device
@@ -65,8 +66,8 @@ struct ProjectionProducts {
     return copy
   }
 
-  /// Columns of logits per task: a task's part of a block stays in a core's cache, there are at least eight, and as many
-  /// whole ones as they come to, that no thread has half a task more to do than the others.
+  /// Columns of logits per task: a task's part of a block stays in a core's cache, there are at least eight, and as
+  /// many whole ones as they come to, that no thread has half a task more to do than the others.
   private static func vocabularyGrain(_ vocabulary: Int) -> Int {
     let panels = (vocabulary + PackedFactor.panel - 1) / PackedFactor.panel
     let tasks = max(8, (panels + 42) / 43 + 1) / 2 * 2
@@ -108,8 +109,8 @@ struct ProjectionProducts {
     if narrowsGradients { limbeck_narrow_bf16(row, vocabulary) }
   }
 
-  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x, where the first block of tokens
-  /// overwrites what `dHead` does not add to.
+  /// In the forward pass: logits = x · Wᵀ, so d x = d logits · W and d W += d logitsᵀ · x, where the first block of
+  /// tokens overwrites what `dHead` does not add to.
   func propagate(
     _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: GradientDestination?
   ) {

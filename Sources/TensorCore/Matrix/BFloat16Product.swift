@@ -4,8 +4,8 @@ import Foundation
 /// Products in bfloat16 by the CPU's instructions, with factors that were rounded beforehand where it pays: where the
 /// backend `packsBFloat16`.
 enum BFloat16Product {
-  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too large
-  /// for the caches anyway `streams` past them, as far as its memory allows.
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too
+  /// large for the caches anyway `streams` past them, as far as its memory allows.
   static func multiply(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool = false, _ a: LeftFactor,
     _ b: RightFactor, m: Int, n: Int, k: Int, scratch: UnsafeMutablePointer<Float>
@@ -45,8 +45,8 @@ struct RightFactor {
     factor = limbeck_right_factor(data: packed, step: 0, column: 0, packed_pairs: pairs)
   }
 
-  /// A factor [k, n] rounded and packed into `memory`, which has room for `packedCount` floats and outlives it. Products
-  /// may take fewer than its k steps, or n columns: the first.
+  /// A factor [k, n] rounded and packed into `memory`, which has room for `packedCount` floats and outlives it.
+  /// Products may take fewer than its k steps, or n columns: the first.
   init(packing matrix: MatrixView, k: Int, n: Int, into memory: UnsafeMutablePointer<Float>) {
     limbeck_pack_bf16(memory, matrix.pointer, matrix.rowStride, matrix.columnStride, n, k)
     self.init(packed: memory, pairs: (k + 1) / 2)
@@ -69,7 +69,8 @@ struct PackedFactor {
     self.init(k: k, n: n, scratchCount: 0, on: device) { columns, _ in matrix.from(column: columns.lowerBound) }
   }
 
-  /// A factor of which `panel` returns some of the columns [k, columns], if it likes in a worker's `scratchCount` floats.
+  /// A factor of which `panel` returns some of the columns [k, columns], if it likes in a worker's `scratchCount`
+  /// floats.
   init(
     k: Int, n: Int, scratchCount: Int, on device: Device,
     panel: (_ columns: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> MatrixView
@@ -110,7 +111,8 @@ final class PackedFactorCache {
     self.afterPacking = afterPacking
   }
 
-  /// The factor of the matrix of that shape; products on other threads that need it, too, wait for the one that makes it.
+  /// The factor of the matrix of that shape; products on other threads that need it, too, wait for the one that makes
+  /// it.
   func factor(of shape: [Int], _ make: () -> PackedFactor) -> PackedFactor {
     lock.lock()
     defer { lock.unlock() }
@@ -123,8 +125,9 @@ final class PackedFactorCache {
 }
 
 extension Tensor {
-  /// This matrix [n, k], transposed, as the right factor [k, n] of many products, packed on `device`. Of constant memory,
-  /// such as a teacher's mapped weights, it is kept for as long as the memory, half as large: every step would pack it anew.
+  /// This matrix [n, k], transposed, as the right factor [k, n] of many products, packed on `device`. Of constant
+  /// memory, such as a teacher's mapped weights, it is kept for as long as the memory, half as large: every step would
+  /// pack it anew.
   func packedTransposed(on device: Device) -> PackedFactor {
     func pack() -> PackedFactor {
       PackedFactor(MatrixView(pointer, stride: columns).transposed, k: columns, n: rows, on: device)

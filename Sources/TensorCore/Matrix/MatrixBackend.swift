@@ -1,6 +1,7 @@
 import CKernels
 
-/// A library of matrix products on the calling thread, a value of `Device`: every part of every larger product ends here.
+/// A library of matrix products on the calling thread, a value of `Device`: every part of every larger product ends
+/// here.
 ///
 /// A conformer has no state that is counted or allocated: it is called once per tile, by every worker.
 protocol MatrixBackend: Sendable {
@@ -13,22 +14,22 @@ protocol MatrixBackend: Sendable {
   /// Floats of scratch memory that a product on one thread needs.
   var scratchCount: Int { get }
 
-  /// Whether what comes of a row does not depend on how many rows are multiplied together, of more than 48. Only then may
-  /// work be cut in other ways than by the shapes of whole products: sequences be shared out among threads, or rows be
-  /// computed once for several uses.
+  /// Whether what comes of a row does not depend on how many rows are multiplied together, of more than 48. Only then
+  /// may work be cut in other ways than by the shapes of whole products: sequences be shared out among threads, or rows
+  /// be computed once for several uses.
   var rowsAreIndependent: Bool { get }
 
   /// Whether the CPU runs `BFloat16Product`, whose factors may be rounded and packed beforehand.
   var packsBFloat16: Bool { get }
 
-  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too large
-  /// for the caches anyway `streams` past them, as far as the backend and the memory of c allow.
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too
+  /// large for the caches anyway `streams` past them, as far as the backend and the memory of c allow.
   func multiply(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool, _ a: MatrixView, _ b: MatrixView,
     m: Int, n: Int, k: Int, scratch: UnsafeMutablePointer<Float>)
 
-  /// The same of up to `Device.uniformRows` rows of a and rows of bᵀ that each lie in one line: each row of c has the same
-  /// bits alone and beside others.
+  /// The same of up to `Device.uniformRows` rows of a and rows of bᵀ that each lie in one line: each row of c has the
+  /// same bits alone and beside others.
   func multiplyFewRows(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, _ a: MatrixView, _ b: MatrixView, m: Int, n: Int,
     k: Int, scratch: UnsafeMutablePointer<Float>)
@@ -40,8 +41,8 @@ protocol MatrixBackend: Sendable {
 }
 
 extension MatrixBackend {
-  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`, of factors that are rounded to `precision`; rows of c lie `stride`
-  /// apart, and k ≥ 1. `scratch` has room for `scratchCount` floats.
+  /// c[m, n] = a[m, k] · b[k, n], or += where `adds`, of factors that are rounded to `precision`; rows of c lie
+  /// `stride` apart, and k ≥ 1. `scratch` has room for `scratchCount` floats.
   func product(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool = false, _ a: MatrixView,
     _ b: MatrixView, m: Int, n: Int, k: Int, precision: ProductPrecision = .float32,

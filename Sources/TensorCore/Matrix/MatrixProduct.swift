@@ -67,8 +67,8 @@ enum MatrixProduct {
     }
   }
 
-  /// Whether the right factor of a product is rounded and packed before: where that pays, also for the first product where it
-  /// `isKept` for others.
+  /// Whether the right factor of a product is rounded and packed before: where that pays, also for the first product
+  /// where it `isKept` for others.
   private static func packs(_ precision: ProductPrecision, isKept: Bool, work: Int, on device: Device) -> Bool {
     precision == .bfloat16 && device.backend.packsBFloat16 && (isKept || work >= 1 << 21)
   }
@@ -96,8 +96,8 @@ enum MatrixProduct {
     private let cutsRows: Bool
     private let parts: Parts
 
-    /// `work` is the length of each inner product; it stays one tile unless it `isCut`. The more of rows and columns are
-    /// cut.
+    /// `work` is the length of each inner product; it stays one tile unless it `isCut`. The more of rows and columns
+    /// are cut.
     init(rows: Int, columns: Int, work: Int, isCut: Bool) {
       self.rows = rows
       self.columns = columns
@@ -139,8 +139,8 @@ enum MatrixProduct {
     }
   }
 
-  /// Rows or columns in parts of whole blocks, as equal as these allow, the larger ones first, so that no thread waits for
-  /// the last one: where they take turns, two threads would each get those of one size.
+  /// Rows or columns in parts of whole blocks, as equal as these allow, the larger ones first, so that no thread waits
+  /// for the last one: where they take turns, two threads would each get those of one size.
   private struct Parts {
     private let length: Int
     private let block: Int

@@ -1,5 +1,5 @@
-/// A matrix in memory, perhaps transposed: element (i, j) lies at `pointer[i·rowStride + j·columnStride]`, and one of the
-/// strides is 1.
+/// A matrix in memory, perhaps transposed: element (i, j) lies at `pointer[i·rowStride + j·columnStride]`, and one of
+/// the strides is 1.
 struct MatrixView {
   let pointer: UnsafePointer<Float>
   let rowStride: Int

@@ -3,8 +3,8 @@ import COpenBLAS
 
 /// OpenBLAS, which is loaded when the first of these is made; it computes on the calling thread.
 ///
-/// It is loaded and not linked: a link would cost every start of the command 2.5 ms, and where the library is missing the
-/// program would not start at all, though it has kernels of its own (docs/performance/log.md).
+/// It is loaded and not linked: a link would cost every start of the command 2.5 ms, and where the library is missing
+/// the program would not start at all, though it has kernels of its own (docs/performance/log.md).
 struct OpenBLASBackend: MatrixBackend {
   /// - Throws: `missingOpenBLAS`.
   init() throws(MatrixBackendError) {

@@ -2,9 +2,9 @@ import CKernels
 
 /// Limbeck's own kernels in float32 for one length of vectors.
 ///
-/// They read left factors where they are, pack what must be transposed into scratch memory panel by panel, and write the
-/// result once; a BLAS packs all of both operands, which costs a fifth of the time where one of the three sizes is small,
-/// as it is in language models.
+/// They read left factors where they are, pack what must be transposed into scratch memory panel by panel, and write
+/// the result once; a BLAS packs all of both operands, which costs a fifth of the time where one of the three sizes is
+/// small, as it is in language models.
 protocol VectorBackend: MatrixBackend {
   /// The vectors that the kernels compute with, which the CPU has.
   var vectors: limbeck_vectors { get }

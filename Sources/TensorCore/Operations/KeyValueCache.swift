@@ -9,10 +9,10 @@ public enum CachePrecision: String, Sendable, Codable, CaseIterable {
 
 /// The keys and values of the tokens a sequence has seen so far, for every layer of a decoder.
 ///
-/// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. There is
-/// room for as many tokens as are expected from the beginning, of which the system gives what is written to; beyond it,
-/// room grows by doubling, up to `contextLength`. One sequence each: a batch has one cache per sequence, each with its own
-/// length.
+/// Each head's keys lie together, [K, capacity, D], for a new token's query reads all of them; so do its values. There
+/// is room for as many tokens as are expected from the beginning, of which the system gives what is written to; beyond
+/// it, room grows by doubling, up to `contextLength`. One sequence each: a batch has one cache per sequence, each with
+/// its own length.
 public final class KeyValueCache {
   /// The most tokens it may hold.
   public let contextLength: Int

@@ -1,7 +1,8 @@
 import CKernels
 
 /// The keys and values [keys, D] of one head as right factors of attention's two products, and what these have in the
-/// backward pass, where values meet the output's gradients as keys meet queries, and keys the scores' as values weights.
+/// backward pass, where values meet the output's gradients as keys meet queries, and keys the scores' as values
+/// weights.
 ///
 /// In bfloat16, where the backend packs factors, both are rounded and packed once for all queries, and weights as they
 /// are made.
@@ -48,8 +49,8 @@ struct KeyValueFactors {
       values: RightFactor(packing: valueView, k: count, n: headSize, into: valueMemory))
   }
 
-  /// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists. Of
-  /// the scores in smaller blocks fewer are masked, which pays where keys are not packed anew for each block.
+  /// Rows of queries that meet their keys at a time: the scores of a block stay in cache, and no [T, T] matrix exists.
+  /// Of the scores in smaller blocks fewer are masked, which pays where keys are not packed anew for each block.
   var queryBlock: Int {
     switch form {
     case .floats: 64
@@ -74,13 +75,13 @@ struct KeyValueFactors {
     }
   }
 
-  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part of
-  /// one.
+  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part
+  /// of one.
   static func line(_ width: Int) -> Int { (width + 63) / 64 * 64 }
 
   /// Scores become weights where they lie, e^(scale · (s − maximum)) up to their sum, for `weightedValues` and
-  /// `weightedQueries`: of `block` rows, `line` apart, of which the first sees `visible` keys, and each other one more than
-  /// the one before. What a row does not see, but the last does, has a weight of 0.
+  /// `weightedQueries`: of `block` rows, `line` apart, of which the first sees `visible` keys, and each other one more
+  /// than the one before. What a row does not see, but the last does, has a weight of 0.
   func makeWeights(
     _ scores: UnsafeMutablePointer<Float>, line: Int, block: Int, visible: Int, scale: Float,
     maxima: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Double>
@@ -99,8 +100,8 @@ struct KeyValueFactors {
     }
   }
 
-  /// The same scores become probabilities p = e^(scale · s − logSum), and the gradients of these those of the products of
-  /// queries and keys, p · (d − delta) · scale; the delta of row r is `deltas[r · deltaStride]`.
+  /// The same scores become probabilities p = e^(scale · s − logSum), and the gradients of these those of the products
+  /// of queries and keys, p · (d − delta) · scale; the delta of row r is `deltas[r · deltaStride]`.
   func makeGradients(
     _ scores: UnsafeMutablePointer<Float>, _ gradients: UnsafeMutablePointer<Float>, line: Int, block: Int,
     visible: Int, scale: Float, logSums: UnsafePointer<Float>, deltas: UnsafePointer<Float>, deltaStride: Int

@@ -33,9 +33,9 @@ struct CausalAttention {
     KeyValueFactors.memoryCount(keys: keys, headSize: headSize, precision: precision, backend: backend)
   }
 
-  /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with rows
-  /// `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single query
-  /// takes a kernel of its own, which rounds nothing.
+  /// One key-value head and the query heads that share it; `keyHead` and `valueHead` are that head's first rows, with
+  /// rows `keyStride` apart. `logSums` [H, rows] receives each row's log-sum-exp for the backward; without it a single
+  /// query takes a kernel of its own, which rounds nothing.
   func forward(
     keyValueHead: Int, rows: Int, offset: Int, query: UnsafePointer<Float>, keyHead: UnsafePointer<Float>,
     valueHead: UnsafePointer<Float>, keyStride: Int, out: UnsafeMutablePointer<Float>,
@@ -136,8 +136,8 @@ struct CausalAttention {
 
 extension Tensor {
   /// Causal grouped-query attention over B sequences of T tokens: self = queries [B·T, H·D], keys and values
-  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`, but for
-  /// sequences of one token of which no gradient is recorded.
+  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`, but
+  /// for sequences of one token of which no gradient is recorded.
   public func causalAttention(
     keys: Tensor, values: Tensor, batchSize: Int, headSize: Int, precision: ProductPrecision = .float32
   ) -> Tensor {

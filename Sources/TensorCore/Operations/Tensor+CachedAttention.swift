@@ -2,8 +2,8 @@ import CKernels
 
 /// The new tokens of one sequence, and one head's keys and values of all its tokens in a cache.
 ///
-/// Invariant: `keys` and `values` have room for `offset + count` rows, of a cache that outlives this value, and no two tasks
-/// have the same head.
+/// Invariant: `keys` and `values` have room for `offset + count` rows, of a cache that outlives this value, and no two
+/// tasks have the same head.
 private struct CachedHead {
   /// How many tokens are new, and how many were there before.
   let count: Int

@@ -10,7 +10,8 @@ public struct RotaryEmbedding {
   let headSize: Int
 
   /// - Parameters:
-  ///   - frequencies: the angle of each pair from one position to the next [D/2]; θ^(−2i/D) in Llama 2, with θ = 10,000.
+  ///   - frequencies: the angle of each pair from one position to the next [D/2]; θ^(−2i/D) in Llama 2, with θ =
+  ///     10,000.
   ///   - contextLength: T, the number of positions.
   ///   - device: where it is used.
   public init(frequencies: [Double], contextLength: Int, on device: Device) {

@@ -42,8 +42,8 @@ extension Tensor {
 
   /// SwiGLU (Shazeer 2020): silu(self) · up, element by element. self, up [N, F] → [N, F].
   ///
-  /// Takes over the memory of self where nobody else has it and no gradient is recorded: [N, F] is the widest thing that a
-  /// layer makes.
+  /// Takes over the memory of self where nobody else has it and no gradient is recorded: [N, F] is the widest thing
+  /// that a layer makes.
   public consuming func swiGLU(_ up: Tensor) -> Tensor {
     precondition(shape == up.shape, "swiGLU: gate \(shape) and up \(up.shape) differ")
     if !recordsGradient, !up.recordsGradient {

@@ -1,8 +1,8 @@
 import CKernels
 
 extension RowKernels {
-  /// Writes the student's exp((x − maximum)/τ) to `exponentials` [V], where −∞ gives 0, and returns their sum and that of
-  /// exp(x − maximum).
+  /// Writes the student's exp((x − maximum)/τ) to `exponentials` [V], where −∞ gives 0, and returns their sum and that
+  /// of exp(x − maximum).
   public static func studentSoftmax(
     exponentials: inout MutableSpan<Float>, student: Span<Float>, maximum: Float, temperature: Float
   ) -> (soft: Double, hard: Double) {
@@ -74,8 +74,8 @@ extension RowKernels {
     return indices
   }
 
-  /// Log-probabilities in 16 bits each: −log p in steps of 2⁻¹¹ below 16 nats, with 12 significant bits above, and 65535
-  /// for −∞.
+  /// Log-probabilities in 16 bits each: −log p in steps of 2⁻¹¹ below 16 nats, with 12 significant bits above, and
+  /// 65535 for −∞.
   public static func codes(ofLogProbabilities row: Span<Float>) -> [UInt16] {
     [UInt16](unsafeUninitializedCapacity: row.count) { codes, count in
       row.withUnsafeBufferPointer { row in

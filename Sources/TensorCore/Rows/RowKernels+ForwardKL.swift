@@ -19,8 +19,8 @@ extension RowKernels {
     public var studentMaximum: Float { sums.student_maximum }
   }
 
-  /// Replaces the teacher's logits [V] by exponentials at temperature τ, and writes the student's to `exponentials`; all
-  /// that forward KL and cross-entropy need, in one pass.
+  /// Replaces the teacher's logits [V] by exponentials at temperature τ, and writes the student's to `exponentials`;
+  /// all that forward KL and cross-entropy need, in one pass.
   public static func softmaxPair(
     teacher: inout MutableSpan<Float>, exponentials: inout MutableSpan<Float>, student: Span<Float>, temperature: Float
   ) -> SoftmaxPair {
@@ -45,8 +45,8 @@ extension RowKernels {
     return SoftmaxPair(sums: sums, maxima: maxima)
   }
 
-  /// student ← studentScale·exp((x − maximum)/τ) − teacherScale·(the teacher's) + hardScale·exp(x − maximum): the gradient
-  /// of forward KL and cross-entropy on the logits, from what `softmaxPair` left.
+  /// student ← studentScale·exp((x − maximum)/τ) − teacherScale·(the teacher's) + hardScale·exp(x − maximum): the
+  /// gradient of forward KL and cross-entropy on the logits, from what `softmaxPair` left.
   public static func softmaxPairGradient(
     student: inout MutableSpan<Float>, teacher: Span<Float>, exponentials: Span<Float>, pair: SoftmaxPair,
     studentScale: Float, teacherScale: Float, hardScale: Float, temperature: Float

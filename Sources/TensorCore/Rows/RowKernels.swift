@@ -3,9 +3,9 @@ import Foundation
 
 /// The kernels of one row of the vocabulary [V], on spans: what objectives, statistics and samplers are written with.
 ///
-/// The divergences take log-probabilities of teacher (log p) and student (log q), both [V], at one temperature, where −∞
-/// is legal; they return nats, and write their derivative by log q up to a multiple of q, which the chain rule through
-/// the softmax, g − q·Σg, takes out again. Rows of different lengths stop the program.
+/// The divergences take log-probabilities of teacher (log p) and student (log q), both [V], at one temperature, where
+/// −∞ is legal; they return nats, and write their derivative by log q up to a multiple of q, which the chain rule
+/// through the softmax, g − q·Σg, takes out again. Rows of different lengths stop the program.
 public enum RowKernels {
   /// The largest element; NaN if any is NaN, −∞ for an empty row.
   public static func maximum(_ row: Span<Float>) -> Float {

@@ -1,7 +1,7 @@
 public import DurableFiles
 
-/// A matrix [O, I], row-major, of 16 bits a weight, which stays where it is mapped and is converted a block of rows at a time
-/// where it is multiplied.
+/// A matrix [O, I], row-major, of 16 bits a weight, which stays where it is mapped and is converted a block of rows at
+/// a time where it is multiplied.
 public final class MappedMatrix {
   /// How the weights are kept.
   public let type: WeightType
@@ -56,7 +56,8 @@ public final class MappedMatrix {
     return out
   }
 
-  /// This matrix, transposed, as a packed right factor, which is made once and then takes the place of the file's pages.
+  /// This matrix, transposed, as a packed right factor, which is made once and then takes the place of the file's
+  /// pages.
   func packedTransposed(on device: Device) -> PackedFactor {
     packed.factor(of: [rows, columns]) {
       PackedFactor(k: columns, n: rows, scratchCount: PackedFactor.panel * columns, on: device) { panel, scratch in

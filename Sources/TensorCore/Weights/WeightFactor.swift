@@ -1,7 +1,8 @@
-/// A weight matrix W [O, I], transposed, as the right factor of products by the device's backend, on any of its workers.
+/// A weight matrix W [O, I], transposed, as the right factor of products by the device's backend, on any of its
+/// workers.
 ///
-/// Float32 is read where it lies. What is mapped in 16 bits each worker converts for itself, a block of W's rows at a time,
-/// which then is in its core's cache: products get the values of a float32 copy and give its bits.
+/// Float32 is read where it lies. What is mapped in 16 bits each worker converts for itself, a block of W's rows at a
+/// time, which then is in its core's cache: products get the values of a float32 copy and give its bits.
 struct WeightFactor {
   private let weight: WeightMatrix
   private let inputs: Int

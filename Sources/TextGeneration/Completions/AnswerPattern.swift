@@ -4,8 +4,9 @@ import Foundation
 
 /// A regular expression that completions must match, perhaps with the same answer as a reference.
 ///
-/// The answer in a text is what the first group captures in the first match, or the whole match where there is no group;
-/// white space around it does not count. With `#### (-?[0-9.,]+)` that is the answer of GSM8K (Cobbe et al. 2021).
+/// The answer in a text is what the first group captures in the first match, or the whole match where there is no
+/// group; white space around it does not count. With `#### (-?[0-9.,]+)` that is the answer of GSM8K (Cobbe et al.
+/// 2021).
 public struct AnswerPattern: Sendable {
   /// The regular expression, as ICU and NSRegularExpression understand it.
   public let pattern: String

@@ -13,8 +13,8 @@ public struct CompletionEvent: Sendable {
   public var tokens: Int
 }
 
-/// Samples completions of prompts and writes them to a file of JSON Lines, to be trained on: sequence-level distillation
-/// (Kim & Rush 2016) and, with filters, rejection sampling as for DeepSeek-R1's students.
+/// Samples completions of prompts and writes them to a file of JSON Lines, to be trained on: sequence-level
+/// distillation (Kim & Rush 2016) and, with filters, rejection sampling as for DeepSeek-R1's students.
 ///
 /// ```swift
 /// let run = try CompletionRun(generator, PromptFile(contentsOf: prompts), CompletionSettings(samples: 4))
@@ -22,8 +22,8 @@ public struct CompletionEvent: Sendable {
 /// try run.write(to: file)
 /// ```
 ///
-/// Every completion has random numbers of its own, from the seed, its prompt and its number, and lines are written in the
-/// order of prompts and samples: the file does not depend on the batch size, on threads, or on interruptions.
+/// Every completion has random numbers of its own, from the seed, its prompt and its number, and lines are written in
+/// the order of prompts and samples: the file does not depend on the batch size, on threads, or on interruptions.
 public struct CompletionRun {
   /// Prompts times samples.
   public var totalCompletions: Int { promptIDs.count * settings.samples }
@@ -75,7 +75,8 @@ public struct CompletionRun {
   /// - Parameters:
   ///   - file: where the completions go.
   ///   - batchSize: the most completions to compute together, at least 1.
-  ///   - handler: called after every token; on `.stop` the completions that have ended are written, and the call returns.
+  ///   - handler: called after every token; on `.stop` the completions that have ended are written, and the call
+  ///     returns.
   /// - Returns: how far the file has come.
   /// - Throws: `nothingKept` where the filters refused all, after the empty file was removed; `file` or `generation`.
   @discardableResult

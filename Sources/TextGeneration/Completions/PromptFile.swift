@@ -40,8 +40,8 @@ public struct PromptFile: Sendable, Equatable {
     guard !records.isEmpty else { throw .noPrompts(file: file.path, field: field) }
   }
 
-  /// The text of a corpus, cut into prompts of `promptLength` tokens each; what is left at the end is not used. A prompt
-  /// begins and ends between characters, and encoded by itself it may have a token more or less.
+  /// The text of a corpus, cut into prompts of `promptLength` tokens each; what is left at the end is not used. A
+  /// prompt begins and ends between characters, and encoded by itself it may have a token more or less.
   ///
   /// Throws `text` or `textTooShort`.
   public init(
@@ -66,8 +66,8 @@ public struct PromptFile: Sendable, Equatable {
     return Digest.sha256(of: Data(lines.joined().utf8))
   }
 
-  /// The tokens of each prompt, with BOS, where there is room in the context for at least one more. Throws `promptTooLong`
-  /// or `emptyPrompt`, naming the prompt.
+  /// The tokens of each prompt, with BOS, where there is room in the context for at least one more. Throws
+  /// `promptTooLong` or `emptyPrompt`, naming the prompt.
   public func ids(
     _ tokenizer: any Tokenizer, contextLength: Int
   ) throws(CompletionError) -> [[Int32]] {

@@ -1,21 +1,22 @@
 /// One part of a way of sampling: it changes what the next token is drawn from.
 ///
 /// A token is chosen in two stages. First every processor of the list gets the logits, in the order of the list; then,
-/// unless the most probable token is taken anyway, each gets the weights that are left of them. A processor works in one
-/// of the two stages and leaves the other as it is.
+/// unless the most probable token is taken anyway, each gets the weights that are left of them. A processor works in
+/// one of the two stages and leaves the other as it is.
 ///
-/// It must be a function of the row and the tokens so far alone. Speculative decoding applies the same processors to the
-/// logits of the draft and to those of the model, and keeps the model's distribution as it is after them.
+/// It must be a function of the row and the tokens so far alone. Speculative decoding applies the same processors to
+/// the logits of the draft and to those of the model, and keeps the model's distribution as it is after them.
 public protocol LogitsProcessor: Sendable {
-  /// Whether the tokens so far matter to it; where they do to no processor, an empty history is handed over. Default true.
+  /// Whether the tokens so far matter to it; where they do to no processor, an empty history is handed over. Default
+  /// true.
   var usesHistory: Bool { get }
 
-  /// Changes the logits [V] of one row; −∞ leaves a token out. A row whose largest logit is NaN or infinite may be left as
-  /// it is: the sampler refuses it.
+  /// Changes the logits [V] of one row; −∞ leaves a token out. A row whose largest logit is NaN or infinite may be left
+  /// as it is: the sampler refuses it.
   func processLogits(_ logits: inout MutableSpan<Float>, history: TokenHistory)
 
-  /// Changes weights [V] in proportion to the probabilities, of which the largest has come in as 1 to the first processor;
-  /// 0 leaves a token out. At least one must stay above 0.
+  /// Changes weights [V] in proportion to the probabilities, of which the largest has come in as 1 to the first
+  /// processor; 0 leaves a token out. At least one must stay above 0.
   func processWeights(_ weights: inout MutableSpan<Float>, history: TokenHistory)
 }
 

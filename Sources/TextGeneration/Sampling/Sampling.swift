@@ -2,7 +2,8 @@
 ///
 /// The steps, their definitions and their order are those of the logits processors of Hugging Face transformers
 /// (`_get_logits_processor` in generation/utils.py and generation/logits_process.py, version 5.23): repetition penalty,
-/// temperature, top-k, top-p, min-p. Each is off by default, so that a token is drawn from the model's own distribution.
+/// temperature, top-k, top-p, min-p. Each is off by default, so that a token is drawn from the model's own
+/// distribution.
 public struct Sampling: Sendable, Equatable, Codable {
   /// What divides the logits; at 0 the most probable token is taken (the first of several), and top-k, top-p and min-p
   /// have no part in it. Default 1.

@@ -39,8 +39,8 @@ extension TokenSampler {
   }
 
   /// Settles on a token so that it has exactly the model's distribution p, whatever the draft's q is (Leviathan et al.
-  /// 2023, Chen et al. 2023): a proposal x is accepted with probability min(1, p(x)/q(x)), and where it is not, a token is
-  /// drawn from max(0, p − q), normalised. Both p and q are what the processors leave.
+  /// 2023, Chen et al. 2023): a proposal x is accepted with probability min(1, p(x)/q(x)), and where it is not, a token
+  /// is drawn from max(0, p − q), normalised. Both p and q are what the processors leave.
   /// - Parameters:
   ///   - logits: the model's logits [V]; overwritten.
   ///   - proposal: the draft's token; without one, a token is drawn from p.

@@ -14,8 +14,8 @@ public struct DecodingRequest: Sendable {
   /// The tokens that end the sequence; they are part of it.
   public var endIDs: Set<Int32>
 
-  /// A request, as the properties say; by default tokens are drawn from the model's own distribution until the context is
-  /// full.
+  /// A request, as the properties say; by default tokens are drawn from the model's own distribution until the context
+  /// is full.
   public init(
     ids: [Int32], sampler: TokenSampler = TokenSampler(), generator: SeededGenerator, maximumTokens: Int = .max,
     endIDs: Set<Int32> = []

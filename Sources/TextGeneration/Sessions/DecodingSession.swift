@@ -20,8 +20,8 @@ public struct SampledToken: Sendable, Equatable {
   public var sequence: SequenceID
   /// The token.
   public var id: Int32
-  /// The logarithm of its probability, in nats, in the model's own distribution: at temperature 1, with no token left out
-  /// by the way of sampling.
+  /// The logarithm of its probability, in nats, in the model's own distribution: at temperature 1, with no token left
+  /// out by the way of sampling.
   public var logProbability: Float
   /// What it took to compute the start of the sequence, and those that were computed together with it, in seconds.
   public var startSeconds: Double
@@ -51,7 +51,8 @@ public enum DecodingEvent: Sendable, Equatable {
 /// }
 /// ```
 ///
-/// Each sequence has a sampler, random numbers and limits of its own. A session is no actor: one task at a time may use it.
+/// Each sequence has a sampler, random numbers and limits of its own. A session is no actor: one task at a time may use
+/// it.
 public protocol DecodingSession: AnyObject {
   /// The sequences that have been submitted and have not left, those included that wait for a place.
   var sequenceCount: Int { get }

@@ -4,8 +4,8 @@ import TensorCore
 public enum DraftLength: Sendable, Equatable {
   /// Always so many, at least 1.
   case fixed(Int)
-  /// As many as promise the most tokens for the time, from 1 to 11, by what was accepted of the sequence so far. It looks
-  /// at no clock: the same seed gives the same text.
+  /// As many as promise the most tokens for the time, from 1 to 11, by what was accepted of the sequence so far. It
+  /// looks at no clock: the same seed gives the same text.
   case adaptive
 }
 
@@ -34,8 +34,8 @@ struct DraftLengthChoice {
     overlaps.count += 1
   }
 
-  /// The number of tokens to draft. With acceptance a, k drafted tokens give (1 − a^(k+1))/(1 − a) tokens in the time of
-  /// 1 + (c + r)·k passes, r what a row costs: theorem 3.8 of Leviathan et al. 2023, where rows cost nothing.
+  /// The number of tokens to draft. With acceptance a, k drafted tokens give (1 − a^(k+1))/(1 − a) tokens in the time
+  /// of 1 + (c + r)·k passes, r what a row costs: theorem 3.8 of Leviathan et al. 2023, where rows cost nothing.
   var next: Int {
     guard case .fixed(let count) = length else {
       let acceptance = overlaps.sum / overlaps.count

@@ -45,8 +45,8 @@ struct RequestQueue {
   mutating func remove(_ id: SequenceID) { waiting.removeAll { $0.id == id } }
 }
 
-/// Cuts sequences into consecutive ranges, each computed in one pass: of at most `limit` rows together, unless one sequence
-/// alone has more.
+/// Cuts sequences into consecutive ranges, each computed in one pass: of at most `limit` rows together, unless one
+/// sequence alone has more.
 func passes(ofRows counts: [Int], atMost limit: Int) -> [Range<Int>] {
   var passes: [Range<Int>] = []
   var (first, rows) = (0, 0)

@@ -63,8 +63,8 @@ public struct Corpus: Hashable, Sendable {
   /// What the keys are called in files of JSON Lines.
   public let keys: JSONLinesKeys
 
-  /// Lists files and folders, in the order given. A folder stands for all files in it and below whose names end in one of
-  /// `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file` or `noTextFiles`.
+  /// Lists files and folders, in the order given. A folder stands for all files in it and below whose names end in one
+  /// of `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file` or `noTextFiles`.
   public init(paths: [String], keys: JSONLinesKeys = JSONLinesKeys()) throws(TokenizationError) {
     var sources: [TextSource] = []
     for path in paths {

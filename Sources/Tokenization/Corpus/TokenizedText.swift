@@ -17,8 +17,8 @@ public struct TokenizedText: Sendable {
 }
 
 extension Tokenizer {
-  /// The ids of all text of `corpus`, prompts included, as one stream without BOS and EOS: what perplexity is measured on.
-  /// The ids are those of `encode` on each whole document, though the text is read in parts.
+  /// The ids of all text of `corpus`, prompts included, as one stream without BOS and EOS: what perplexity is measured
+  /// on. The ids are those of `encode` on each whole document, though the text is read in parts.
   ///
   /// Throws what is wrong with the text: `file`, `notUTF8`, `emptyText`, `malformedJSONLine`.
   public func tokens(

@@ -33,8 +33,8 @@ struct ModelProto {
   private var withoutSelfTest: [UInt8] = []
 
   /// The same model without the dummy prefix, serialized: what encodes a text that goes on from another one. (A message
-  /// that occurs twice is merged, so the appended normalizer_spec { add_dummy_prefix: false } overrides that one key. The
-  /// self test is left out, because its samples have the prefix.)
+  /// that occurs twice is merged, so the appended normalizer_spec { add_dummy_prefix: false } overrides that one key.
+  /// The self test is left out, because its samples have the prefix.)
   var serializedWithoutDummyPrefix: [UInt8] { withoutSelfTest + [0x1A, 0x02, 0x18, 0x00] }
 
   init(serialized: [UInt8]) throws(Refusal) {

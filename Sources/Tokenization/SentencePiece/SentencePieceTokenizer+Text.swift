@@ -10,8 +10,8 @@ extension SentencePieceTokenizer {
 
   public func makeDecoder(repairsUTF8: Bool) -> any TokenDecoder { PieceDecoder(self, repairsUTF8: repairsUTF8) }
 
-  /// The text of `ids`, as libsentencepiece has it: control pieces vanish, the dummy prefix is taken off, and bytes that
-  /// are no UTF-8 become U+FFFD.
+  /// The text of `ids`, as libsentencepiece has it: control pieces vanish, the dummy prefix is taken off, and bytes
+  /// that are no UTF-8 become U+FFFD.
   public func decode(_ ids: some Sequence<Int32>) -> String { processor.decode(ids.map(known)) }
 
   /// `id`, or the unknown piece's where the vocabulary does not have it.

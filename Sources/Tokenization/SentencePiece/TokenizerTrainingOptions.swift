@@ -21,8 +21,8 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   public var characterCoverage: Double
   /// Texts that are always one piece, and part of no other. Default a newline.
   public var userDefinedSymbols: [String]
-  /// Whether a space is put in front of every text, as in Llama's tokenizer. It makes a word at the start of a text look
-  /// like one in the middle, at the price of a tokenizer that is not lossless. Default false.
+  /// Whether a space is put in front of every text, as in Llama's tokenizer. It makes a word at the start of a text
+  /// look like one in the middle, at the price of a tokenizer that is not lossless. Default false.
   public var addsDummyPrefix: Bool
   /// Whether every digit is a piece of its own. Default false.
   public var splitsDigits: Bool
@@ -37,8 +37,8 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   /// How many lines to learn from, drawn evenly from all of the text, the same ones every time; more than 100, or
   /// `nil`, the default, for all lines.
   public var sampledLines: Int?
-  /// The number of threads, 1 to 128. A unigram model's scores depend on it in their last digits, which is why the default
-  /// is 4 and not the machine's number of cores.
+  /// The number of threads, 1 to 128. A unigram model's scores depend on it in their last digits, which is why the
+  /// default is 4 and not the machine's number of cores.
   public var threads: Int
 
   /// The defaults: a lossless unigram tokenizer, newline a piece of its own, `<unk>` 0, `<s>` 1, `</s>` 2.

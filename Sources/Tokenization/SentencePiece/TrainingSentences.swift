@@ -22,8 +22,8 @@ final class TrainingSentences {
 
   deinit { current.deallocate() }
 
-  /// Whether some sentence has a character that is no part of a user-defined symbol, and none of those that libsentencepiece
-  /// leaves out (NUL and tab, which its own bookkeeping uses). Reads no further than to the first.
+  /// Whether some sentence has a character that is no part of a user-defined symbol, and none of those that
+  /// libsentencepiece leaves out (NUL and tab, which its own bookkeeping uses). Reads no further than to the first.
   func findsLearnableCharacter() throws(TokenizationError) -> Bool {
     var skipped: [[UInt8]] = []
     defer { readAhead = skipped.reversed() }

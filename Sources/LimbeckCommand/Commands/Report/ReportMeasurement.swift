@@ -31,8 +31,8 @@ struct ReportMeasurement {
   private let remarks: [String]
   private let console = Console()
 
-  /// Loads the models: the teacher, the control, the others. Throws what is wrong with their files, and `teacherChanged` or
-  /// `unlikeTokenizer` where they do not belong together.
+  /// Loads the models: the teacher, the control, the others. Throws what is wrong with their files, and
+  /// `teacherChanged` or `unlikeTokenizer` where they do not belong together.
   init(_ sources: ReportSources, on device: Device) throws {
     var entries: [ReportEntry] = []
     if let (path, _) = sources.teacher {
@@ -132,8 +132,8 @@ struct ReportMeasurement {
     }
   }
 
-  /// What to say of students that learnt from other teachers than the one they are compared with. Throws `teacherChanged`
-  /// where the user did not choose it.
+  /// What to say of students that learnt from other teachers than the one they are compared with. Throws
+  /// `teacherChanged` where the user did not choose it.
   private static func remarks(on sources: ReportSources, teacher: LanguageModel?) throws(CommandError) -> [String] {
     guard let (path, isGiven) = sources.teacher, let digest = teacher?.digest else { return [] }
     var remarks: [String] = []

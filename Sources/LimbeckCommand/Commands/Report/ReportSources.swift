@@ -45,8 +45,8 @@ struct ReportSources {
   ///   - paths: the runs, each once.
   ///   - teacher: the teacher's folder, if the user names one.
   ///   - control: the control's folder, if the user names one.
-  /// - Throws: what is wrong with the folders: `notARun`, `notAControl`, `recordedPathMissing`, `recordsDiffer`, and what
-  ///   is wrong with their files.
+  /// - Throws: what is wrong with the folders: `notARun`, `notAControl`, `recordedPathMissing`, `recordsDiffer`, and
+  ///   what is wrong with their files.
   init(runs paths: [String], teacher: String?, control: String?) throws {
     var seen: Set<String> = []
     let runs = try paths.filter { seen.insert($0.resolvedPath).inserted }.map(ReportedRun.init)
