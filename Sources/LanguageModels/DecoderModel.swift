@@ -4,6 +4,17 @@ public import TensorCore
 ///
 /// Shapes and order of operations are those of `LlamaForCausalLM` in Hugging Face transformers.
 public protocol DecoderModel: AnyObject {
+  /// A decoder with the given weights; a trained one copies them, a frozen one uses them where they are.
+  /// - Parameters:
+  ///   - configuration: sizes and constants.
+  ///   - precision: what the factors of products are rounded to.
+  ///   - device: where it computes.
+  ///   - source: returns each weight, in the shape that it is given.
+  /// - Throws: what `source` throws.
+  init<Failure: Error>(
+    configuration: DecoderConfiguration, precision: ProductPrecision, device: Device,
+    weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure)
   /// Sizes and constants.
   var configuration: DecoderConfiguration { get }
   /// The memory of all weights, in the order of `configuration.weights`.

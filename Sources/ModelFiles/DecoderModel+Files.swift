@@ -3,45 +3,22 @@ public import Foundation
 public import LanguageModels
 public import TensorCore
 
-extension TransformerDecoder {
-  /// The decoder of a Hugging Face folder, to be trained: it copies the weights.
+extension DecoderModel {
+  /// The decoder of a Hugging Face folder: a `TransformerDecoder`, to be trained, copies the weights; a `FrozenDecoder`
+  /// uses them where they are mapped, in the type of the file.
   /// - Parameters:
   ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
-  public convenience init(
+  public init(
     contentsOf folder: URL, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
     try self.init(ModelFolder(contentsOf: folder), precision: precision, device: device)
   }
 
   /// The decoder of an opened folder. Throws as `init(contentsOf:precision:device:)` does.
-  public convenience init(
-    _ folder: ModelFolder, precision: ProductPrecision = .float32, device: Device = .shared
-  ) throws(ModelFileError) {
-    try folder.requireExactly(folder.configuration.weights)
-    try self.init(configuration: folder.configuration, precision: precision, device: device) {
-      (role, shape) throws(ModelFileError) in try folder.weight(role, expecting: shape, on: device)
-    }
-  }
-}
-
-extension FrozenDecoder {
-  /// The decoder of a Hugging Face folder: it uses the weights where they are mapped, in the type of the file.
-  /// - Parameters:
-  ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
-  ///   - precision: what the factors of products are rounded to.
-  ///   - device: where it computes.
-  /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
-  public convenience init(
-    contentsOf folder: URL, precision: ProductPrecision = .float32, device: Device = .shared
-  ) throws(ModelFileError) {
-    try self.init(ModelFolder(contentsOf: folder), precision: precision, device: device)
-  }
-
-  /// The decoder of an opened folder. Throws as `init(contentsOf:precision:device:)` does.
-  public convenience init(
+  public init(
     _ folder: ModelFolder, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
     try folder.requireExactly(folder.configuration.weights)
