@@ -41,7 +41,7 @@ public struct TokenizerFormat: Sendable {
 /// saying what is there instead, and what is wrong with its files.
 public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokenizer {
   let (format, file): (TokenizerFormat, URL)
-  if isFolder(url) {
+  if isFolder(at: url.path) {
     guard let located = TokenizerFormat.located(in: url) else { throw .file(missingTokenizer(in: url)) }
     (format, file) = located
   } else {
@@ -98,9 +98,4 @@ private func vocabularySize(ofModelIn folder: URL) -> Int? {
     case .integer(let size) = members["vocab_size"]
   else { return nil }
   return size
-}
-
-private func isFolder(_ url: URL) -> Bool {
-  var isFolder: ObjCBool = false
-  return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
 }

@@ -29,12 +29,13 @@ extension Distill {
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let source = try ModelSource(path: studentPath)
+    let source = try ModelSource(path: studentPath, contextLength: settings.recipe.sequenceLength)
     let tokenizer = try source.tokenizer(
       orAt: cache.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
+      on: session.device)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(

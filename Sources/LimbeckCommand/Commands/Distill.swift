@@ -14,7 +14,8 @@ struct Distill: ParsableCommand {
       The student takes the teacher's tokenizer. Its loss at each token is
       w * cross-entropy + (1 - w) * t^2 * divergence(teacher, student), with the
       hard-label weight w and both distributions at temperature t.
-      --student is a config.json for a fresh model, or a model folder to start from.
+      --student is a config.json or a size (1M; see 'limbeck help train') for a fresh
+      model, or a model folder to start from.
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
       symmetric-kl[:weight of the forward side], skew-forward-kl[:lambda],
@@ -61,7 +62,8 @@ struct Distill: ParsableCommand {
       """)
 
   @OptionGroup var teachers: TeacherOptions
-  @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
+  @Option(
+    help: ArgumentHelp("A config.json, a size, or a model folder to start from.", valueName: "config.json|size|dir"))
   var student: String?
   @OptionGroup var objective: ObjectiveOptions
   @OptionGroup var hiddenStates: HiddenStateOptions
@@ -84,9 +86,10 @@ struct Distill: ParsableCommand {
 
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
-    let source = try ModelSource(path: studentPath)
+    let source = try ModelSource(path: studentPath, contextLength: settings.recipe.sequenceLength)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, seed: settings.recipe.seed,
+      precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)

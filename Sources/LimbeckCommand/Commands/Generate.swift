@@ -41,6 +41,8 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
   var prompt: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
@@ -76,8 +78,9 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let device = try device.device
-    let model = try LanguageModel(folder: model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, rounding, on: device)
+    let model = try LanguageModel(
+      folder: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let generator = try speculation.generator(model, rounding, tokenizer: tokenizer, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)

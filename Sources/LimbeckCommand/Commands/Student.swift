@@ -16,7 +16,8 @@ struct Student: ParsableCommand {
     abstract: "Cuts a student out of a teacher, for 'distill --student' to start from.",
     discussion: """
       The student gets the teacher's layers that --layers, --every or --count choose
-      (layers count from 0; without any, all), and the embedding, norms and head.
+      (without any, all), and the embedding, norms and head. Layers count from 0, as
+      in 'distill --align-layers': a student of layers 1 and 3 is aligned by 1:0,3:1.
       The sizes make it narrower: the channels, neurons and heads stay whose
       activations are largest on --calibration-text, which needs no labels; a few
       pages of what the student shall read are enough. Of every key-value head that
@@ -93,6 +94,7 @@ struct Student: ParsableCommand {
     let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
     try write(student, tokenizer: teacher.tokenizer)
     try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+    Console().write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 
   private var selection: LayerSelection {

@@ -11,7 +11,17 @@ struct Train: ParsableCommand {
     commandName: "train",
     abstract: "Trains a language model on text.",
     discussion: """
-      --model is a config.json for a fresh model, or a model folder to start from.
+      --model is a config.json or a size for a fresh model, or a model folder to
+      start from. A size is a number of parameters, embedding included: 260K, 3M,
+      1.5B, or small for 3M. It gives a Llama with 4 + C/128 layers, heads of 32
+      channels (64 from C = 512 on), a feed-forward size of 8/3 C and a tied head,
+      where the hidden size C is the multiple of 32 (64 from 512 on) that comes
+      nearest, and the context is the sequence length. The least that a config.json
+      must say (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if
+      they are left out):
+        {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688,
+         "num_hidden_layers": 6, "num_attention_heads": 8}
+
       The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
       and recipe.yaml, from which --recipe makes the run again. Paths in a recipe
       are relative to the current folder. Ctrl-C finishes the step and writes a
@@ -24,7 +34,8 @@ struct Train: ParsableCommand {
           --epochs 2 --learning-rate 2e-3 --warmup-steps 50
       """)
 
-  @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
+  @Option(
+    help: ArgumentHelp("A config.json, a size, or a model folder to start from.", valueName: "config.json|size|dir"))
   var model: String?
   @Option(help: ArgumentHelp("A tokenizer.model (default: the model folder's).", valueName: "file"))
   var tokenizer: String?
@@ -38,7 +49,7 @@ struct Train: ParsableCommand {
     try recipe.finish()
     let session = try TrainingSession("train", settings, recipe: recipe.yaml)
 
-    let source = try ModelSource(path: modelPath)
+    let source = try ModelSource(path: modelPath, contextLength: settings.recipe.sequenceLength)
     let tokenizer = try source.tokenizer(orAt: tokenizerPath)
     let model = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)

@@ -19,15 +19,16 @@ struct SpeculationOptions: ParsableArguments {
     if draft == nil, draftTokens != nil { throw ValidationError("--draft-tokens is for --draft.") }
   }
 
-  /// What continues texts with a model, and the draft if there is one, which is rounded as the model is. Throws where
-  /// the draft has another tokenizer or another number of outputs.
+  /// What continues texts with a model, and the draft if there is one, which is rounded as the model is, with the
+  /// tokenizer at a path for folders without one. Throws where the draft has another tokenizer or another number of
+  /// outputs.
   func generator(
-    _ model: LanguageModel, _ rounding: GenerationPrecisionOptions, on device: Device
+    _ model: LanguageModel, _ rounding: GenerationPrecisionOptions, tokenizer: String?, on device: Device
   ) throws -> Generator {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
-    let small = try LanguageModel(folder: draft, precision: rounding.precision, on: device)
+    let small = try LanguageModel(folder: draft, tokenizer: tokenizer, precision: rounding.precision, on: device)
     try requireSameTokenizer(model.tokenizer, small.tokenizer)
     try small.decoder.requireOutputs(of: model.decoder, path: draft)
     return try Generator(

@@ -27,6 +27,8 @@ struct TeacherCacheOptions: ParsableArguments {
 struct TeacherCacheSettings {
   /// The temperature they were made at.
   let temperature: Float
+  /// V of the teacher.
+  let outputs: Int
   let tokenizer: String?
   /// How the texts of the caches are cut.
   private(set) var packing: (training: SequencePacking, validation: SequencePacking?)
@@ -48,6 +50,7 @@ struct TeacherCacheSettings {
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
     let description = try TeacherCacheFolder(contentsOf: training).description
     temperature = description.temperature
+    outputs = description.vocabularySize
     packing = (description.packing, try validation.map { try TeacherCacheFolder(contentsOf: $0).description.packing })
   }
 
@@ -76,7 +79,7 @@ struct TeacherCacheSettings {
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
       let digests = try teachers.map {
-        try ModelFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
+        try ModelFolder(path: $0).digest
       }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)

@@ -88,7 +88,8 @@ enum LlamaKeys {
       InvalidValue(
         file.file, missing.joined(separator: ", "),
         expected: missing == ["model_type"] ? "the name of a family" : missing.count == 1 ? "an integer" : "values",
-        found: "nothing", advice: "the least that a config.json must say is, for example: \(example)"))
+        found: missing.count == 1 ? file.members[missing[0]]?.description ?? "nothing" : "nothing",
+        advice: "the least that a config.json must say is, for example: \(example)"))
   }
 
   private static func size(_ key: String, _ file: HuggingFaceConfiguration) throws(ModelFileError) -> Int {

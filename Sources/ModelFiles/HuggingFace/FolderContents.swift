@@ -9,9 +9,7 @@ enum FolderContents {
     guard somethingExists(at: url.path) else {
       throw .file(.missing(file: url.path, advice: "a folder with config.json and model.safetensors is expected"))
     }
-    var isFolder: ObjCBool = false
-    _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    guard isFolder.boolValue else {
+    guard isFolder(at: url.path) else {
       let isGGUF = url.pathExtension.lowercased() == "gguf"
       throw .value(
         InvalidValue(

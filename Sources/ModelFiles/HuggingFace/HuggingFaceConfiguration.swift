@@ -80,7 +80,7 @@ public struct HuggingFaceConfiguration: Sendable {
   /// The token ids at `key`, where one may stand without its array; those below 0 mean none, as in transformers. `nil`
   /// where the key is absent or `null`. Throws `value` for what are no integers.
   func tokenIDs(_ key: String) throws(ModelFileError) -> [Int]? {
-    try integers(key, in: .min ... DecoderConfiguration.sizeLimit, expected: "token ids")?.filter { $0 >= 0 }
+    try integers(key, in: .min...DecoderConfiguration.sizeLimit, expected: "token ids")?.filter { $0 >= 0 }
   }
 
   /// The number at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else, and

@@ -37,7 +37,8 @@ struct AddedTokenMatcher: Sendable {
     }
     self.neighbours = neighbours
     strips = tokens.contains { $0.stripsLeft || $0.stripsRight }
-    wordEdges = Set(tokens.filter(\.isSingleWord).flatMap { [$0.content.utf8.first, $0.content.utf8.last] }.compactMap(\.self))
+    wordEdges = Set(
+      tokens.filter(\.isSingleWord).flatMap { [$0.content.utf8.first, $0.content.utf8.last] }.compactMap(\.self))
   }
 
   /// The parts of `bytes[range]`, a text or a part of one that was cut where `isSafeCut` allows it; no part is empty.
@@ -68,7 +69,9 @@ struct AddedTokenMatcher: Sendable {
         continue
       }
       var (left, right) = (place, end)
-      if token.stripsLeft { while left > start, let space = Self.space(before: left, in: bytes[start...]) { left = space } }
+      if token.stripsLeft {
+        while left > start, let space = Self.space(before: left, in: bytes[start...]) { left = space }
+      }
       if token.stripsRight { while let space = Self.space(at: right, in: bytes[..<range.upperBound]) { right = space } }
       if left > start { parts.append(.text(start..<left)) }
       parts.append(.token(token.id))

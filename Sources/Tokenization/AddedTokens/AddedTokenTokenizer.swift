@@ -119,7 +119,8 @@ struct AddedTokenTokenizer: Tokenizer {
   }
 
   func makeDecoder(repairsUTF8: Bool) -> any TokenDecoder {
-    AddedTokenDecoder(base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added)
+    let skipped = Set((matched + added.values).filter(\.isSpecial).map(\.id))
+    return AddedTokenDecoder(base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added, skipped: skipped)
   }
 
   /// SHA-256 of the digest within and of all that is added to it.
@@ -153,10 +154,12 @@ struct SpecialIDs: Hashable, Sendable {
 private struct AddedTokenDecoder: TokenDecoder {
   var base: any TokenDecoder
   let added: [Int32: AddedToken]
+  let skipped: Set<Int32>
 
   mutating func append(_ id: Int32, to bytes: inout [UInt8]) {
+    if skipped.contains(id) { return }
     guard let token = added[id] else { return base.append(id, to: &bytes) }
-    if !token.isSpecial { base.append(text: Array(token.content.utf8), to: &bytes) }
+    base.append(text: Array(token.content.utf8), to: &bytes)
   }
 
   mutating func append(text: [UInt8], to bytes: inout [UInt8]) { base.append(text: text, to: &bytes) }

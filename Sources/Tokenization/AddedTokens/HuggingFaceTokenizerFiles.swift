@@ -49,14 +49,15 @@ struct HuggingFaceTokenizerFiles {
     let ids = Dictionary(
       (0..<size).map { (Array(base.spelling(of: $0).utf8), $0) }, uniquingKeysWith: { first, _ in first })
     let special = specialContents
-    var tokens = try listed().filter { limit.map { limit in Int($0.id) < limit } ?? true }
+    let limit = limit ?? .max
+    var tokens = try listed().filter { Int($0.id) < limit }
     // a token that the tokenizer has keeps its id
     for index in tokens.indices { tokens[index].id = ids[Array(tokens[index].content.utf8)] ?? tokens[index].id }
     var next = max(size, (tokens.map(\.id).max() ?? 0) + 1)
     for content in special.added where !content.isEmpty {
       if let index = tokens.firstIndex(where: { $0.content == content }) {
         tokens[index].isSpecial = true
-      } else if ids[Array(content.utf8)] == nil, limit.map({ Int(next) < $0 }) ?? true {
+      } else if ids[Array(content.utf8)] == nil, Int(next) < limit {
         tokens.append(AddedToken(content: content, id: next, isSpecial: true))
         next += 1
       }
@@ -77,7 +78,8 @@ struct HuggingFaceTokenizerFiles {
     guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }
     if !keepsSpecialText {
       // these are always among the added ones in transformers
-      for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self) where !matched.contains(where: { $0.id == id }) {
+      for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self)
+      where !matched.contains(where: { $0.id == id }) {
         matched.append(AddedToken(content: base.spelling(of: id), id: id, isSpecial: true))
       }
     }

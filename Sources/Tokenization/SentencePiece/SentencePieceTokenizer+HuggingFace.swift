@@ -29,7 +29,7 @@ extension SentencePieceTokenizer {
   }
 
   private static func file(_ name: String, _ members: [String: JSONValue]) -> NamedFile {
-    NamedFile(name: name, contents: Data((JSONValue.object(members).text(indentation: 1) + "\n").utf8))
+    NamedFile(name: name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
   }
 
   /// The members of tokenizer.json (huggingface/tokenizers 0.22); nil where the format has no words for the tokenizer.
@@ -107,7 +107,8 @@ extension SentencePieceTokenizer {
 
   /// A regular expression for these characters as they are.
   private static func pattern(_ scalars: some Sequence<Unicode.Scalar>) -> String {
-    scalars.map { $0.isASCII && !$0.properties.isAlphabetic ? "\\x{\(String($0.value, radix: 16))}" : String($0) }.joined()
+    scalars.map { $0.isASCII && !$0.properties.isAlphabetic ? "\\x{\(String($0.value, radix: 16))}" : String($0) }
+      .joined()
   }
 
   private var postProcessor: JSONValue {
