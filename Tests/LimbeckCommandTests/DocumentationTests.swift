@@ -40,7 +40,11 @@ import Testing
   func commands() throws {
     let known = try Self.flags.get()
     for document in try Markdown.all() {
-      for line in document.code + document.codeSpans {
+      // in prose `generate --draft` is short for `limbeck generate --draft`
+      let spans = document.codeSpans.map { span in
+        known.keys.contains { span.hasPrefix("\($0) --") } ? "limbeck \(span)" : span
+      }
+      for line in document.code + spans {
         guard let call = line.firstMatch(of: /(?:^|\/|\s)limbeck ([a-z-]+)(?: ([a-z-]+))?(.*)$/) else { continue }
         let (first, second, rest) = (String(call.1), call.2.map(String.init) ?? "", String(call.3))
         if ["help", "--version", "--help"].contains(first) { continue }

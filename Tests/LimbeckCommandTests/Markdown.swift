@@ -53,7 +53,7 @@ struct Markdown: CustomStringConvertible {
   /// What stands between backticks in the prose.
   var codeSpans: [String] {
     prose.split(separator: "`", omittingEmptySubsequences: false).enumerated()
-      .compactMap { $0.offset % 2 == 1 ? $0.element.replacing("\n", with: " ") : nil }
+      .compactMap { $0.offset % 2 == 1 ? String($0.element).replacing("\n", with: " ") : nil }
   }
 
   /// Where the links of the prose go, images included.
