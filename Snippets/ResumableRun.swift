@@ -39,9 +39,10 @@ try distiller.run(over: text, validation: heldOut, recipe, folder: begun) { even
 
 let resumed = try RunFolder(resuming: folder, inputs: inputs)
 let summary = try distiller.run(over: text, validation: heldOut, recipe, folder: resumed) { event in
-  print(event)
+  if case .evaluated(let result) = event { print("step \(result.step): perplexity \(result.perplexity)") }
   return .continue
 }
 print("\(summary.steps) steps, perplexity \(summary.lastValidation?.perplexity ?? .nan)")
 let trained = try LanguageModel(contentsOf: folder)
 print(try Generator(trained).text(after: "12 and", .topP(0.9), seed: 3))
+try FileManager.default.removeItem(at: folder)
