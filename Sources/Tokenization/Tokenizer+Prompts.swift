@@ -65,7 +65,9 @@ extension Tokenizer {
         }
       }
     }
-    var encoded = encode(texts: [texts], areContinued: isContinued, threads: threads)[0][...]
+    // A token that is known may follow the last text.
+    let isLastContinued = isContinued || pieces.last?.id != nil
+    var encoded = encode(texts: [texts], areContinued: isLastContinued, threads: threads)[0][...]
     var result: [EncodedPart] = []
     for piece in pieces {
       let ids = piece.id.map { [$0] } ?? encoded.removeFirst()

@@ -64,9 +64,9 @@ import Testing
   func chat() throws {
     let tokenizer = Trained.standard
     let format = ChatFormat(
-      system: .init(suffix: " "), user: .init(prefix: "<s>ba ", suffix: " lo"), assistant: .init(suffix: " </s>"))
+      system: .init(suffix: " "), user: .init(prefix: "<s>ba", suffix: " lo"), assistant: .init(suffix: " </s>"))
     let parts = format.parts(of: [
-      ChatMessage(.user, "an"), ChatMessage(.assistant, " mi"), ChatMessage(.user, "ter"),
+      ChatMessage(.user, " an"), ChatMessage(.assistant, " mi"), ChatMessage(.user, " ter"),
       ChatMessage(.assistant, " ly"),
     ])
     let (bos, eos) = (try #require(tokenizer.bosID), try #require(tokenizer.eosID))

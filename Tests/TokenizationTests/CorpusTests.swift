@@ -142,7 +142,8 @@ import Testing
     let text = try tokenizer.tokens(of: Corpus(paths: [file.path]))
     #expect(tokenizer.decode(text.ids) == "ba\nlomi terquaé")
     #expect(text.counts.documents == 4)
-    #expect(text.counts.words == 6)
+    // Of rows with a prompt the completions alone.
+    #expect(text.counts.words == 5)
     let renamed = try folder.write(Array("{\"q\": \"ba\", \"a\": \"lo\", \"text\": 3}".utf8), to: "y.jsonl")
     let keys = JSONLinesKeys(text: "none", prompt: "q", completion: "a")
     #expect(try tokenizer.decode(tokenizer.tokens(of: Corpus(paths: [renamed.path], keys: keys)).ids) == "balo")

@@ -31,8 +31,9 @@ struct PromptCutter {
 
   /// Where the prompt ends that begins at `start`; nil where no text is left behind it.
   private func end(of document: [UInt8], from start: Int) -> Int? {
-    let (bytes, overflows) = Self.bytesPerToken.multipliedReportingOverflow(by: promptLength + 8)
-    var limit = overflows ? document.count : min(document.count, start + min(bytes, document.count))
+    // No document has more tokens than bytes, but for a dummy prefix.
+    guard promptLength <= document.count + 1 else { return nil }
+    var limit = min(document.count, start + Self.bytesPerToken * (promptLength + 8))
     while limit < document.count, document[limit] & 0xC0 == 0x80 { limit += 1 }
     let text = document[start..<limit]
     let ids = tokenizer.encode(String(decoding: text, as: UTF8.self))
@@ -49,8 +50,7 @@ struct PromptCutter {
 
   /// The beginning of the next paragraph or, where that is far away, of the next line, sentence or word.
   private func next(in document: [UInt8], after end: Int, length: Int) -> Int {
-    let (reach, overflows) = Self.patience.multipliedReportingOverflow(by: length)
-    let limit = overflows ? document.count : min(document.count, end + min(reach, document.count))
+    let limit = min(document.count, end + Self.patience * length)
     var (line, sentence): (Int?, Int?)
     for index in end..<limit {
       let byte = document[index]
