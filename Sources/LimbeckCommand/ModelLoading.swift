@@ -56,6 +56,7 @@ enum ModelSource {
   /// - Parameters:
   ///   - path: of a folder or a file, or a size, where no such file exists.
   ///   - contextLength: of a model that is given by its size.
+  /// - Throws: what is wrong with the folder or the file.
   init(path: String, contextLength: Int) throws {
     let url = URL(fileURLWithPath: path)
     if let size = ModelSize(path), !somethingExists(at: url.path) {
@@ -88,6 +89,7 @@ enum ModelSource {
   ///   - seed: determines fresh weights.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
+  /// - Returns: the model, trainable.
   /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
   func model(
     for tokenizer: any Tokenizer, outputs: Int? = nil, seed: UInt64, precision: ProductPrecision, on device: Device

@@ -58,8 +58,9 @@ struct AddedTokenMatcher: Sendable {
     var place = start
     while place < range.upperBound {
       let candidates = pass.tokens[Int(bytes[place])]
-      let rest = bytes[place..<range.upperBound]
-      guard let (content, token) = candidates.first(where: { rest.starts(with: $0.bytes) }) else {
+      guard !candidates.isEmpty,
+        let (content, token) = candidates.first(where: { bytes[place..<range.upperBound].starts(with: $0.bytes) })
+      else {
         place += 1
         continue
       }

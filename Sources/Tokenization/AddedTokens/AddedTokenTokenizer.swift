@@ -71,7 +71,7 @@ struct AddedTokenTokenizer: Tokenizer {
     // of each text, its added tokens and the places of its other parts in `inner`
     var parts: [[Part]] = []
     var start = 0
-    for (end, startsText) in zip(batch.ends, batch.startsText) {
+    for (index, (end, startsText)) in zip(batch.ends, batch.startsText).enumerated() {
       var isAfterToken = false
       var list: [Part] = []
       for part in matcher.parts(of: start..<end, in: batch.bytes) {
@@ -83,10 +83,13 @@ struct AddedTokenTokenizer: Tokenizer {
           list.append(.text(inner.ends.count))
           inner.bytes += batch.bytes[range]
           inner.ends.append(inner.bytes.count)
+          // what follows is another part, unless this is the last one of a text that ends
+          inner.continued.insert(inner.ends.count - 1)
           inner.startsText.append(
             isAfterToken ? restartsText && batch.bytes[range.lowerBound] != UInt8(ascii: " ") : startsText)
         }
       }
+      if case .text(let last) = list.last, batch.endsText(at: index) { inner.continued.remove(last) }
       parts.append(list)
       start = end
     }
