@@ -1,5 +1,5 @@
-/// A JSON parser. Foundation's parsers keep one of two members with the same key and say nothing; in a header of tensors
-/// that would hide a damaged or malicious file, so here it is an error unless the dialect is Python's.
+/// A JSON parser. Foundation's parsers keep one of two members with the same key and say nothing; in a header of
+/// tensors that would hide a damaged or malicious file, so here it is an error unless the dialect is Python's.
 struct JSONParser {
   private let bytes: [UInt8]
   private let file: String

@@ -17,7 +17,8 @@ public struct LanguageModel {
     case configuration(digest: String)
   }
 
-  /// The model of a Hugging Face folder with its tokenizer. Of a run that is not finished it is the newest checkpoint's.
+  /// The model of a Hugging Face folder with its tokenizer; of a run that is not finished, that of its newest
+  /// checkpoint.
   ///
   /// A frozen one records nothing, and uses weights where they are mapped; a trainable one copies them.
   /// - Parameters:

@@ -130,7 +130,9 @@ struct AddedTokenFixture: Decodable {
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"400": {"content": ""}}}"#),
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"400": "a"}}"#), ("tokenizer_config.json", "{"),
       ("added_tokens.json", #"{"a": -1}"#), ("added_tokens.json", #"{"a": "b"}"#),
-      ("added_tokens.json", #"{"a": 4294967296}"#), ("tokenizer.json", #"{"added_tokens": [1]}"#),
+      ("added_tokens.json", #"{"a": 4294967296}"#), ("added_tokens.json", #"{"a": 2147483647}"#),
+      ("tokenizer_config.json", #"{"added_tokens_decoder": {"2147483647": {"content": "a"}}}"#),
+      ("tokenizer.json", #"{"added_tokens": [1]}"#),
     ])
   func damaged(name: String, content: String) throws {
     let error = #expect(throws: TokenizationError.self) { try tokenizer([name: content]) }

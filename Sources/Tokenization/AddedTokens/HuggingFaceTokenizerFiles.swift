@@ -10,6 +10,9 @@ struct HuggingFaceTokenizerFiles {
     "chat_template.json",
   ]
 
+  /// Ids above this are surely damage: no vocabulary is so large.
+  private static let idLimit: Int32 = 1 << 24
+
   private let folder: URL?
   private let objects: [String: [String: JSONValue]]
   /// The files that there are, as they are.
@@ -102,7 +105,9 @@ struct HuggingFaceTokenizerFiles {
     } else if let members = objects["added_tokens.json"] {
       let special = specialContents.all
       for (content, value) in members {
-        guard case .integer(let number) = value, let id = Int32(exactly: number), id >= 0, !content.isEmpty else {
+        guard case .integer(let number) = value, let id = Int32(exactly: number), (0...Self.idLimit).contains(id),
+          !content.isEmpty
+        else {
           throw corrupt("added_tokens.json", "\"\(content)\": \(value) is no id")
         }
         let isSpecial = special.contains(content)
@@ -124,8 +129,8 @@ struct HuggingFaceTokenizerFiles {
   private func token(
     _ fields: [String: JSONValue], id: Int32, in file: String
   ) throws(TokenizationError) -> AddedToken {
-    guard case .string(let content) = fields["content"], !content.isEmpty, id >= 0 else {
-      throw corrupt(file, "added token \(id): no content, or an id below 0")
+    guard case .string(let content) = fields["content"], !content.isEmpty, (0...Self.idLimit).contains(id) else {
+      throw corrupt(file, "added token \(id): no content, or an impossible id")
     }
     func flag(_ name: String, default value: Bool = false) -> Bool {
       if case .bool(let flag) = fields[name] { flag } else { value }
