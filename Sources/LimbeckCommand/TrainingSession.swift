@@ -72,12 +72,14 @@ struct TrainingSession {
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
+  ///   - cache: how the texts of teacher caches are cut, where the run learns from caches.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   ///   - continuation: the run that this one goes on with; nil for none.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
-    _ task: some SessionTask, _ tokenizer: any Tokenizer, subject: [String], inputs: [String: String],
-    continuing continuation: RunContinuation?
+    _ task: some SessionTask, _ tokenizer: any Tokenizer,
+    cache: (training: SequencePacking, validation: SequencePacking?)? = nil, subject: [String],
+    inputs: [String: String], continuing continuation: RunContinuation?
   ) throws {
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     if let folder = settings.workingFolder, !settings.movedKeys.isEmpty {
@@ -86,16 +88,21 @@ struct TrainingSession {
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
       console: console)
-    let training = try settings.text.isEmpty ? placeholder() : packing.sequences(of: settings.text)
-    let validation = try settings.validationText.isEmpty ? nil : packing.sequences(of: settings.validationText)
+    let training =
+      try settings.text.isEmpty
+      ? placeholder() : packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
+    let validation =
+      try settings.validationText.isEmpty
+      ? nil : packing.sequences(of: settings.validationText, cache?.validation ?? .fixed)
     try task.requireFit(training, validation: validation)
-    let totalSteps = try settings.recipe.totalSteps(sequences: training.count)
+    let length = try settings.recipe.length(over: training)
+    warn(of: training, length)
     var inputs = inputs
     inputs["continues"] = continuation?.description
     let folder = try runFolder(task.model, tokenizer, inputs: inputs)
     for line in subject { note(line) }
     if let continuation { note("continues a run: \(continuation)") }
-    note(length(training, totalSteps) + ", \(device.threads) threads")
+    note(text(training, length) + ", \(device.threads) threads")
     try showing { handler in
       try task.run(
         over: training, validation: validation, settings.recipe, folder: folder, continuing: continuation, handler)
@@ -110,13 +117,39 @@ struct TrainingSession {
   }
 
   /// How long the run is, in steps and in the text.
-  private func length(_ text: PackedSequences, _ steps: Int) -> String {
-    let recipe = settings.recipe
-    let batches = "\(Format.count(steps)) steps of \(Format.count(recipe.batchSize)) sequences"
+  private func text(_ text: PackedSequences, _ length: TrainingLength) -> String {
+    let batches = "\(Format.count(length.steps)) steps of \(Format.count(length.batchSize)) sequences"
     guard !settings.text.isEmpty else { return batches }
-    let epochs = Double(steps) * Double(recipe.batchSize) / Double(text.count)
+    let epochs = settings.recipe.epochs ?? Double(length.steps) * Double(length.batchSize) / Double(text.count)
     return "text: \(Format.count(text.count)) sequences of \(text.sequenceLength) tokens; \(batches), "
       + "\(Format.fixed(epochs, epochs < 10 ? 2 : 0)) epochs"
+  }
+
+  /// Says what the text and the recipe make otherwise than one may expect.
+  private func warn(of text: PackedSequences, _ length: TrainingLength) {
+    let recipe = settings.recipe
+    if text.uncountedSequences > 0 {
+      log.warning(
+        """
+        \(text.name): \(Format.count(text.uncountedSequences)) of \(Format.count(text.count)) sequences have no token \
+        that counts in the loss, such as those within long prompts, and are left out; a larger --sequence-length \
+        makes them fewer
+        """)
+    }
+    if length.batchSize < recipe.batchSize {
+      log.warning(
+        """
+        \(text.name) has \(Format.count(length.batchSize)) sequences to learn, fewer than the batch size of \
+        \(Format.count(recipe.batchSize)): each step reads all of them
+        """)
+    }
+    if recipe.warmupSteps > length.steps {
+      log.warning(
+        """
+        the run has \(Format.count(length.steps)) steps, fewer than the \(Format.count(recipe.warmupSteps)) warm-up \
+        steps: the learning rate rises over all of them
+        """)
+    }
   }
 
   /// Shows the events of a run, and stops it at Ctrl-C.

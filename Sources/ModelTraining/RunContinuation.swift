@@ -50,8 +50,9 @@ public struct RunContinuation: Sendable {
   /// The place in the text that a run with the given recipe and texts goes on from: where the earlier one stopped if it
   /// reads the same sequences in the same order, else the beginning.
   func place(in texts: [String: String], _ recipe: TrainingRecipe) -> Int {
-    guard let state = checkpoint?.state, state.texts["training text"] == texts["training text"],
-      state.recipe.seed == recipe.seed, state.recipe.sequenceLength == recipe.sequenceLength
+    guard let state = checkpoint?.state,
+      ["training text", "packing"].allSatisfy({ state.texts[$0] == texts[$0] }), state.recipe.seed == recipe.seed,
+      state.recipe.sequenceLength == recipe.sequenceLength
     else { return 0 }
     return state.sequencesRead
   }

@@ -4,7 +4,7 @@ import ModelFiles
 /// What a run writes into its folder, and reads from it.
 extension Trainer {
   private var textDigests: [String: String] {
-    var texts = ["training text": data.digest()]
+    var texts = ["training text": data.digest(), "packing": data.packing.description]
     texts["validation text"] = validation?.digest()
     return texts
   }
@@ -13,7 +13,8 @@ extension Trainer {
   func begin(after continuation: RunContinuation) throws(TrainingError) {
     guard let (url, saved) = continuation.checkpoint else { return }
     try TrainingCheckpoint.restoreOptimizers(optimizer, objectiveOptimizer, from: url, saved)
-    state.sequencesRead = continuation.place(in: state.texts.isEmpty ? textDigests : state.texts, recipe)
+    let place = continuation.place(in: state.texts.isEmpty ? textDigests : state.texts, recipe)
+    (state.sequencesRead, state.sequencesBefore) = (place, place)
   }
 
   /// Opens the folder's metrics and, if it has a checkpoint, continues from the newest: returns its step.
@@ -33,7 +34,7 @@ extension Trainer {
       if let (key, begun, now) = obstacle {
         throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
       }
-      for key in ["training text", "validation text"] where saved.texts[key] != texts[key] {
+      for key in ["training text", "validation text", "packing"] where saved.texts[key] != texts[key] {
         throw .cannotResume(
           folder: folder.url.path, key: key, begun: saved.texts[key] ?? "none", now: texts[key] ?? "none")
       }

@@ -23,10 +23,11 @@ public final class Trainer {
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
-  public let totalSteps: Int
+  public var totalSteps: Int { length.steps }
   /// Steps done so far.
   public var stepsDone: Int { state.step }
 
+  private let length: TrainingLength
   let objective: any TrainingObjective
   let data: PackedSequences
   let validation: PackedSequences?
@@ -54,13 +55,14 @@ public final class Trainer {
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   ///   - continuation: an earlier run whose optimiser and place in the text this one goes on with; `model` has its
   ///     weights. By default there is none.
-  /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model.
+  /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model;
+  ///   `nothingCounted` where there is nothing to learn.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil,
     continuing continuation: RunContinuation? = nil
   ) throws(TrainingError) {
-    totalSteps = try recipe.totalSteps(sequences: data.count)
+    length = try recipe.length(over: data)
     for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
       throw .value(
         InvalidValue(
@@ -79,15 +81,15 @@ public final class Trainer {
     self.folder = folder
     self.continuation = continuation
     schedule = LearningRateSchedule(
-      peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio, warmupSteps: recipe.warmupSteps,
-      totalSteps: totalSteps, decay: recipe.decay)
+      peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio,
+      warmupSteps: min(recipe.warmupSteps, length.steps), totalSteps: length.steps, decay: recipe.decay)
     func optimizer(_ parameters: ParameterStore) -> AdamW {
       AdamW(
         parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
     }
     self.optimizer = optimizer(model.parameters)
     objectiveOptimizer = objective.parameters.map(optimizer)
-    order = SequenceOrder(count: data.count, seed: recipe.seed)
+    order = SequenceOrder(of: data, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
   }
 
@@ -181,38 +183,36 @@ extension Trainer {
     guard let batches = try nextBatches(ofStep: number, isWanted) else { return nil }
     // Sums are divided once, by the counted tokens of the whole step.
     let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
+    guard countedTokens > 0 else { throw .nothingCounted(text: data.name) }
     let learningRate = schedule.rate(atStep: number)
-    var sums = LossSums.zero
-    var norm = 0.0
-    if countedTokens > 0 {
-      for parameters in trained { parameters.zeroGradients() }
-      var isAbandoned = false
-      let size = recipe.batchSize
-      for (index, batch) in batches.enumerated() where !isAbandoned {
-        sums += objective.accumulateGradientsInMicroBatches(
-          of: model, on: batch, at: position(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens)
-        ) {
-          let done = index * batch.batchSize
-          isAbandoned = isAbandoned || !isWanted(.init(number: number, sequencesDone: done, sequenceCount: size))
-          return !isAbandoned
-        }
+    var (sums, sequences, isAbandoned) = (LossSums.zero, 0, false)
+    let size = batches.reduce(0) { $0 + $1.batchSize }
+    for parameters in trained { parameters.zeroGradients() }
+    for batch in batches where !isAbandoned {
+      sums += objective.accumulateGradientsInMicroBatches(
+        of: model, on: batch, at: position(ofStep: number, firstSequence: sequences), scale: 1 / Double(countedTokens)
+      ) {
+        isAbandoned =
+          isAbandoned || !isWanted(.init(number: number, sequencesDone: sequences, sequenceCount: size))
+        return !isAbandoned
       }
-      if isAbandoned { return nil }
-      norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
-      try requireFinite(sums, norm, step: number)
-      let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
-      optimizer.update(learningRate: learningRate, gradientScale: factor)
-      objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
+      sequences += batch.batchSize
     }
+    if isAbandoned { return nil }
+    let norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
+    try requireFinite(sums, norm, step: number)
+    let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
+    optimizer.update(learningRate: learningRate, gradientScale: factor)
+    objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
     let tokens = batches.reduce(0) { $0 + $1.ids.count }
     state.step = number
-    state.sequencesRead += recipe.batchSize
+    state.sequencesRead += sequences
     state.updates = optimizer.updates
     state.tokensSeen += tokens
     state.seconds = clock.seconds
     let means = sums.perToken
-    let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, microBatch: 0))
-    if countedTokens > 0, !isOnPolicy, means.crossEntropy.isFinite {
+    let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, firstSequence: 0))
+    if !isOnPolicy, means.crossEntropy.isFinite {
       let found = StepLoss(step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy)
       state.firstStep = state.firstStep ?? found
       state.lastStep = found
@@ -230,24 +230,25 @@ extension Trainer {
   private func nextBatches(
     ofStep number: Int, _ isWanted: (StepProgress) -> Bool
   ) throws(TrainingError) -> [TokenBatch]? {
+    let size = length.batchSize(after: state.sequencesRead - (state.sequencesBefore ?? 0))
     let micro = recipe.resolvedMicroBatchSize
     var batches: [TokenBatch] = []
-    for index in 0..<recipe.batchSize / micro {
-      guard isWanted(.init(number: number, sequencesDone: 0, sequenceCount: recipe.batchSize)) else { return nil }
-      let start = state.sequencesRead + index * micro
-      let batch = try batch((start..<start + micro).map { order.index(at: $0) }, of: data)
+    for start in stride(from: 0, to: size, by: micro) {
+      guard isWanted(.init(number: number, sequencesDone: 0, sequenceCount: size)) else { return nil }
+      let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
+      let batch = try batch(places, of: data)
       batches.append(
-        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, microBatch: index)))
+        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)))
     }
     return batches
   }
 
-  private func position(ofStep number: Int, microBatch: Int) -> StepPosition {
-    StepPosition(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
+  private func position(ofStep number: Int, firstSequence: Int) -> StepPosition {
+    StepPosition(step: number, totalSteps: totalSteps, firstSequence: firstSequence, seed: recipe.seed)
   }
 
-  private func batch(_ indices: [Int], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
-    let batch = text.batch(indices)
+  private func batch(_ places: [SequencePlace], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
+    let batch = text.batch(places)
     let vocabularySize = model.configuration.vocabularySize
     for ids in [batch.ids, batch.targets] {
       if let id = ids.first(where: { $0 >= vocabularySize }) {
@@ -279,10 +280,10 @@ extension Trainer {
     // no step is taken meanwhile
     let model = model.frozen(isConstant: true)
     var sums = LossSums.zero
-    for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
-      let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
+    for start in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize) {
+      let places = (start..<min(count, start + recipe.resolvedMicroBatchSize)).map { SequencePlace(index: $0) }
       sums += objective.measure(
-        model, on: try batch(indices, of: text), at: position(ofStep: totalSteps, microBatch: index))
+        model, on: try batch(places, of: text), at: position(ofStep: totalSteps, firstSequence: start))
     }
     guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken

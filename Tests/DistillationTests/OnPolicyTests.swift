@@ -62,8 +62,8 @@ struct OnPolicyTests {
     return (student.parameters.parameters.flatMap { $0.value.array().map(\.bitPattern) }, losses)
   }
 
-  private func position(_ step: Int, microBatch: Int = 0) -> StepPosition {
-    StepPosition(step: step, totalSteps: 10_000, microBatch: microBatch, seed: 3)
+  private func position(_ step: Int, firstSequence: Int = 0) -> StepPosition {
+    StepPosition(step: step, totalSteps: 10_000, firstSequence: firstSequence, seed: 3)
   }
 
   @Test("At probability 0 every bit is that of the run without it, at 1 it is not")
@@ -81,8 +81,8 @@ struct OnPolicyTests {
     one.steps = 1
     try Trainer(model: student, objective: objective, data: text(), recipe: one).run()
 
-    var order = SequenceOrder(count: try text().count, seed: one.seed)
-    let batch = try text().batch((0..<4).map { order.index(at: $0) })
+    var order = SequenceOrder(of: try text(), seed: one.seed)
+    let batch = try text().batch((0..<4).map { order.place(at: $0) })
     let position = StepPosition(step: 1, totalSteps: 1, seed: one.seed)
     let sampled = try objective.batch(inPlaceOf: batch, for: other, at: position)
     // a prompt of 4, then completions, counted from the first of their tokens
@@ -149,7 +149,7 @@ struct OnPolicyTests {
     let sampled = try objective.batch(inPlaceOf: whole, for: student, at: position(5))
     let halves = try (0..<2).map { half in
       try objective.batch(
-        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: position(5, microBatch: half))
+        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: position(5, firstSequence: 2 * half))
     }
     #expect(halves.flatMap(\.ids) == sampled.ids)
     #expect(try objective.batch(inPlaceOf: whole, for: student, at: position(6)).ids != sampled.ids)
@@ -189,26 +189,6 @@ struct OnPolicyTests {
     }
     #expect("\(try #require(error))".contains("step 1: the student's largest logit is nan"))
   }
-}
-
-/// An objective with all that an objective may have.
-private struct ObjectiveWithWeights: TrainingObjective {
-  let parameters: ParameterStore?
-  var dependsOnTotalSteps: Bool { true }
-
-  func accumulateGradients(
-    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
-  ) -> LossSums { .zero }
-
-  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums { .zero }
-}
-
-extension [Int32] {
-  /// One of `count` equal parts.
-  fileprivate subscript(row index: Int, of count: Int) -> [Int32] {
-    let length = self.count / count
-    return Array(self[index * length..<(index + 1) * length])
-  }
 
   @Test func metricsMarkTheStepsThatSample() throws {
     let folder = try TemporaryFolder()
@@ -228,5 +208,25 @@ extension [Int32] {
     let lines = try String(contentsOf: folder.file("run/metrics.jsonl"), encoding: .utf8).split(separator: "\n")
     #expect(lines.map { $0.contains("\"on_policy\":true") } == marks)
     #expect(summary.lastStep?.step == marks.lastIndex(of: false).map { $0 + 1 })
+  }
+}
+
+/// An objective with all that an objective may have.
+private struct ObjectiveWithWeights: TrainingObjective {
+  let parameters: ParameterStore?
+  var dependsOnTotalSteps: Bool { true }
+
+  func accumulateGradients(
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+  ) -> LossSums { .zero }
+
+  func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums { .zero }
+}
+
+extension [Int32] {
+  /// One of `count` equal parts.
+  fileprivate subscript(row index: Int, of count: Int) -> [Int32] {
+    let length = self.count / count
+    return Array(self[index * length..<(index + 1) * length])
   }
 }

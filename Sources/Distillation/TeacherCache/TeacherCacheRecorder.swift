@@ -38,13 +38,14 @@ public struct TeacherCacheRecorder {
 
   /// - Parameters:
   ///   - teacher: the teacher; it stays as it is.
-  ///   - text: the text, packed as it will be trained on.
+  ///   - text: the text, packed as it will be trained on, at fixed places.
   ///   - method: what is kept of each distribution.
   ///   - temperature: τ, what the logits are divided by, in `DistillationObjective.allowedTemperatures`.
   ///   - seed: determines what is drawn.
   ///   - teacherDigest: stands for the teacher's weights.
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
-  /// - Throws: `value`, where method or sequence length do not fit the teacher, or the temperature is not allowed.
+  /// - Throws: `value`, where method or sequence length do not fit the teacher, the temperature is not allowed, or the
+  ///   text is not cut at fixed places.
   public init(
     teacher: any DecoderModel, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
@@ -52,6 +53,9 @@ public struct TeacherCacheRecorder {
   ) throws(TeacherCacheError) {
     do { try Schedule.constant(temperature).requireTemperature() } catch { throw .value(error) }
     try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
+    guard text.packing.cuts == .fixed else {
+      throw .value(InvalidValue(text.name, "packing", expected: "fixed", found: text.packing.cuts.rawValue))
+    }
     self.teacher = teacher.frozen()
     self.text = text
     self.method = method
@@ -60,7 +64,7 @@ public struct TeacherCacheRecorder {
       method: method, seed: seed, temperature: temperature, teacher: teacherDigest,
       teacherPrecision: teacher.precision.rawValue, tokenizer: tokenizerDigest, tokens: text.digest(),
       vocabularySize: teacher.configuration.vocabularySize, sequenceLength: text.sequenceLength,
-      sequenceCount: text.count)
+      sequenceCount: text.count, beginningID: text.packing.beginningID)
   }
 
   /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who

@@ -26,6 +26,7 @@ extension Distill {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
     try settings.requireText()
+    try cache.requirePacking(settings.packing, recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
@@ -38,7 +39,7 @@ extension Distill {
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer,
+      distiller, tokenizer, cache: cache.packing,
       subject: [
         "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
       ],
