@@ -90,7 +90,7 @@ extension CommandTests {
       try #require(try distil(desk, "student", "--seed", "3", "--temperature", "2").code == 0)
       let control = try Command.run("train", "--control-of", "student", "--output", "control", in: desk.folder)
       try #require(control.code == 0, "\(control.errors)")
-      #expect(control.errors.contains("teacher, divergence, temperature"), "\(control.errors)")
+      #expect(control.errors.contains("settings of student but teacher, "), "\(control.errors)")
       let byHand = try Command.run(
         "train", "--model", "../small.json", "--tokenizer", "../tokenizer.model", "--text", "../text.txt", "--output",
         "hand", "--steps", "4", "--batch-size", "4", "--sequence-length", "16", "--learning-rate", "0.01", "--seed",
@@ -148,10 +148,10 @@ extension CommandTests {
           #/^wrote short: 4 steps, loss \d\.\d+ \(was \d\.\d+ at step 1\), validation loss \d\.\d+, validation perp/#),
         "\(line)")
       #expect(!short.errors.contains("diverged"))
-      let wild = try desk.train("wild", "--learning-rate", "30", "--steps", "12")
+      let wild = try desk.train("wild", "--learning-rate", "3", "--steps", "12")
       #expect(wild.code == 0, "\(wild.errors)")
       #expect(wild.errors.contains("warning: diverged: "), "\(wild.errors)")
-      #expect(wild.errors.contains("try a lower --learning-rate than 30.0"), "\(wild.errors)")
+      #expect(wild.errors.contains("try a lower --learning-rate than 3.0"), "\(wild.errors)")
     }
 
     @Test func keysOfRecipesMayHaveUnderscores() throws {

@@ -147,7 +147,7 @@ import Testing
     #expect((first.step, last.step) == (1, 10))
     #expect(last.loss < first.loss)
     #expect(!calm.hasDiverged)
-    let wild = try trainer(folder.file("wild"), steps: 10) { $0.learningRate = 30 }.run()
+    let wild = try trainer(folder.file("wild"), steps: 10) { $0.learningRate = 3 }.run()
     #expect(wild.hasDiverged)
     // what a resumed run tells is what the whole run did
     try trainer(folder.file("stopped"), steps: 10).run { event in

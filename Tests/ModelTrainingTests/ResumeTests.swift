@@ -52,21 +52,20 @@ import Testing
       return .continue
     }
     #expect(stopped.steps == stop)
-    #expect(stopped.isComplete == (stop == 30))
-    if stop < 30 {
-      #expect(!FileManager.default.fileExists(atPath: url.appendingPathComponent("model.safetensors").path))
-      // other weights to begin with, and another number of threads, must not matter
-      var resumedAt: Int?
-      let summary = try trainer(
-        RunFolder(small: url, resuming: true), model: Small.model(seed: 99, threads: 3)
-      ).run { event in
-        if case .resumed(let step) = event { resumedAt = step }
-        return .continue
-      }
-      #expect(resumedAt == stop)
-      #expect(summary.isComplete)
-      #expect(summary.tokensSeen == 30 * 48)
+    // the evaluation after the last step is left to whoever goes on
+    #expect(!stopped.isComplete)
+    #expect(!FileManager.default.fileExists(atPath: url.appendingPathComponent("model.safetensors").path))
+    // other weights to begin with, and another number of threads, must not matter
+    var resumedAt: Int?
+    let summary = try trainer(
+      RunFolder(small: url, resuming: true), model: Small.model(seed: 99, threads: 3)
+    ).run { event in
+      if case .resumed(let step) = event { resumedAt = step }
+      return .continue
     }
+    #expect(resumedAt == stop)
+    #expect(summary.isComplete)
+    #expect(summary.tokensSeen == 30 * 48)
     let found = try result(url)
     #expect(found.weights == expected.weights)
     #expect(found.metrics == expected.metrics)
