@@ -71,8 +71,8 @@ struct TrainingSession {
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
-  ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - cache: how the texts of teacher caches are cut, where the run learns from caches.
+  ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   ///   - continuation: the run that this one goes on with; nil for none.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
@@ -90,7 +90,8 @@ struct TrainingSession {
       console: console)
     let training =
       try settings.text.isEmpty
-      ? placeholder() : packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
+      ? placeholder()
+      : packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
     let validation =
       try settings.validationText.isEmpty
       ? nil : packing.sequences(of: settings.validationText, cache?.validation ?? .fixed)

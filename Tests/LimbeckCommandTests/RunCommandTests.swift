@@ -7,7 +7,8 @@ extension CommandTests {
     private func distil(_ desk: Desk, _ output: String, _ flags: String...) throws -> Outcome {
       try Command.run(
         [
-          "distill", "--teacher", "../teacher", "--student", "../small.json", "--text", "../text.txt", "--output", output,
+          "distill", "--teacher", "../teacher", "--student", "../small.json", "--text", "../text.txt", "--output",
+          output,
           "--steps", "4", "--batch-size", "4", "--sequence-length", "16", "--learning-rate", "0.01",
         ] + flags, in: desk.folder)
     }
@@ -23,7 +24,9 @@ extension CommandTests {
       // sent once the other process was refused
       try call.send(SIGTERM) {
         guard desk.exists("run/checkpoints/step-00000005") else { return false }
-        guard let other = try? Command.run("train", "--output", "run", "--resume", in: desk.folder) else { return false }
+        guard let other = try? Command.run("train", "--output", "run", "--resume", in: desk.folder) else {
+          return false
+        }
         #expect(other.code == 1)
         #expect(other.errors.hasPrefix("error: \(desk.path("run")): is being written by process "), "\(other.errors)")
         // reading is free to all

@@ -50,7 +50,9 @@ struct Train: ParsableCommand {
 
   func validate() throws {
     guard controlOf != nil else { return }
-    let others = [("recipe", options.recipe != nil), ("resume", options.resume), ("continue", options.continuedRun != nil)]
+    let others = [
+      ("recipe", options.recipe != nil), ("resume", options.resume), ("continue", options.continuedRun != nil),
+    ]
     if let (flag, _) = others.first(where: \.1) {
       throw ValidationError("--control-of takes the settings of a run, and so does --\(flag): give one of them.")
     }

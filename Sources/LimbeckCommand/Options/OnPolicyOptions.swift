@@ -17,7 +17,8 @@ struct OnPolicyOptions: ParsableArguments {
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What divides the student's logits when it samples these completions (default: 1).", valueName: "t"))
+    help: ArgumentHelp(
+      "What divides the student's logits when it samples these completions (default: 1).", valueName: "t"))
   var onPolicyTemperature: Double?
   @Option(
     help: ArgumentHelp(
