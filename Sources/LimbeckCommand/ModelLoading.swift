@@ -45,6 +45,13 @@ extension LanguageModel {
     try self.init(
       folder, tokenizer: folder.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
   }
+
+  /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
+  var size: String {
+    let configuration = decoder.configuration
+    return "\(Format.count(decoder.parameters.count)) parameters, \(configuration.layerCount) "
+      + (configuration.layerCount == 1 ? "layer" : "layers") + " of \(configuration.hiddenSize) channels"
+  }
 }
 
 /// A model to be trained, before there is room for its weights: a CONFIG.json, a size, or a folder to start from.
