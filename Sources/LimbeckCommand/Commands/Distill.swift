@@ -49,7 +49,8 @@ struct Distill: ParsableCommand {
       cache. If --teacher is given as well, the cache must be of that teacher.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in
-      'limbeck train'.
+      'limbeck train'. The same student without the teacher, from which the gain is
+      measured: 'limbeck train --control-of RUN'.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\
