@@ -24,15 +24,14 @@ struct Limbeck: ParsableCommand {
     version: "limbeck 0.1.0",
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
-      Compare.self, ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
+      Compare.self, ReportCommand.self, Generate.self, Chat.self, Inspect.self, Doctor.self,
     ])
 
   static func main() {
     // A write beyond a size limit then fails with an error that names the file, instead of ending the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      try Renamed.refuse(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot()
+      var command = try parsed(Array(CommandLine.arguments.dropFirst()))
       do {
         try command.run()
       } catch let error as RecipeError where error.isUsage {
@@ -40,10 +39,23 @@ struct Limbeck: ParsableCommand {
         Console().write("error: \(error)\n  See 'limbeck \(name) --help' for more information.")
         throw ExitCode.validationFailure
       }
+    } catch let word as MistypedWord {
+      Console().write("error: \(word)")
+      Glibc.exit(ExitCode.validationFailure.rawValue)
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
     } catch {
       finish(with: error)
+    }
+  }
+
+  /// The command that is called. A word that does not exist is told before anything else.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    try Renamed.refuse(arguments)
+    try MistypedWord.refuseSubcommand(arguments)
+    do { return try parseAsRoot(arguments) } catch {
+      if exitCode(for: error) == .validationFailure { try MistypedWord.refuseOption(arguments) }
+      throw error
     }
   }
 
@@ -54,7 +66,7 @@ struct Limbeck: ParsableCommand {
     case .success:
       print(fullMessage(for: error))
     case .validationFailure:
-      let message = fullMessage(for: error)
+      let message = InvalidOptionValue.reworded(fullMessage(for: error), Array(CommandLine.arguments.dropFirst()))
       Console().write(message.hasPrefix("Error:") ? "error:" + message.dropFirst("Error:".count) : message)
     default:
       Console().write("error: \(message(for: error))")

@@ -43,12 +43,7 @@ struct Generate: ParsableCommand {
   var model: String
   @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
   var prompt: String?
-  @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
-  var maxTokens = 256
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
-  var stop: [String] = []
+  @OptionGroup var length: LengthOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
   @OptionGroup var rounding: GenerationPrecisionOptions
@@ -64,13 +59,9 @@ struct Generate: ParsableCommand {
     if (prompt == nil) == (promptOptions.prompts == nil) {
       throw ValidationError("Give either --prompt or --prompts.")
     }
-    if maxTokens < 1 { throw ValidationError("max-tokens", expected: "at least 1", found: maxTokens) }
     if batchSize < 1 { throw ValidationError("batch-size", expected: "at least 1", found: batchSize) }
     if speculation.draft != nil, completions.output != nil {
       throw ValidationError("--draft is for text that is printed; leave it out with --output.")
-    }
-    if stop.contains("") {
-      throw ValidationError("stop", expected: "a text of at least one character", found: "an empty one")
     }
   }
 
@@ -102,8 +93,9 @@ struct Generate: ParsableCommand {
     let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     return try SpeculationReport(generations) { timedTokens in
       try generator.generate(
-        after: Array(texts.prefix(batchSize)), sampling: sampling.sampling, maxTokens: min(maxTokens, timedTokens),
-        stop: stop, seed: sampling.seed, batchSize: batchSize)
+        after: Array(texts.prefix(batchSize)), sampling: sampling.sampling,
+        maxTokens: min(length.maxTokens, timedTokens),
+        stop: length.stop, seed: sampling.seed, batchSize: batchSize)
     }
   }
 
@@ -112,7 +104,7 @@ struct Generate: ParsableCommand {
     var unprinted = text
     var failure: CommandError?
     let generation = try generator.generate(
-      after: text, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed
+      after: text, sampling: sampling.sampling, maxTokens: length.maxTokens, stop: length.stop, seed: sampling.seed
     ) { part in
       do throws(CommandError) { try StandardOutput.write(unprinted + part) } catch { failure = error }
       unprinted = ""
@@ -128,12 +120,15 @@ struct Generate: ParsableCommand {
     var progress = ProgressLine("token", on: Console())
     defer { progress.end() }
     var tokens = 0
+    // no limit but the context's, where more is asked for
+    let (most, isTooMany) = texts.count.multipliedReportingOverflow(by: min(length.maxTokens, generator.contextLength))
+    let total = isTooMany ? Int.max : most
     return try generator.generate(
-      after: texts, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed,
+      after: texts, sampling: sampling.sampling, maxTokens: length.maxTokens, stop: length.stop, seed: sampling.seed,
       batchSize: batchSize
     ) { _ in
       tokens += 1
-      progress.show(tokens, of: texts.count * maxTokens)
+      progress.show(tokens, of: total)
       return .proceed
     }
   }
