@@ -25,8 +25,8 @@ struct TextPacking {
     log = Logger(console)
   }
 
-  /// The sequences of files and folders; says where their ids are.
-  func sequences(of paths: [String]) throws -> PackedSequences {
+  /// The sequences of files and folders, by default at fixed places; says where their ids are.
+  func sequences(of paths: [String], _ packing: SequencePacking = .fixed) throws -> PackedSequences {
     let corpus = try Corpus(paths: paths)
     let name = paths.joined(separator: ", ")
     var progress = ProgressLine("tokenising \(name), MiB", on: console)
@@ -35,6 +35,6 @@ struct TextPacking {
     }
     progress.end()
     log.info("\(name): \(Format.count(file.count)) tokens, \(file.wasReused ? "from" : "written to") \(file.url.path)")
-    return try PackedSequences(file, sequenceLength: sequenceLength, name: name)
+    return try PackedSequences(file, sequenceLength: sequenceLength, packing: packing, name: name)
   }
 }

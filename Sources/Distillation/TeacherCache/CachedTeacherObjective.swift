@@ -73,6 +73,7 @@ public struct CachedTeacherObjective: TrainingObjective {
   ) throws(TeacherCacheError) {
     for (cache, text) in [(cache, training), (self.validation, validation)] {
       guard let cache, let text else { continue }
+      try cache.require("packing of \(text.name)", "\(text.packing)", "\(cache.description.packing)")
       try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)
     }
   }

@@ -3,6 +3,7 @@ public import ModelTraining
 public import TensorCore
 
 extension LearningRateDecay: ExpressibleByArgument {}
+extension SequencePacking.Cuts: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
 extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
