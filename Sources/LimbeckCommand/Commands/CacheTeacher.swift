@@ -92,8 +92,12 @@ struct CacheTeacher: ParsableCommand {
 
   func validate() throws {
     let keepsLargest = method == .topK || method == .topKTail
-    if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
-    if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
+    if k != nil, !keepsLargest {
+      throw ValidationError("k", expected: "the method top-k or top-k-tail", found: method.rawValue)
+    }
+    if draws != nil, method != .sampled {
+      throw ValidationError("draws", expected: "the method sampled", found: method.rawValue)
+    }
     if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
     let allowed = TeacherCacheMethod.allowedDraws
     if let draws, !allowed.contains(draws) {

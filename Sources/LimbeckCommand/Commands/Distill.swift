@@ -85,6 +85,8 @@ struct Distill: ParsableCommand {
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: studentPath)
+    let own = try source.tokenizer ?? tokenizer
+    try own.requireSame(as: tokenizer, from: teacherSettings.teachers[0].path, path: studentPath)
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
@@ -92,7 +94,7 @@ struct Distill: ParsableCommand {
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
       .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
-      student: .init(student.trainableDecoder, source.tokenizer ?? tokenizer), objective.value,
+      student: .init(student.trainableDecoder, own), objective.value,
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)

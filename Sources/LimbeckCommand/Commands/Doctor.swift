@@ -91,7 +91,9 @@ struct Machine {
   }
 
   private static func text(_ path: String) -> String? {
-    (try? Data(contentsOf: URL(fileURLWithPath: path))).map { String(decoding: $0, as: UTF8.self) }
+    // files of the kernel's have no size, and more than one read may bring
+    let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd()
+    return data.map { String(decoding: $0, as: UTF8.self) }
   }
 }
 

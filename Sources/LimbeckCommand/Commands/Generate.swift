@@ -41,8 +41,12 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("A file with the text to continue, or - for standard input.", valueName: "file"))
+  var promptFile: String?
   @OptionGroup var length: LengthOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
   var batchSize = 16
@@ -56,19 +60,24 @@ struct Generate: ParsableCommand {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    if (prompt == nil) == (promptOptions.prompts == nil) {
-      throw ValidationError("Give either --prompt or --prompts.")
+    let sources = [prompt, promptFile, promptOptions.prompts].compactMap(\.self)
+    if sources.count != 1 {
+      throw ValidationError(
+        "prompt", expected: "one of --prompt, --prompt-file and --prompts",
+        found: sources.isEmpty ? "none" : "\(sources.count)")
     }
     if batchSize < 1 { throw ValidationError("batch-size", expected: "at least 1", found: batchSize) }
     if speculation.draft != nil, completions.output != nil {
-      throw ValidationError("--draft is for text that is printed; leave it out with --output.")
+      throw ValidationError("draft", expected: "nothing beside --output", found: speculation.draft ?? "")
     }
   }
 
   func run() throws {
+    let prompt = try prompt ?? promptFile.map(PromptOptions.text)
+    if self.prompt == "-" { Console().write("--prompt: the text is \"-\"; --prompt-file - reads standard input") }
     let device = try device.device
     let model = try LanguageModel(folder: model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, rounding, on: device)
+    let generator = try speculation.generator(model, from: self.model, rounding, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)

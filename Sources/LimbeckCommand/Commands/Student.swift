@@ -65,15 +65,15 @@ struct Student: ParsableCommand {
 
   func validate() throws {
     if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
-      throw ValidationError("Give one of --layers, --every and --count.")
+      throw ValidationError("layers", expected: "one of --layers, --every and --count", found: "several")
     }
     let hasSize = [hiddenSize, feedForwardSize, heads, keyValueHeads].contains { $0 != nil }
     if hasSize == calibrationText.isEmpty {
       throw ValidationError(
-        hasSize
-          ? "--calibration-text is missing: the importance of what a size cuts must be measured."
-          : "--calibration-text is for --hidden-size, --feed-forward-size, --heads or --key-value-heads; give one of them."
-      )
+        "calibration-text",
+        expected: hasSize
+          ? "a text, to measure the importance of what a size cuts"
+          : "--hidden-size, --feed-forward-size, --heads or --key-value-heads beside it", found: "none")
     }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)

@@ -43,10 +43,10 @@ struct CompletionOptions: ParsableArguments {
       ("keep-matching", keepMatching != nil), ("reference", reference != nil),
     ]
     if output == nil, let flag = others.first(where: \.1) {
-      throw ValidationError("--\(flag.0) is for a file: give --output, too.")
+      throw ValidationError(flag.0, needs: "output")
     }
     if reference != nil, keepMatching == nil {
-      throw ValidationError("--reference says what --keep-matching compares with: give both.")
+      throw ValidationError("reference", needs: "keep-matching")
     }
     if let samples, samples < 1 { throw ValidationError("samples", expected: "at least 1", found: samples) }
   }

@@ -24,14 +24,22 @@ struct PromptOptions: ParsableArguments {
       ("prompt-count", promptCount != nil),
     ]
     if prompts == nil, let flag = others.first(where: \.1) {
-      throw ValidationError("--\(flag.0) is for the prompts of --prompts.")
+      throw ValidationError(flag.0, needs: "prompts")
     }
     if promptField != nil, promptLength != nil {
-      throw ValidationError("--prompt-field is for .jsonl files, --prompt-length for text: give one of them.")
+      throw ValidationError(
+        "prompt-field", expected: "nothing beside --prompt-length, which is for text", found: promptField ?? "")
     }
     for (name, value) in [("prompt-length", promptLength), ("prompt-count", promptCount)] {
       if let value, value < 1 { throw ValidationError(name, expected: "at least 1", found: value) }
     }
+  }
+
+  /// The text of a file, or of standard input where its name is -, without one newline at its end.
+  static func text(of file: String) throws(CommandError) -> String {
+    var text = try file == "-" ? StandardInput.text() : String(file: file)
+    if text.last?.isNewline == true { text.removeLast() }
+    return text
   }
 
   /// The prompts. Throws whatever is wrong with their file.

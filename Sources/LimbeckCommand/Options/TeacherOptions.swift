@@ -23,7 +23,7 @@ struct TeacherOptions: ParsableArguments {
 
 /// Whom a student learns from, settled.
 struct TeacherSettings {
-  private let teachers: [(path: String, weight: Float)]
+  let teachers: [(path: String, weight: Float)]
   private let precision: ProductPrecision
 
   init(_ options: TeacherOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
@@ -47,6 +47,9 @@ struct TeacherSettings {
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
     let models = try teachers.map { try LanguageModel(folder: $0.path, precision: precision, on: device) }
+    for (model, teacher) in zip(models, teachers).dropFirst() {
+      try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
+    }
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]
