@@ -55,7 +55,7 @@ struct ChatTemplateTests {
     let format = ChatTemplate.llama2.format(for: tokenizer)
     let parts = format.parts(
       of: [.init(.user, "Q</s>"), .init(.assistant, "A"), .init(.user, "R")], asksForAnswer: true)
-    let ids = tokenizer.encode(parts: parts, continues: false)
+    let ids = tokenizer.encode(parts: parts, after: nil)
     #expect(ids.filter { $0 == bos }.count == 1 && ids.filter { $0 == eos }.count == 1)
     #expect(ids.first != bos)
     #expect(tokenizer.decode(ids).hasPrefix("[INST] Q</s> [/INST] A"))

@@ -65,9 +65,7 @@ struct ConversationTests {
       "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nThe cats<|im_end|>\n<|im_start|>assistant\n")
     text = [try #require(Self.tokenizer.bosID)] + text + answer
     text +=
-      Self.tokenizer.encode(
-        prompt: "\n".utf8, completion: "<|im_end|>\n<|im_start|>user\nsaw<|im_end|>\n<|im_start|>assistant\n".utf8
-      ).completion
+      Self.tokenizer.encode("<|im_end|>\n<|im_start|>user\nsaw<|im_end|>\n<|im_start|>assistant\n")
     #expect(conversation.ids.starts(with: text))
   }
 

@@ -53,8 +53,7 @@ public final class Conversation {
     caches = generator.makeCaches()
     // what ends a turn is a token of its own in most vocabularies; in others it is text
     let end = format.endOfAnswer
-    let ids = generator.tokenizer.encode(
-      parts: [ChatPart(end, isTemplate: true, isCounted: true)].filter { !$0.text.isEmpty }, continues: true)
+    let ids = end.isEmpty ? [] : generator.tokenizer.encode(parts: [format.end], after: "a")
     ends = ids.count == 1 ? Set(ids) : []
     stop = settings.stop + (ids.count > 1 ? [end] : [])
   }
@@ -106,13 +105,13 @@ public final class Conversation {
   /// The tokens of a conversation, up to where an answer begins: what was generated is as it was.
   private func ids(of turns: [ConversationTurn]) -> [Int32] {
     var ids = [generator.tokenizer.bosID].compactMap(\.self)
-    var parts: [ChatPart] = []
     var previous: ConversationTurn?
     for turn in turns {
-      let isFirst = previous == nil
-      parts = previous.map { format.parts(after: $0) } ?? []
-      parts += format.question(turn.message, system: isFirst ? system : nil)
-      ids += generator.tokenizer.encode(parts: parts, continues: !isFirst)
+      let parts =
+        (previous.map { format.parts(after: $0) } ?? [])
+        + format.question(turn.message, system: previous == nil ? system : nil)
+      ids += generator.tokenizer.encode(
+        parts: parts, after: previous.map { $0.message + generator.tokenizer.decode($0.answer) })
       ids += turn.answer
       previous = turn
     }

@@ -23,6 +23,9 @@ extension ChatFormat {
   /// What ends an answer, without white space; empty where there is nothing.
   var endOfAnswer: String { assistant.suffix.trimmingCharacters(in: .whitespacesAndNewlines) }
 
+  /// The same as a part of a chat.
+  var end: ChatPart { ChatPart(endOfAnswer, isTemplate: true, isCounted: true) }
+
   /// A user's message and what asks for an answer.
   func question(_ message: String, system: String?) -> [ChatPart] {
     parts(
