@@ -6,20 +6,25 @@ import Glibc
 struct Limbeck: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "limbeck",
-    abstract: "Distils a large language model into a small one, on CPUs.",
+    abstract: "Distils large language models into small ones, on CPUs.",
     discussion: """
-      Results go to standard output; logs, progress and errors to standard error.
-      The exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130
-      after Ctrl-C.
-
-      Example: text in, a small model out.
-        limbeck tokenizer train --text books/ --output tokenizer.model
+      A small model of your own, from a text, in six commands:
+        limbeck tokenizer train --text books.txt --output tokenizer.model
         limbeck train --model large.json --tokenizer tokenizer.model \\
-          --text books/ --output runs/teacher --epochs 2
-        limbeck distill --teacher runs/teacher --student small.json \\
-          --text books/ --output runs/student --epochs 2
-        limbeck compare --teacher runs/teacher --student runs/student \\
-          --text held-out.txt
+          --text books.txt --output teacher --epochs 2
+        limbeck distill --teacher teacher --student small.json \\
+          --text books.txt --output student --epochs 2
+        limbeck compare --teacher teacher --student student --text held-out.txt
+        limbeck report student --text held-out.txt --output report.html
+        limbeck generate --model student --prompt "Once upon a time"
+
+      A teacher may also be a Hugging Face folder with a SentencePiece tokenizer.
+
+      Results go to standard output; progress, logs and errors to standard error. The
+      exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130 after
+      Ctrl-C.
+
+      Examples of every subcommand: limbeck help SUBCOMMAND
       """,
     version: "limbeck 0.1.0",
     subcommands: [

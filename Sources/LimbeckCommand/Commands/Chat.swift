@@ -9,22 +9,24 @@ import Tokenization
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat",
-    abstract: "Talks with a model.",
+    abstract: "Chats with a model.",
     discussion: """
-      Every line is a message, and the model answers. Three quotes begin and end a
-      message of several lines, and a backslash at a line's end continues it.
+      Each line is a message, and the model answers. Three quotes begin and end a
+      message of several lines; a backslash at a line's end continues it.
 
-        /reset   forgets the conversation (not --system)
+        /reset   forgets the conversation, but not --system
         /help    lists these commands
         /exit    leaves, as Ctrl-D does
 
-      Ctrl-C stops an answer, and what was said of it stays. The model reads every
-      message once. When its context is full, the oldest turns are dropped.
+      Ctrl-C stops an answer; what was said of it stays. The model reads each message
+      once. When its context is full, the oldest turns are dropped.
 
-      Messages are written as the model's chat template says: ChatML, Llama 2 and 3,
-      Gemma, Mistral, Zephyr and TinyLlama are known. A model without a template
-      continues your text. From a pipe, every line is a message, and only answers are
-      printed, an empty line between them.
+      The chat template is the model's own: the families of ChatML, Llama 2, Llama 3,
+      Gemma, Mistral, Zephyr and TinyLlama are known. Without a template the model
+      continues plain text. A default system message in a template is not used.
+
+      From a pipe, each line is a message, and only the answers are printed, an empty
+      line between them.
 
       Example:
         limbeck chat --model runs/student
@@ -37,16 +39,16 @@ struct Chat: ParsableCommand {
   var model: String
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Instructions that stand at the beginning of the conversation.", valueName: "text"))
+    help: ArgumentHelp("Instructions at the beginning of the conversation.", valueName: "text"))
   var system: String?
   @OptionGroup var template: ChatTemplateOptions
   @OptionGroup var length: LengthOptions
-  @OptionGroup var sampling: SamplingOptions
-  @OptionGroup var speculation: SpeculationOptions
-  @OptionGroup var rounding: GenerationPrecisionOptions
-  @Flag(help: "After every answer, print the tokens that were read and generated, and the speed.")
+  @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+  @OptionGroup(title: "Speculative decoding") var speculation: SpeculationOptions
+  @OptionGroup(title: "Precision") var rounding: GenerationPrecisionOptions
+  @Flag(help: "After each answer, print the tokens read and generated, and the speed.")
   var verbose = false
-  @OptionGroup var device: DeviceOptions
+  @OptionGroup(title: "Device") var device: DeviceOptions
 
   func run() throws {
     let device = try device.device

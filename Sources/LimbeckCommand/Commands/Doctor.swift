@@ -6,8 +6,11 @@ import TensorCore
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Shows what this machine computes with, and warns of what makes it slow.",
+    abstract: "Shows what this machine computes with, and warns of what slows it down.",
     discussion: """
+      Lists processor, vector units, backends for matrix products, the SentencePiece
+      library, memory and disk.
+
       Example:
         limbeck doctor
       """)

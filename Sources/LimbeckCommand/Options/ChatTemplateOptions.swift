@@ -6,9 +6,9 @@ import Tokenization
 /// How messages and answers become one text.
 struct ChatTemplateOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The family of the chat template (default: as the model's folder says).", valueName: "name"))
+    help: ArgumentHelp("The chat template's family (default: that of the model's folder).", valueName: "name"))
   var template: ChatTemplate?
-  @Flag(help: "Let the model continue plain text, whatever template its folder has.")
+  @Flag(help: "Continue plain text, even if the model has a chat template.")
   var noTemplate = false
 
   func validate() throws {

@@ -3,11 +3,11 @@ import Diagnostics
 
 /// Where generated text ends.
 struct LengthOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Most tokens to generate for a prompt.", valueName: "n"))
   var maxTokens = 256
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A text that ends the generated text; may be given several times.", valueName: "text"))
+    help: ArgumentHelp("Text at which generation ends; may be given several times.", valueName: "text"))
   var stop: [String] = []
 
   func validate() throws {

@@ -13,27 +13,27 @@ struct ObjectiveOptions: ParsableArguments {
   var preset: ObjectivePreset?
   @Option(
     help: ArgumentHelp(
-      "The distance from the teacher to make small (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
+      "Divergence from the teacher to minimise (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceMixture?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What divides the logits of both models, 0.05 or more (default: 1, or the cache's).", valueName: "t"))
+      "Temperature t of both models, 0.05 or more (default: 1, or the cache's).", valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("Weight w of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of t^2 * divergence (default: 1 - the hard-label weight, which may be above 1 where this is given).",
+      "Weight of t^2 * divergence (default: 1 - w).",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
+    help: ArgumentHelp("Weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
   var logitsMseWeight: Schedule?
   @Option(
     help: ArgumentHelp(

@@ -7,15 +7,15 @@ import Tokenization
 struct PromptOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Texts to continue: one a line, or a .jsonl file; or text to cut, with --prompt-length.", valueName: "file"))
+      "Prompts: one a line, or a file of JSON rows; or text to cut, with --prompt-length.", valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
+  @Option(help: ArgumentHelp("Key of the prompt in a JSON row (default: prompt).", valueName: "key"))
   var promptField: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Cut the text of --prompts into prompts of about n tokens.", valueName: "n"))
+    help: ArgumentHelp("Cut --prompts into prompts of about n tokens.", valueName: "n"))
   var promptLength: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("Take only the first n prompts.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Use only the first n prompts.", valueName: "n"))
   var promptCount: Int?
 
   func validate() throws {

@@ -8,11 +8,11 @@ import Tokenization
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The folder of a smaller model that drafts tokens, such as a student of --model.", valueName: "dir"))
+      "Folder of a smaller model with the same tokenizer, such as a student.", valueName: "dir"))
   var draft: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens to draft at a time (default: adaptive).", valueName: "n|adaptive"))
+    help: ArgumentHelp("Tokens to draft at a time (default: adaptive, by acceptance so far).", valueName: "n|adaptive"))
   var draftTokens: DraftLength?
 
   func validate() throws {
