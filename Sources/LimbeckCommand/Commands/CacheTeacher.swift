@@ -12,39 +12,39 @@ import Tokenization
 struct CacheTeacher: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cache-teacher",
-    abstract: "Writes down what a teacher predicts of a text, to distil from it without the teacher.",
+    abstract: "Stores a teacher's predictions for a text, to distil without the teacher.",
     discussion: """
-      The cache is a folder with cache.json and files of rows. It holds the teacher's
-      distribution over the next token at every token that counts in the loss,
-      at the temperature given, by one of these methods:
+      The cache stores the teacher's distribution over the next token, at the given
+      temperature, for every token that counts in the loss. Methods:
 
-      top-k       the k largest probabilities; the others count as zero (biased)
-      top-k-tail  the k largest, and all others together as one more token
-      sampled     tokens drawn from the distribution, and how often: unbiased
-      dense16     all probabilities in 16 bits, 2 bytes for each vocabulary entry;
-                  the only one for divergences other than the forward KL
+        top-k       the k largest probabilities; all others count as 0 (biased)
+        top-k-tail  the k largest, and the sum of all others
+        sampled     tokens drawn from the distribution, with their counts (unbiased)
+        dense16     all probabilities, 2 bytes each; the only method for divergences
+                    other than the forward KL
 
-      The text is cut into sequences at fixed places ('--packing fixed'), and
-      'distill' cuts it in the same way.
+      The text is cut into sequences at fixed places, as by '--packing fixed', and
+      'distill --teacher-cache' cuts it in the same way. The cache also holds the
+      tokenizer.
 
-      Printed are the bytes per token and, on the last sequences of the text, how
-      far loss and gradient from the cache are from those of the teacher, for a
-      student that has the teacher's logits halved. 'By chance' is what the
-      gradient would be off if the tokens' errors had no common direction.
+      At the end, the bytes per token are printed, and the errors in loss and gradient
+      that the cache causes, measured on the last sequences for a student with half
+      the teacher's logits. 'By chance' is the gradient's error if the errors of
+      tokens were independent. If both are about equal, errors average out, and the
+      cache is as good as the teacher. If the error is larger, the cache is biased:
+      take more draws, a larger k or another method.
 
-      A call that was killed or stopped goes on with --resume and ends in the same
-      bytes; it loses at most one file. Parts that were cut short or damaged are
-      made again.
+      After Ctrl-C or a kill, --resume continues, with the same result; at most one file
+      is lost.
 
       Example:
         limbeck cache-teacher --teacher runs/teacher --text books/ \\
           --output books.cache --method sampled --draws 50
         limbeck distill --teacher-cache books.cache --student small.json \\
-          --tokenizer runs/teacher/tokenizer.model --text books/ \\
-          --output runs/student --epochs 2
+          --text books/ --output runs/student --epochs 2
       """)
 
-  @Option(help: ArgumentHelp("The model folder to cache.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
   var teacher: String
   @Option(
     parsing: .upToNextOption,
@@ -52,32 +52,32 @@ struct CacheTeacher: ParsableCommand {
   var text: [String]
   @Option(
     help: ArgumentHelp(
-      "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
+      "Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String
-  @Option(help: ArgumentHelp("What to keep of each distribution.", valueName: "name"))
+  @Option(help: ArgumentHelp("What to store of each distribution.", valueName: "name"))
   var method = Method.sampled
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Probabilities to keep, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
+    help: ArgumentHelp("Probabilities to store, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
   var k: Int?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Tokens to draw, for sampled (default: \(standardDraws)).", valueName: "n"))
   var draws: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("What divides the teacher's logits, 0.05 or more.", valueName: "t"))
+    parsing: .unconditional, help: ArgumentHelp("Temperature of the teacher, 0.05 or more.", valueName: "t"))
   var temperature: Float = 1
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
   var sequenceLength = TrainingRecipe().sequenceLength
   @OptionGroup var beginning: SequenceBeginningOptions
-  @Option(parsing: .unconditional, help: ArgumentHelp("Decides what is drawn.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the draws.", valueName: "n"))
   var seed: UInt64 = 0
   @Option(
     help: ArgumentHelp(
-      "What the teacher rounds the factors of its products to; bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of the teacher's matrix products; bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision = ProductPrecision.float32
-  @Flag(help: "Finish the cache that stands at the output.")
+  @Flag(help: "Continue the unfinished cache in --output.")
   var resume = false
   @OptionGroup var device: DeviceOptions
 
@@ -99,12 +99,15 @@ struct CacheTeacher: ParsableCommand {
       throw ValidationError("draws", expected: "the method sampled", found: method.rawValue)
     }
     if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
-    let allowed = TeacherCacheMethod.allowedDraws
-    if let draws, !allowed.contains(draws) {
-      throw ValidationError("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: draws)
+    let allowedDraws = TeacherCacheMethod.allowedDraws
+    if let draws, !allowedDraws.contains(draws) {
+      throw ValidationError(
+        "draws", expected: "from \(allowedDraws.lowerBound) to \(allowedDraws.upperBound)", found: draws)
     }
-    guard temperature >= 0.05, temperature.isFinite else {
-      throw ValidationError("temperature", expected: "at least 0.05", found: temperature)
+    let allowed = DistillationObjective.allowedTemperatures
+    guard allowed.contains(temperature) else {
+      throw ValidationError(
+        "temperature", expected: "from \(allowed.lowerBound) to \(Int(allowed.upperBound))", found: temperature)
     }
     if sequenceLength < 1 { throw ValidationError("sequence-length", expected: "at least 1", found: sequenceLength) }
   }
@@ -129,10 +132,20 @@ struct CacheTeacher: ParsableCommand {
     let folder =
       try resume
       ? TeacherCacheFolder(resuming: url, recorder.description)
-      : TeacherCacheFolder(creating: url, recorder.description)
+      : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
     try record(recorder, into: folder, console)
     let cache = try TeacherCache(contentsOf: url)
     try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
+  }
+
+  /// What to do about a cache whose errors have a direction.
+  private var biasAdvice: String {
+    switch method {
+    case .topK: "biased: the tokens left out count as impossible; sampled and top-k-tail are better"
+    case .topKTail: "biased: a larger --k, or the method sampled, is better"
+    case .sampled: "more than chance: give more --draws"
+    case .dense16: "rounded to 16 bits; only the teacher itself is closer"
+    }
   }
 
   private var keptPart: TeacherCacheMethod {
@@ -174,6 +187,7 @@ struct CacheTeacher: ParsableCommand {
     facts.add("  difference", "\(Format.fixed(difference, 5)) ± \(Format.fixed(bias.lossStandardError, 5)) nats")
     facts.add("  gradient off by", "\(Format.fixed(100 * bias.gradientDifference, 3)) %")
     facts.add("  by chance", "\(Format.fixed(100 * bias.gradientDifferenceByChance, 3)) %")
+    facts.add("  verdict", bias.isChance ? "good: errors average out over tokens" : biasAdvice)
     try StandardOutput.write(facts.text)
   }
 }

@@ -7,8 +7,8 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Weights of a paper, which other flags override; distilbert: 5 * t^2 * divergence + 2 * cross-entropy + the cosine \
-      of the last hidden states (default: none).
+      Weights of a paper, which other flags override. distilbert: 5 * t^2 * divergence + 2 * cross-entropy + \
+      1 - cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
   @Option(
@@ -38,8 +38,8 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      How much a token counts in what compares the models: all the same, by the entropy of the teacher's distribution \
-      (/ log V), or by its largest probability (default: \(TokenWeighting.uniform.rawValue)).
+      Weight of each token in the divergence: all equal, the entropy of the teacher's distribution / log V, or its \
+      largest probability (default: \(TokenWeighting.uniform.rawValue)).
       """, valueName: "name"))
   var tokenWeighting: TokenWeighting?
 

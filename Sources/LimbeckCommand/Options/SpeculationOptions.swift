@@ -19,8 +19,8 @@ struct SpeculationOptions: ParsableArguments {
     if draft == nil, draftTokens != nil { throw ValidationError("draft-tokens", needs: "draft") }
   }
 
-  /// What continues texts with a model, from `path`, and the draft if there is one, which is rounded as the model is. Throws where
-  /// the draft has another tokenizer or another number of outputs.
+  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision.
+  /// Throws where the draft has another tokenizer or another number of outputs.
   func generator(
     _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, on device: Device
   ) throws -> Generator {

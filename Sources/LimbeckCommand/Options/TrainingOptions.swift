@@ -13,33 +13,41 @@ struct TrainingOptions: ParsableArguments {
   /// The library leaves it to its user; a run of the command must not be lost with its process.
   fileprivate static let standardCheckpointEvery = 100
 
-  @Option(help: ArgumentHelp("A YAML file that gives flags by their names; flags given here win.", valueName: "file"))
+  @Option(help: ArgumentHelp("YAML file with flags by name; flags of the command line win.", valueName: "file"))
   var recipe: String?
   @Option(
     parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
   var text: [String] = []
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on while training.", valueName: "path"))
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text on which the loss is measured during training.", valueName: "path"))
   var validationText: [String] = []
-  @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String?
-  @Flag(help: "Continue the run in the output folder from its last checkpoint.")
+  @Flag(help: "Continue the unfinished run in --output from its last checkpoint.")
   var resume = false
+  @Option(
+    name: .customLong("continue"),
+    help: ArgumentHelp(
+      "Train the model of a run for --steps more, with its optimiser, place in the text and settings.",
+      valueName: "run"))
+  var continuedRun: String?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; this or --epochs.", valueName: "n"))
   var steps: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
+    help: ArgumentHelp("Passes over the text; this or --steps.", valueName: "x"))
   var epochs: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Sequences per step, at most all of the text (default: \(standard.batchSize)).", valueName: "n"))
+    help: ArgumentHelp(
+      "Sequences per step, at most those of the text (default: \(standard.batchSize)).", valueName: "n"))
   var batchSize: Int?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most sequences computed at once, a divisor of the batch size; fewer take less memory (default: those of 1,024 tokens, all where the head is most of the model).",
+      "Sequences per forward pass, a divisor of --batch-size; fewer take less memory (default: 1,024 tokens, or all).",
       valueName: "n")
   )
   var microBatchSize: Int?
@@ -50,72 +58,73 @@ struct TrainingOptions: ParsableArguments {
   @OptionGroup var packing: PackingOptions
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
+    help: ArgumentHelp("Peak learning rate (default: \(standard.learningRate)).", valueName: "x"))
   var learningRate: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The last learning rate as a part of the highest (default: \(standard.minimumLearningRateRatio)).",
+      "Final learning rate as a share of the peak (default: \(standard.minimumLearningRateRatio)).",
       valueName: "x"))
   var minimumLearningRateRatio: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps over which the learning rate rises, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
+      "Steps of linear warm-up, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
-    help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
+    help: ArgumentHelp("Decay of the learning rate (default: \(standard.decay.rawValue)).", valueName: "name"))
   var schedule: LearningRateDecay?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The decay rate of AdamW's mean of the gradients (default: \(standard.beta1)).", valueName: "x"))
+      "AdamW's beta1 (default: \(standard.beta1)).", valueName: "x"))
   var beta1: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The decay rate of AdamW's mean of their squares (default: \(standard.beta2)).", valueName: "x"))
+      "AdamW's beta2 (default: \(standard.beta2)).", valueName: "x"))
   var beta2: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What AdamW adds to the root of that mean (default: \(standard.epsilon)).", valueName: "x"))
+      "AdamW's epsilon (default: \(standard.epsilon)).", valueName: "x"))
   var epsilon: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's decay of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
+      "AdamW's weight decay, of matrices but not the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The largest gradient norm, 0 for any (default: \(standard.gradientClip)).", valueName: "x"))
+    help: ArgumentHelp(
+      "Gradient norm is clipped to this; 0 for no clipping (default: \(standard.gradientClip)).", valueName: "x"))
   var gradientClip: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Decides fresh weights, cuts and order of text (default: \(standard.seed)).", valueName: "n"))
+    help: ArgumentHelp("Seed of new weights and of the order of the text (default: \(standard.seed)).", valueName: "n"))
   var seed: UInt64?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
+    help: ArgumentHelp("Steps between evaluations (default: one at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
+    parsing: .unconditional, help: ArgumentHelp("Validation sequences to use (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps between checkpoints (default: \(standardCheckpointEvery)); a run that is killed loses at most these.",
+      "Steps between checkpoints (default: \(standardCheckpointEvery)).",
       valueName: "n"))
   var checkpointEvery: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
+    help: ArgumentHelp("Checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
-  @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
+  @Option(help: ArgumentHelp("Type of the stored weights (default: float32).", valueName: "type"))
   var weights: WeightType?
   @Option(
     help: ArgumentHelp(
-      "What the trained model rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of matrix products (default: float32); bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var precision: ProductPrecision?
   @Option(parsing: .unconditional, help: DeviceOptions.threadsHelp)
@@ -123,8 +132,45 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: DeviceOptions.backendHelp)
   var backend: MatrixBackendKind?
 
-  /// The recipe to read: a run that is continued brings its own.
-  var recipeFile: String? { recipe ?? (resume ? output.map { "\($0)/recipe.yaml" } : nil) }
+  /// The settings to begin with: those of the recipe that the user names, else of the run that is gone on with.
+  func recipeFile() throws(RecipeError) -> RecipeFile {
+    if let recipe { return try RecipeFile(contentsOf: recipe) }
+    if resume { return try RecipeFile(contentsOf: output.map { "\($0)/recipe.yaml" }) }
+    guard let continuedRun else { return try RecipeFile(contentsOf: nil) }
+    var file = try RecipeFile(contentsOf: "\(continuedRun)/recipe.yaml")
+    // These are of the earlier run alone.
+    file.forget("model", "student", "tokenizer", "continue", "output", "steps", "epochs", "warmup-steps")
+    return file
+  }
+}
+
+/// The run that another one goes on with, and where a model to train comes from.
+struct TrainingStart {
+  /// A config.json or a folder, as the user says or the run that is continued has it.
+  let model: String
+  /// nil for a run of its own.
+  let continuation: RunContinuation?
+
+  /// - Parameters:
+  ///   - key: the name of the flag that gives the model: `model` or `student`.
+  ///   - flag: its value.
+  ///   - options: the flags that `train` and `distill` share.
+  ///   - recipe: the settings.
+  /// - Throws: where neither a model nor a run is given, or both; what is wrong with the run.
+  init(_ key: String, _ flag: String?, _ options: TrainingOptions, _ recipe: inout RecipeFile) throws {
+    guard let run = try recipe.path("continue", options.continuedRun) else {
+      model = try recipe.requiredPath(key, flag, mayBeName: true)
+      continuation = nil
+      return
+    }
+    if let found = try recipe.value(key, flag) {
+      throw recipe.invalid(
+        key, expected: "nothing with --continue", found: found, advice: "the model is that of \(run)")
+    }
+    let continuation = try RunContinuation(ofRun: URL(fileURLWithPath: run, isDirectory: true))
+    model = continuation.model.path
+    self.continuation = continuation
+  }
 }
 
 /// What `train` and `distill` share, settled.
@@ -139,12 +185,15 @@ struct TrainingSettings {
   let precision: ProductPrecision
   let threads: Int?
   let backend: MatrixBackendKind?
+  /// Keys of a run's recipe whose paths are seen from the folder in which that run began.
+  let movedKeys: [String]
+  let workingFolder: String?
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
-    text = try settings.requiredList("text", options.text)
-    validationText = try settings.list("validation-text", options.validationText)
+    text = try settings.paths("text", options.text)
+    validationText = try settings.paths("validation-text", options.validationText)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 
@@ -176,6 +225,8 @@ struct TrainingSettings {
     recipe.keptCheckpoints = try settings.value(
       "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
     self.recipe = recipe
+    movedKeys = settings.movedKeys
+    workingFolder = settings.workingFolder
     weightType = try settings.value("weights", options.weights, default: .float32)
     precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
@@ -185,5 +236,12 @@ struct TrainingSettings {
       guard case .value(let value) = error else { throw error }
       throw settings.invalid(value)
     }
+  }
+
+  /// Throws where there is no text to learn from; where none is needed, so is the number of steps.
+  func requireText(unless isNeedless: Bool = false) throws(RecipeError) {
+    guard text.isEmpty else { return }
+    guard isNeedless else { throw .missing(key: "text") }
+    if recipe.steps == nil { throw .missing(key: "steps") }
   }
 }
