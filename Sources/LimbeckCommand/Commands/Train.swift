@@ -13,18 +13,18 @@ struct Train: ParsableCommand {
     discussion: """
       --model is a config.json for a new model, or a model folder to start from. The
       output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
-      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are relative
-      to the current folder or, if they do not exist there, to the folder in which its
-      run began.
+      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
+      relative to the current folder or, if they do not exist there, to the folder in
+      which its run began.
 
       Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from the
-      last checkpoint, with the same result, to the bit. A run that was killed continues
-      from its last checkpoint, too (--checkpoint-every).
+      last checkpoint, with the same result, to the bit. A run that was killed
+      continues from its last checkpoint, too (--checkpoint-every).
 
-      To train a model further: --continue RUN --steps N --output NEW takes the model of
-      RUN, its optimiser and its place in the text. Its settings hold unless flags
-      change them; the learning rate starts at its highest (--warmup-steps lets it rise)
-      and falls over the N steps.
+      To train a model further: --continue RUN --steps N --output NEW takes the model
+      of RUN, its optimiser and its place in the text. Its settings hold unless flags
+      change them; the learning rate starts at its highest (--warmup-steps lets it
+      rise) and falls over the N steps.
 
       The control for a distilled student is the same model, trained on the same text
       without a teacher: --control-of RUN --output NEW.

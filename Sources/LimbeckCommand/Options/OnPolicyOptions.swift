@@ -13,7 +13,7 @@ struct OnPolicyOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Share of steps, 0 to 1, that train on the student's completions (default: 0).",
-      valueName: "lambda"))
+      valueName: "share"))
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
