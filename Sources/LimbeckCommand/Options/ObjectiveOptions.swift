@@ -7,39 +7,40 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Weights of a paper, which other flags override. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
-      1 - cosine of the last hidden states (default: none).
+      The loss weights of a paper; other flags override them. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
+      the cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
   @Option(
     help: ArgumentHelp(
-      "Divergence from the teacher to minimise (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
+      "The divergence that is minimised (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceMixture?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Temperature tau of both models, 0.05 or more (default: 1, or the cache's).", valueName: "t"))
+      "The temperature tau, which divides the logits of both models; 0.05 or more (default: 1, or the cache's).",
+      valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Weight of tau^2 * divergence (default: 1 - lambda).",
+      "The weight of tau^2 * divergence (default: 1 - lambda). With it, lambda may exceed 1.",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
   var logitsMseWeight: Schedule?
   @Option(
     help: ArgumentHelp(
       """
-      Weight of each token in the divergence: all equal, the entropy of the teacher's distribution / log V, or its \
-      largest probability (default: \(TokenWeighting.uniform.rawValue)).
+      The weight of each token in the terms that compare the models: 1, the entropy of the teacher's distribution \
+      divided by log V, or its largest probability (default: \(TokenWeighting.uniform.rawValue)).
       """, valueName: "name"))
   var tokenWeighting: TokenWeighting?
 

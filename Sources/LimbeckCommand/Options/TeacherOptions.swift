@@ -8,15 +8,15 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher's model folder; several times for a mixture of teachers.", valueName: "dir"))
+      "The model folder to learn from; several times for a mixture of teachers.", valueName: "dir"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weights of the teachers in the mixture, such as 2,1 (default: equal).", valueName: "w,w"))
+    help: ArgumentHelp("Each teacher's weight in the mixture: 2,1 (default: all the same).", valueName: "w,w"))
   var teacherWeights: String?
   @Option(
     help: ArgumentHelp(
-      "Precision of the teachers' matrix products (default: float32); bf16 is faster with AVX512_BF16.",
+      "Precision of the teachers' matrix products (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
 }
