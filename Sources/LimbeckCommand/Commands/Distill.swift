@@ -44,8 +44,9 @@ struct Distill: ParsableCommand {
       With --teacher-cache no teacher is loaded, and the temperature is the cache's.
       If --teacher is also given, the cache must be of that teacher.
 
-      Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
-      train'.
+      Output folder, recipes, Ctrl-C, --resume and --continue are as in
+      'limbeck train'. 'limbeck train --control-of RUN' trains the same student
+      without the teacher, to measure the gain.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\

@@ -18,8 +18,8 @@ struct ReportCommand: ParsableCommand {
       teacher, control and students, samples side by side, a passage coloured by KL
       divergence, and the recipes. RUN is an output folder of 'limbeck distill' or
       'limbeck train'; of an unfinished run the newest checkpoint is used. Teacher and
-      held-out text are those of the runs' recipes, unless flags say otherwise. The only
-      run without a teacher is the control.
+      held-out text are those of the runs' recipes, unless flags say otherwise. The
+      only run without a teacher is the control.
 
       Example:
         limbeck report runs/student --control runs/control --output report.html
