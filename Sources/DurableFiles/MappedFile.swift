@@ -39,8 +39,8 @@ public final class MappedFile: Sendable {
     guard fstat(descriptor, &status) == 0 else { throw .unreadable(file: path, reason: systemErrorText()) }
     switch status.st_mode & S_IFMT {
     case S_IFREG: break
-    case S_IFDIR: throw .unreadable(file: path, reason: "expected a file, found a folder")
-    default: throw .unreadable(file: path, reason: "expected a regular file")
+    case S_IFDIR: throw .unreadable(file: path, reason: "a file was expected, but it is a folder")
+    default: throw .unreadable(file: path, reason: "a regular file was expected")
     }
     let count = Int(status.st_size)
     guard count > 0 else {

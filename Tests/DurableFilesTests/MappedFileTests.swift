@@ -64,9 +64,9 @@ import Testing
     }
     #expect(
       throws: FileError.unreadable(
-        file: folder.url.path, reason: "expected a file, found a folder")
+        file: folder.url.path, reason: "a file was expected, but it is a folder")
     ) { try MappedFile(contentsOf: folder.url) }
-    #expect(throws: FileError.unreadable(file: "/dev/null", reason: "expected a regular file")) {
+    #expect(throws: FileError.unreadable(file: "/dev/null", reason: "a regular file was expected")) {
       try MappedFile(contentsOf: URL(fileURLWithPath: "/dev/null"))
     }
   }

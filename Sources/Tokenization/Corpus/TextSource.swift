@@ -80,7 +80,7 @@ private struct FileBeginning {
       throw .file(.unreadable(file: file.path, reason: "no such file, or no permission; check the path"))
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      let reason = "expected a regular file, because it is read more than once; write the text to a file first"
+      let reason = "a regular file was expected, because it is read more than once; write the text to a file first"
       throw .file(.unreadable(file: file.path, reason: reason))
     }
     fileSize = Int(status.st_size)
