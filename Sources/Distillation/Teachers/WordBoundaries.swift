@@ -1,4 +1,4 @@
-public import ModelTraining
+import ModelTraining
 public import Tokenization
 
 /// Between which tokens a word ends and another begins, as far as words are set apart by spaces.
