@@ -7,10 +7,10 @@ import TensorCore
 ///
 /// Unless it is cut between documents, the n tokens of the text are a ring, in which the last is followed by the first.
 /// Sequence i covers the T tokens from offset + i·T on; the offset is 0, or drawn anew in each epoch. Without BOS in
-/// front, these are the inputs, and each one's successor is its target. With BOS in front, they are the targets, and the
-/// inputs are BOS and all of them but the last. Where BOS is the first of them anyway, none is put in front: they are the
-/// inputs, and the last one's successor, which the next sequence begins with, is no target. Less than a sequence is left
-/// over in each epoch: at the end of the text, or before the offset.
+/// front, these are the inputs, and each one's successor is its target. With BOS in front, they are the targets, and
+/// the inputs are BOS and all of them but the last. Where BOS is the first of them anyway, none is put in front: they
+/// are the inputs, and the last one's successor, which the next sequence begins with, is no target. Less than a
+/// sequence is left over in each epoch: at the end of the text, or before the offset.
 public struct PackedSequences: Sendable {
   /// What errors call the text: its path.
   public let name: String
@@ -192,7 +192,7 @@ extension PackedSequences {
     return low == uncountedRuns.count || uncountedRuns[low].lowerBound > targets.lowerBound
   }
 
-  /// How many sequences of an epoch at offset 0, or parts of documents, have no target that counts in the loss, as parts
+  /// How many sequences of an epoch at offset 0, or parts of documents, have no target that counts in the loss, as
   /// of long prompts have none; they are left out.
   public var uncountedSequences: Int { documents?.uncountedParts ?? count - countedSequences(offset: 0) }
 
