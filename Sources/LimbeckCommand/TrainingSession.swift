@@ -17,11 +17,11 @@ protocol SessionTask {
   func requireFit(sequenceLength: Int) throws
 
   /// Checks that the texts can be trained on.
-  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws
+  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws
 
   /// Trains the model to the end of the run, or until the handler says stop.
   func run(
-    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,
     _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary
 }
@@ -66,10 +66,12 @@ struct TrainingSession {
   func run(_ task: some SessionTask, _ tokenizer: any Tokenizer, inputs: [String: String]) throws {
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     let packing = TextPacking(
-      tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
-      console: console)
+      tokenizer, sequenceLength: settings.recipe.sequenceLength, counting: settings.counting, beside: settings.output,
+      device: device, console: console)
     let training = try packing.sequences(of: settings.text)
-    let validation = try settings.validationText.isEmpty ? nil : packing.sequences(of: settings.validationText)
+    let validation =
+      try settings.validationText.isEmpty
+      ? nil : packing.validation(of: settings.validationText, for: task.model.configuration)
     try task.requireFit(training, validation: validation)
     let totalSteps = try settings.recipe.totalSteps(sequences: training.count)
     let folder = try runFolder(task.model, tokenizer, inputs: inputs)

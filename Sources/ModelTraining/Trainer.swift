@@ -29,7 +29,7 @@ public final class Trainer {
 
   private let objective: any TrainingObjective
   private let data: PackedSequences
-  private let validation: PackedSequences?
+  private let validation: ValidationText?
   private let folder: RunFolder?
   private let schedule: LearningRateSchedule
   private let optimizer: AdamW
@@ -44,16 +44,17 @@ public final class Trainer {
   ///   - model: a trainable model. Its weights are those to begin with.
   ///   - objective: what is minimised.
   ///   - data: the text to learn.
-  ///   - validation: a text to be measured on the way.
+  ///   - validation: a text to be measured on the way, in windows of the sequence length.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
-    validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
+    validation: ValidationText? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
     totalSteps = try recipe.totalSteps(sequences: data.count)
-    for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
+    let texts: [(any TokenSequences)?] = [data, validation]
+    for text in texts.compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
       throw .value(
         InvalidValue(
           "sequence-length", expected: "\(text.sequenceLength), in which \(text.name) was packed",
@@ -63,6 +64,7 @@ public final class Trainer {
       throw .value(
         .sequenceLength(recipe.sequenceLength, beyond: model.configuration.contextLength, of: "the model"))
     }
+    try validation?.requireTokens(below: model.configuration.vocabularySize)
     self.model = model
     self.objective = objective
     self.data = data
@@ -178,7 +180,7 @@ extension Trainer {
     var batches: [TokenBatch] = []
     for index in 0..<recipe.batchSize / micro {
       let start = state.sequencesRead + index * micro
-      let batch = try batch((start..<start + micro).map { order.index(at: $0) }, of: data)
+      let batch = try batch((start..<start + micro).map { order.index(at: $0) })
       batches.append(
         try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, microBatch: index)))
     }
@@ -189,14 +191,14 @@ extension Trainer {
     StepPosition(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
   }
 
-  private func batch(_ indices: [Int], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
-    let batch = text.batch(indices)
+  private func batch(_ indices: [Int]) throws(TrainingError) -> TokenBatch {
+    let batch = data.batch(indices)
     let vocabularySize = model.configuration.vocabularySize
     for ids in [batch.ids, batch.targets] {
       if let id = ids.first(where: { $0 >= vocabularySize }) {
         throw .value(
           InvalidValue(
-            text.name, "token id", expected: "0 to \(vocabularySize - 1), the model's vocabulary", found: "\(id)",
+            data.name, "token id", expected: "0 to \(vocabularySize - 1), the model's vocabulary", found: "\(id)",
             advice: "it was tokenised for another model"))
       }
     }
@@ -216,22 +218,16 @@ extension Trainer {
 // MARK: - Evaluation
 
 extension Trainer {
-  /// Measures the validation text, or as much of its start as the recipe says, in its own order.
-  private func evaluate(_ text: PackedSequences) throws(TrainingError) -> ValidationResult {
-    let count = min(text.count, recipe.evaluationSequences ?? text.count)
+  /// Measures the validation text, or as much of its start as the recipe says. A loss that is not finite is a result
+  /// like any other: the next step says what became of the weights.
+  private func evaluate(_ text: ValidationText) throws(TrainingError) -> ValidationResult {
     // no step is taken meanwhile
     let model = model.frozen(isConstant: true)
     var sums = LossSums.zero
-    for (index, start) in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize).enumerated() {
-      let indices = Array(start..<min(count, start + recipe.resolvedMicroBatchSize))
-      sums += objective.measure(
-        model, on: try batch(indices, of: text), at: position(ofStep: totalSteps, microBatch: index))
+    for (index, group) in text.groups(first: recipe.evaluationSequences).enumerated() {
+      sums += objective.measure(model, on: text.batch(group), at: position(ofStep: totalSteps, microBatch: index))
     }
-    guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken
-    guard means.loss.isFinite else {
-      throw .notFinite(step: state.step, quantity: "validation loss", value: means.loss.nonFiniteText, tensor: nil)
-    }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
       terms: means.terms)

@@ -52,7 +52,7 @@ extension TokenFile {
       case .ids(let ids, let counted): try append(ids, counted: counted)
       case .endOfDocument: try append([tokenizer.eosID].compactMap(\.self), counted: true)
       }
-    }.counted
+    }
     try TokenizationError.wrapping { () throws(FileError) in
       try file.overwrite(header.encoded.span.bytes, at: 0)
       try file.commit()
@@ -63,7 +63,7 @@ extension TokenFile {
 extension Corpus {
   /// Stands for the files' paths, sizes and times of change, and how they are read.
   fileprivate var fingerprint: String {
-    var content = "Limbeck corpus 1\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n"
+    var content = "Limbeck corpus 1\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
     for source in sources {
       content += "\(source.format.rawValue) \(source.byteCount) \(source.modified.bitPattern) "
       content += "\(source.file.standardizedFileURL.path)\0"

@@ -29,7 +29,7 @@ public struct TeacherCacheRecorder {
   public let description: TeacherCacheDescription
   private let method: TeacherCacheMethod
   private let teacher: FrozenDecoder
-  private let text: PackedSequences
+  private let text: any TokenSequences
   private let seed: UInt64
 
   /// Tokens that the teacher runs on at a time.
@@ -37,7 +37,7 @@ public struct TeacherCacheRecorder {
 
   /// - Parameters:
   ///   - teacher: the teacher; it stays as it is.
-  ///   - text: the text, packed as it will be trained on.
+  ///   - text: the text, cut as it will be trained or validated on.
   ///   - method: what is kept of each distribution.
   ///   - temperature: τ, what the logits are divided by; above 0.
   ///   - seed: determines what is drawn.
@@ -45,7 +45,7 @@ public struct TeacherCacheRecorder {
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
   /// - Throws: `value`, where method or sequence length do not fit the teacher.
   public init(
-    teacher: any DecoderModel, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
+    teacher: any DecoderModel, text: any TokenSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
     teacherDigest: String, tokenizerDigest: String
   ) throws(TeacherCacheError) {

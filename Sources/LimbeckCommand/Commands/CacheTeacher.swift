@@ -49,6 +49,12 @@ struct CacheTeacher: ParsableCommand {
   var text: [String]
   @Option(
     help: ArgumentHelp(
+      "What counts of rows with a prompt, as for distill: completions alone, or prompts as well.", valueName: "name"))
+  var count = CountedTokens.completions
+  @Flag(help: "Cut the text as a validation text is cut, for --validation-teacher-cache.")
+  var validation = false
+  @Option(
+    help: ArgumentHelp(
       "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
   var output: String
   @Option(help: ArgumentHelp("What to keep of each distribution.", valueName: "name"))
@@ -111,8 +117,10 @@ struct CacheTeacher: ParsableCommand {
     let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
-      model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
-    let sequences = try packing.sequences(of: text)
+      model.tokenizer, sequenceLength: sequenceLength, counting: count, beside: url, device: device, console: console)
+    let sequences: any TokenSequences =
+      try validation
+      ? packing.validation(of: text, for: model.decoder.configuration) : packing.sequences(of: text)
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
@@ -149,7 +157,7 @@ struct CacheTeacher: ParsableCommand {
     }
   }
 
-  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: PackedSequences) throws {
+  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: any TokenSequences) throws {
     let tokens = text.countedTokens
     var facts = FactList()
     facts.add("method", "\(cache.method), temperature \(temperature)")

@@ -5,6 +5,7 @@ import LanguageModels
 import ModelFiles
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
 /// `TrainingRecipe`'s defaults.
@@ -21,6 +22,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on while training.", valueName: "path"))
   var validationText: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "What counts, in loss and validation, of rows with a prompt: completions alone, or prompts as well (default: completions).",
+      valueName: "name"))
+  var count: CountedTokens?
   @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
   var output: String?
   @Flag(help: "Continue the run in the output folder from its last checkpoint.")
@@ -96,7 +102,7 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
+    parsing: .unconditional, help: ArgumentHelp("Windows of the validation text to measure, from its start (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
     parsing: .unconditional,
@@ -128,6 +134,7 @@ struct TrainingOptions: ParsableArguments {
 struct TrainingSettings {
   let text: [String]
   let validationText: [String]
+  let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
   let recipe: TrainingRecipe
@@ -141,6 +148,7 @@ struct TrainingSettings {
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.requiredList("text", options.text)
     validationText = try settings.list("validation-text", options.validationText)
+    counting = try settings.value("count", options.count, default: .completions)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 

@@ -39,7 +39,7 @@ public struct TextSource: Hashable, Sendable {
 }
 
 /// The names of the keys in JSON Lines. Each object has either `text`, or `prompt` and `completion`, of which only the
-/// completion counts in the loss. Other keys are left alone.
+/// completion counts, unless the corpus says otherwise. Other keys are left alone.
 public struct JSONLinesKeys: Hashable, Sendable, Codable {
   /// The key of a whole text.
   public var text: String
@@ -62,10 +62,14 @@ public struct Corpus: Hashable, Sendable {
   public let sources: [TextSource]
   /// What the keys are called in files of JSON Lines.
   public let keys: JSONLinesKeys
+  /// Which tokens of rows with a prompt count.
+  public let counting: CountedTokens
 
   /// Lists files and folders, in the order given. A folder stands for all files in it and below whose names end in one
   /// of `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file` or `noTextFiles`.
-  public init(paths: [String], keys: JSONLinesKeys = JSONLinesKeys()) throws(TokenizationError) {
+  public init(
+    paths: [String], keys: JSONLinesKeys = JSONLinesKeys(), counting: CountedTokens = .completions
+  ) throws(TokenizationError) {
     var sources: [TextSource] = []
     for path in paths {
       var isFolder: ObjCBool = false
@@ -78,6 +82,7 @@ public struct Corpus: Hashable, Sendable {
     guard !sources.isEmpty else { throw .noTextFiles(folder: "(no path)") }
     self.sources = sources
     self.keys = keys
+    self.counting = counting
   }
 
   /// The size of all files in bytes.

@@ -8,17 +8,21 @@ public struct TokenizationProgress: Sendable {
   public let bytesTotal: Int
 }
 
-/// Text as ids, with what bits per byte and word perplexity need.
+/// Text as ids, document by document, with what bits per byte and word perplexity need.
 public struct TokenizedText: Sendable {
-  /// The ids of all documents, one after another, without BOS and EOS.
-  public internal(set) var ids: [Int32] = []
-  /// Bytes, words and documents of the text.
+  /// The documents, in the order of the corpus.
+  public internal(set) var documents: [TokenizedDocument] = []
+  /// Bytes and words of the text that counts, and the number of documents.
   public internal(set) var counts = TextCounts()
+
+  /// The ids of all documents, one after another, without BOS and EOS.
+  public var ids: [Int32] { documents.flatMap(\.ids) }
 }
 
 extension Tokenizer {
-  /// The ids of all text of `corpus`, prompts included, as one stream without BOS and EOS: what perplexity is measured
-  /// on. The ids are those of `encode` on each whole document, though the text is read in parts.
+  /// The ids of all text of `corpus`, prompts included: what perplexity is measured on. The ids are those of `encode`
+  /// on each whole document, though the text is read in parts; of a prompt and its completion those of
+  /// `encode(prompt:completion:)`.
   ///
   /// Throws what is wrong with the text: `file`, `notUTF8`, `emptyText`, `malformedJSONLine`.
   public func tokens(
@@ -26,26 +30,30 @@ extension Tokenizer {
     progress: (TokenizationProgress) -> Void = { _ in }
   ) throws(TokenizationError) -> TokenizedText {
     var text = TokenizedText()
+    var document = TokenizedDocument()
     text.counts = try read(corpus, threads: threads, progress: progress) { part in
-      text.ids += part.ids
-    }.all
+      switch part {
+      case .startOfDocument: document = TokenizedDocument()
+      case .ids(let ids, let counted): document.append(ids, counted: counted)
+      case .endOfDocument: text.documents.append(document)
+      }
+    }
     return text
   }
 
-  /// Encodes `corpus` in a stream, and counts its text: all of it, and that which counts in the loss.
+  /// Encodes `corpus` in a stream. Returns how much of its text counts.
   func read(
     _ corpus: Corpus, threads: Int, progress: (TokenizationProgress) -> Void,
     _ body: (TextPart) throws(TokenizationError) -> Void
-  ) throws(TokenizationError) -> (all: TextCounts, counted: TextCounts) {
+  ) throws(TokenizationError) -> TextCounts {
     var reader = CorpusReader(corpus)
     var encoder = TokenEncoder(self, threads: threads)
-    var (all, counted) = (TextCounts(), TextCounts())
-    var (allWords, countedWords) = (WordCounter(), WordCounter())
+    var counts = TextCounts()
+    var words = WordCounter()
+    let countsPrompts = corpus.counting == .prompts
     func count(_ text: [UInt8]) {
-      all.bytes += text.count
-      counted.bytes += text.count
-      allWords.add(text.span.bytes)
-      countedWords.add(text.span.bytes)
+      counts.bytes += text.count
+      words.add(text.span.bytes)
     }
     while let event = try reader.nextEvent() {
       switch event {
@@ -56,24 +64,21 @@ extension Tokenizer {
         count(text)
         try body(.ids(encoder.append(text), counted: true))
       case .completion(let text, let prompt):
-        all.bytes += prompt.count
-        allWords.add(prompt.span.bytes)
+        if countsPrompts { count(prompt) }
         count(text)
         let ids = encode(prompt: prompt, completion: text, threads: threads)
-        try body(.ids(ids.prompt, counted: false))
+        try body(.ids(ids.prompt, counted: countsPrompts))
         try body(.ids(ids.completion, counted: true))
       case .endOfDocument:
         try body(.ids(encoder.finishPart(), counted: true))
         try body(.endOfDocument)
-        all.documents += 1
-        counted.documents += 1
-        allWords.endText()
-        countedWords.endText()
+        counts.documents += 1
+        words.endText()
       }
       progress(TokenizationProgress(bytesDone: reader.bytesDone, bytesTotal: corpus.byteCount))
     }
-    (all.words, counted.words) = (allWords.words, countedWords.words)
-    return (all, counted)
+    counts.words = words.words
+    return counts
   }
 }
 
@@ -82,8 +87,4 @@ enum TextPart {
   case startOfDocument
   case ids([Int32], counted: Bool)
   case endOfDocument
-
-  var ids: [Int32] {
-    if case .ids(let ids, _) = self { ids } else { [] }
-  }
 }

@@ -67,7 +67,7 @@ struct ReportMeasurement {
       window, within: present.map(\.decoder.configuration.contextLength), console)
     let passage = try measure(&report.models, on: text, window: window)
     report.evaluation = ReportedEvaluation(
-      text: paths.joined(separator: ", "), tokens: text.tokenCount, window: window, passage: passage)
+      text: paths.joined(separator: ", "), tokens: text.countedTokens, window: window, passage: passage)
     return report
   }
 
