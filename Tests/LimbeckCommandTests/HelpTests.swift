@@ -42,8 +42,8 @@ extension CommandTests {
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
         ]
       ),
-      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads", "--backend"]),
-      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
+      (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
+      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
         ["generate"],

@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelTraining
 import TensorCore
 import TestSupport
