@@ -18,16 +18,18 @@ extension Distiller {
 }
 
 extension PackedSequences {
-  /// Texts, encoded and cut into sequences of T tokens.
+  /// Texts, encoded and cut into sequences of T tokens, each with BOS in front.
   /// - Parameters:
   ///   - corpus: the texts.
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
+  ///   - cuts: where the texts are cut; by default at other places in each epoch.
   ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for `limbeck` in the user's
   ///     folder for caches.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where they are too short.
   public init(
-    _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, in folder: URL? = nil
+    _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, cuts: SequencePacking.Cuts = .shifted,
+    in folder: URL? = nil
   ) throws(LimbeckError) {
     let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask)
     let cache = caches.first ?? FileManager.default.temporaryDirectory
@@ -36,7 +38,9 @@ extension PackedSequences {
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
-      try PackedSequences(tokens, sequenceLength: sequenceLength, name: corpus.name)
+      try PackedSequences(
+        tokens, sequenceLength: sequenceLength,
+        packing: SequencePacking(cuts, beginningID: tokenizer.bosID), name: corpus.name)
     }
   }
 }

@@ -6,8 +6,8 @@ import ModelTraining
 import TensorCore
 import Tokenization
 
-/// Texts as sequences of ids, to train and to validate on. The token files lie in a folder `tokens` beside what is written, so that runs and
-/// caches on the same text share them.
+/// Texts as sequences of ids, to train and to validate on. The token files lie in a folder `tokens` beside what is
+/// written, so that runs and caches on the same text share them.
 struct TextPacking {
   private let tokenizer: any Tokenizer
   private let sequenceLength: Int
@@ -31,7 +31,7 @@ struct TextPacking {
   }
 
   /// The sequences of files and folders; says where their ids are.
-  func sequences(of paths: [String]) throws -> PackedSequences {
+  func sequences(of paths: [String], _ packing: SequencePacking) throws -> PackedSequences {
     let corpus = try Corpus(paths: paths, counting: counting)
     let name = paths.joined(separator: ", ")
     var progress = ProgressLine("tokenising \(name), MiB", on: console)
@@ -40,7 +40,7 @@ struct TextPacking {
     }
     progress.end()
     log.info("\(name): \(Format.count(file.count)) tokens, \(file.wasReused ? "from" : "written to") \(file.url.path)")
-    return try PackedSequences(file, sequenceLength: sequenceLength, name: name)
+    return try PackedSequences(file, sequenceLength: sequenceLength, packing: packing, name: name)
   }
 
   /// Files and folders in the windows that 'limbeck perplexity' measures, for a model of this configuration.

@@ -61,27 +61,59 @@ struct TrainingSession {
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
+  ///   - cachePacking: how the text of the teacher cache is cut, where the run learns from one.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
-  func run(_ task: some SessionTask, _ tokenizer: any Tokenizer, inputs: [String: String]) throws {
+  func run(
+    _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil,
+    inputs: [String: String]
+  ) throws {
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, counting: settings.counting, beside: settings.output,
       device: device, console: console)
-    let training = try packing.sequences(of: settings.text)
+    let training = try packing.sequences(of: settings.text, cachePacking ?? settings.packing.packing(for: tokenizer))
     let validation =
       try settings.validationText.isEmpty
       ? nil : packing.validation(of: settings.validationText, for: task.model.configuration)
     try task.requireFit(training, validation: validation)
-    let totalSteps = try settings.recipe.totalSteps(sequences: training.count)
+    let length = try settings.recipe.length(over: training)
+    warn(of: training, length)
     let folder = try runFolder(task.model, tokenizer, inputs: inputs)
     log.info(
       """
       \(Format.count(task.model.parameters.count)) parameters, \(Format.count(training.count)) sequences of \
-      \(training.sequenceLength) tokens, \(Format.count(totalSteps)) steps, \(device.threads) threads
+      \(training.sequenceLength) tokens, \(Format.count(length.steps)) steps, \(device.threads) threads
       """)
     try showing { handler in
       try task.run(over: training, validation: validation, settings.recipe, folder: folder, handler)
+    }
+  }
+
+  /// Says what the text and the recipe make otherwise than one may expect.
+  private func warn(of text: PackedSequences, _ length: TrainingLength) {
+    let recipe = settings.recipe
+    if text.uncountedSequences > 0 {
+      log.warning(
+        """
+        \(text.name): \(Format.count(text.uncountedSequences)) of \(Format.count(text.count)) sequences have no token \
+        that counts in the loss, such as those within long prompts, and are left out; a larger --sequence-length \
+        makes them fewer
+        """)
+    }
+    if length.batchSize < recipe.batchSize {
+      log.warning(
+        """
+        \(text.name) has \(Format.count(length.batchSize)) sequences to learn, fewer than the batch size of \
+        \(Format.count(recipe.batchSize)): each step reads all of them
+        """)
+    }
+    if recipe.warmupSteps > length.steps {
+      log.warning(
+        """
+        the run has \(Format.count(length.steps)) steps, fewer than the \(Format.count(recipe.warmupSteps)) warm-up \
+        steps: the learning rate rises over all of them
+        """)
     }
   }
 

@@ -5,55 +5,78 @@ import TensorCore
 
 /// A text cut into sequences of T tokens, without regard to where documents begin.
 ///
-/// Sequence i has the tokens i·T ..< (i + 1)·T as inputs, and each one's successor as its target, so that every token
-/// but the text's first is a target once. What is left at the end, less than a sequence, is not used.
+/// The n tokens of the text are a ring, in which the last is followed by the first. Sequence i covers the T tokens from
+/// offset + i·T on; the offset is 0, or drawn anew in each epoch (see `SequencePacking`). Without BOS in front, these are
+/// the inputs, and each one's successor is its target. With BOS in front, they are the targets, and the inputs are BOS
+/// and all of them but the last. Where BOS is the first of them anyway, none is put in front: they are the inputs, and
+/// the last one's successor, which the next sequence begins with, is no target.
+///
+/// Less than a sequence is left over in each epoch: at the end of the text, or before the offset.
 public struct PackedSequences: Sendable {
   /// What errors call the text: its path.
   public let name: String
   /// T
   public let sequenceLength: Int
-  /// The number of sequences, at least 1.
+  /// How the text is cut.
+  public let packing: SequencePacking
+  /// The number of sequences in an epoch, at least 1.
   public let count: Int
   private let tokens: any TokenSource
+  /// Where T or more tokens in a row do not count in the loss, ascending.
+  private let uncountedRuns: [Range<Int>]
 
-  /// The sequences of `tokens`. Throws `value` if there is not one, or the length is not positive.
-  public init(_ tokens: any TokenSource, sequenceLength: Int, name: String) throws(TrainingError) {
+  /// The sequences of `tokens`; by default at fixed places, with nothing in front. Throws `value` if there is not one,
+  /// or the length is not positive.
+  public init(
+    _ tokens: any TokenSource, sequenceLength: Int, packing: SequencePacking = .fixed, name: String
+  ) throws(TrainingError) {
     guard sequenceLength > 0 else {
       throw .value(InvalidValue("sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)"))
     }
-    guard tokens.count > sequenceLength else {
+    // At fixed places the last target lies one beyond the last input, unless BOS in front makes up for it.
+    let beyond = packing == .fixed ? 1 : 0
+    guard tokens.count - beyond >= sequenceLength else {
       throw .value(
         InvalidValue(
-          name, "tokens", expected: "at least \(sequenceLength + 1), for a sequence length of \(sequenceLength)",
+          name, "tokens", expected: "at least \(sequenceLength + beyond), for a sequence length of \(sequenceLength)",
           found: "\(tokens.count)", advice: "give more text or a smaller sequence length"))
     }
     self.name = name
     self.sequenceLength = sequenceLength
+    self.packing = packing
     self.tokens = tokens
-    // the last target lies one beyond the last input
-    count = (tokens.count - 1) / sequenceLength
+    count = (tokens.count - beyond) / sequenceLength
+    uncountedRuns = Self.uncountedRuns(of: tokens, atLeast: sequenceLength)
   }
 
-  /// The sequences with the given indices, each in 0..<count, as one batch.
-  public func batch(_ indices: [Int]) -> TokenBatch {
+  /// The sequences at some places, as one batch.
+  public func batch(_ places: [SequencePlace]) -> TokenBatch {
     var ids: [Int32] = []
     var targets: [Int32] = []
-    ids.reserveCapacity(indices.count * sequenceLength)
-    targets.reserveCapacity(indices.count * sequenceLength)
-    for index in indices {
-      precondition(index >= 0 && index < count, "sequence \(index) of \(count)")
-      let start = index * sequenceLength
-      let window = tokens.ids(start..<start + sequenceLength + 1)
-      ids += window.dropLast()
-      for offset in 1...sequenceLength {
-        targets.append(tokens.countsInLoss(start + offset) ? window[offset] : -1)
+    ids.reserveCapacity(places.count * sequenceLength)
+    targets.reserveCapacity(places.count * sequenceLength)
+    for place in places {
+      let start = start(of: place)
+      let window = window(from: start, count: sequenceLength + 1)
+      var (first, last) = (1, sequenceLength)
+      if let beginningID = packing.beginningID {
+        if window[0] == beginningID { last -= 1 } else { first = 0 }
+      }
+      if first == 0, let beginningID = packing.beginningID { ids.append(beginningID) }
+      ids += window[..<(sequenceLength - 1 + first)]
+      for index in first..<first + sequenceLength {
+        let counts = index <= last && tokens.countsInLoss((start + index) % tokens.count)
+        targets.append(counts ? window[index] : -1)
       }
     }
-    return TokenBatch(ids: ids, targets: targets, batchSize: indices.count, sequences: indices)
+    return TokenBatch(ids: ids, targets: targets, batchSize: places.count, sequences: places.map(\.index))
   }
 
-  /// The number of targets that count in the loss, over all sequences.
-  public var countedTokens: Int { (1...count * sequenceLength).count { tokens.countsInLoss($0) } }
+  /// The sequences with the given indices, each in 0..<count, at offset 0, as one batch.
+  public func batch(_ indices: [Int]) -> TokenBatch { batch(indices.map { SequencePlace(index: $0) }) }
+
+  /// The number of targets that count in the loss, over all sequences at offset 0.
+  public var countedTokens: Int { (0..<count).reduce(0) { $0 + batch([$1]).countedTokens } }
 
   /// A digest of all ids and of which of them count.
   public func digest() -> String {
@@ -71,47 +94,88 @@ public struct PackedSequences: Sendable {
     }
     return Digest.sha256(of: Data(parts.utf8))
   }
+
+  /// The position of a sequence's first token, before or just behind the end of the text.
+  private func start(of place: SequencePlace) -> Int {
+    precondition(place.index >= 0 && place.index < count, "sequence \(place.index) of \(count)")
+    precondition(
+      place.offset >= 0 && place.offset < (packing.cuts == .shifted ? sequenceLength : 1),
+      "offset \(place.offset) of sequences of \(sequenceLength) tokens, \(packing.cuts)")
+    return place.offset + place.index * sequenceLength
+  }
+
+  /// Tokens of the ring.
+  private func window(from start: Int, count: Int) -> [Int32] {
+    var (window, position) = ([Int32](), start % tokens.count)
+    while window.count < count {
+      let end = min(tokens.count, position + count - window.count)
+      window += tokens.ids(position..<end)
+      position = end % tokens.count
+    }
+    return window
+  }
 }
 
-/// The order in which a run goes through its sequences: each epoch all of them once, shuffled by seed and epoch.
-///
-/// A position counts the sequences since the beginning of the run, over all epochs. The order at a position depends on
-/// nothing else, so that one number is all there is to remember.
-public struct SequenceOrder: Sendable {
-  /// The number of sequences.
-  public let count: Int
-  /// The same seed gives the same order.
-  public let seed: UInt64
-  private var epoch = -1
-  private var permutation: [Int] = []
+// MARK: - Sequences with nothing to learn
 
-  /// The order of `count` sequences, at least 1.
-  public init(count: Int, seed: UInt64) {
-    precondition(count > 0, "an order of \(count) sequences")
-    self.count = count
-    self.seed = seed
+extension PackedSequences {
+  /// How many sequences of an epoch with the given offset have a target that counts in the loss. The others are read in
+  /// no epoch.
+  func countedSequences(offset: Int) -> Int {
+    let inner = wraps(offset) ? count - 1 : count
+    var uncounted = 0
+    for run in uncountedRuns {
+      // of the sequences before the end of the text, those whose targets lie within the run
+      let first = max(0, run.lowerBound - offset - targetShift + sequenceLength - 1) / sequenceLength
+      let end = min(inner, (run.upperBound - offset - targetShift) / sequenceLength)
+      uncounted += max(0, end - first)
+    }
+    if inner < count, !hasCountedTarget(SequencePlace(index: inner, offset: offset)) { uncounted += 1 }
+    return count - uncounted
   }
 
-  /// The index in 0..<count of the sequence at a position from 0. Positions of one epoch are cheap one after another.
-  public mutating func index(at position: Int) -> Int {
-    let wanted = position / count
-    if wanted != epoch {
-      permutation = Self.permutation(of: count, seed: seed, epoch: wanted)
-      epoch = wanted
+  /// Whether a sequence has a target that counts in the loss.
+  func hasCountedTarget(_ place: SequencePlace) -> Bool {
+    let targets = start(of: place) + targetShift..<start(of: place) + targetShift + sequenceLength
+    guard targets.upperBound <= tokens.count else {
+      return targets.contains { tokens.countsInLoss($0 % tokens.count) }
     }
-    return permutation[position % count]
+    // the first run that does not end before the targets do
+    var (low, high) = (0, uncountedRuns.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if uncountedRuns[middle].upperBound < targets.upperBound { low = middle + 1 } else { high = middle }
+    }
+    return low == uncountedRuns.count || uncountedRuns[low].lowerBound > targets.lowerBound
   }
 
-  /// The shuffle of Fisher and Yates (Durstenfeld 1964).
-  private static func permutation(of count: Int, seed: UInt64, epoch: Int) -> [Int] {
-    // Both numbers are hashed: generators whose seeds differ by a multiple of the increment run through the same
-    // numbers.
-    var (seeds, epochs) = (SeededGenerator(seed: seed), SeededGenerator(seed: UInt64(epoch)))
-    var generator = SeededGenerator(seed: seeds.next() ^ ~epochs.next())
-    var order = Array(0..<count)
-    for last in stride(from: count - 1, to: 0, by: -1) {
-      order.swapAt(last, Int(generator.next().multipliedFullWidth(by: UInt64(last + 1)).high))
+  /// How many sequences of an epoch at offset 0 have no target that counts in the loss, as parts of long prompts have
+  /// none; they are left out.
+  public var uncountedSequences: Int { count - countedSequences(offset: 0) }
+
+  /// Throws `nothingCounted` where no sequence has a target that counts in the loss.
+  public func requireCountedTokens() throws(TrainingError) {
+    let isEmpty =
+      switch packing.cuts {
+      case .fixed: uncountedSequences == count
+      case .shifted: uncountedRuns == [0..<tokens.count]
+      }
+    if isEmpty { throw .nothingCounted(text: name) }
+  }
+
+  /// From a sequence's first token to its first target that may count. BOS in front makes the first token a target; where
+  /// the first is BOS itself, it does not count anyway.
+  private var targetShift: Int { packing.beginningID == nil ? 1 : 0 }
+
+  /// Whether the targets of the last sequence of an epoch go on at the beginning of the text.
+  private func wraps(_ offset: Int) -> Bool { offset + targetShift + count * sequenceLength > tokens.count }
+
+  private static func uncountedRuns(of tokens: any TokenSource, atLeast length: Int) -> [Range<Int>] {
+    var (runs, start) = ([Range<Int>](), 0)
+    for position in 0...tokens.count where position == tokens.count || tokens.countsInLoss(position) {
+      if position - start >= length { runs.append(start..<position) }
+      start = position + 1
     }
-    return order
+    return runs
   }
 }

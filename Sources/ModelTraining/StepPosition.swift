@@ -5,18 +5,18 @@ public struct StepPosition: Sendable, Equatable {
   public var step: Int
   /// The number of the last step of the run.
   public var totalSteps: Int
-  /// The index of the micro-batch within its step, from 0.
-  public var microBatch: Int
+  /// The sequences of the step that come before those of the micro-batch.
+  public var firstSequence: Int
   /// The seed of the run.
   public var seed: UInt64
 
   /// The position, as the properties say.
-  public init(step: Int, totalSteps: Int, microBatch: Int = 0, seed: UInt64 = 0) {
+  public init(step: Int, totalSteps: Int, firstSequence: Int = 0, seed: UInt64 = 0) {
     precondition(step >= 1 && step <= totalSteps, "step \(step) of \(totalSteps)")
-    precondition(microBatch >= 0, "micro-batch \(microBatch)")
+    precondition(firstSequence >= 0, "sequence \(firstSequence) of a step")
     self.step = step
     self.totalSteps = totalSteps
-    self.microBatch = microBatch
+    self.firstSequence = firstSequence
     self.seed = seed
   }
 

@@ -6,7 +6,8 @@ public struct TokenBatch: Sendable, Equatable {
   public let targets: [Int32]
   /// B
   public let batchSize: Int
-  /// The indices [B] of the sequences in the `PackedSequences` that they were cut from; empty where they are from none.
+  /// The indices [B] of the sequences in the `PackedSequences` that they were cut from, at whatever offset; empty where
+  /// they are from none.
   public let sequences: [Int]
 
   /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences`

@@ -4,6 +4,8 @@ public protocol TokenSequences: Sendable {
   var name: String { get }
   /// T: the most tokens of a sequence.
   var sequenceLength: Int { get }
+  /// How the text is cut, as a teacher cache of it remembers.
+  var packing: SequencePacking { get }
   /// The number of sequences, at least 1.
   var count: Int { get }
   /// The number of targets that count in the loss, over all sequences.

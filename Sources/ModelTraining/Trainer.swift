@@ -23,10 +23,11 @@ public final class Trainer {
   /// How.
   public let recipe: TrainingRecipe
   /// The number of the last step.
-  public let totalSteps: Int
+  public var totalSteps: Int { length.steps }
   /// Steps done so far.
   public var stepsDone: Int { state.step }
 
+  private let length: TrainingLength
   private let objective: any TrainingObjective
   private let data: PackedSequences
   private let validation: ValidationText?
@@ -47,12 +48,13 @@ public final class Trainer {
   ///   - validation: a text to be measured on the way, in windows of the sequence length.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
-  /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model.
+  /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model;
+  ///   `nothingCounted` where there is nothing to learn.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
     validation: ValidationText? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
   ) throws(TrainingError) {
-    totalSteps = try recipe.totalSteps(sequences: data.count)
+    length = try recipe.length(over: data)
     let texts: [(any TokenSequences)?] = [data, validation]
     for text in texts.compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
       throw .value(
@@ -72,15 +74,15 @@ public final class Trainer {
     self.recipe = recipe
     self.folder = folder
     schedule = LearningRateSchedule(
-      peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio, warmupSteps: recipe.warmupSteps,
-      totalSteps: totalSteps, decay: recipe.decay)
+      peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio,
+      warmupSteps: min(recipe.warmupSteps, length.steps), totalSteps: length.steps, decay: recipe.decay)
     func optimizer(_ parameters: ParameterStore) -> AdamW {
       AdamW(
         parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
     }
     self.optimizer = optimizer(model.parameters)
     objectiveOptimizer = objective.parameters.map(optimizer)
-    order = SequenceOrder(count: data.count, seed: recipe.seed)
+    order = SequenceOrder(of: data, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
   }
 
@@ -144,24 +146,23 @@ extension Trainer {
     let batches = try nextBatches(ofStep: number)
     // Sums are divided once, by the counted tokens of the whole step.
     let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
+    guard countedTokens > 0 else { throw .nothingCounted(text: data.name) }
     let learningRate = schedule.rate(atStep: number)
-    var sums = LossSums.zero
-    var norm = 0.0
-    if countedTokens > 0 {
-      for parameters in trained { parameters.zeroGradients() }
-      for (index, batch) in batches.enumerated() {
-        sums += objective.accumulateGradientsInMicroBatches(
-          of: model, on: batch, at: position(ofStep: number, microBatch: index), scale: 1 / Double(countedTokens))
-      }
-      norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
-      try requireFinite(sums, norm, step: number)
-      let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
-      optimizer.update(learningRate: learningRate, gradientScale: factor)
-      objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
+    var (sums, sequences) = (LossSums.zero, 0)
+    for parameters in trained { parameters.zeroGradients() }
+    for batch in batches {
+      sums += objective.accumulateGradientsInMicroBatches(
+        of: model, on: batch, at: position(ofStep: number, firstSequence: sequences), scale: 1 / Double(countedTokens))
+      sequences += batch.batchSize
     }
+    let norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
+    try requireFinite(sums, norm, step: number)
+    let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
+    optimizer.update(learningRate: learningRate, gradientScale: factor)
+    objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
     let tokens = batches.reduce(0) { $0 + $1.ids.count }
     state.step = number
-    state.sequencesRead += recipe.batchSize
+    state.sequencesRead += sequences
     state.updates = optimizer.updates
     state.tokensSeen += tokens
     state.seconds = clock.seconds
@@ -176,23 +177,23 @@ extension Trainer {
 
   /// The micro-batches of the step that comes next, as the objective has them.
   private func nextBatches(ofStep number: Int) throws(TrainingError) -> [TokenBatch] {
-    let micro = recipe.resolvedMicroBatchSize
+    let (size, micro) = (length.batchSize(after: state.sequencesRead), recipe.resolvedMicroBatchSize)
     var batches: [TokenBatch] = []
-    for index in 0..<recipe.batchSize / micro {
-      let start = state.sequencesRead + index * micro
-      let batch = try batch((start..<start + micro).map { order.index(at: $0) })
+    for start in stride(from: 0, to: size, by: micro) {
+      let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
+      let batch = try batch(places)
       batches.append(
-        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, microBatch: index)))
+        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)))
     }
     return batches
   }
 
-  private func position(ofStep number: Int, microBatch: Int) -> StepPosition {
-    StepPosition(step: number, totalSteps: totalSteps, microBatch: microBatch, seed: recipe.seed)
+  private func position(ofStep number: Int, firstSequence: Int) -> StepPosition {
+    StepPosition(step: number, totalSteps: totalSteps, firstSequence: firstSequence, seed: recipe.seed)
   }
 
-  private func batch(_ indices: [Int]) throws(TrainingError) -> TokenBatch {
-    let batch = data.batch(indices)
+  private func batch(_ places: [SequencePlace]) throws(TrainingError) -> TokenBatch {
+    let batch = data.batch(places)
     let vocabularySize = model.configuration.vocabularySize
     for ids in [batch.ids, batch.targets] {
       if let id = ids.first(where: { $0 >= vocabularySize }) {
@@ -224,8 +225,11 @@ extension Trainer {
     // no step is taken meanwhile
     let model = model.frozen(isConstant: true)
     var sums = LossSums.zero
-    for (index, group) in text.groups(first: recipe.evaluationSequences).enumerated() {
-      sums += objective.measure(model, on: text.batch(group), at: position(ofStep: totalSteps, microBatch: index))
+    var measured = 0
+    for group in text.groups(first: recipe.evaluationSequences) {
+      let position = position(ofStep: totalSteps, firstSequence: measured)
+      sums += objective.measure(model, on: text.batch(group), at: position)
+      measured += group.count
     }
     let means = sums.perToken
     let result = ValidationResult(
@@ -242,7 +246,7 @@ extension Trainer {
 extension Trainer {
   /// Opens the folder's metrics and, if it has a checkpoint, continues from the newest: returns its step.
   private func open(_ folder: RunFolder) throws(TrainingError) -> Int? {
-    var texts = ["training text": data.digest()]
+    var texts = ["training text": data.digest(), "packing": data.packing.description]
     texts["validation text"] = validation?.digest()
     let steps = folder.checkpointSteps()
     let newest = steps.last
@@ -258,7 +262,7 @@ extension Trainer {
       if let (key, begun, now) = obstacle {
         throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
       }
-      for key in ["training text", "validation text"] where saved.texts[key] != texts[key] {
+      for key in ["training text", "validation text", "packing"] where saved.texts[key] != texts[key] {
         throw .cannotResume(
           folder: folder.url.path, key: key, begun: saved.texts[key] ?? "none", now: texts[key] ?? "none")
       }

@@ -14,7 +14,7 @@ struct TrainingState: Codable, Equatable {
   var step = 0
   /// Sequences read, over all epochs: the position in `SequenceOrder`.
   var sequencesRead = 0
-  /// Updates of the weights: steps without those that had nothing to learn.
+  /// Updates of the weights.
   var updates = 0
   /// Input tokens of all steps.
   var tokensSeen = 0
@@ -26,7 +26,7 @@ struct TrainingState: Codable, Equatable {
   var bestValidation: ValidationResult?
   /// What the run was begun with.
   var recipe: TrainingRecipe
-  /// Digests of the texts by name.
+  /// Digests of the texts by name, and how the text to learn is cut.
   var texts: [String: String]
 }
 

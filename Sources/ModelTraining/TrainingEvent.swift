@@ -27,7 +27,7 @@ public struct TrainingStep: Sendable, Equatable {
   public var number: Int
   /// The number of the last step of the run.
   public var totalSteps: Int
-  /// The number of counted tokens; if 0, the weights were left alone and the means are 0.
+  /// The number of counted tokens.
   public var countedTokens: Int
   /// The mean of what is minimised.
   public var loss: Double

@@ -2,9 +2,10 @@
 public struct TrainingRecipe: Codable, Sendable, Equatable {
   /// The number of optimiser steps; give this or `epochs`. Default nil.
   public var steps: Int?
-  /// How often the text is gone through, rounded up to whole steps; give this or `steps`. Default nil.
+  /// How often the text is gone through, rounded to whole sequences; give this or `steps`. The last step reads what
+  /// is left, which may be less than a batch. Default nil.
   public var epochs: Double?
-  /// B: sequences per optimiser step. Default 16.
+  /// B: sequences per optimiser step, or all of the text where it has fewer. Default 16.
   public var batchSize: Int
   /// The most sequences that are computed at once; divides `batchSize`, and is `batchSize` if nil. Less takes less
   /// memory and gives the same gradients but for rounding. Where it pays, they are computed some at a time anyway (see
@@ -16,7 +17,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var learningRate: Double
   /// The last step's learning rate as a part of the highest, 0 to 1. Default 0.1.
   public var minimumLearningRateRatio: Double
-  /// Steps over which the learning rate rises. Default 0.
+  /// Steps over which the learning rate rises; a run of fewer steps is warmed up over these. Default 0.
   public var warmupSteps: Int
   /// How the learning rate falls afterwards. Default cosine.
   public var decay: LearningRateDecay
@@ -31,7 +32,8 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var weightDecay: Double
   /// The largest norm of all gradients together; 0 for any. Default 1.
   public var gradientClip: Double
-  /// Decides the order of the sequences. (Fresh weights have a seed of their own.) Default 0.
+  /// Decides the order of the sequences, and where shifted cuts lie. (Fresh weights have a seed of their own.)
+  /// Default 0.
   public var seed: UInt64
   /// Steps between evaluations on the validation text; nil, the default, for only one, at the end.
   public var evaluateEvery: Int?

@@ -45,6 +45,9 @@ public struct ValidationText: TokenSequences {
     self.beginningID = text.beginningID ?? beginningID
   }
 
+  /// At fixed places, with BOS in front.
+  public var packing: SequencePacking { SequencePacking(.fixed, beginningID: beginningID) }
+
   /// The number of windows.
   public var count: Int { windows.count }
 

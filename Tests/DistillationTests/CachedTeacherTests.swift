@@ -7,8 +7,8 @@ import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
-import Tokenization
 import Testing
+import Tokenization
 
 /// Making a cache, and learning from it.
 @Suite struct CachedTeacherTests {
@@ -264,7 +264,7 @@ import Testing
       let both = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)
       #expect(
-        try key { try both.requireTexts(training: text, validation: self.heldOut()) } == "token digest of held-out")
+        try key { try both.requireTexts(training: text, validation: self.heldOut()) } == "packing of held-out")
       for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
         let error = #expect(throws: TeacherCacheError.self) {
           try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0.5), cache)

@@ -62,8 +62,8 @@ struct OnPolicyTests {
     return (student.parameters.parameters.flatMap { $0.value.array().map(\.bitPattern) }, losses)
   }
 
-  private func position(_ step: Int, microBatch: Int = 0) -> StepPosition {
-    StepPosition(step: step, totalSteps: 10_000, microBatch: microBatch, seed: 3)
+  private func position(_ step: Int, firstSequence: Int = 0) -> StepPosition {
+    StepPosition(step: step, totalSteps: 10_000, firstSequence: firstSequence, seed: 3)
   }
 
   @Test("At probability 0 every bit is that of the run without it, at 1 it is not")
@@ -81,8 +81,8 @@ struct OnPolicyTests {
     one.steps = 1
     try Trainer(model: student, objective: objective, data: text(), recipe: one).run()
 
-    var order = SequenceOrder(count: try text().count, seed: one.seed)
-    let batch = try text().batch((0..<4).map { order.index(at: $0) })
+    var order = SequenceOrder(of: try text(), seed: one.seed)
+    let batch = try text().batch((0..<4).map { order.place(at: $0) })
     let position = StepPosition(step: 1, totalSteps: 1, seed: one.seed)
     let sampled = try objective.batch(inPlaceOf: batch, for: other, at: position)
     // a prompt of 4, then completions, counted from the first of their tokens
@@ -149,7 +149,7 @@ struct OnPolicyTests {
     let sampled = try objective.batch(inPlaceOf: whole, for: student, at: position(5))
     let halves = try (0..<2).map { half in
       try objective.batch(
-        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: position(5, microBatch: half))
+        inPlaceOf: text().batch([2 * half, 2 * half + 1]), for: student, at: position(5, firstSequence: 2 * half))
     }
     #expect(halves.flatMap(\.ids) == sampled.ids)
     #expect(try objective.batch(inPlaceOf: whole, for: student, at: position(6)).ids != sampled.ids)

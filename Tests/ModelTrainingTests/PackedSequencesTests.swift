@@ -1,6 +1,7 @@
-import ModelTraining
 import TensorCore
 import Testing
+
+@testable import ModelTraining
 
 @Suite struct PackedSequencesTests {
   private func sequences(_ count: Int, length: Int, masked: Set<Int> = []) throws -> PackedSequences {
@@ -46,37 +47,131 @@ import Testing
     #expect(throws: TrainingError.self) { try sequences(5, length: 0) }
   }
 
-  @Test func everyEpochHasEachSequenceOnce() {
-    var order = SequenceOrder(count: 10, seed: 3)
-    let epochs = (0..<4).map { epoch in (0..<10).map { order.index(at: epoch * 10 + $0) } }
+  /// Documents of 1, some ids and 2; of the first, two ids count, of the second, none.
+  private let documents: [Int32] = [1, 10, 11, 12, 2, 1, 13, 14, 15, 2, 1, 16, 17]
+
+  private func documents(_ packing: SequencePacking, length: Int = 4) throws -> PackedSequences {
+    let counted = documents.indices.map { ![0, 1, 2, 5, 6, 7, 8, 9, 10].contains($0) }
+    return try PackedSequences(
+      TokenArray(documents, counted: counted), sequenceLength: length, packing: packing, name: "text")
+  }
+
+  @Test func shiftedSequencesAreCutFromARing() throws {
+    let sequences = try documents(SequencePacking(.shifted))
+    #expect(sequences.count == 3)
+    let batch = sequences.batch([SequencePlace(index: 0, offset: 2), SequencePlace(index: 2, offset: 3)])
+    #expect(batch.ids == [11, 12, 2, 1] + [16, 17, 1, 10])
+    #expect(batch.targets == [12, 2, -1, -1] + [17, -1, -1, -1])
+    #expect(batch.sequences == [0, 2])
+    // 13 tokens, of which each is an input once
+    let whole = try documents(SequencePacking(.shifted), length: 13).batch([SequencePlace(index: 0, offset: 5)])
+    #expect(whole.ids == Array(documents[5...]) + Array(documents[..<5]))
+  }
+
+  @Test(arguments: [SequencePacking.Cuts.shifted, .fixed])
+  func sequencesBeginWithBOS(_ cuts: SequencePacking.Cuts) throws {
+    let sequences = try documents(SequencePacking(cuts, beginningID: 1))
+    #expect(sequences.count == 3)
+    let batch = sequences.batch([0, 1, 2])
+    // where BOS is there already, none is put in front, and what comes next is the next sequence's first target
+    #expect(batch.ids == [1, 10, 11, 12] + [1, 2, 1, 13] + [1, 15, 2, 1])
+    #expect(batch.targets == [-1, -1, 12, -1] + [2, -1, -1, -1] + [-1, -1, -1, 16])
+    guard cuts == .shifted else { return }
+    let shifted = sequences.batch([SequencePlace(index: 2, offset: 2)])
+    #expect(shifted.ids == [1, 16, 17, 1])
+    #expect(shifted.targets == [16, 17, -1, -1])
+  }
+
+  @Test(arguments: [SequencePacking.Cuts.shifted, .fixed], [nil, Int32(1)])
+  func eachTokenIsATargetOnceInAnEpoch(_ cuts: SequencePacking.Cuts, _ beginningID: Int32?) throws {
+    let ids = (0..<Int32(103)).map { $0 % 10 == 0 ? 1 : $0 + 10 }
+    let tokens = TokenArray(ids, counted: ids.map { $0 != 1 })
+    let text = try PackedSequences(
+      tokens, sequenceLength: 7, packing: SequencePacking(cuts, beginningID: beginningID), name: "text")
+    for offset in 0..<(cuts == .shifted ? 7 : 1) {
+      let batch = text.batch((0..<text.count).map { SequencePlace(index: $0, offset: offset) })
+      let targets = batch.targets.filter { $0 >= 0 }
+      #expect(Set(targets).count == targets.count)
+      let left = Set(ids).subtracting(targets).subtracting([1])
+      #expect(left.count <= 103 % 7)
+    }
+  }
+
+  @Test(arguments: [SequencePacking.Cuts.shifted, .fixed], [nil, Int32(1)])
+  func sequencesWithoutCountedTargetsAreKnown(_ cuts: SequencePacking.Cuts, _ beginningID: Int32?) throws {
+    for seed in 0..<20 {
+      var generator = SeededGenerator(seed: UInt64(seed))
+      var counted: [Bool] = [false]
+      while counted.count < 90 {
+        let length = Int.random(in: 1...14, using: &generator)
+        counted += [Bool](repeating: counted.count % 2 == 0, count: length)
+      }
+      let ids = counted.indices.map { $0 % 9 == 0 ? Int32(1) : 5 }
+      let tokens = TokenArray(ids, counted: zip(ids, counted).map { $0 != 1 && $1 })
+      let text = try PackedSequences(
+        tokens, sequenceLength: 5, packing: SequencePacking(cuts, beginningID: beginningID), name: "text")
+      for offset in 0..<(cuts == .shifted ? 5 : 1) {
+        let places = (0..<text.count).map { SequencePlace(index: $0, offset: offset) }
+        let expected = places.filter { text.batch([$0]).countedTokens > 0 }
+        #expect(places.filter(text.hasCountedTarget) == expected)
+        #expect(text.countedSequences(offset: offset) == expected.count)
+      }
+    }
+  }
+
+  // MARK: - Order
+
+  /// A text of so many sequences.
+  private func order(_ count: Int, seed: UInt64) throws -> SequenceOrder {
+    SequenceOrder(of: try sequences(count + 1, length: 1), seed: seed)
+  }
+
+  @Test func everyEpochHasEachSequenceOnce() throws {
+    var order = try order(10, seed: 3)
+    let epochs = (0..<4).map { epoch in (0..<10).map { order.place(at: epoch * 10 + $0).index } }
     for epoch in epochs { #expect(epoch.sorted() == Array(0..<10)) }
     #expect(Set(epochs).count == 4)
   }
 
-  @Test func theOrderDependsOnSeedAndPositionAlone() {
-    var order = SequenceOrder(count: 50, seed: 3)
-    let straight = (0..<150).map { order.index(at: $0) }
+  @Test func theOrderDependsOnSeedAndPositionAlone() throws {
+    // what has nothing to learn is left out, and shifted epochs differ in how much that is
+    let tokens = TokenArray((0..<400).map { Int32($0) }, counted: (0..<400).map { $0 % 50 < 30 })
+    let text = try PackedSequences(tokens, sequenceLength: 7, packing: SequencePacking(), name: "text")
+    var order = SequenceOrder(of: text, seed: 3)
+    let straight = (0..<150).map { order.place(at: $0) }
+    #expect(Set(straight.map(\.offset)).count > 1)
+    #expect(straight.allSatisfy { text.batch([$0]).countedTokens > 0 })
     for start in [149, 60, 3] {
-      var other = SequenceOrder(count: 50, seed: 3)
-      #expect((start..<150).map { other.index(at: $0) } == Array(straight[start...]))
+      var other = SequenceOrder(of: text, seed: 3)
+      #expect((start..<150).map { other.place(at: $0) } == Array(straight[start...]))
     }
-    var other = SequenceOrder(count: 50, seed: 4)
-    #expect((0..<150).map { other.index(at: $0) } != straight)
+    #expect(order.place(at: 0) == straight[0])
+    var other = SequenceOrder(of: text, seed: 4)
+    #expect((0..<150).map { other.place(at: $0) } != straight)
   }
 
   /// Pinned, so that no later version continues a run in another order.
-  @Test func theOrderStaysWhatItWas() {
-    var order = SequenceOrder(count: 8, seed: 42)
-    #expect((0..<16).map { order.index(at: $0) } == [0, 4, 2, 7, 3, 5, 1, 6, 4, 2, 0, 7, 6, 3, 1, 5])
+  @Test func theOrderStaysWhatItWas() throws {
+    var order = try order(8, seed: 42)
+    #expect((0..<16).map { order.place(at: $0).index } == [0, 4, 2, 7, 3, 5, 1, 6, 4, 2, 0, 7, 6, 3, 1, 5])
   }
 
-  @Test func everyPlaceIsEquallyLikely() {
+  @Test func everyPlaceIsEquallyLikely() throws {
     var counts = [Int](repeating: 0, count: 5)
     for seed in 0..<2000 {
-      var order = SequenceOrder(count: 5, seed: UInt64(seed))
-      counts[order.index(at: 0)] += 1
+      var order = try order(5, seed: UInt64(seed))
+      counts[order.place(at: 0).index] += 1
     }
     // 400 each; the standard deviation is 18
+    #expect(counts.allSatisfy { abs($0 - 400) < 90 })
+  }
+
+  @Test func everyOffsetIsEquallyLikely() throws {
+    let text = try PackedSequences(
+      Small.tokens(50), sequenceLength: 5, packing: SequencePacking(), name: "text")
+    var counts = [Int](repeating: 0, count: 5)
+    var order = SequenceOrder(of: text, seed: 11)
+    for epoch in 0..<2000 { counts[order.place(at: epoch * 10).offset] += 1 }
     #expect(counts.allSatisfy { abs($0 - 400) < 90 })
   }
 }

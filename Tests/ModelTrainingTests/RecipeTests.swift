@@ -39,13 +39,16 @@ import Testing
     Bad("learning-rate", "-0.1") { $0.learningRate = -0.1 },
     Bad("learning-rate", "nan") { $0.learningRate = .nan },
     Bad("learning-rate", "inf") { $0.learningRate = .infinity },
+    Bad("learning-rate", "1e+39") { $0.learningRate = 1e39 },
+    Bad("learning-rate", "1e-60") { $0.learningRate = 1e-60 },
     Bad("minimum-learning-rate-ratio", "1.5") { $0.minimumLearningRateRatio = 1.5 },
     Bad("minimum-learning-rate-ratio", "-0.5") { $0.minimumLearningRateRatio = -0.5 },
     Bad("warmup-steps", "-1") { $0.warmupSteps = -1 },
-    Bad("warmup-steps", "101") { $0.warmupSteps = 101 },
     Bad("beta1", "1.0") { $0.beta1 = 1 },
+    Bad("beta1", "0.999999999") { $0.beta1 = 0.999_999_999 },
     Bad("beta2", "-0.1") { $0.beta2 = -0.1 },
     Bad("epsilon", "0.0") { $0.epsilon = 0 },
+    Bad("epsilon", "1e-60") { $0.epsilon = 1e-60 },
     Bad("weight-decay", "-1.0") { $0.weightDecay = -1 },
     Bad("gradient-clip", "-1.0") { $0.gradientClip = -1 },
     Bad("gradient-clip", "nan") { $0.gradientClip = .nan },
@@ -69,25 +72,62 @@ import Testing
     #expect(error?.description == "\(bad.key): expected \(value.expected), found \(bad.found)")
   }
 
+  /// A text of so many sequences of 4 tokens.
+  private func text(_ sequences: Int) throws -> PackedSequences {
+    let ids = [Int32](repeating: 3, count: 4 * sequences + 1)
+    return try PackedSequences(TokenArray(ids), sequenceLength: 4, name: "text")
+  }
+
   @Test func epochsBecomeStepsRoundedUp() throws {
-    #expect(try TrainingRecipe(epochs: 1, batchSize: 16).totalSteps(sequences: 160) == 10)
-    #expect(try TrainingRecipe(epochs: 1, batchSize: 16).totalSteps(sequences: 161) == 11)
-    #expect(try TrainingRecipe(epochs: 0.25, batchSize: 16).totalSteps(sequences: 160) == 3)
-    #expect(try TrainingRecipe(epochs: 0.001, batchSize: 16).totalSteps(sequences: 1) == 1)
-    #expect(try TrainingRecipe(steps: 7, batchSize: 16).totalSteps(sequences: 1) == 7)
+    #expect(try TrainingRecipe(epochs: 1, batchSize: 16).length(over: text(160)).steps == 10)
+    #expect(try TrainingRecipe(epochs: 1, batchSize: 16).length(over: text(161)).steps == 11)
+    #expect(try TrainingRecipe(epochs: 0.25, batchSize: 16).length(over: text(160)).steps == 3)
+    #expect(try TrainingRecipe(epochs: 0.001, batchSize: 16).length(over: text(1)).steps == 1)
+    #expect(try TrainingRecipe(steps: 7, batchSize: 16).length(over: text(1)).steps == 7)
+    #expect(try TrainingRecipe(steps: .max, batchSize: 16).length(over: text(1)).steps == .max)
   }
 
-  @Test func aWarmUpLongerThanItsEpochsIsRefused() {
-    #expect(
-      throws: TrainingError.value(
-        InvalidValue("warmup-steps", expected: "at most the 10 steps of the run", found: "11"))
-    ) {
-      try TrainingRecipe(epochs: 1, batchSize: 16, warmupSteps: 11).totalSteps(sequences: 160)
+  @Test(arguments: [0, -1, 1_000_001, 1e300, .infinity, .nan, -.infinity])
+  func epochsThatMakeNoSenseAreRefused(_ epochs: Double) throws {
+    let text = try text(160)
+    #expect(throws: TrainingError.self) { try TrainingRecipe(epochs: epochs).length(over: text) }
+  }
+
+  /// Numbers at the ends of their types are taken or refused, and end no process.
+  @Test func extremeNumbersDoNotTrap() throws {
+    let text = try text(3)
+    let integers: [WritableKeyPath<TrainingRecipe, Int>] = [
+      \.batchSize, \.sequenceLength, \.warmupSteps, \.keptCheckpoints,
+    ]
+    let optionals: [WritableKeyPath<TrainingRecipe, Int?>] = [
+      \.steps, \.microBatchSize, \.evaluateEvery, \.evaluationSequences, \.checkpointEvery,
+    ]
+    let numbers: [WritableKeyPath<TrainingRecipe, Double>] = [
+      \.learningRate, \.minimumLearningRateRatio, \.beta1, \.beta2, \.epsilon, \.weightDecay, \.gradientClip,
+    ]
+    for value in [Int.max, .min, 1 << 62, -1, 0] {
+      for key in integers {
+        var recipe = TrainingRecipe(steps: 2)
+        recipe[keyPath: key] = value
+        _ = try? recipe.length(over: text)
+      }
+      for key in optionals {
+        var recipe = TrainingRecipe(steps: 2)
+        recipe[keyPath: key] = value
+        _ = try? recipe.length(over: text)
+      }
     }
-  }
-
-  @Test func epochsWithoutEndAreRefused() {
-    #expect(throws: TrainingError.self) { try TrainingRecipe(epochs: 1e300).totalSteps(sequences: 160) }
+    for value in [Double.nan, .infinity, -.infinity, .greatestFiniteMagnitude] {
+      for key in numbers {
+        var recipe = TrainingRecipe(steps: 2)
+        recipe[keyPath: key] = value
+        if value.isFinite {
+          _ = try? recipe.validate()
+        } else {
+          #expect(throws: TrainingError.self) { try recipe.validate() }
+        }
+      }
+    }
   }
 
   @Test func aRecipeSurvivesJSON() throws {

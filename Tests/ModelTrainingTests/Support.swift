@@ -43,7 +43,9 @@ enum Small {
     _ count: Int = 12 * 40 + 1, seed: UInt64 = 5, masked: (Int) -> Bool = { $0 % 7 == 3 }
   ) throws -> ValidationText {
     var document = TokenizedDocument()
-    for (position, id) in tokens(count, seed: seed).ids.enumerated() { document.append([id], counted: !masked(position)) }
+    for (position, id) in tokens(count, seed: seed).ids.enumerated() {
+      document.append([id], counted: !masked(position))
+    }
     return try ValidationText(EvaluationText([document], beginningID: 1), sequenceLength: 12, name: "held-out.txt")
   }
 

@@ -77,10 +77,10 @@ private struct ObservedObjective: TrainingObjective {
     #expect(
       objective.log.trained
         == (1...3).flatMap { step in
-          (0..<2).map { StepPosition(step: step, totalSteps: 3, microBatch: $0, seed: 7) }
+          [0, 2].map { StepPosition(step: step, totalSteps: 3, firstSequence: $0, seed: 7) }
         })
     // every validation at the position of the last step
-    let validation = StepPosition(step: 3, totalSteps: 3, microBatch: 0, seed: 7)
+    let validation = StepPosition(step: 3, totalSteps: 3, seed: 7)
     #expect(objective.log.measured == [validation, validation])
   }
 
@@ -194,27 +194,65 @@ private struct ObservedObjective: TrainingObjective {
     }
   }
 
-  @Test func aStepWithNothingToLearnLeavesTheWeightsAlone() throws {
-    let model = Small.model()
+  @Test(arguments: [SequencePacking.Cuts.fixed, .shifted])
+  func sequencesWithNothingToLearnAreLeftOut(_ cuts: SequencePacking.Cuts) throws {
     var recipe = Small.recipe(steps: 40)
     (recipe.batchSize, recipe.microBatchSize) = (1, nil)
-    // the targets of every other sequence are masked
-    let text = try Small.text(masked: { ($0 - 1) / 12 % 2 == 0 })
-    let trainer = try Trainer(model: model, objective: CrossEntropyObjective(), data: text, recipe: recipe)
-    var weights = try Small.weights(model)
-    var empty = 0
-    try trainer.run { event in
-      guard case .step(let step) = event, let now = try? Small.weights(model) else { return .continue }
-      #expect((now == weights) == (step.countedTokens == 0))
-      if step.countedTokens == 0 {
-        empty += 1
-        #expect(step.loss == 0)
-        #expect(step.gradientNorm == 0)
+    // the targets of every other sequence, and of two thirds of the text, are masked
+    let tokens = Small.tokens(481) { ($0 - 1) / 12 % 2 == 0 || $0 > 160 }
+    let text = try PackedSequences(tokens, sequenceLength: 12, packing: SequencePacking(cuts), name: "small.txt")
+    #expect(text.uncountedSequences > 26)
+    var losses: [Double] = []
+    try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: text, recipe: recipe).run { event in
+      if case .step(let step) = event {
+        #expect(step.countedTokens > 0)
+        losses.append(step.loss)
       }
-      weights = now
       return .continue
     }
-    #expect(empty == 20)
+    #expect(losses.count == 40 && losses.allSatisfy { $0 > 0 })
+  }
+
+  @Test(arguments: [SequencePacking.Cuts.fixed, .shifted])
+  func aTextWithoutTargetsIsRefusedBeforeTheFirstStep(_ cuts: SequencePacking.Cuts) throws {
+    let tokens = Small.tokens(481) { _ in true }
+    let text = try PackedSequences(tokens, sequenceLength: 12, packing: SequencePacking(cuts), name: "small.txt")
+    #expect(throws: TrainingError.nothingCounted(text: "small.txt")) {
+      try Trainer(
+        model: Small.model(), objective: CrossEntropyObjective(), data: text, recipe: Small.recipe(steps: 3))
+    }
+  }
+
+  /// 41 sequences, batches of 4 or more than there are.
+  @Test(arguments: [
+    (1, 4, [Int](repeating: 4, count: 10) + [1]), (0.25, 4, [4, 4, 2]), (2.5, 60, [41, 41, 21]),
+    (1, 1 << 20, [41]), (0.001, 60, [1]),
+  ])
+  func epochsReadTheTextSoOften(_ epochs: Double, batchSize: Int, expected: [Int]) throws {
+    var recipe = Small.recipe(steps: 1)
+    (recipe.steps, recipe.epochs, recipe.batchSize, recipe.microBatchSize) = (nil, epochs, batchSize, nil)
+    if batchSize == 4 { recipe.microBatchSize = 2 }
+    let text = try Small.text(12 * 41 + 1)
+    var sizes: [Int] = []
+    let summary = try Trainer(
+      model: Small.model(), objective: CrossEntropyObjective(), data: text, recipe: recipe
+    ).run { event in
+      if case .step(let step) = event { sizes.append(step.tokensSeen / 12 - sizes.reduce(0, +)) }
+      return .continue
+    }
+    #expect(sizes == expected)
+    #expect(summary.isComplete && summary.steps == expected.count)
+  }
+
+  @Test func aWarmUpLongerThanTheRunEndsWithIt() throws {
+    var recipe = Small.recipe(steps: 4)
+    recipe.warmupSteps = 50
+    var rates: [Double] = []
+    try Trainer(model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), recipe: recipe).run {
+      if case .step(let step) = $0 { rates.append(step.learningRate) }
+      return .continue
+    }
+    #expect(rates == [0.0025, 0.005, 0.0075, 0.01])
   }
 
   @Test(arguments: ["layers.1.up", "finalNorm"], [Float.nan, .infinity])

@@ -1,4 +1,5 @@
 import Foundation
+public import ModelTraining
 
 /// `cache.json`: what a cache of a teacher's distributions was made from, and how.
 public struct TeacherCacheDescription: Codable, Sendable, Equatable {
@@ -26,6 +27,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   public let sequenceLength: Int
   /// The number of sequences.
   public let sequenceCount: Int
+  /// The id in front of each sequence that does not begin with it; nil for none.
+  private let beginningID: Int32?
   /// Sequences per file, but for the last one.
   public let sequencesPerFile: Int
   private let formatVersion: Int
@@ -34,13 +37,16 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   private enum CodingKeys: String, CodingKey {
     case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, tokens, vocabularySize
     case sequenceLength, sequenceCount, formatVersion
+    case beginningID = "beginningId"
     case sequencesPerFile = "sequencesPerShard"
   }
 
-  /// The description of a cache that is to be made; `seed` is left out where the method does not draw.
+  /// The description of a cache of a text that is cut at fixed places; `seed` is left out where the method does not
+  /// draw.
   public init(
     method: TeacherCacheMethod, seed: UInt64, temperature: Float, teacher: String, teacherPrecision: String,
-    tokenizer: String, tokens: String, vocabularySize: Int, sequenceLength: Int, sequenceCount: Int
+    tokenizer: String, tokens: String, vocabularySize: Int, sequenceLength: Int, sequenceCount: Int,
+    beginningID: Int32? = nil
   ) {
     self.method = method.name
     (k, draws, self.seed) =
@@ -57,6 +63,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
     self.vocabularySize = vocabularySize
     self.sequenceLength = sequenceLength
     self.sequenceCount = sequenceCount
+    self.beginningID = beginningID
     let bytesPerToken = max(1, method.bits(vocabularySize: vocabularySize) / 8)
     sequencesPerFile = max(
       1, min(Self.fileTokens / sequenceLength, Self.fileBytes / bytesPerToken / sequenceLength))
@@ -65,7 +72,10 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
   private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
-  private static let currentVersion = 1
+  private static let currentVersion = 2
+
+  /// How the text is cut. (Those of version 1 have nothing in front of their sequences.)
+  public var packing: SequencePacking { SequencePacking(.fixed, beginningID: beginningID) }
 
   /// The number of files.
   public var fileCount: Int { (sequenceCount + sequencesPerFile - 1) / sequencesPerFile }
@@ -77,7 +87,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// The method; nil if it is none that this version knows, or its number makes no sense.
   var knownMethod: TeacherCacheMethod? {
-    guard formatVersion == Self.currentVersion else { return nil }
+    guard (1...Self.currentVersion).contains(formatVersion) else { return nil }
     return switch (method, k, draws) {
     case ("top-k", let k?, nil) where (1...vocabularySize).contains(k): .topK(k)
     case ("top-k-tail", let k?, nil) where (1...vocabularySize).contains(k): .topKTail(k)
@@ -106,7 +116,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
       difference("method") { $0.methodText }, difference("temperature", \.temperature),
       difference("teacher digest", \.teacher), difference("teacher precision", \.teacherPrecision),
       difference("tokenizer digest", \.tokenizer), difference("sequence length", \.sequenceLength),
-      difference("token digest", \.tokens), difference("vocabulary size", \.vocabularySize),
+      difference("packing", \.packing), difference("token digest", \.tokens),
+      difference("vocabulary size", \.vocabularySize),
       difference("seed") { $0.seed.map(String.init) ?? "none" }, difference("sequences", \.sequenceCount),
       difference("sequences per file", \.sequencesPerFile),
     ].lazy.compactMap(\.self).first

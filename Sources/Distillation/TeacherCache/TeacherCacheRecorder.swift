@@ -37,13 +37,13 @@ public struct TeacherCacheRecorder {
 
   /// - Parameters:
   ///   - teacher: the teacher; it stays as it is.
-  ///   - text: the text, cut as it will be trained or validated on.
+  ///   - text: the text, cut at fixed places as it will be trained on, or as it will be validated on.
   ///   - method: what is kept of each distribution.
   ///   - temperature: τ, what the logits are divided by; above 0.
   ///   - seed: determines what is drawn.
   ///   - teacherDigest: stands for the teacher's weights.
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
-  /// - Throws: `value`, where method or sequence length do not fit the teacher.
+  /// - Throws: `value`, where method or sequence length do not fit the teacher, or the text is not cut at fixed places.
   public init(
     teacher: any DecoderModel, text: any TokenSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
@@ -51,6 +51,9 @@ public struct TeacherCacheRecorder {
   ) throws(TeacherCacheError) {
     precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
     try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
+    guard text.packing.cuts == .fixed else {
+      throw .value(InvalidValue(text.name, "packing", expected: "fixed", found: text.packing.cuts.rawValue))
+    }
     self.teacher = teacher.frozen()
     self.text = text
     self.method = method
@@ -59,7 +62,7 @@ public struct TeacherCacheRecorder {
       method: method, seed: seed, temperature: temperature, teacher: teacherDigest,
       teacherPrecision: teacher.precision.rawValue, tokenizer: tokenizerDigest, tokens: text.digest(),
       vocabularySize: teacher.configuration.vocabularySize, sequenceLength: text.sequenceLength,
-      sequenceCount: text.count)
+      sequenceCount: text.count, beginningID: text.packing.beginningID)
   }
 
   /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who

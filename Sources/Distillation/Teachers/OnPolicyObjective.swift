@@ -153,7 +153,7 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
   private func request(for sequence: Int, in batch: TokenBatch, at position: StepPosition) -> DecodingRequest {
-    let place = position.microBatch * batch.batchSize + sequence
+    let place = position.firstSequence + sequence
     var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
     let ids: [Int32]
     switch steps.prompts {

@@ -24,6 +24,9 @@ struct CacheTeacher: ParsableCommand {
       dense16     all probabilities in 16 bits, 2 bytes for each vocabulary entry;
                   the only one for divergences other than the forward KL
 
+      The text is cut into sequences at fixed places ('--packing fixed'), and
+      'distill' cuts it in the same way.
+
       Printed are the bytes per token and, on the last sequences of the text, how
       far loss and gradient from the cache are from those of the teacher, for a
       student that has the teacher's logits halved. 'By chance' is what the
@@ -72,6 +75,7 @@ struct CacheTeacher: ParsableCommand {
   var temperature: Float = 1
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
   var sequenceLength = TrainingRecipe().sequenceLength
+  @OptionGroup var beginning: SequenceBeginningOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Decides what is drawn.", valueName: "n"))
   var seed: UInt64 = 0
   @Option(
@@ -118,9 +122,15 @@ struct CacheTeacher: ParsableCommand {
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, counting: count, beside: url, device: device, console: console)
-    let sequences: any TokenSequences =
-      try validation
-      ? packing.validation(of: text, for: model.decoder.configuration) : packing.sequences(of: text)
+    let sequences: any TokenSequences
+    if validation {
+      sequences = try packing.validation(of: text, for: model.decoder.configuration)
+    } else {
+      let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
+      let packed = try packing.sequences(of: text, fixed.packing(for: model.tokenizer))
+      try packed.requireCountedTokens()
+      sequences = packed
+    }
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)

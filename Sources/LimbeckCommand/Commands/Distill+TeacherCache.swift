@@ -25,6 +25,7 @@ extension Distill {
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
+    try cache.requirePacking(settings.packing, recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
@@ -37,7 +38,7 @@ extension Distill {
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer,
+      distiller, tokenizer, cachePacking: cache.packing,
       inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 })
   }
 }

@@ -5,6 +5,7 @@ public import Tokenization
 
 extension CountedTokens: ExpressibleByArgument {}
 extension LearningRateDecay: ExpressibleByArgument {}
+extension SequencePacking.Cuts: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}
 extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}

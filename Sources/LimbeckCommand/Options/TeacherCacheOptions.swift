@@ -28,6 +28,8 @@ struct TeacherCacheSettings {
   /// The temperature they were made at.
   let temperature: Float
   let tokenizer: String?
+  /// How the texts of the caches are cut.
+  let packing: SequencePacking
   private let training: URL
   private let validation: URL?
 
@@ -44,7 +46,21 @@ struct TeacherCacheSettings {
     }
     training = URL(fileURLWithPath: path, isDirectory: true)
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
-    temperature = try TeacherCacheFolder(contentsOf: training).description.temperature
+    let description = try TeacherCacheFolder(contentsOf: training).description
+    temperature = description.temperature
+    packing = description.packing
+  }
+
+  /// Refuses a packing that was asked for and is not that of the cache.
+  func requirePacking(_ settings: PackingSettings, _ recipe: RecipeFile) throws(RecipeError) {
+    if let cuts = settings.cuts, cuts != packing.cuts {
+      throw recipe.invalid(
+        "packing", expected: "\(packing.cuts), as in the teacher cache", found: cuts.rawValue)
+    }
+    if !settings.beginsWithBOS, packing.beginningID != nil {
+      throw recipe.invalid(
+        "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
+    }
   }
 
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student

@@ -39,7 +39,8 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
   var epochs: Double?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Sequences per step (default: \(standard.batchSize)).", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Sequences per step, at most all of the text (default: \(standard.batchSize)).", valueName: "n"))
   var batchSize: Int?
   @Option(
     parsing: .unconditional,
@@ -52,6 +53,7 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
   var sequenceLength: Int?
+  @OptionGroup var packing: PackingOptions
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
@@ -64,7 +66,8 @@ struct TrainingOptions: ParsableArguments {
   var minimumLearningRateRatio: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps of rising learning rate (default: \(standard.warmupSteps)).", valueName: "n"))
+    help: ArgumentHelp(
+      "Steps over which the learning rate rises, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
     help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
@@ -95,14 +98,15 @@ struct TrainingOptions: ParsableArguments {
   var gradientClip: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Decides fresh weights and the order of text (default: \(standard.seed)).", valueName: "n"))
+    help: ArgumentHelp("Decides fresh weights, cuts and order of text (default: \(standard.seed)).", valueName: "n"))
   var seed: UInt64?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Windows of the validation text to measure, from its start (default: all).", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Windows of the validation text to measure, from its start (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
     parsing: .unconditional,
@@ -137,6 +141,7 @@ struct TrainingSettings {
   let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
+  let packing: PackingSettings
   let recipe: TrainingRecipe
   let weightType: WeightType
   let precision: ProductPrecision
@@ -161,6 +166,7 @@ struct TrainingSettings {
     recipe.microBatchSize = try settings.value("micro-batch-size", options.microBatchSize)
     recipe.sequenceLength = try settings.value(
       "sequence-length", options.sequenceLength, default: recipe.sequenceLength)
+    packing = try PackingSettings(options.packing, &settings)
     recipe.learningRate = try settings.value("learning-rate", options.learningRate, default: recipe.learningRate)
     recipe.minimumLearningRateRatio = try settings.value(
       "minimum-learning-rate-ratio", options.minimumLearningRateRatio, default: recipe.minimumLearningRateRatio)

@@ -31,17 +31,17 @@ struct ReportMeasurement {
   private let remarks: [String]
   private let console = Console()
 
-  /// Loads the models: the teacher, the control, the others. Throws what is wrong with their files, and
+  /// Loads the models: the teacher, the others, the control. Throws what is wrong with their files, and
   /// `teacherChanged` or `unlikeTokenizer` where they do not belong together.
   init(_ sources: ReportSources, on device: Device) throws {
     var entries: [ReportEntry] = []
     if let (path, _) = sources.teacher {
       entries.append(try ReportEntry(.teacher, path, sources.teacherRun, on: device))
     }
-    if let control = sources.control { entries.append(try ReportEntry(.control, control.path, control, on: device)) }
     for run in sources.others {
       entries.append(try ReportEntry(run.isDistilled ? .student : .baseline, run.path, run, on: device))
     }
+    if let control = sources.control { entries.append(try ReportEntry(.control, control.path, control, on: device)) }
     try Self.requireOneVocabulary(entries)
     self.entries = entries
     self.device = device

@@ -1,0 +1,41 @@
+import ArgumentParser
+import ModelTraining
+import Tokenization
+
+/// How the training text becomes sequences.
+struct PackingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where the text is cut into sequences (default: shifted): at other places in each epoch, or always at the same.",
+      valueName: "name"))
+  var packing: SequencePacking.Cuts?
+  @OptionGroup var beginning: SequenceBeginningOptions
+}
+
+/// What sequences begin with.
+struct SequenceBeginningOptions: ParsableArguments {
+  @Flag(help: "Leave out the BOS that each sequence begins with otherwise, as generation and evaluation do.")
+  var noSequenceBos = false
+}
+
+/// `PackingOptions`, settled.
+struct PackingSettings {
+  /// Where the text is cut; nil where nobody said.
+  let cuts: SequencePacking.Cuts?
+  /// Whether each sequence begins with BOS.
+  let beginsWithBOS: Bool
+
+  init(cuts: SequencePacking.Cuts?, beginsWithBOS: Bool) {
+    (self.cuts, self.beginsWithBOS) = (cuts, beginsWithBOS)
+  }
+
+  init(_ options: PackingOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
+    cuts = try recipe.value("packing", options.packing)
+    beginsWithBOS = try !(recipe.value("no-sequence-bos", options.beginning.noSequenceBos ? true : nil) ?? false)
+  }
+
+  /// The packing of a text whose ids are the tokenizer's; without a BOS there is none in front.
+  func packing(for tokenizer: any Tokenizer) -> SequencePacking {
+    SequencePacking(cuts ?? .shifted, beginningID: beginsWithBOS ? tokenizer.bosID : nil)
+  }
+}

@@ -1,0 +1,33 @@
+/// How a text, a stream of documents each as BOS, text, EOS, becomes sequences of T tokens to train on.
+public struct SequencePacking: Sendable, Equatable {
+  /// Where the stream is cut.
+  public enum Cuts: String, Sendable, CaseIterable {
+    /// Every T tokens, from another place in each epoch, so that each token is met in other contexts. Seed and epoch
+    /// decide the place.
+    case shifted
+    /// Every T tokens, in all epochs at the same places: what a teacher cache needs.
+    case fixed
+  }
+
+  /// Where the stream is cut.
+  public var cuts: Cuts
+  /// BOS, to be put in front of each sequence that does not begin with it, as models are fed when they are evaluated
+  /// and when they generate; nil for nothing.
+  public var beginningID: Int32?
+
+  /// A packing, as the properties say: by default shifted, with nothing in front.
+  public init(_ cuts: Cuts = .shifted, beginningID: Int32? = nil) {
+    self.cuts = cuts
+    self.beginningID = beginningID
+  }
+
+  /// At fixed places, with nothing in front.
+  public static let fixed = SequencePacking(.fixed)
+}
+
+extension SequencePacking: CustomStringConvertible {
+  /// For messages: `shifted, with id 1 in front of each sequence`.
+  public var description: String {
+    cuts.rawValue + (beginningID.map { ", with id \($0) in front of each sequence" } ?? "")
+  }
+}
