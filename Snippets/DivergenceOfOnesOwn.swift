@@ -17,5 +17,5 @@ struct SquaredHellinger: Divergence {
   }
 }
 
-let objective = DistillationObjective(SquaredHellinger(), temperature: 2, hardLabelWeight: 0.5)
+let objective = DistillationObjective(SquaredHellinger())
 print(objective.divergence)

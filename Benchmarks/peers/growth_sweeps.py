@@ -11,7 +11,7 @@ import processes
 from shapes import SHAPES, Shape, Sizes
 
 REFERENCE = SHAPES["reference"]
-# What is reckoned with to choose the number of steps.
+# The rates that are assumed to choose the number of steps.
 EXPECTED_GFLOP_PER_SECOND = 120
 SECONDS_PER_POINT = 5
 

@@ -1,4 +1,4 @@
-"""Memory of distilling a student of 100 M weights from a teacher of 1 B: reckoned for some batches, measured for one."""
+"""Memory of distilling a student of 100 M weights from a teacher of 1 B: estimated for some batches, measured for one."""
 
 import statistics
 
@@ -18,7 +18,7 @@ LOGITS_BYTES = 32 << 20
 TOKENS_AT_ONCE = 1_024
 
 
-def reckoned(shape, options):
+def estimated(shape, options):
     """Bytes by name. They are not all in use at the same moment; but buffers that were given back stay in the pool."""
     vocabulary = shape.vocabulary
     tokens = min(shape.tokens(), max(1, TOKENS_AT_ONCE // shape.length) * shape.length)
@@ -64,20 +64,20 @@ def paper_table(columns):
 
 def report(options, say):
     """Prints the tables; returns all figures."""
-    columns = [(shape, reckoned(shape, options)) for shape in shapes()]
+    columns = [(shape, estimated(shape, options)) for shape in shapes()]
     weights = [f"{sizes} ({sizes.weights(VOCABULARY) / 1e6:,.0f} M weights)" for sizes in (TEACHER, STUDENT)]
     print(f"Teacher {weights[0]}, student {weights[1]}, V = {VOCABULARY:,}, {options.precision} products.\n")
     print("\n".join(paper_table(columns)))
     paper = [{"batch": shape.batch, "length": shape.length, "bytes": parts} for shape, parts in columns]
     if options.on_paper:
-        return {"reckoned": paper}
+        return {"estimate": paper}
     shape, parts = columns[0]
     say(f"{STEPS} steps of {shape.batch} × {shape.length} tokens; the teacher's weights are 4 GB on disk for that time")
     run = step_report(shape, options, STEPS, warmup=0)
     seconds, work = statistics.median(run["seconds_per_step"]), shape.distillation_gflop() + shape.attention_gflop()
     print(
         f"\nMeasured, {STEPS} steps of {shape.batch} × {shape.length} tokens: {run['peak_resident_mib']:,.0f} MiB at the peak "
-        f"(reckoned: {mib(sum(parts.values()))}, without the program itself); {seconds:.2f} s per step, "
+        f"(estimated: {mib(sum(parts.values()))}, without the program itself); {seconds:.2f} s per step, "
         f"{work / seconds:.0f} GFLOP/s; losses {', '.join(f'{loss:.4f}' for loss in run['losses'])}."
     )
-    return {"reckoned": paper, "measured": run}
+    return {"estimate": paper, "measured": run}

@@ -33,9 +33,10 @@ class Encoding {
  public:
   explicit Encoding(const sentencepiece_encoder &encoder) : encoder_(encoder) {}
 
-  // Appends the ids of `text` to `ids`.
-  void append(std::string_view text, bool is_start, std::vector<int32_t> &ids) {
-    const auto *processor = is_start ? encoder_.start : encoder_.inner;
+  // Appends the ids of `text`, encoded in this way, to `ids`.
+  void append(std::string_view text, uint8_t way, std::vector<int32_t> &ids) {
+    const sentencepiece_processor *processors[] = {encoder_.start, encoder_.inner, encoder_.spaced};
+    const auto *processor = processors[way & 3];
     if (const int32_t *literal_space = encoder_.literal_space) {
       for (size_t at; (at = text.find(space_symbol)) != text.npos; text.remove_prefix(at + space_symbol.size())) {
         append_by(processor, text.substr(0, at), ids);
@@ -43,6 +44,7 @@ class Encoding {
       }
     }
     append_by(processor, text, ids);
+    if (way & sentencepiece_space_follows) ids.insert(ids.end(), encoder_.space, encoder_.space + encoder_.space_count);
   }
 
  private:
@@ -107,7 +109,7 @@ int sentencepiece_unigram_make(const sentencepiece_pieces *pieces, sentencepiece
 void sentencepiece_unigram_release(sentencepiece_unigram *unigram) { delete unigram; }
 
 int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *bytes, const size_t *ends,
-                         const uint8_t *is_start, size_t texts, size_t threads, int32_t **ids, size_t *id_ends,
+                         const uint8_t *ways, size_t texts, size_t threads, int32_t **ids, size_t *id_ends,
                          char **message) {
   return guarded(message, [&] {
     const auto begin_of = [&](size_t text) { return text == 0 ? 0 : ends[text - 1]; };
@@ -123,7 +125,7 @@ int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *by
       auto &result = results[group];
       for (size_t i = groups[group]; i < groups[group + 1]; ++i) {
         const std::string_view text(reinterpret_cast<const char *>(bytes) + begin_of(i), ends[i] - begin_of(i));
-        encoding.append(text, is_start[i] != 0, result);
+        encoding.append(text, ways[i], result);
         id_ends[i] = result.size();
       }
     });

@@ -1,3 +1,4 @@
+import LanguageModels
 import ModelEvaluation
 import ModelTraining
 

@@ -1,8 +1,8 @@
 public import Foundation
 
 /// Encodes a text that arrives in parts, in bounded memory: the ids are those of `Tokenizer.encode` for the whole text,
-/// though it may be cut anywhere. (A tokenizer that normalises text is an exception: it needs a text as a whole, and
-/// keeps it until the end.)
+/// though it may be cut anywhere. (A tokenizer of whole words is an exception: it needs a text as a whole, and keeps it
+/// until the end.)
 public struct StreamingEncoder {
   private let name: String
   private var encoder: TokenEncoder
@@ -36,6 +36,6 @@ public struct StreamingEncoder {
     guard !validator.isInsideCharacter else {
       throw .notUTF8(file: name, byteOffset: bytesDone, line: newlines + 1)
     }
-    return encoder.finishPart()
+    return encoder.finish()
   }
 }

@@ -22,9 +22,8 @@ struct TokenEncoder {
     return tokenizer.encode(batch, threads: threads).ids
   }
 
-  /// Ends the text here, whole characters only, and returns the ids of the rest. What is appended next goes on from it
-  /// (without a dummy prefix), but no token reaches across.
-  mutating func finishPart() -> [Int32] {
+  /// Ends the text, whole characters only, and returns the ids of the rest.
+  mutating func finish() -> [Int32] {
     guard !pending.isEmpty else { return [] }
     var batch = TextBatch(bytes: pending)
     pending = []

@@ -2,27 +2,34 @@ import DurableFiles
 public import Foundation
 
 extension TokenFile {
-  /// The token file of `corpus` in `folder`, which is created if need be: the one that is there, if it was made from
-  /// the same files (paths, sizes, times of change) with the same tokenizer, or a new one, which appears only when it
-  /// is complete. `wasReused` says which. The name is derived from text and tokenizer, so that files of several corpora
-  /// can share a folder.
+  /// The token file of `corpus`: the one that is there, if it was made from the same text with the same tokenizer, or a
+  /// new one, which appears only when it is complete. `wasReused` says which. The name is derived from text and
+  /// tokenizer, so that files of several corpora can share a folder, and several processes can, too.
   ///
-  /// Throws what is wrong with the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`), with the folder
-  /// (`file`), or with a token file that is there (`corruptTokenFile`).
+  /// What processes that no longer run left half-written in the folder is removed.
+  ///
+  /// - Parameters:
+  ///   - corpus: the text.
+  ///   - tokenizer: what encodes it.
+  ///   - folder: where the file is kept, which is created if need be; nil, the default, for `TokenCache.folder()`.
+  ///   - threads: the most threads that encode; by default as many as the machine has cores.
+  ///   - progress: receives how far the reading has come.
+  /// - Returns: the file, opened.
+  /// - Throws: what is wrong with the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`, `value`), with the
+  ///   folder (`cacheFolder`), or with a token file that is there (`corruptTokenFile`).
   public static func open(
-    for corpus: Corpus, tokenizer: any Tokenizer, in folder: URL,
+    for corpus: Corpus, tokenizer: any Tokenizer, in folder: URL? = nil,
     threads: Int = ProcessInfo.processInfo.activeProcessorCount, progress: (TokenizationProgress) -> Void = { _ in }
   ) throws(TokenizationError) -> TokenFile {
-    let fingerprint = corpus.fingerprint
+    let folder = folder ?? TokenCache.folder()
+    let fingerprint = try corpus.fingerprint()
     let key = Digest.sha256(of: Data((fingerprint + tokenizer.digest.hexadecimal).utf8)).prefix(16)
     let url = folder.appendingPathComponent("\(key).tokens")
     if FileManager.default.fileExists(atPath: url.path) {
       let file = try TokenFile(contentsOf: url, tokenizer: tokenizer, wasReused: true)
       if file.fingerprint == fingerprint { return file }
     }
-    do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-      throw .file(.unwritable(file: folder.path, reason: error.localizedDescription))
-    }
+    try TokenCache.prepare(folder)
     try build(
       at: url, from: corpus, tokenizer: tokenizer, fingerprint: fingerprint, threads: threads, progress: progress)
     return try TokenFile(contentsOf: url, tokenizer: tokenizer, wasReused: false)
@@ -50,7 +57,7 @@ extension TokenFile {
       switch part {
       case .startOfDocument: try append([tokenizer.bosID].compactMap(\.self), counted: false)
       case .ids(let ids, let counted): try append(ids, counted: counted)
-      case .endOfDocument: try append([tokenizer.eosID].compactMap(\.self), counted: true)
+      case .endOfDocument(let hasEnd): if hasEnd { try append([tokenizer.eosID].compactMap(\.self), counted: true) }
       }
     }
     try TokenizationError.wrapping { () throws(FileError) in
@@ -61,12 +68,13 @@ extension TokenFile {
 }
 
 extension Corpus {
-  /// Stands for the files' paths, sizes and times of change, and how they are read.
-  fileprivate var fingerprint: String {
-    var content = "Limbeck corpus 1\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
+  /// Stands for the text itself, wherever it lies, and for how it is read. Throws `file`.
+  fileprivate func fingerprint() throws(TokenizationError) -> String {
+    var content = "Limbeck corpus 2\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
+    content += "\(chatFormat)\n\(part.map { "\($0)" } ?? "all")\n"
     for source in sources {
-      content += "\(source.format.rawValue) \(source.byteCount) \(source.modified.bitPattern) "
-      content += "\(source.file.standardizedFileURL.path)\0"
+      let text = try OpenText(source)
+      content += "\(source.format.rawValue) \(text.withBytes { Digest.sha256(of: $0) })\n"
     }
     return Digest.sha256(of: Data(content.utf8))
   }

@@ -3,9 +3,9 @@ public import Foundation
 
 /// A corpus as ids, in a memory-mapped file: tokenised once, read many times, larger than memory if need be.
 ///
-/// Documents lie one after another, each as BOS, text, EOS (as far as the tokenizer has them). Every id knows whether
-/// it counts in the loss when it is the label to be predicted: prompts do not, nor does BOS, for which nothing in the
-/// document before gives a reason.
+/// Documents lie one after another, each as BOS, text, EOS (as far as the tokenizer has them; a text that was cut off has
+/// no EOS). Every id knows whether it counts in the loss when it is the label to be predicted: prompts do not, nor does
+/// BOS, for which nothing in the document before gives a reason.
 ///
 /// The file: a header of 192 bytes, then the ids as 32-bit little-endian numbers, whose highest bit means "does not
 /// count in the loss".
@@ -93,7 +93,7 @@ public final class TokenFile: Sendable {
   static let uncounted: UInt32 = 1 << 31
   static let idMask: UInt32 = uncounted - 1
 
-  /// What the file was made from: files with sizes and times of change, keys.
+  /// What the file was made from: a digest of the text and of how it is read.
   var fingerprint: String { header.fingerprint }
 }
 

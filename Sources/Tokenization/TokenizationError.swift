@@ -21,10 +21,14 @@ public enum TokenizationError: Error, Equatable, Sendable {
   case notUTF8(file: String, byteOffset: Int, line: Int)
   /// A file, or all files together, without any text.
   case emptyText(file: String)
+  /// A file that is clearly no text, such as a compressed one; `advice` says what to do.
+  case notText(file: String, found: String, advice: String)
   /// A folder without text files, or no path at all.
-  case noTextFiles(folder: String)
-  /// A line of a JSON Lines file that is not what it should be. `line` counts from 1.
+  case noTextFiles(folder: String, leftOut: [LeftOutFile])
+  /// A row of JSON that is not what it should be. `line`, where it begins or is damaged, counts from 1.
   case malformedJSONLine(file: String, line: Int, reason: String)
+  /// The folder for token files cannot be made or written to.
+  case cacheFolder(folder: String, reason: String)
   /// A token file that is damaged: truncated, another format, or with ids that its tokenizer does not have.
   case corruptTokenFile(file: String, reason: String)
   /// A token file that was made with another tokenizer.
@@ -50,11 +54,18 @@ extension TokenizationError: CustomStringConvertible, LocalizedError {
         + "convert it, for example with iconv"
     case .emptyText(let file):
       "\(file): expected some text, found it empty"
-    case .noTextFiles(let folder):
+    case .notText(let file, let found, let advice):
+      "\(file): expected text in UTF-8, found \(found); \(advice)"
+    case .noTextFiles(let folder, let leftOut):
       "\(folder): expected files that end in "
         + TextSource.folderExtensions.map { ".\($0)" }.joined(separator: ", ") + ", found none"
+        + (leftOut.first.map { "; left out: \($0.path): \($0.reason)" } ?? "")
+        + (leftOut.count > 1 ? "; and \(leftOut.count - 1) more" : "")
     case .malformedJSONLine(let file, let line, let reason):
       "\(file), line \(line): \(reason)"
+    case .cacheFolder(let folder, let reason):
+      "\(folder): token files cannot be written there: \(reason); name another folder with the environment variable "
+        + TokenCache.variable
     case .corruptTokenFile(let file, let reason):
       "\(file): damaged token file: \(reason); delete it, and it is made again from the text"
     case .tokenFileOfAnotherTokenizer(let file, let expected, let found):

@@ -61,7 +61,7 @@ import Testing
     for _ in 1...3 { #expect(decoder.tokenProjections(forPassOf: Self.vocabulary) == nil) }
   }
 
-  /// Channels, layers, width, heads, ids: as in Benchmarks/README.
+  /// Channels, layers, width, heads, ids: as in docs/performance/results.md.
   @Test(
     "They are made where they are a gain worth their memory",
     arguments: [

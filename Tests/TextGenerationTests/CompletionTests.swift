@@ -68,27 +68,68 @@ struct CompletionTests {
     #expect(prompts.records[0].fields["weight"] == .number(0.5) && prompts.records[0].fields["id"] == .integer(1))
   }
 
-  @Test("Training counts the tokens of completions and the EOS after each, and nothing else")
-  func trainingText() throws {
-    let settings = CompletionSettings(samples: 3, maxTokens: 12, seed: 3, includesTokens: true)
-    let lines = try write(settings, to: "out.jsonl").split(separator: 0x0A)
-    let tokenizer = Trained.lossless
+  @Test("What is trained on are the ids that were generated, and nothing else counts", arguments: 0..<4)
+  func trainingText(_ kind: Int) throws {
+    let tokenizer = [Trained.lossless, Trained.withPrefix, Trained.removingSpaces, Trained.removingSpacesUnigram][kind]
+    let settings = CompletionSettings(samples: 3, maxTokens: 12, stop: ["e"], seed: 3)
+    let generator = try Generator(tinyDecoder(eosTokenIDs: [9, 60, 61]), tokenizer)
+    let lines = try write(settings, to: "out.jsonl", with: generator).split(separator: 0x0A)
     let file = try TokenFile.open(
       for: Corpus(paths: [folder.file("out.jsonl").path]), tokenizer: tokenizer, in: folder.file("tokens"))
     var position = 0
     for line in lines {
       let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
-      let prompt = tokenizer.encode(try #require(object["prompt"] as? String))
-      let completion = tokenizer.encode(try #require(object["completion"] as? String))
-      let expected =
-        [(tokenizer.bosID, false)] + prompt.map { ($0, false) } + completion.map { ($0, true) }
-        + [(tokenizer.eosID, true)]
+      let prompt = tokenizer.encode(prompts: [try #require(object["prompt"] as? String)])[0]
+      let completion = try #require(object["token_ids"] as? [Int32])
+      #expect(prompt.dropFirst() == (try #require(object["prompt_token_ids"] as? [Int32]))[...])
+      let expected = prompt.map { ($0, false) } + completion.map { ($0, true) }
       for (id, counts) in expected {
         #expect(file[position] == id && file.countsInLoss(position) == counts)
         position += 1
       }
     }
     #expect(position == file.count)
+  }
+
+  @Test("Ids beside a text that was edited, or of another tokenizer, are not used; what was cut off has no EOS")
+  func editedText() throws {
+    let tokenizer = Trained.lossless
+    let settings = CompletionSettings(maxTokens: 12, seed: 3)
+    let line = String(decoding: try write(settings, to: "out.jsonl").split(separator: 0x0A)[0], as: UTF8.self)
+    var object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    object["completion"] = " a dog"
+    for (reason, end) in [("max_tokens", []), ("end_of_text", [tokenizer.eosID])] as [(String, [Int32?])] {
+      object["stop_reason"] = reason
+      let file = try folder.write(JSONSerialization.data(withJSONObject: object), to: "\(reason).jsonl")
+      let tokens = try TokenFile.open(for: Corpus(paths: [file.path]), tokenizer: tokenizer, in: folder.file("tokens"))
+      let ids = tokenizer.encode(prompts: ["The cats"])[0] + tokenizer.encode(" a dog") + end.compactMap(\.self)
+      #expect(tokens.ids(0..<tokens.count) == ids)
+    }
+    let other = Trained.withPrefix
+    let tokens = try TokenFile.open(
+      for: Corpus(paths: [folder.file("out.jsonl").path]), tokenizer: other, in: folder.file("tokens"))
+    let text = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    let completion = try #require(text["completion"] as? String)
+    #expect(
+      tokens.ids(0..<tokens.count).starts(
+        with: [1] + other.encode(prompt: "The cats".utf8, completion: completion.utf8).prompt))
+  }
+
+  @Test("Prompts are read from rows of every kind; a compressed file is refused")
+  func promptFiles() throws {
+    let rows = [#"{"prompt": "a b"}"#, #"{"prompt": "c"}"#]
+    for (name, text) in [
+      ("x.jsonl", rows.joined(separator: "\n")), ("x.ndjson", rows.joined(separator: "\n")),
+      ("x.json", "[\(rows.joined(separator: ",\n"))]"), ("y.json", rows.joined(separator: "\n")), ("x.txt", "a b\n\nc\n"),
+    ] {
+      let file = try PromptFile(contentsOf: folder.write("\u{FEFF}" + text, to: name))
+      #expect(file.records.map(\.prompt) == ["a b", "c"], "\(name)")
+    }
+    #expect {
+      try PromptFile(contentsOf: folder.write([0x1F, 0x8B, 8, 0], to: "prompts.txt"))
+    } throws: {
+      "\($0)".contains("compressed with gzip; decompress it first")
+    }
   }
 
   @Test("The file does not depend on the batch size; more samples add to it, and the seed decides")
@@ -253,21 +294,30 @@ struct CompletionTests {
     #expect(throws: CompletionError.self) { try CompletionRun(beginless, empty, CompletionSettings()) }
   }
 
-  @Test("Text is cut into prompts of so many tokens, between characters", arguments: [false, true])
-  func cutting(hasPrefix: Bool) throws {
-    let tokenizer = hasPrefix ? Trained.withPrefix : Trained.lossless
-    let text = String(repeating: "The cats saw ☃ and 7 red balls. ", count: 20)
+  @Test("Prompts cut from text end where words do and begin with paragraphs, lines or sentences", arguments: 0..<4)
+  func cutting(_ kind: Int) throws {
+    let tokenizer = [Trained.lossless, Trained.withPrefix, Trained.removingSpaces, Trained.removingSpacesUnigram][kind]
+    let sentence = "The cats saw ☃ and 7 red balls. "
+    let paragraphs = (1...12).map { String(repeating: sentence, count: $0).dropLast() }
+    let text = paragraphs.joined(separator: "\n\n")
     let corpus = try Corpus(paths: [folder.write(text, to: "text.txt").path])
-    let ids = try tokenizer.tokens(of: corpus).ids
-    let cut = try PromptFile(cutting: corpus, promptLength: 7, tokenizer: tokenizer)
-    #expect(cut.records.count == ids.count / 7)
-    #expect(cut.records.allSatisfy { !$0.prompt.isEmpty && !$0.prompt.contains("\u{FFFD}") })
-    #expect(cut.records.contains { $0.prompt.contains("☃") })
-    #expect(text.hasPrefix(cut.records[0].prompt))
+    let cut = try PromptFile(cutting: corpus, promptLength: 20, tokenizer: tokenizer)
+    #expect(cut.records.count > 12)
+    for record in cut.records {
+      let count = tokenizer.encode(record.prompt).count
+      #expect((8...21).contains(count), "\(record)")
+      #expect(record.prompt.hasPrefix("The cats"), "\(record)")
+      let end = try #require(text.range(of: record.prompt)?.upperBound)
+      #expect(text[end...].first?.isWhitespace == true, "\(record)")
+    }
+    #expect(try PromptFile(cutting: corpus, promptLength: 20, count: 3, tokenizer: tokenizer).records.count == 3)
     #expect {
       try PromptFile(cutting: corpus, promptLength: 10_000, tokenizer: tokenizer)
     } throws: {
-      "\($0)".contains("expected 10000 tokens for a prompt")
+      "\($0)".contains("expected a document of more than 10000 tokens")
     }
+    let wordless = try Corpus(texts: [String(repeating: "猫", count: 100)])
+    #expect(try PromptFile(cutting: wordless, promptLength: 9, tokenizer: tokenizer).records[0].prompt.contains("猫"))
+    #expect(throws: CompletionError.self) { try PromptFile(cutting: corpus, promptLength: .max, tokenizer: tokenizer) }
   }
 }

@@ -12,10 +12,22 @@ enum Trained {
   /// Llama style: a space is put in front of a text.
   static let withPrefix = trained(
     TokenizerTrainingOptions(algorithm: .bpe, vocabularySize: 320, addsDummyPrefix: true))
+  /// As SentencePiece trains by default: spaces at the ends of a text and runs of them are removed.
+  static let removingSpaces = removingSpaces(from: withPrefix)
+  static let removingSpacesUnigram = removingSpaces(from: lossless)
   static let withoutBeginning = trained(TokenizerTrainingOptions(vocabularySize: 320, bosID: nil, eosID: nil))
 
   private static let text =
     (0..<200).map { "The \($0 % 7) cats of number \($0) saw a red ball, and they played.\n" }.joined()
+
+  /// `tokenizer` with remove_extra_whitespaces in its normalizer_spec: a message that occurs twice is merged.
+  private static func removingSpaces(from tokenizer: SentencePieceTokenizer) -> SentencePieceTokenizer {
+    do {
+      return try SentencePieceTokenizer(serialized: tokenizer.serialized + [3 << 3 | 2, 4, 3 << 3, 1, 4 << 3, 1])
+    } catch {
+      preconditionFailure("cannot change a tokenizer for tests: \(error)")
+    }
+  }
 
   private static func trained(_ options: TokenizerTrainingOptions) -> SentencePieceTokenizer {
     do { return try TokenizerTrainer(options).train(on: [text]) } catch {

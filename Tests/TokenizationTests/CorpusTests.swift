@@ -8,27 +8,32 @@ import Testing
   @Test("A folder stands for the text files in it, sorted by path, hidden ones left out")
   func folder() throws {
     let folder = try TemporaryFolder()
-    for name in ["b.txt", "a/z.md", "a/B.TXT", "c.jsonl", "d.pdf", ".hidden.txt", ".git/e.txt", "a.text", "a/.x/y.txt"]
-    {
+    for name in [
+      "b.txt", "a/z.md", "a/B.TXT", "c.jsonl", "d.pdf", ".hidden.txt", ".git/e.txt", "a.text", "a/.x/y.txt",
+      "e.json", "f.ndjson", "g.csv.gz", "h",
+    ] {
       try folder.write(Array("x".utf8), to: name)
     }
     try FileManager.default.createDirectory(
       at: folder.url.appendingPathComponent("folder.txt"), withIntermediateDirectories: true)
     let corpus = try Corpus(paths: [folder.url.path])
-    let names = corpus.sources.map { String($0.file.path.dropFirst(folder.url.path.count + 1)) }
-    #expect(names == ["a.text", "a/B.TXT", "a/z.md", "b.txt", "c.jsonl"])
-    #expect(corpus.sources.map(\.format) == [.plain, .plain, .plain, .plain, .jsonLines])
-    #expect(corpus.byteCount == 5)
+    let names = corpus.sources.map { String($0.name.dropFirst(folder.url.path.count + 1)) }
+    #expect(names == ["a.text", "a/B.TXT", "a/z.md", "b.txt", "c.jsonl", "e.json", "f.ndjson"])
+    #expect(corpus.sources.map(\.format) == [.plain, .plain, .plain, .plain, .jsonLines, .json, .jsonLines])
+    #expect(corpus.byteCount == 7)
+    #expect(corpus.leftOut.map { $0.path.suffix(2) } == ["df", "gz", "/h"])
     // A file that is named is taken, whatever its name.
     let named = try Corpus(paths: [folder.url.appendingPathComponent("d.pdf").path, folder.url.path])
-    #expect(named.sources.count == 6 && named.sources[0].file.lastPathComponent == "d.pdf")
+    #expect(named.sources.count == 8 && named.sources[0].file?.lastPathComponent == "d.pdf")
   }
 
   @Test("Missing files and folders without text are named")
   func missing() throws {
     let folder = try TemporaryFolder()
-    #expect(throws: TokenizationError.noTextFiles(folder: folder.url.path)) { try Corpus(paths: [folder.url.path]) }
-    #expect(throws: TokenizationError.noTextFiles(folder: "(no path)")) { try Corpus(paths: []) }
+    #expect(throws: TokenizationError.noTextFiles(folder: folder.url.path, leftOut: [])) {
+      try Corpus(paths: [folder.url.path])
+    }
+    #expect(throws: TokenizationError.noTextFiles(folder: "(no path)", leftOut: [])) { try Corpus(paths: []) }
     let path = folder.url.appendingPathComponent("none.txt").path
     let error = #expect(throws: TokenizationError.self) { try Corpus(paths: [path]) }
     #expect(error?.description.contains("none.txt: cannot be read") == true)
@@ -150,11 +155,15 @@ import Testing
   @Test(
     "A malformed line is an error with its number",
     arguments: [
-      ("{\"text\": \"b\"", "JSON object"), ("[1]", "JSON object"), ("\"text\"", "JSON object"), ("{}", "found no key"),
+      ("{\"text\": \"b\"", "column 13: not valid JSON: expected ',' or '}', found the end"),
+      ("[1]", "expected a JSON object, found an array"), ("\"text\"", "JSON object"), ("{}", "found no key"),
+      ("{\"text\": \"é\tb\"}", "column 12: not valid JSON: expected a string without control characters, found byte 9"),
+      ("{\"text\": \"b\", \"x\": \"\\ud800\"}", "not valid JSON: half a surrogate pair"),
+      ("{\"a\": 1, \"a\": 2}", "\"a\" twice"),
       ("{\"prompt\": \"b\"}", "found \"prompt\""), ("{\"text\": 3}", "\"text\": expected a string, found 3"),
-      ("{\"text\": null}", "\"text\": expected a string, found null"),
+      ("{\"text\": null}", "found no key with a value"), ("{\"messages\": [{\"role\": \"judge\"}]}", "found \"judge\""),
       ("{\"question\": \"q\", \"answer\": \"a\"}", "\"answer\", \"question\""),
-      ("{\"text\": \"a\", \"prompt\": \"b\", \"completion\": \"c\"}", "either"), ("{\"text\": \"a\"} x", "JSON object"),
+      ("{\"text\": \"a\", \"prompt\": \"b\", \"completion\": \"c\"}", "either"), ("{\"text\": \"a\"} x", "found 'x'"),
     ])
   func malformed(_ line: String, _ reason: String) throws {
     let folder = try TemporaryFolder()

@@ -149,7 +149,7 @@ import Testing
 
   @Test("A sound map of characters works, a damaged one is refused")
   func maps() throws {
-    try CharactersMap.check(charactersMap())
+    _ = try CharactersMap(checking: charactersMap())
     func model(_ map: [UInt8]) -> [UInt8] {
       // A field of 4 kB needs two bytes of length, as does the message around it.
       let spec = [2 << 3 | 2, UInt8(map.count & 0x7F | 0x80), UInt8(map.count >> 7)] + map + [3 << 3, 0, 4 << 3, 0]
@@ -170,7 +170,7 @@ import Testing
       ("cycle", cyclic), ("impossible", Array(charactersMap().prefix(100))), ("do not end", charactersMap() + [1]),
       ("header", [1, 2]),
     ] {
-      let defect = #expect(throws: CharactersMap.Defect.self) { try CharactersMap.check(map) }
+      let defect = #expect(throws: CharactersMap.Defect.self) { try CharactersMap(checking: map) }
       #expect(defect?.text.contains(reason) == true, "\(reason)")
       guard case .corruptTokenizer = error(model(map)) else {
         Issue.record("accepted, though: \(reason)")

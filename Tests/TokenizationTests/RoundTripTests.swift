@@ -104,7 +104,7 @@ import Testing
           ids += encoder.append(rest.prefix(size))
           rest = rest.dropFirst(size)
         }
-        ids += encoder.finishPart()
+        ids += encoder.finish()
         #expect(ids == whole, "\(name), parts of \(size) bytes")
       }
     }

@@ -67,8 +67,18 @@ enum Trained {
 
   static let lossless = [("unigram", unigram), ("BPE", bpe), ("symbols", withManySymbols)]
   static let removingSpaces = extended(withPrefix, normalizer: [4 << 3, 1])
+  /// As SentencePiece trains by default.
+  static let standard = trained(byDefault(.bpe))
+  static let normalising = trained(byDefault(.unigram))
   static let all =
     lossless + [("prefix", withPrefix), ("no bytes", withoutBytes), ("spaces removed", removingSpaces)]
+
+  private static func byDefault(_ algorithm: TokenizerTrainingOptions.Algorithm) -> TokenizerTrainingOptions {
+    var options = TokenizerTrainingOptions(
+      algorithm: algorithm, vocabularySize: 150, byteFallback: false, userDefinedSymbols: [], addsDummyPrefix: true)
+    (options.normalizationRule, options.removesExtraWhitespace) = ("nmt_nfkc", true)
+    return options
+  }
 
   /// `tokenizer` with fields of its normalizer_spec overridden: a message that occurs twice is merged.
   private static func extended(_ tokenizer: SentencePieceTokenizer, normalizer: [UInt8]) -> SentencePieceTokenizer {
@@ -88,7 +98,7 @@ enum Trained {
 extension SentencePieceTokenizer {
   /// What libsentencepiece makes of `text` in one piece.
   func idsByLibrary(_ text: String) -> [Int32] {
-    BatchEncoder(start: encoder.start, inner: encoder.inner, unigram: nil, literalSpace: nil)
+    BatchEncoder(start: encoder.start, inner: encoder.inner, spaced: nil, unigram: nil, literalSpace: nil)
       .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [true]), threads: 1).ids
   }
 }

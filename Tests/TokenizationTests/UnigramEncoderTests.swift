@@ -6,7 +6,7 @@ import Testing
   /// The ids of `text` as one piece of text that goes on from another.
   private func ids(_ text: String, _ tokenizer: SentencePieceTokenizer, ours: Bool) -> [Int32] {
     let encoder = BatchEncoder(
-      start: tokenizer.encoder.start, inner: tokenizer.encoder.inner,
+      start: tokenizer.encoder.start, inner: tokenizer.encoder.inner, spaced: nil,
       unigram: ours ? tokenizer.encoder.unigram : nil, literalSpace: nil)
     let bytes = Array(text.utf8)
     return encoder.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [false]), threads: 1).ids

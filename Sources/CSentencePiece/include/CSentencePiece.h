@@ -34,20 +34,31 @@ typedef struct sentencepiece_unigram sentencepiece_unigram;
 int sentencepiece_unigram_make(const sentencepiece_pieces *pieces, sentencepiece_unigram **unigram, char **message);
 void sentencepiece_unigram_release(sentencepiece_unigram *unigram);
 
-// What encodes: `start` the texts that begin, `inner` those that go on from another one, or `unigram` (NULL if there is
-// none) whatever `inner` would. With literal_space (three ids, or NULL) each U+2581, which SentencePiece takes for a
-// space, becomes those ids instead.
+// What encodes: `start` the texts that begin, `inner` those that go on from another one, `spaced` those that go on with
+// a space where the model removes spaces at the ends of a text, or `unigram` (NULL if there is none) whatever `inner`
+// would. With literal_space (three ids, or NULL) each U+2581, which SentencePiece takes for a space, becomes those ids
+// instead. `space` are the ids of a space that stands alone.
 typedef struct {
-  const sentencepiece_processor *start, *inner;
+  const sentencepiece_processor *start, *inner, *spaced;
   const sentencepiece_unigram *unigram;
   const int32_t *literal_space;
+  const int32_t *space;
+  size_t space_count;
 } sentencepiece_encoder;
 
-// Encodes `texts` texts of UTF-8 that lie one after another in `bytes`; text i ends before byte ends[i], and
-// is_start[i] says whether it begins. The ids of all texts come one after another in *ids; those of text i end before
-// id_ends[i] (room for `texts` numbers, given by the caller). Up to `threads` threads work.
+// How a text is encoded: by which of the three, and whether a space of its own follows.
+typedef enum sentencepiece_way {
+  sentencepiece_by_start = 0,
+  sentencepiece_by_inner = 1,
+  sentencepiece_by_spaced = 2,
+  sentencepiece_space_follows = 4,
+} sentencepiece_way;
+
+// Encodes `texts` texts of UTF-8 that lie one after another in `bytes`; text i ends before byte ends[i], and ways[i]
+// says how it is encoded. The ids of all texts come one after another in *ids; those of text i end before id_ends[i]
+// (room for `texts` numbers, given by the caller). Up to `threads` threads work.
 int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *bytes, const size_t *ends,
-                         const uint8_t *is_start, size_t texts, size_t threads, int32_t **ids, size_t *id_ends,
+                         const uint8_t *ways, size_t texts, size_t threads, int32_t **ids, size_t *id_ends,
                          char **message);
 
 // Decodes ids, each of which must be in the vocabulary, to UTF-8.

@@ -22,7 +22,7 @@ struct Distill: ParsableCommand {
       0.7*forward-kl+0.3*reverse-kl.
 
       By default the student learns the teacher's distribution as it is, forward-kl at
-      temperature 1 with no cross-entropy: on both texts of Benchmarks/README.md the
+      temperature 1 with no cross-entropy: on both texts of docs/distilling.md the
       best of all divergences and temperatures, learning rates tuned for each; weight
       0.5 at temperature 2 had less than half of its gain. A start from
       'limbeck student' gained more than any of them.

@@ -17,10 +17,13 @@ struct Generate: ParsableCommand {
       With --output, completions go to a file of JSON Lines to train on: each with
       prompt, completion, sample, tokens, log_probability and mean_log_probability
       (nats, in the model's own distribution at temperature 1), stop_reason and, as
-      record, all other keys of the prompt's line. The file depends on model,
-      prompts, seed, sampling and what is rounded alone. After Ctrl-C or a kill,
-      the same command with --resume goes on. 'train' and 'distill' count only
-      completions in the loss, and let each end with EOS: see --keep-ended.
+      record, all other keys of the prompt's line. Each line also has the ids of
+      prompt and completion (prompt_token_ids, token_ids) and the tokenizer's digest.
+      'train' and 'distill' count only completions in the loss, and learn exactly
+      these ids where they have the same tokenizer and the texts were not edited;
+      a completion that was cut off gets no EOS. The file depends on model, prompts,
+      seed, sampling and precision alone. After Ctrl-C or a kill, the same command
+      with --resume goes on.
 
       With --draft, a smaller model proposes tokens that --model judges several at a
       time; the text has exactly the distribution it has without (Leviathan et al.

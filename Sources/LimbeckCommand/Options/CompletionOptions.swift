@@ -9,7 +9,7 @@ struct CompletionOptions: ParsableArguments {
   var resume = false
   @Option(parsing: .unconditional, help: ArgumentHelp("Completions of each prompt (default: 1).", valueName: "n"))
   var samples: Int?
-  @Flag(help: "Also write token_ids and token_log_probabilities.")
+  @Flag(help: "Also write token_log_probabilities.")
   var withTokens = false
   @Option(
     parsing: .unconditional,

@@ -39,7 +39,8 @@ struct PromptOptions: ParsableArguments {
     let path = prompts ?? ""
     var file =
       if let promptLength {
-        try PromptFile(cutting: Corpus(paths: [path]), promptLength: promptLength, tokenizer: tokenizer)
+        try PromptFile(
+          cutting: Corpus(paths: [path]), promptLength: promptLength, count: promptCount, tokenizer: tokenizer)
       } else {
         try PromptFile(contentsOf: URL(fileURLWithPath: path), field: promptField ?? "prompt")
       }

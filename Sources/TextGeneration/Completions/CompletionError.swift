@@ -9,13 +9,11 @@ public enum CompletionError: Error, Sendable {
   case value(InvalidValue)
   /// A file of prompts cannot be read, or one of completions not be written.
   case file(FileError)
-  /// A file of prompts is not UTF-8.
-  case notUTF8(file: String)
   /// A file of prompts has none.
   case noPrompts(file: String, field: String)
   /// A line is no JSON object with a prompt; lines count from 1.
   case malformedPrompt(file: String, line: Int, field: String)
-  /// The text that prompts were to be cut from cannot be read.
+  /// The text that prompts are in, or were to be cut from, cannot be read.
   case text(TokenizationError)
   /// The text that prompts were to be cut from is shorter than one.
   case textTooShort(text: String, tokens: Int, promptLength: Int)
@@ -49,8 +47,6 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
       error.description
     case .file(let error):
       error.description
-    case .notUTF8(let file):
-      "\(file): expected UTF-8 text, found other bytes; convert it, for example with iconv"
     case .noPrompts(let file, let field):
       "\(file): expected one prompt a line, or JSON Lines with the key \(field), found none"
     case .malformedPrompt(let file, let line, let field):
@@ -58,7 +54,8 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
     case .text(let error):
       error.description
     case .textTooShort(let text, let tokens, let promptLength):
-      "\(text): expected \(promptLength) tokens for a prompt, found \(tokens) in all; give more text or shorter prompts"
+      "\(text): expected a document of more than \(promptLength) tokens, to cut a prompt from, found at most \(tokens); "
+        + "give more text or shorter prompts"
     case .promptTooLong(let prompt, let tokens, let contextLength):
       "\(prompt): expected at most \(contextLength - 1) tokens, one less than the model's context of \(contextLength), "
         + "found \(tokens); shorten the prompt or take it out"

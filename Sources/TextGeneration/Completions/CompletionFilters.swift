@@ -8,8 +8,7 @@ public struct CompletionFilters: Sendable {
   public var maxTokens: Int?
   /// The least mean log-probability of the tokens, in nats.
   public var meanLogProbability: Double?
-  /// Whether a completion must have ended by itself, with EOS or a stop string. One that was cut off teaches whoever
-  /// is trained on it to end there.
+  /// Whether a completion must have ended by itself, with EOS or a stop string, rather than being cut off.
   public var requiresEnd: Bool
   /// What the completion's text must match.
   public var matching: AnswerPattern?

@@ -2,6 +2,7 @@ import Diagnostics
 import DurableFiles
 import Foundation
 import TensorCore
+import Tokenization
 
 /// How far a run has come, sequences that are still being generated included.
 public struct CompletionEvent: Sendable {
@@ -21,6 +22,9 @@ public struct CompletionEvent: Sendable {
 /// let file = try CompletionFile(creating: output, inputs: run.inputs)
 /// try run.write(to: file)
 /// ```
+///
+/// A line has the ids of prompt and completion beside their texts, so that what is trained on are exactly the tokens
+/// that the model made.
 ///
 /// Every completion has random numbers of its own, from the seed, its prompt and its number, and lines are written in
 /// the order of prompts and samples: the file does not depend on the batch size, on threads, or on interruptions.
@@ -138,11 +142,12 @@ public struct CompletionRun {
     let record = prompts.records[prompt]
     let refusals = settings.filters.refusals(generation, of: record)
     try file.append(
-      refusals.isEmpty ? line(generation, of: record, sample: sample) : nil, tokens: generation.tokenIDs.count,
+      refusals.isEmpty ? line(generation, of: prompt, sample: sample) : nil, tokens: generation.tokenIDs.count,
       refusals: refusals)
   }
 
-  private func line(_ generation: Generation, of record: PromptRecord, sample: Int) -> String {
+  private func line(_ generation: Generation, of prompt: Int, sample: Int) -> String {
+    let record = prompts.records[prompt]
     // as few digits as give the float32 again
     func number(_ value: Float) -> JSONValue { .number(Double(value.description) ?? Double(value)) }
     var members: [String: JSONValue] = [
@@ -151,9 +156,13 @@ public struct CompletionRun {
       "mean_log_probability": number(Float(generation.meanLogProbability)),
       "stop_reason": .string(generation.stopReason.name),
     ]
+    let tokenizer = generator.tokenizer
+    let beginning = promptIDs[prompt].first == tokenizer.bosID ? 1 : 0
+    let recorded = RecordedCompletion(
+      tokenizer, prompt: Array(promptIDs[prompt].dropFirst(beginning)), completion: generation.tokenIDs)
+    members.merge(recorded.row) { own, _ in own }
     if !record.fields.isEmpty { members["record"] = .object(record.fields) }
     if settings.includesTokens {
-      members["token_ids"] = .array(generation.tokenIDs.map { .integer(Int($0)) })
       members["token_log_probabilities"] = .array(generation.logProbabilities.map(number))
     }
     return JSONValue.object(members).text() + "\n"

@@ -14,7 +14,7 @@ public struct CompletionSettings: Sendable {
   public var seed: UInt64
   /// Which completions are kept.
   public var filters: CompletionFilters
-  /// Whether the ids and log-probabilities of all tokens are written, too.
+  /// Whether the log-probabilities of all tokens are written, too.
   public var includesTokens: Bool
 
   /// The settings, as the properties say.

@@ -27,37 +27,52 @@ public struct PromptFile: Sendable, Equatable {
   /// A single prompt.
   public init(_ prompt: String) { records = [PromptRecord(prompt: prompt, name: "the prompt")] }
 
-  /// The lines of `file` that are not blank or, if its name ends in `.jsonl`, the text under the key `field` in each.
-  /// Throws `file`, `notUTF8`, `noPrompts` or `malformedPrompt`.
+  /// The lines of `file` that are not blank or, in a file of rows (`.jsonl`, `.ndjson`, `.json`), the text under the key
+  /// `field` in each. Throws `text`, `noPrompts` or `malformedPrompt`.
   public init(contentsOf file: URL, field: String = "prompt") throws(CompletionError) {
-    let content: Data
-    do { content = try Data(contentsOf: file) } catch {
-      throw .file(.unreadable(file: file.path, reason: "no such file, or no permission; check the path"))
+    let (text, rows): (SmallTextFile, [JSONRow])
+    do throws(TokenizationError) {
+      text = try SmallTextFile(TextSource(file: file))
+      rows = text.hasRows ? try text.rows() : []
+    } catch {
+      throw .text(error)
     }
     records =
-      try file.pathExtension.lowercased() == "jsonl"
-      ? Self.objects(in: content, file: file.path, field: field) : Self.lines(of: content, file: file.path)
+      text.hasRows
+      ? try Self.records(of: rows, file: file.path, field: field) : Self.lines(of: text.content, file: file.path)
     guard !records.isEmpty else { throw .noPrompts(file: file.path, field: field) }
   }
 
-  /// The text of a corpus, cut into prompts of `promptLength` tokens each; what is left at the end is not used. A
-  /// prompt begins and ends between characters, and encoded by itself it may have a token more or less.
-  ///
-  /// Throws `text` or `textTooShort`.
+  /// Prompts of about `promptLength` tokens cut out of the text of a corpus. Each begins with a paragraph, or a line or a
+  /// sentence where paragraphs are long, and ends where a word does; text goes on behind each. (In a text without spaces
+  /// between words a prompt ends between two characters.)
+  /// - Parameters:
+  ///   - corpus: the text.
+  ///   - promptLength: the most tokens of a prompt, without BOS; half as many are the fewest where words are short enough.
+  ///   - count: the most prompts; nil, the default, for all that there are.
+  ///   - tokenizer: what counts tokens.
+  /// - Throws: `text`, or `textTooShort` where there is not one.
   public init(
-    cutting corpus: Corpus, promptLength: Int, tokenizer: any Tokenizer
+    cutting corpus: Corpus, promptLength: Int, count: Int? = nil, tokenizer: any Tokenizer
   ) throws(CompletionError) {
     precondition(promptLength > 0, "prompts of \(promptLength) tokens")
-    let name = corpus.sources.map(\.file.path).joined(separator: ", ")
-    let ids: [Int32]
-    do { ids = try tokenizer.tokens(of: corpus).ids } catch { throw .text(error) }
-    guard ids.count >= promptLength else {
-      throw .textTooShort(text: name, tokens: ids.count, promptLength: promptLength)
+    let cutter = PromptCutter(tokenizer: tokenizer, promptLength: promptLength)
+    var (records, reader, longest) = ([PromptRecord](), DocumentReader(corpus), 0)
+    do throws(TokenizationError) {
+      while records.count < count ?? .max, let document = try reader.next() {
+        let cuts = cutter.cuts(of: document.text)
+        if cuts.isEmpty {
+          longest = max(longest, tokenizer.encode(String(decoding: document.text, as: UTF8.self)).count)
+        }
+        records += cuts.map { PromptRecord(prompt: $0.text, name: "\(document.source), byte \($0.offset)") }
+      }
+    } catch {
+      throw .text(error)
     }
-    records = stride(from: 0, through: ids.count - promptLength, by: promptLength).map { start in
-      let bytes = tokenizer.decodeBytes(ids[start..<start + promptLength])
-      return PromptRecord(prompt: Self.wholeCharacters(of: bytes), name: "\(name), token \(start + 1)")
+    guard !records.isEmpty else {
+      throw .textTooShort(text: corpus.name, tokens: longest, promptLength: promptLength)
     }
+    self.records = count.map { Array(records.prefix($0)) } ?? records
   }
 
   /// Stands for all prompts and what belongs to them.
@@ -83,35 +98,22 @@ public struct PromptFile: Sendable, Equatable {
     }
   }
 
-  private static func lines(of content: Data, file: String) throws(CompletionError) -> [PromptRecord] {
-    guard let text = String(validating: content, as: UTF8.self) else { throw .notUTF8(file: file) }
-    return text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+  private static func lines(of text: String, file: String) -> [PromptRecord] {
+    text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
       .filter { !$1.allSatisfy(\.isWhitespace) }
       .map { PromptRecord(prompt: String($1), name: "\(file), line \($0 + 1)") }
   }
 
-  private static func objects(
-    in content: Data, file: String, field: String
+  private static func records(
+    of rows: [JSONRow], file: String, field: String
   ) throws(CompletionError) -> [PromptRecord] {
     var records: [PromptRecord] = []
-    // Other line breaks may stand within a JSON string.
-    for (index, line) in content.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { continue }
-      let name = "\(file), line \(index + 1)"
-      guard case .object(var fields) = try? JSONValue(parsing: Array(line), file: name),
-        case .string(let prompt) = fields.removeValue(forKey: field)
-      else { throw .malformedPrompt(file: file, line: index + 1, field: field) }
-      records.append(PromptRecord(prompt: prompt, name: name, fields: fields))
+    for row in rows {
+      guard case .object(var fields) = row.value, case .string(let prompt) = fields.removeValue(forKey: field) else {
+        throw .malformedPrompt(file: file, line: row.line, field: field)
+      }
+      records.append(PromptRecord(prompt: prompt, name: "\(file), line \(row.line)", fields: fields))
     }
     return records
-  }
-
-  /// The text of bytes that were cut out of UTF-8, without what was cut in two.
-  private static func wholeCharacters(of bytes: [UInt8]) -> String {
-    let start = bytes.firstIndex { $0 & 0xC0 != 0x80 } ?? bytes.count
-    for end in stride(from: bytes.count, through: max(start, bytes.count - 3), by: -1) {
-      if let text = String(validating: bytes[start..<end], as: UTF8.self) { return text }
-    }
-    return String(decoding: bytes[start...], as: UTF8.self)
   }
 }

@@ -1,45 +1,10 @@
-import DurableFiles
-public import Foundation
+import Foundation
 
-/// One file of text.
-public struct TextSource: Hashable, Sendable {
-  /// How the text lies in the file.
-  public enum Format: String, Sendable {
-    /// The whole file is one document, blank lines and all.
-    case plain
-    /// JSON Lines: every line is a JSON object and a document; see `JSONLinesKeys`.
-    case jsonLines
-  }
-
-  /// The endings of the names of the files that a folder of text is searched for.
-  public static let folderExtensions = ["txt", "text", "md", "jsonl"]
-
-  /// The file.
-  public let file: URL
-  /// How the text lies in it.
-  public let format: Format
-  /// The file's size in bytes when it was listed.
-  public let byteCount: Int
-  /// When the file was last changed, in seconds since 1970, as of when it was listed.
-  public let modified: Double
-
-  /// Examines `file`, which must exist. A name that ends in `.jsonl` means JSON Lines, every other name plain text.
-  /// Throws `file`.
-  public init(file: URL) throws(TokenizationError) {
-    self.file = file
-    format = file.pathExtension.lowercased() == "jsonl" ? .jsonLines : .plain
-    do {
-      let attributes = try FileManager.default.attributesOfItem(atPath: file.resolvingSymlinksInPath().path)
-      byteCount = (attributes[.size] as? NSNumber)?.intValue ?? 0
-      modified = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-    } catch {
-      throw .file(.unreadable(file: file.path, reason: "no such file, or no permission; check the path"))
-    }
-  }
-}
-
-/// The names of the keys in JSON Lines. Each object has either `text`, or `prompt` and `completion`, of which only the
-/// completion counts, unless the corpus says otherwise. Other keys are left alone.
+/// The names of the keys of a row: a JSON object in a file of JSON or JSON Lines.
+///
+/// A row has either `text`, or `prompt` and `completion`, of which only the completion counts unless the corpus says
+/// otherwise, or `messages`, a chat, of which what the assistant says counts. A key whose value is null is as good as
+/// absent, and other keys are left alone: where there is a text, a prompt without a completion is one of these.
 public struct JSONLinesKeys: Hashable, Sendable, Codable {
   /// The key of a whole text.
   public var text: String
@@ -56,32 +21,52 @@ public struct JSONLinesKeys: Hashable, Sendable, Codable {
   }
 }
 
-/// Text to train, distil or evaluate on: files in a fixed order.
+/// Text to train, distil or evaluate on: files and texts in a fixed order.
 public struct Corpus: Hashable, Sendable {
-  /// The files, in the order they are read in.
+  /// The files and texts, in the order they are read in.
   public let sources: [TextSource]
-  /// What the keys are called in files of JSON Lines.
+  /// What the keys of rows are called.
   public let keys: JSONLinesKeys
   /// Which tokens of rows with a prompt count.
   public let counting: CountedTokens
+  /// How chats are written as text; by default without any sign of who speaks.
+  public var chatFormat = ChatFormat.plain
+  /// The files in the folders given that are not read, hidden ones aside.
+  public let leftOut: [LeftOutFile]
+  /// The part that is read; nil for all.
+  var part: CorpusPart?
 
-  /// Lists files and folders, in the order given. A folder stands for all files in it and below whose names end in one
-  /// of `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file` or `noTextFiles`.
+  /// Lists files and folders, in the order given; links are followed. A folder stands for all files in it and below
+  /// whose names end in one of `TextSource.folderExtensions`, sorted by path, hidden ones left out. Throws `file`,
+  /// `notText` or `noTextFiles`.
   public init(
     paths: [String], keys: JSONLinesKeys = JSONLinesKeys(), counting: CountedTokens = .completions
   ) throws(TokenizationError) {
-    var sources: [TextSource] = []
+    var (sources, leftOut) = ([TextSource](), [LeftOutFile]())
     for path in paths {
       var isFolder: ObjCBool = false
       if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-        sources += try Self.sources(inFolder: path)
+        let listing = try FolderListing(path)
+        guard !listing.sources.isEmpty else { throw .noTextFiles(folder: path, leftOut: listing.leftOut) }
+        sources += listing.sources
+        leftOut += listing.leftOut
       } else {
         sources.append(try TextSource(file: URL(fileURLWithPath: path)))
       }
     }
-    guard !sources.isEmpty else { throw .noTextFiles(folder: "(no path)") }
+    guard !sources.isEmpty else { throw .noTextFiles(folder: "(no path)", leftOut: []) }
     self.sources = sources
     self.keys = keys
+    self.counting = counting
+    self.leftOut = leftOut
+  }
+
+  /// Texts in memory, each of them a document. Throws `emptyText` where there is nothing in them.
+  public init(texts: some Sequence<String>, counting: CountedTokens = .completions) throws(TokenizationError) {
+    sources = texts.enumerated().filter { !$1.isEmpty }.map { TextSource(text: $1, name: "text \($0 + 1)") }
+    guard !sources.isEmpty else { throw .emptyText(file: "the texts in memory") }
+    keys = JSONLinesKeys()
+    leftOut = []
     self.counting = counting
   }
 
@@ -89,29 +74,7 @@ public struct Corpus: Hashable, Sendable {
   public var byteCount: Int { sources.reduce(0) { $0 + $1.byteCount } }
 
   /// The files' names, for messages about all of them.
-  public var name: String { sources.map(\.file.path).joined(separator: ", ") }
-
-  private static func sources(inFolder folder: String) throws(TokenizationError) -> [TextSource] {
-    let names: [String]
-    do {
-      names = try FileManager.default.subpathsOfDirectory(atPath: folder)
-    } catch {
-      throw .file(.unreadable(file: folder, reason: error.localizedDescription))
-    }
-    let root = URL(fileURLWithPath: folder, isDirectory: true)
-    var sources: [TextSource] = []
-    for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      let file = root.appendingPathComponent(name)
-      var isFolder: ObjCBool = false
-      guard TextSource.folderExtensions.contains(file.pathExtension.lowercased()),
-        !name.split(separator: "/").contains(where: { $0.hasPrefix(".") }),
-        FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue
-      else { continue }
-      sources.append(try TextSource(file: file))
-    }
-    guard !sources.isEmpty else { throw .noTextFiles(folder: folder) }
-    return sources
-  }
+  public var name: String { sources.map(\.name).joined(separator: ", ") }
 }
 
 /// How much text there is: what bits per byte and word perplexity are computed with.
@@ -120,6 +83,6 @@ public struct TextCounts: Hashable, Sendable {
   public internal(set) var bytes = 0
   /// Words: what stands between white space (Unicode's White_Space).
   public internal(set) var words = 0
-  /// Documents: plain files, and lines of JSON Lines.
+  /// Documents: plain files, and rows of JSON.
   public internal(set) var documents = 0
 }

@@ -1,163 +1,181 @@
-import DurableFiles
-import Foundation
+import Diagnostics
 
-/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a line
-/// of JSON Lines is taken whole.)
+/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a row of
+/// JSON is taken whole.)
 struct CorpusReader {
   enum Event: Equatable {
     case startOfDocument
-    /// The next part of the document: valid UTF-8, though possibly cut inside a character.
+    /// The next part of the document, which counts: valid UTF-8, though possibly cut inside a character.
     case text([UInt8])
-    /// All of a document that is a prompt and its completion, both valid UTF-8.
-    case completion([UInt8], prompt: [UInt8])
-    case endOfDocument
+    /// All of a document of several parts.
+    case row(TextRow)
+    /// The document's end: whether the text comes to an end there, rather than being cut off.
+    case endOfDocument(hasEnd: Bool)
   }
 
   private static let partSize = 1 << 20
 
   private let corpus: Corpus
   private var next = 0
-  private var file: MappedFile?
+  private var text: OpenText?
   private var offset = 0
-  private var line = 0
+  private var elements = JSONElements()
   private var validator = UTF8Validator()
+  /// Whether the text that is being read has any rows that are not empty.
   private var hasText = false
+  /// Whether any document was read.
+  private var hasDocuments = false
+  /// The number of rows and blocks so far, over all texts, and where the block ends that is being read.
+  private var (units, blockEnd, isInDocument) = (0, 0, false)
   /// Events that are already known, last first.
   private var events: [Event] = []
-  /// Bytes of the files read so far.
+  /// Bytes of the texts read so far.
   private(set) var bytesDone = 0
 
   init(_ corpus: Corpus) { self.corpus = corpus }
 
+  /// The name of the text that the last event is of.
+  var sourceName: String { corpus.sources[text == nil ? max(0, next - 1) : next].name }
+
   /// The next event, or `nil` at the end. Throws what is wrong with the text.
   mutating func nextEvent() throws(TokenizationError) -> Event? {
     while true {
-      if let event = events.popLast() { return event }
-      guard let file else {
-        guard next < corpus.sources.count else { return nil }
+      if let event = events.popLast() {
+        if event == .startOfDocument { hasDocuments = true }
+        return event
+      }
+      guard let text else {
+        guard next < corpus.sources.count else { break }
         try open(corpus.sources[next])
         continue
       }
       switch corpus.sources[next].format {
-      case .plain: try readPart(of: file)
-      case .jsonLines: try readLine(of: file)
+      case .plain: try readPart(of: text)
+      case .jsonLines: try readLine(of: text)
+      case .json: try readElement(of: text)
       }
     }
+    if let part = corpus.part, !hasDocuments {
+      throw .value(
+        InvalidValue(
+          "validation-share", expected: "a share that leaves some text for training and for validation",
+          found: "\(part.share) of \(units) rows or blocks of paragraphs",
+          advice: "give another share, or a text of its own for validation"))
+    }
+    return nil
   }
 
   private mutating func open(_ source: TextSource) throws(TokenizationError) {
-    let opened = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: source.file) }
-    guard opened.count > 0 else { throw .emptyText(file: opened.path) }
-    file = opened
-    (offset, line, hasText) = (0, 0, false)
-    if source.format == .plain { events = [.startOfDocument] }
+    let opened = try OpenText(source)
+    offset = opened.start
+    guard opened.count > offset else { throw .emptyText(file: opened.name) }
+    text = opened
+    bytesDone += offset
+    (elements, hasText, blockEnd, isInDocument) = (JSONElements(), false, offset, false)
+    if source.format == .plain, corpus.part == nil {
+      events = [.startOfDocument]
+      isInDocument = true
+    }
   }
 
   private mutating func close() {
-    file = nil
+    text = nil
     next += 1
   }
 
-  private mutating func readPart(of file: MappedFile) throws(TokenizationError) {
-    guard offset < file.count else {
-      guard !validator.isInsideCharacter else { throw Self.notUTF8(file, at: file.count) }
-      events = [.endOfDocument]
+  // MARK: - Plain text
+
+  private mutating func readPart(of text: OpenText) throws(TokenizationError) {
+    guard offset < text.count else {
+      guard !validator.isInsideCharacter else { throw text.notUTF8(at: text.count) }
+      if isInDocument { events = [.endOfDocument(hasEnd: true)] }
       return close()
     }
-    let part = try bytes(of: file, upTo: min(file.count, offset + Self.partSize))
-    events = [.text(part)]
+    if let part = corpus.part {
+      if offset == blockEnd { try beginBlock(of: text, part) }
+      guard isInDocument else { return }
+    }
+    let end = min(corpus.part == nil ? text.count : blockEnd, offset + Self.partSize)
+    events.insert(.text(try bytes(of: text, upTo: end)), at: 0)
   }
 
-  private mutating func readLine(of file: MappedFile) throws(TokenizationError) {
-    guard offset < file.count else {
-      guard hasText else { throw .emptyText(file: file.path) }
-      return close()
+  /// Begins the block at `offset` or, where it is of another part, goes past it.
+  private mutating func beginBlock(of text: OpenText, _ part: CorpusPart) throws(TokenizationError) {
+    blockEnd = text.endOfBlock(from: offset, blockBytes: part.blockBytes)
+    let isWanted = part.contains(units)
+    units += 1
+    if isWanted != isInDocument { events = [isWanted ? .startOfDocument : .endOfDocument(hasEnd: false)] }
+    isInDocument = isWanted
+    if !isWanted {
+      bytesDone += blockEnd - offset
+      offset = blockEnd
     }
-    line += 1
-    let end = file.withBytes { bytes in
-      var end = offset
-      while end < bytes.byteCount, bytes.unsafeLoad(fromByteOffset: end, as: UInt8.self) != 0x0A { end += 1 }
-      return end
-    }
-    let content = try bytes(of: file, upTo: end)
-    guard !validator.isInsideCharacter else { throw Self.notUTF8(file, at: end) }
-    if offset < file.count {
+  }
+
+  // MARK: - Rows
+
+  private mutating func readLine(of text: OpenText) throws(TokenizationError) {
+    guard offset < text.count else { return try closeRows(of: text) }
+    let (start, end) = (offset, text.firstIndex(of: 0x0A, from: offset))
+    let line = try bytes(of: text, upTo: end)
+    guard !validator.isInsideCharacter else { throw text.notUTF8(at: end) }
+    if offset < text.count {
       offset += 1
       bytesDone += 1
     }
-    let parts = try JSONLine(content, corpus.keys, file: file.path, line: line)
-    if !parts.isEmpty {
-      hasText = true
-      events = parts.events.reversed()
+    if OpenText.isBlank(line) { return }
+    try readRow(line, at: start, of: text)
+  }
+
+  private mutating func readElement(of text: OpenText) throws(TokenizationError) {
+    // All of it is looked at by the first search.
+    if offset == text.start { try text.requireUTF8() }
+    let start = text.start
+    switch (text.withBytes { elements.next(in: $0.extracting(droppingFirst: start)) }) {
+    case .element(let range):
+      let range = start + range.lowerBound..<start + range.upperBound
+      bytesDone += range.upperBound - offset
+      offset = range.upperBound
+      try readRow(text.bytes(range), at: range.lowerBound, of: text)
+    case .end:
+      bytesDone += text.count - offset
+      offset = text.count
+      try closeRows(of: text)
+    case .defect(let reason, let place):
+      throw text.malformed(at: start + place, reason, showsColumn: true)
     }
   }
 
-  /// Checks and takes the bytes from `offset` to `end`.
-  private mutating func bytes(of file: MappedFile, upTo end: Int) throws(TokenizationError) -> [UInt8] {
-    let (part, invalid) = file.withBytes { bytes in
-      let part = bytes.extracting(offset..<end)
-      return (part.withUnsafeBytes { Array($0) }, validator.firstInvalid(in: part))
+  private mutating func readRow(_ bytes: [UInt8], at start: Int, of text: OpenText) throws(TokenizationError) {
+    defer { units += 1 }
+    guard corpus.part?.contains(units) != false else {
+      hasText = true
+      return
     }
-    if let invalid { throw Self.notUTF8(file, at: offset + invalid) }
+    let value = try text.row(bytes, at: start)
+    let row: TextRow
+    do { row = try TextRow(value, corpus.keys, corpus.chatFormat) } catch {
+      throw text.malformed(at: start, error.text)
+    }
+    guard !row.parts.isEmpty else { return }
+    hasText = true
+    let content = row.plainText.map { Event.text(Array($0.utf8)) } ?? .row(row)
+    events = [.endOfDocument(hasEnd: row.hasEnd), content, .startOfDocument]
+  }
+
+  private mutating func closeRows(of text: OpenText) throws(TokenizationError) {
+    guard hasText else { throw .emptyText(file: text.name) }
+    close()
+  }
+
+  // MARK: - Bytes
+
+  /// Checks and takes the bytes from `offset` to `end`.
+  private mutating func bytes(of text: OpenText, upTo end: Int) throws(TokenizationError) -> [UInt8] {
+    let part = text.bytes(offset..<end)
+    if let invalid = validator.firstInvalid(in: part.span.bytes) { throw text.notUTF8(at: offset + invalid) }
     bytesDone += end - offset
     offset = end
     return part
-  }
-
-  private static func notUTF8(_ file: MappedFile, at offset: Int) -> TokenizationError {
-    let newlines = file.withBytes { bytes in
-      (0..<offset).reduce(0) { $0 + (bytes.unsafeLoad(fromByteOffset: $1, as: UInt8.self) == 0x0A ? 1 : 0) }
-    }
-    return .notUTF8(file: file.path, byteOffset: offset, line: newlines + 1)
-  }
-}
-
-/// One line of JSON Lines. A blank line and one with an empty text hold no document.
-private struct JSONLine {
-  var prompt = ""
-  var text = ""
-
-  var isEmpty: Bool { prompt.isEmpty && text.isEmpty }
-
-  var events: [CorpusReader.Event] {
-    let content: CorpusReader.Event =
-      prompt.isEmpty ? .text(Array(text.utf8)) : .completion(Array(text.utf8), prompt: Array(prompt.utf8))
-    return [.startOfDocument, content, .endOfDocument]
-  }
-
-  init(_ bytes: [UInt8], _ keys: JSONLinesKeys, file: String, line: Int) throws(TokenizationError) {
-    if bytes.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { return }
-    func malformed(_ reason: String) -> TokenizationError { .malformedJSONLine(file: file, line: line, reason: reason) }
-    guard let object = (try? JSONSerialization.jsonObject(with: Data(bytes))) as? [String: Any] else {
-      throw malformed("expected a JSON object, found none")
-    }
-    func string(_ key: String) throws(TokenizationError) -> String? {
-      guard let value = object[key] else { return nil }
-      guard let string = value as? String else {
-        throw malformed("\"\(key)\": expected a string, found \(Self.shown(value))")
-      }
-      return string
-    }
-    switch (try string(keys.text), try string(keys.prompt), try string(keys.completion)) {
-    case (let text?, nil, nil):
-      self.text = text
-    case (nil, let prompt?, let completion?):
-      (self.prompt, text) = (prompt, completion)
-    default:
-      let found = object.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
-      throw malformed(
-        "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", "
-          + "found \(found.isEmpty ? "no key" : found)")
-    }
-  }
-
-  /// A value that is no string, as errors show it.
-  private static func shown(_ value: Any) -> String {
-    switch value {
-    case is NSNull: "null"
-    case is [Any]: "an array"
-    case is [String: Any]: "an object"
-    default: "\(value)"
-    }
   }
 }

@@ -24,7 +24,7 @@ extension Tokenizer {
   /// on each whole document, though the text is read in parts; of a prompt and its completion those of
   /// `encode(prompt:completion:)`.
   ///
-  /// Throws what is wrong with the text: `file`, `notUTF8`, `emptyText`, `malformedJSONLine`.
+  /// Throws what is wrong with the text: `file`, `notUTF8`, `emptyText`, `malformedJSONLine`, `value`.
   public func tokens(
     of corpus: Corpus, threads: Int = ProcessInfo.processInfo.activeProcessorCount,
     progress: (TokenizationProgress) -> Void = { _ in }
@@ -35,7 +35,10 @@ extension Tokenizer {
       switch part {
       case .startOfDocument: document = TokenizedDocument()
       case .ids(let ids, let counted): document.append(ids, counted: counted)
-      case .endOfDocument: text.documents.append(document)
+      case .endOfDocument:
+        // that of a completion which was generated is not part of the text
+        if let eosID, document.ids.last == eosID { document.removeLast() }
+        text.documents.append(document)
       }
     }
     return text
@@ -50,6 +53,8 @@ extension Tokenizer {
     var encoder = TokenEncoder(self, threads: threads)
     var counts = TextCounts()
     var words = WordCounter()
+    // Whether the ids have EOS already, or whatever else ended the text.
+    var endsByItself = false
     let countsPrompts = corpus.counting == .prompts
     func count(_ text: [UInt8]) {
       counts.bytes += text.count
@@ -59,19 +64,21 @@ extension Tokenizer {
       switch event {
       case .startOfDocument:
         encoder = TokenEncoder(self, threads: threads)
+        endsByItself = false
         try body(.startOfDocument)
       case .text(let text):
         count(text)
         try body(.ids(encoder.append(text), counted: true))
-      case .completion(let text, let prompt):
-        if countsPrompts { count(prompt) }
-        count(text)
-        let ids = encode(prompt: prompt, completion: text, threads: threads)
-        try body(.ids(ids.prompt, counted: countsPrompts))
-        try body(.ids(ids.completion, counted: true))
-      case .endOfDocument:
-        try body(.ids(encoder.finishPart(), counted: true))
-        try body(.endOfDocument)
+      case .row(let row):
+        for part in row.parts where part.isCounted || countsPrompts { count(Array(part.text.utf8)) }
+        let ids = recordedIDs(of: row)
+        endsByItself = ids != nil
+        for part in ids ?? encode(row.parts, threads: threads) {
+          try body(.ids(part.ids, counted: part.isCounted || countsPrompts))
+        }
+      case .endOfDocument(let hasEnd):
+        try body(.ids(encoder.finish(), counted: true))
+        try body(.endOfDocument(hasEnd: hasEnd && !endsByItself))
         counts.documents += 1
         words.endText()
       }
@@ -80,11 +87,22 @@ extension Tokenizer {
     counts.words = words.words
     return counts
   }
+
+  /// The ids that a row records, where they are this tokenizer's and stand for its text.
+  private func recordedIDs(of row: TextRow) -> [EncodedPart]? {
+    guard let recorded = row.recorded, row.parts.count == 2,
+      recorded.agrees(with: self, prompt: row.parts[0].text, completion: row.parts[1].text)
+    else { return nil }
+    return [
+      EncodedPart(ids: recorded.prompt, isCounted: false), EncodedPart(ids: recorded.completion, isCounted: true),
+    ]
+  }
 }
 
 /// What a reading of text hands on.
 enum TextPart {
   case startOfDocument
   case ids([Int32], counted: Bool)
-  case endOfDocument
+  /// The end, and whether EOS follows: the text comes to an end, and its ids do not have one.
+  case endOfDocument(hasEnd: Bool)
 }

@@ -30,12 +30,16 @@ struct ModelProto {
   private(set) var unknownSurface = " \u{2047} "
   /// The id of the piece that stands for everything the vocabulary lacks, which libsentencepiece demands.
   private(set) var unknownIndex: Int32 = 0
+  /// What the normaliser makes of characters.
+  private(set) var charactersMap = CharactersMap()
   private var withoutSelfTest: [UInt8] = []
 
-  /// The same model without the dummy prefix, serialized: what encodes a text that goes on from another one. (A message
-  /// that occurs twice is merged, so the appended normalizer_spec { add_dummy_prefix: false } overrides that one key.
-  /// The self test is left out, because its samples have the prefix.)
-  var serializedWithoutDummyPrefix: [UInt8] { withoutSelfTest + [0x1A, 0x02, 0x18, 0x00] }
+  /// The same model with other rules for spaces, serialized: what encodes a text that goes on from another one. (A
+  /// message that occurs twice is merged, so the appended normalizer_spec overrides these keys. The self test is left
+  /// out, because its samples follow the model's own rules.)
+  func serialized(addsDummyPrefix: Bool, removesExtraWhitespace: Bool) -> [UInt8] {
+    withoutSelfTest + [0x1A, 0x04, 0x18, addsDummyPrefix ? 1 : 0, 0x20, removesExtraWhitespace ? 1 : 0]
+  }
 
   init(serialized: [UInt8]) throws(Refusal) {
     guard !serialized.isEmpty else { throw .corrupt("it is empty") }
@@ -70,7 +74,7 @@ struct ModelProto {
     guard denormalizer.charactersMap.isEmpty else {
       throw .unsupported("it changes text while decoding (denormalizer_spec)")
     }
-    do { try CharactersMap.check(normalizer.charactersMap) } catch {
+    do { charactersMap = try CharactersMap(checking: normalizer.charactersMap) } catch {
       throw .corrupt("precompiled_charsmap: \(error.text)")
     }
   }

@@ -4,10 +4,20 @@
 /// A cut between two characters is safe if no piece of the vocabulary has the two side by side. BPE then never merges
 /// across it, and every path of the unigram model passes through it: the ids of the parts are the ids of the whole. (In
 /// a unigram model the sums of scores differ in rounding, the parts' being the more exact ones.)
+///
+/// A normaliser that replaces characters looks across such places. It leaves those before a space, where a word ends.
 struct Segmenter: Sendable {
-  /// Whether safe places can be told at all. A map of characters looks across them, and the word and character models
-  /// have rules of their own; such tokenizers take a text as a whole.
-  private let cuts: Bool
+  private enum Cuts {
+    /// A text is taken as a whole: the word and character models have rules of their own.
+    case none
+    /// Between characters that no piece has side by side.
+    case anywhere
+    /// Before a space that follows a word.
+    case beforeSpaces
+  }
+
+  private let cuts: Cuts
+  private let edges: EdgeSpaces
   /// Whether a place beside a space is unsafe, because spaces at the ends of a text are removed.
   private let avoidsSpaces: Bool
   private let neighbours: Set<UInt64>
@@ -15,19 +25,22 @@ struct Segmenter: Sendable {
   /// a cut needs a known character before it.
   private let known: Set<UInt32>?
 
-  init(_ proto: ModelProto) {
+  init(_ proto: ModelProto, _ edges: EdgeSpaces) {
     let normalizer = proto.normalizer
-    cuts =
-      proto.modelType <= 2 && normalizer.charactersMap.isEmpty && !proto.whitespaceIsSuffix
+    self.edges = edges
     avoidsSpaces = normalizer.removesExtraWhitespace
     var neighbours: Set<UInt64> = []
     var known: Set<UInt32> = []
-    if cuts {
+    var hasInnerSpaces = false
+    if proto.modelType <= 2 {
       for (piece, kind) in zip(proto.pieces, proto.kinds) where [.normal, .userDefined, .unused].contains(kind) {
         var previous: UInt32?
         for scalar in piece.unicodeScalars {
           let character = Self.folded(scalar.value)
-          if let previous { neighbours.insert(Self.pair(previous, character)) }
+          if let previous {
+            neighbours.insert(Self.pair(previous, character))
+            if character == Self.space { hasInnerSpaces = true }
+          }
           previous = character
         }
         if let previous, piece.unicodeScalars.count == 1, kind != .unused { known.insert(previous) }
@@ -35,14 +48,44 @@ struct Segmenter: Sendable {
     }
     self.neighbours = neighbours
     self.known = proto.byteFallback ? nil : known
+    if proto.modelType > 2 || proto.whitespaceIsSuffix {
+      cuts = .none
+    } else if normalizer.charactersMap.isEmpty {
+      cuts = .anywhere
+    } else {
+      let hasSpace = proto.byteFallback || known.contains(Self.space)
+      let isSafe = hasSpace && !hasInnerSpaces && normalizer.escapesWhitespace
+      cuts = isSafe && !proto.charactersMap.replacesInnerSpaces ? .beforeSpaces : .none
+    }
   }
 
   /// As `Tokenizer.moveToCut`.
   func moveToCut(_ place: inout Int, in text: borrowing Span<UInt8>) -> Bool {
-    guard cuts else {
+    switch cuts {
+    case .none:
       place = max(place, text.count)
       return false
+    case .anywhere:
+      return moveBetweenCharacters(&place, in: text)
+    case .beforeSpaces:
+      return moveToSpace(&place, in: text)
     }
+  }
+
+  private func moveToSpace(_ place: inout Int, in text: borrowing Span<UInt8>) -> Bool {
+    while place < text.count {
+      if text[place] == 0x20 {
+        var before = place - 1
+        while text[before] & 0xC0 == 0x80 { before -= 1 }
+        let character = (before..<place).map { text[$0] }
+        if !edges.ends(character[...]) { return true }
+      }
+      place += 1
+    }
+    return false
+  }
+
+  private func moveBetweenCharacters(_ place: inout Int, in text: borrowing Span<UInt8>) -> Bool {
     while place < text.count {
       if text[place] & 0xC0 != 0x80 {
         let length = Self.length(text[place])

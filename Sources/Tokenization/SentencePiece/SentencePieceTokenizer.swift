@@ -53,13 +53,11 @@ public final class SentencePieceTokenizer: Tokenizer {
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
   /// `unsupportedTokenizer`.
   public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
-    let innerProcessor: SentencePieceProcessor
+    let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
     do {
       proto = try ModelProto(serialized: serialized)
       processor = try SentencePieceProcessor(serialized: serialized)
-      innerProcessor =
-        proto.normalizer.addsDummyPrefix
-        ? try SentencePieceProcessor(serialized: proto.serializedWithoutDummyPrefix) : processor
+      (inner, spaced) = try Self.continuing(proto, processor)
     } catch {
       throw TokenizationError(error, file: name)
     }
@@ -81,11 +79,35 @@ public final class SentencePieceTokenizer: Tokenizer {
     isLossless =
       proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
       && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
+    let symbolBytes = ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] }
+    let space = ids[Array("\u{2581}".utf8)].map { [$0] } ?? (symbolBytes.isEmpty ? [proto.unknownIndex] : symbolBytes)
+    let edges = EdgeSpaces(proto)
     encoder = BatchEncoder(
-      start: processor, inner: innerProcessor, unigram: UnigramEncoder(proto),
-      literalSpace: isLossless ? ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] } : nil)
-    segmenter = Segmenter(proto)
+      start: processor, inner: inner, spaced: spaced.map { .init(processor: $0, edges: edges, ids: space) },
+      unigram: UnigramEncoder(proto), literalSpace: isLossless ? symbolBytes : nil)
+    segmenter = Segmenter(proto, edges)
     digest = TokenizerDigest(proto, specialIDs: [unknownID, bosID, eosID, padID])
+  }
+
+  /// What encodes text that goes on from other text, and what does where it begins with a space that the model would
+  /// remove; nil where it removes none.
+  private static func continuing(
+    _ proto: ModelProto, _ processor: SentencePieceProcessor
+  ) throws(ModelProto.Refusal) -> (inner: SentencePieceProcessor, spaced: SentencePieceProcessor?) {
+    let (adds, removes) = (proto.normalizer.addsDummyPrefix, proto.normalizer.removesExtraWhitespace)
+    let inner =
+      try adds
+      ? SentencePieceProcessor(serialized: proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: removes))
+      : processor
+    guard removes else { return (inner, nil) }
+    if proto.whitespaceIsSuffix {
+      // The dummy prefix is a suffix here.
+      let plain = proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: false)
+      return (inner, try SentencePieceProcessor(serialized: plain))
+    }
+    guard !adds else { return (inner, processor) }
+    let spaced = proto.serialized(addsDummyPrefix: true, removesExtraWhitespace: true)
+    return (inner, try SentencePieceProcessor(serialized: spaced))
   }
 
   /// The number of pieces, V; ids are `0..<V`.

@@ -28,7 +28,7 @@ public struct TokenizerTrainer: Sendable {
         case .startOfDocument: continue
         case .text(let text): return text
         // Documents are apart, as lines are, and so are a prompt and its completion.
-        case .completion(let text, let prompt): return prompt + [0x0A] + text
+        case .row(let row): return Array(row.parts.filter { !$0.isTemplate }.map(\.text).joined(separator: "\n").utf8)
         case .endOfDocument: return [0x0A]
         }
       }

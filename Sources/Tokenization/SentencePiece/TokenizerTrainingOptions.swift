@@ -41,6 +41,10 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   /// default is 4 and not the machine's number of cores.
   public var threads: Int
 
+  /// The rule by which characters are normalised, as libsentencepiece calls it, and whether spaces at the ends of a text
+  /// and runs of them are removed. Ours leave text as it is; tests need tokenizers as others make them.
+  var (normalizationRule, removesExtraWhitespace) = ("identity", false)
+
   /// The defaults: a lossless unigram tokenizer, newline a piece of its own, `<unk>` 0, `<s>` 1, `</s>` 2.
   public init(
     algorithm: Algorithm = .unigram, vocabularySize: Int = 8192, byteFallback: Bool = true,
@@ -81,8 +85,8 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
       ("input_sentence_size", "\(sampledLines ?? 0)"),
       ("shuffle_input_sentence", "true"),
       ("num_threads", "\(threads)"),
-      ("normalization_rule_name", "identity"),
-      ("remove_extra_whitespaces", "false"),
+      ("normalization_rule_name", normalizationRule),
+      ("remove_extra_whitespaces", "\(removesExtraWhitespace)"),
       ("allow_whitespace_only_pieces", "true"),
       ("max_sentence_length", "\(TrainingSentences.longestSentence)"),
       ("train_extremely_large_corpus", "true"),
