@@ -85,6 +85,11 @@ package struct EvaluationWindows: Sendable {
     self.windows = windows
   }
 
+  /// The tokens that are scored in the first `count` windows, or in all.
+  package func scoredTokens(ofFirst count: Int?) -> Int {
+    count.flatMap { windows.indices.contains($0) ? windows[$0].position : nil } ?? scoredTokens
+  }
+
   /// Tokens per forward pass where the caller does not say how many windows: enough for full matrix products, few
   /// enough for the hidden states to stay small.
   private static let tokensTogether = 4096

@@ -77,6 +77,9 @@ public struct ValidationText: TokenSequences {
     return Digest.sha256(of: Data(parts.joined(separator: "\n").utf8))
   }
 
+  /// The number of tokens that count in the first `count` windows, or in all.
+  func countedTokens(ofFirst count: Int?) -> Int { windows.scoredTokens(ofFirst: count) }
+
   /// The numbers of the first `count` windows, or of all, in groups to be computed together.
   func groups(first count: Int?) -> [[Int]] { windows.groups(first: count) }
 
