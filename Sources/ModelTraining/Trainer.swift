@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 public import LanguageModels
+import ModelEvaluation
 import ModelFiles
 import TensorCore
 
