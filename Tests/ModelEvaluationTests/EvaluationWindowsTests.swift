@@ -32,7 +32,7 @@ struct EvaluationWindowsTests {
     let counts = Self.documents.flatMap { document in
       document.ids.indices.map { place in document.counted.contains { $0.contains(place) } }
     }
-    let expected = zip(zip(reference, ids), counts).filter { $1 }.map { -$0.0[Int($0.1)] }
+    let expected = zip(zip(reference, ids), counts).filter { $1 }.map { -$0.0.0[Int($0.0.1)] }
     let text = EvaluationText(Self.documents, beginningID: 1)
     #expect(text.countedTokens == expected.count && expected.count == 20 + 30 + 15 + 1 + 1)
     for batchSize in [nil, 1, 3] {
