@@ -44,6 +44,7 @@ extension CommandTests {
       ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
+      (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
         ["generate"],

@@ -12,7 +12,8 @@ import Tokenization
   private func rows(seed: UInt64 = 3) -> EvaluationText {
     let documents = (1..<25).map { length in
       TokenizedDocument(
-        prompt: Small.tokens(length % 5 + 1, seed: seed).ids, completion: Small.tokens(length, seed: UInt64(length)).ids)
+        prompt: Small.tokens(length % 5 + 1, seed: seed).ids, completion: Small.tokens(length, seed: UInt64(length)).ids
+      )
     }
     return EvaluationText(documents, beginningID: 1)
   }
