@@ -6,7 +6,8 @@ public import TextGeneration
 
 /// Where the prompts of on-policy steps come from.
 public enum OnPolicyPrompts: Sendable {
-  /// The first tokens, so many, of each sequence of the text whose place a completion takes.
+  /// The first tokens, so many, of each sequence of the text whose place a completion takes, or fewer where
+  /// `OnPolicySteps.words` tells words apart.
   case beginnings(length: Int)
   /// Tokens, BOS and all, of which each sequence draws one at random.
   case prompts([[Int32]])
@@ -26,11 +27,13 @@ public struct OnPolicySteps: Sendable {
   public let choices: Int?
   /// The tokens that end a completion; they are part of it.
   public let endIDs: Set<Int32>
+  /// Where words begin, so that no prompt from the text begins or ends within one; nil, the default, for anywhere.
+  public let words: WordBoundaries?
 
   /// On-policy steps, as the properties say.
   public init(
     probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
-    choices: Int? = nil, endIDs: Set<Int32> = []
+    choices: Int? = nil, endIDs: Set<Int32> = [], words: WordBoundaries? = nil
   ) {
     self.probability = probability
     self.prompts = prompts
@@ -38,6 +41,7 @@ public struct OnPolicySteps: Sendable {
     self.sampler = sampler
     self.choices = choices
     self.endIDs = endIDs
+    self.words = words
   }
 
   /// Throws for the first value that makes no sense, or does not fit a context of so many tokens and a vocabulary of so
@@ -165,8 +169,7 @@ public struct OnPolicyObjective: TrainingObjective {
     switch steps.prompts {
     case .beginnings(let length):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
-      let first = sequence * batch.length
-      ids = Array(batch.ids[first..<first + length])
+      ids = batch.prompt(ofSequence: sequence, length: length, words: steps.words)
     case .prompts(let list):
       ids = list[Int.random(in: list.indices, using: &generator)]
     }

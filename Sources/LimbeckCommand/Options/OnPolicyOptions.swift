@@ -32,7 +32,9 @@ struct OnPolicyOptions: ParsableArguments {
   var promptField: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens of a prompt taken from the text (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp(
+      "The most tokens of a prompt from the text, which begins and ends with whole words (default: half of --sequence-length).",
+      valueName: "n"))
   var promptLength: Int?
   @Option(
     parsing: .unconditional,
@@ -117,7 +119,7 @@ struct OnPolicySettings {
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
       sampler: sampler, choices: tokenizer.vocabularySize,
-      endIDs: student.configuration.endIDs(of: tokenizer))
+      endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
     return (value, ["on-policy": description])
