@@ -51,8 +51,7 @@ struct Compare: ParsableCommand {
     let teacher = try LanguageModel(folder: teacher, on: device)
     var students = try student.map { path in
       let student = try LanguageModel(folder: path, on: device)
-      try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
-      try student.decoder.requireOutputs(of: teacher.decoder, path: path)
+      try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
     var names = [self.teacher] + student

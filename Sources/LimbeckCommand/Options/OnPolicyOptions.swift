@@ -12,23 +12,21 @@ struct OnPolicyOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The share of steps, 0 to 1, that learn from the student's own completions instead of the text (default: 0).",
+      "Share of steps, 0 to 1, that train on the student's completions (default: 0).",
       valueName: "lambda"))
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The temperature at which on-policy completions are sampled (default: 1).", valueName: "t"))
+      "Temperature at which the student samples completions (default: 1).", valueName: "t"))
   var onPolicyTemperature: Double?
   @Option(
     help: ArgumentHelp(
-      """
-      Prompts for on-policy steps: one a line, or a .jsonl file (default: the beginnings of the text's sequences); with \
-      --on-policy 1, --text is not needed.
-      """,
+      "Prompts to complete: one a line, or JSON rows (default: beginnings of sequences). "
+        + "With --on-policy 1, --text is not needed.",
       valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
+  @Option(help: ArgumentHelp("Key of the prompt in a JSON row (default: prompt).", valueName: "key"))
   var promptField: String?
   @Option(
     parsing: .unconditional,
@@ -36,7 +34,7 @@ struct OnPolicyOptions: ParsableArguments {
   var promptLength: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The most tokens of a sampled completion (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp("Most tokens of a completion (default: half of --sequence-length).", valueName: "n"))
   var completionLength: Int?
 }
 

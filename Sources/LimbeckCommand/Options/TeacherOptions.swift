@@ -8,15 +8,15 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model folder to learn from; several times for a mixture of teachers.", valueName: "dir"))
+      "Teacher's model folder; several times for a mixture of teachers.", valueName: "dir"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Each teacher's weight in the mixture: 2,1 (default: all the same).", valueName: "w,w"))
+    help: ArgumentHelp("Weights of the teachers in the mixture, such as 2,1 (default: equal).", valueName: "w,w"))
   var teacherWeights: String?
   @Option(
     help: ArgumentHelp(
-      "Precision of the teachers' matrix products (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of the teachers' matrix products (default: float32); bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
 }
@@ -47,6 +47,9 @@ struct TeacherSettings {
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
     let models = try teachers.map { try LanguageModel(folder: $0.path, precision: precision, on: device) }
+    for (model, teacher) in zip(models, teachers).dropFirst() {
+      try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
+    }
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]
