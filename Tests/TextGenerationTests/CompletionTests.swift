@@ -120,7 +120,8 @@ struct CompletionTests {
     let rows = [#"{"prompt": "a b"}"#, #"{"prompt": "c"}"#]
     for (name, text) in [
       ("x.jsonl", rows.joined(separator: "\n")), ("x.ndjson", rows.joined(separator: "\n")),
-      ("x.json", "[\(rows.joined(separator: ",\n"))]"), ("y.json", rows.joined(separator: "\n")), ("x.txt", "a b\n\nc\n"),
+      ("x.json", "[\(rows.joined(separator: ",\n"))]"), ("y.json", rows.joined(separator: "\n")),
+      ("x.txt", "a b\n\nc\n"),
     ] {
       let file = try PromptFile(contentsOf: folder.write("\u{FEFF}" + text, to: name))
       #expect(file.records.map(\.prompt) == ["a b", "c"], "\(name)")

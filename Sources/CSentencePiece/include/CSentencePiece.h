@@ -75,6 +75,10 @@ int sentencepiece_train(const char *const *keys, const char *const *values, size
                         sentencepiece_next_sentence next, void *context, char **model, size_t *size,
                         char **message);
 
+// The file of libsentencepiece that this process has loaded, to be freed with sentencepiece_free; NULL if that cannot
+// be told.
+char *sentencepiece_library_file(void);
+
 void sentencepiece_free(void *memory);
 
 #ifdef __cplusplus
