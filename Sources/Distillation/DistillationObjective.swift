@@ -24,7 +24,7 @@ public struct DistillationObjective: Sendable {
 
   /// - Parameters:
   ///   - divergence: how far the student's distribution is from the teacher's.
-  ///   - temperature: τ, at least 0.05; 1 by default.
+  ///   - temperature: τ, in `allowedTemperatures`; 1 by default.
   ///   - hardLabelWeight: λ, in 0...1, 0 by default; with a weight of the divergence of its own, 0 or more.
   ///   - softLabelWeight: s, 0 or more; nil, the default, for 1 − λ.
   ///   - logitsMSEWeight: m, 0 or more; 0 by default.
@@ -33,7 +33,8 @@ public struct DistillationObjective: Sendable {
     _ divergence: some Divergence, temperature: Float = 1, hardLabelWeight: Float = 0, softLabelWeight: Float? = nil,
     logitsMSEWeight: Float = 0, tokenWeighting: TokenWeighting = .uniform
   ) {
-    precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
+    let allowed = Self.allowedTemperatures
+    precondition(allowed.contains(temperature), "temperature must lie in \(allowed), not \(temperature)")
     let most: Float = softLabelWeight == nil ? 1 : .greatestFiniteMagnitude
     precondition(
       (0...most).contains(hardLabelWeight), "hardLabelWeight must lie in 0...\(most), not \(hardLabelWeight)")

@@ -177,19 +177,22 @@ extension Distiller {
   ///   - validation: a text to be measured on the way.
   ///   - recipe: steps, batches, learning rate.
   ///   - folder: where metrics, checkpoints and the student go; without one nothing is written.
+  ///   - continuation: an earlier run that this one goes on with, as in `Trainer`; by default there is none.
   ///   - handler: receives each event; `.stop` ends the run after a checkpoint.
   /// - Returns: how far the run has come.
   /// - Throws: `training` as `Trainer`; as `requireFit(sequenceLength:)` and `requireFit(_:validation:)`.
   @discardableResult
   public func run(
     over text: PackedSequences, validation: PackedSequences? = nil, _ recipe: TrainingRecipe,
-    folder: RunFolder? = nil, _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
+    folder: RunFolder? = nil, continuing continuation: RunContinuation? = nil,
+    _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
   ) throws(DistillationError) -> TrainingSummary {
     try requireFit(sequenceLength: recipe.sequenceLength)
     try requireFit(text, validation: validation)
     do throws(TrainingError) {
       return try Trainer(
-        model: student, objective: objective, data: text, validation: validation, recipe: recipe, folder: folder
+        model: student, objective: objective, data: text, validation: validation, recipe: recipe, folder: folder,
+        continuing: continuation
       ).run(handler)
     } catch { throw .training(error) }
   }

@@ -9,7 +9,7 @@ public import ModelTraining
 public struct ScheduledObjective: Sendable {
   /// The divergences, whose weighted sum is the soft term's divergence.
   public var divergences: [(weight: Schedule, divergence: any Divergence)]
-  /// τ, what the logits of both sides are divided by; at least 0.05 at every step.
+  /// τ, what the logits of both sides are divided by; in `DistillationObjective.allowedTemperatures` at every step.
   public var temperature: Schedule
   /// The weight of the cross-entropy; λ in 0...1 where `softLabelWeight` is nil.
   public var hardLabelWeight: Schedule

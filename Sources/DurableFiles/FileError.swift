@@ -11,6 +11,8 @@ public enum FileError: Error, Equatable, Sendable {
   case unwritable(file: String, reason: String)
   /// Something already stands where a new file or folder was to be created.
   case exists(file: String)
+  /// Another process writes there; `by` says which one.
+  case beingWritten(file: String, by: String)
   /// A region that a file claims to hold lies (partly) beyond its end.
   case pastEnd(file: String, byteOffset: Int, byteCount: Int, fileSize: Int)
   /// A region of a file does not start on a multiple of its elements' alignment.
@@ -33,6 +35,8 @@ extension FileError: CustomStringConvertible, LocalizedError {
       "\(file): cannot be written: \(reason)"
     case .exists(let file):
       "\(file): exists already and will not be overwritten; choose another name or remove it first"
+    case .beingWritten(let file, let holder):
+      "\(file): is being written by \(holder); wait for its end, or stop it first"
     case .pastEnd(let file, let byteOffset, let byteCount, let fileSize):
       "\(file): expected \(byteCount) bytes at byte \(byteOffset), found only \(fileSize) bytes in all; "
         + "it is truncated or damaged"

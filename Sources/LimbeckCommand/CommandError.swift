@@ -14,6 +14,8 @@ enum CommandError: Error, Equatable {
   case vocabulariesDiffer(student: String, expected: Int, found: Int)
   /// What was to be created stands there already.
   case outputExists(path: String, advice: String)
+  /// A run that was to be gone on with has come to its end.
+  case runFinished(folder: String, subcommand: String)
   /// A folder without a run.json.
   case notARun(folder: String)
   /// A control that learnt from a teacher.
@@ -47,6 +49,9 @@ extension CommandError: CustomStringConvertible {
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
     case .outputExists(let path, let advice):
       "\(path): exists already and will not be overwritten; \(advice)"
+    case .runFinished(let folder, let subcommand):
+      "\(folder): this run is finished and will not be overwritten; to train its model further: "
+        + "limbeck \(subcommand) --continue \(folder.shellQuoted) --steps N --output NEW"
     case .notARun(let folder):
       "\(folder): expected the output folder of limbeck train or limbeck distill, but it has no run.json"
     case .notAControl(let folder):

@@ -15,6 +15,15 @@ extension LanguageModel {
   }
 }
 
+extension LanguageModel {
+  /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
+  var size: String {
+    let configuration = decoder.configuration
+    return "\(Format.count(decoder.parameters.count)) parameters, \(configuration.layerCount) "
+      + (configuration.layerCount == 1 ? "layer" : "layers") + " of \(configuration.hiddenSize) channels"
+  }
+}
+
 /// A model to be trained, before there is room for its weights: a CONFIG.json, or a folder to start from.
 enum ModelSource {
   case configuration(DecoderConfiguration, file: URL)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import DurableFiles
 import Foundation
 import LanguageModels
 import Logging
@@ -22,7 +23,7 @@ protocol SessionTask {
   /// Trains the model to the end of the run, or until the handler says stop.
   func run(
     over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
-    _ handler: (TrainingEvent) -> TrainingDirective
+    continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary
 }
 
@@ -42,10 +43,16 @@ struct TrainingSession {
   ///   - subcommand: `train` or `distill`, for the command that resumes the run.
   ///   - settings: what to do.
   ///   - recipe: all settings in YAML, for the run folder.
-  /// - Throws: `outputExists` where a new run would have to overwrite something; where the backend cannot compute here.
+  /// - Throws: `outputExists` where a new run would have to overwrite something; where a run that is to be gone on with
+  ///   is finished, or going on in another process; where the backend cannot compute here.
   init(_ subcommand: String, _ settings: TrainingSettings, recipe: String) throws {
-    // Looked at again when the folder is made; here it saves the user the wait until then.
-    if !settings.resumes, FileManager.default.fileExists(atPath: settings.output.path) {
+    // Looked at again when the folder is made or opened; here it saves the user the wait until then.
+    if settings.resumes {
+      try FileLock.requireFree(folder: settings.output)
+      if try RunManifest(ofRun: settings.output)?.result != nil {
+        throw CommandError.runFinished(folder: settings.outputPath, subcommand: subcommand)
+      }
+    } else if FileManager.default.fileExists(atPath: settings.output.path) {
       throw TrainingError.outputExists(folder: settings.outputPath)
     }
     self.subcommand = subcommand
@@ -56,39 +63,67 @@ struct TrainingSession {
     device = try DeviceOptions.device(threads: settings.threads, backend: settings.backend)
   }
 
+  /// Tells the user something.
+  func note(_ text: String) { log.info("\(text)") }
+
   /// Runs a task to the end, or to Ctrl-C, which throws the exit code. What cannot be trained on is refused before
   /// anything is written.
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
   ///   - cache: how the texts of teacher caches are cut, where the run learns from caches.
+  ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
+  ///   - continuation: the run that this one goes on with; nil for none.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
     _ task: some SessionTask, _ tokenizer: any Tokenizer,
-    cache: (training: SequencePacking, validation: SequencePacking?)? = nil,
-    inputs: [String: String]
+    cache: (training: SequencePacking, validation: SequencePacking?)? = nil, subject: [String],
+    inputs: [String: String], continuing continuation: RunContinuation?
   ) throws {
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
+    if let folder = settings.workingFolder, !settings.movedKeys.isEmpty {
+      note("\(settings.movedKeys.joined(separator: ", ")): seen from \(folder), where the recipe's run began")
+    }
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
       console: console)
-    let training = try packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
+    let training =
+      try settings.text.isEmpty
+      ? placeholder()
+      : packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
     let validation =
       try settings.validationText.isEmpty
       ? nil : packing.sequences(of: settings.validationText, cache?.validation ?? .fixed)
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
+    var inputs = inputs
+    inputs["continues"] = continuation?.description
     let folder = try runFolder(task.model, tokenizer, inputs: inputs)
-    log.info(
-      """
-      \(Format.count(task.model.parameters.count)) parameters, \(Format.count(training.count)) sequences of \
-      \(training.sequenceLength) tokens, \(Format.count(length.steps)) steps, \(device.threads) threads
-      """)
+    for line in subject { note(line) }
+    if let continuation { note("continues a run: \(continuation)") }
+    note(text(training, length) + ", \(device.threads) threads")
     try showing { handler in
-      try task.run(over: training, validation: validation, settings.recipe, folder: folder, handler)
+      try task.run(
+        over: training, validation: validation, settings.recipe, folder: folder, continuing: continuation, handler)
     }
+  }
+
+  /// Sequences for a run that learns from none: their number is that of a batch, and their tokens are not read.
+  private func placeholder() throws -> PackedSequences {
+    let length = settings.recipe.sequenceLength
+    let ids = [Int32](repeating: 0, count: settings.recipe.batchSize * length + 1)
+    return try PackedSequences(TokenArray(ids), sequenceLength: length, name: "prompts")
+  }
+
+  /// How long the run is, in steps and in the text.
+  private func text(_ text: PackedSequences, _ length: TrainingLength) -> String {
+    let batches = "\(Format.count(length.steps)) steps of \(Format.count(length.batchSize)) sequences"
+    guard !settings.text.isEmpty else { return batches }
+    let epochs = settings.recipe.epochs ?? Double(length.steps) * Double(length.batchSize) / Double(text.count)
+    return "text: \(Format.count(text.count)) sequences of \(text.sequenceLength) tokens; \(batches), "
+      + "\(Format.fixed(epochs, epochs < 10 ? 2 : 0)) epochs"
   }
 
   /// Says what the text and the recipe make otherwise than one may expect.
@@ -123,7 +158,7 @@ struct TrainingSession {
     _ run: ((TrainingEvent) -> TrainingDirective) throws -> TrainingSummary
   ) throws {
     let interruption = Interruption { [console] in
-      console.write("stopping after this step; Ctrl-C again stops at once, without a checkpoint")
+      console.write("stopping with a checkpoint; Ctrl-C again stops at once, without one")
     }
     var progress = ProgressLine("step", on: console, patience: .zero)
     defer { progress.end() }
@@ -133,36 +168,64 @@ struct TrainingSession {
     }
     progress.end()
     guard summary.isComplete else {
+      let place =
+        summary.steps == 0
+        ? "before the first step was done" : "after step \(summary.steps) of \(summary.totalSteps), with a checkpoint"
       log.notice(
         """
-        stopped after step \(summary.steps) of \(summary.totalSteps), with a checkpoint; to continue:
+        stopped \(place); to continue:
           limbeck \(subcommand) --output \(settings.outputPath.shellQuoted) --resume
         """)
       throw ExitCode(interruption.exitCode)
     }
-    let perplexity = summary.lastValidation.map { ", validation perplexity \(Format.fixed($0.perplexity, 3))" } ?? ""
-    log.info(
-      """
-      wrote \(settings.outputPath): \(Format.count(summary.steps)) steps, \(Format.count(summary.tokensSeen)) tokens in \
-      \(Format.time(summary.seconds))\(perplexity)
-      """)
+    tell(summary)
+  }
+
+  /// The last line of a run, and whether it went wrong.
+  private func tell(_ summary: TrainingSummary) {
+    var facts = ["\(Format.count(summary.steps)) steps"]
+    if let last = summary.lastStep {
+      let first = summary.firstStep.flatMap { $0.step < last.step ? $0 : nil }
+      facts.append(
+        "loss \(Format.fixed(last.loss, 4))"
+          + (first.map { " (was \(Format.fixed($0.loss, 4)) at step \($0.step))" } ?? ""))
+    }
+    if let validation = summary.lastValidation {
+      facts.append("validation loss \(Format.fixed(validation.loss, 4))")
+      facts.append("validation perplexity \(Format.fixed(validation.perplexity, 3))")
+    }
+    facts.append("\(Format.count(summary.tokensSeen)) tokens in \(Format.time(summary.seconds))")
+    log.info("wrote \(settings.outputPath): \(facts.joined(separator: ", "))")
+    if summary.hasDiverged {
+      log.warning(
+        """
+        diverged: the model ended worse than it began; try a lower --learning-rate than \
+        \(settings.recipe.learningRate), or a longer --warmup-steps
+        """)
+    }
   }
 
   private func show(_ event: TrainingEvent, _ progress: inout ProgressLine) {
     switch event {
     case .resumed(let step):
       log.info("continuing after step \(step)")
+    case .computing:
+      break
     case .step(let step):
       progress.show(
         step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,
         details: ["loss \(Format.fixed(step.loss, 4))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
+      let loss = Format.fixed(result.loss, 4)
       let terms = LossTerm.ofDistillation.compactMap { term in
-        term.label.flatMap { label in result.terms[term].map { ", \(label) \(Format.fixed($0, 4))" } }
+        // where it is all of the loss, once is enough
+        term.label.flatMap { label in
+          result.terms[term].map { Format.fixed($0, 4) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
+        }
       }
       log.info(
         """
-        step \(result.step): validation loss \(Format.fixed(result.loss, 4)), perplexity \
+        step \(result.step): validation loss \(loss), perplexity \
         \(Format.fixed(result.perplexity, 3))\(terms.joined())
         """)
     case .checkpointed(let step, let url):
@@ -181,7 +244,7 @@ struct TrainingSession {
       return try RunFolder(resuming: settings.output, inputs: inputs, weightType: settings.weightType)
     }
     let manifest = RunManifest(
-      version: Limbeck.configuration.version, inputs: inputs,
+      version: Limbeck.configuration.version, workingFolder: FileManager.default.currentDirectoryPath, inputs: inputs,
       parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
     return try RunFolder(
       creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,

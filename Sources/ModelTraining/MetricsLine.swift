@@ -35,12 +35,14 @@ public struct MetricsLine: Sendable, Equatable {
   public var tokensSeen: Int?
   /// Input tokens per second, of a step.
   public var tokensPerSecond: Double?
+  /// True for a step whose tokens were sampled from the model itself in place of the text; nil for any other line.
+  public var onPolicy: Bool?
 }
 
 extension MetricsLine: Codable {
   private enum Key: String, CodingKey, CaseIterable {
     case kind, step, tokens, loss, crossEntropy, seconds, perplexity, gradientNorm, learningRate, tokensSeen
-    case tokensPerSecond
+    case tokensPerSecond, onPolicy
   }
 
   /// A line, from its object.
@@ -57,6 +59,7 @@ extension MetricsLine: Codable {
     learningRate = try line.decodeIfPresent(Double.self, forKey: .learningRate)
     tokensSeen = try line.decodeIfPresent(Int.self, forKey: .tokensSeen)
     tokensPerSecond = try line.decodeIfPresent(Double.self, forKey: .tokensPerSecond)
+    onPolicy = try line.decodeIfPresent(Bool.self, forKey: .onPolicy)
     terms = try LossTerms(from: decoder, besides: Key.allCases)
   }
 
@@ -74,6 +77,7 @@ extension MetricsLine: Codable {
     try line.encodeIfPresent(learningRate, forKey: .learningRate)
     try line.encodeIfPresent(tokensSeen, forKey: .tokensSeen)
     try line.encodeIfPresent(tokensPerSecond, forKey: .tokensPerSecond)
+    try line.encodeIfPresent(onPolicy, forKey: .onPolicy)
     try terms.encode(beside: encoder)
   }
 }

@@ -30,7 +30,8 @@ final class MetricsLog {
       MetricsLine(
         kind: .step, step: step.number, tokens: step.countedTokens, loss: step.loss, crossEntropy: step.crossEntropy,
         terms: step.terms, seconds: seconds, gradientNorm: step.gradientNorm,
-        learningRate: step.learningRate, tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond))
+        learningRate: step.learningRate, tokensSeen: step.tokensSeen, tokensPerSecond: step.tokensPerSecond,
+        onPolicy: step.isOnPolicy ? true : nil))
   }
 
   func append(_ result: ValidationResult, seconds: Double) throws(TrainingError) {

@@ -15,7 +15,8 @@ import Tokenization
 /// | `checkpoints/step-00000100/` | what is needed to go on after step 100; a model folder of its own |
 /// | `config.json`, `generation_config.json`, `model.safetensors` | the trained model, once the run is finished |
 ///
-/// Folder and checkpoints appear whole or not at all, and a finished run is never written to again.
+/// Folder and checkpoints appear whole or not at all, and a finished run is never written to again. While it is open it
+/// is locked: no other process, and no other object, can open it; reading is free to all.
 public final class RunFolder {
   /// Where it is.
   public let url: URL
@@ -24,6 +25,8 @@ public final class RunFolder {
   /// What is put beside the weights.
   let modelFiles: [NamedFile]
   let weightType: WeightType
+  /// Held until the run is finished, or this object is gone.
+  private var lock: FileLock?
 
   /// Makes the folder of a new run, and the folders around it. Removes what a killed process left in making it.
   /// - Parameters:
@@ -48,6 +51,7 @@ public final class RunFolder {
       for file in modelFiles { try file.write(to: folder.contents) }
       try Self.write(manifest, to: folder.contents)
       try folder.commit()
+      lock = try FileLock(folder: url)
     } catch .exists {
       throw .outputExists(folder: url.path)
     } catch {
@@ -65,8 +69,9 @@ public final class RunFolder {
   ///   - url: where it is.
   ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
   ///   - weightType: how the trained model is stored; it need not be what the run was begun with.
-  /// - Throws: `cannotResume` naming the first input that differs; `alreadyFinished`; `damagedRun` or `file` where
-  ///   there is no such folder or its files make no sense.
+  /// - Throws: `file` with `beingWritten` where the run is going on in another process; `cannotResume` naming the first
+  ///   input that differs; `alreadyFinished`; `damagedRun` or `file` where there is no such folder or its files make no
+  ///   sense.
   public init(
     resuming url: URL, inputs: [String: String], weightType: WeightType = .float32
   ) throws(TrainingError) {
@@ -80,6 +85,7 @@ public final class RunFolder {
     }
     manifest = begun
     guard manifest.result == nil else { throw .alreadyFinished(folder: url.path) }
+    lock = try wrappingFile { () throws(FileError) in try FileLock(folder: url) }
     for key in Set(manifest.inputs.keys).union(inputs.keys).sorted() where manifest.inputs[key] != inputs[key] {
       throw .cannotResume(
         folder: url.path, key: key, begun: manifest.inputs[key] ?? "none", now: inputs[key] ?? "none")
@@ -149,6 +155,7 @@ public final class RunFolder {
     let folder = url
     try wrappingFile { () throws(FileError) in try Self.write(finished, to: folder) }
     manifest = finished
+    lock = nil
   }
 
   private static func write(_ manifest: RunManifest, to folder: URL) throws(FileError) {

@@ -7,6 +7,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var version: String
   /// When it was begun.
   public var created: Date
+  /// The current folder when it was begun, from which the relative paths of its recipe are seen; nil if unknown.
+  public var workingFolder: String?
   /// What the run depends on besides its recipe and its texts: names such as `tokenizer`, `teacher` or `objective`,
   /// with a digest or a description of each. A run is only continued with the same.
   public var inputs: [String: String]
@@ -16,9 +18,13 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var result: RunResult?
 
   /// A manifest of a run that begins.
-  public init(version: String, created: Date = Date(), inputs: [String: String], parameters: [String: Int]) {
+  public init(
+    version: String, created: Date = Date(), workingFolder: String? = nil, inputs: [String: String],
+    parameters: [String: Int]
+  ) {
     self.version = version
     self.created = created
+    self.workingFolder = workingFolder
     self.inputs = inputs
     self.parameters = parameters
   }

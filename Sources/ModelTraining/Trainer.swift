@@ -28,17 +28,22 @@ public final class Trainer {
   public var stepsDone: Int { state.step }
 
   private let length: TrainingLength
-  private let objective: any TrainingObjective
-  private let data: PackedSequences
-  private let validation: PackedSequences?
+  let objective: any TrainingObjective
+  let data: PackedSequences
+  let validation: PackedSequences?
   private let folder: RunFolder?
+  let continuation: RunContinuation?
   private let schedule: LearningRateSchedule
-  private let optimizer: AdamW
+  let optimizer: AdamW
   /// Of the objective's own weights.
-  private let objectiveOptimizer: AdamW?
+  let objectiveOptimizer: AdamW?
   private var order: SequenceOrder
-  private var state: TrainingState
-  private var metrics: MetricsLog?
+  var state: TrainingState
+  var metrics: MetricsLog?
+  /// Whether the first call of `run` has come.
+  private var isBegun = false
+  /// The step of the newest checkpoint in the folder.
+  var checkpointedStep: Int?
 
   /// Prepares a run; nothing is computed or read from checkpoints yet.
   /// - Parameters:
@@ -48,11 +53,14 @@ public final class Trainer {
   ///   - validation: a text to be measured on the way.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
+  ///   - continuation: an earlier run whose optimiser and place in the text this one goes on with; `model` has its
+  ///     weights. By default there is none.
   /// - Throws: `value` for what makes no sense in the recipe, or where the sequences do not fit into the model;
   ///   `nothingCounted` where there is nothing to learn.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
-    validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil
+    validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil,
+    continuing continuation: RunContinuation? = nil
   ) throws(TrainingError) {
     length = try recipe.length(over: data)
     for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
@@ -71,6 +79,7 @@ public final class Trainer {
     self.validation = validation
     self.recipe = recipe
     self.folder = folder
+    self.continuation = continuation
     schedule = LearningRateSchedule(
       peak: recipe.learningRate, minimumRatio: recipe.minimumLearningRateRatio,
       warmupSteps: min(recipe.warmupSteps, length.steps), totalSteps: length.steps, decay: recipe.decay)
@@ -87,8 +96,8 @@ public final class Trainer {
   /// Trains to the end, or until the handler says stop, after which another call goes on.
   ///
   /// In a folder with checkpoints the first call continues after the newest one. At the end, the folder gets the model.
-  /// - Parameter handler: receives each event when it has happened; on `.stop` the step is finished, with its
-  ///   evaluation if one is due, a checkpoint is written, and the call returns.
+  /// - Parameter handler: receives each event when it has happened; on `.stop` a checkpoint is written, and the call
+  ///   returns. A step or an evaluation that is due or being computed is left to the call that goes on.
   /// - Returns: how far the run has come.
   /// - Throws: `notFinite` where a loss or gradient becomes NaN or infinite, before the weights are touched;
   ///   `cannotResume` where a checkpoint is of another recipe, text or model, and `damagedCheckpoint`, which says what
@@ -102,28 +111,49 @@ public final class Trainer {
     func report(_ event: TrainingEvent) {
       if handler(event) == .stop { isStopping = true }
     }
-    if let folder, metrics == nil, let step = try open(folder) { report(.resumed(step: step)) }
+    func isWanted(_ progress: StepProgress) -> Bool {
+      report(.computing(progress))
+      return !isStopping
+    }
+    if let step = try begin() { report(.resumed(step: step)) }
     let clock = RunClock(secondsBefore: state.seconds, stepsBefore: state.step)
+    func evaluateIfDue() throws(TrainingError) {
+      guard let validation, isEvaluationDue, !isStopping else { return }
+      let result = try evaluate(validation)
+      state.seconds = clock.seconds
+      try metrics?.append(result, seconds: state.seconds)
+      report(.evaluated(result))
+    }
+    // one that a stop cut short
+    try evaluateIfDue()
     while state.step < totalSteps, !isStopping {
-      let step = try takeStep(clock)
+      guard let step = try takeStep(clock, isWanted) else { break }
       try metrics?.append(step, seconds: state.seconds)
       report(.step(step))
-      let isLast = state.step == totalSteps
-      if let validation, isLast || isDue(every: recipe.evaluateEvery) {
-        let result = try evaluate(validation)
-        state.seconds = clock.seconds
-        try metrics?.append(result, seconds: state.seconds)
-        report(.evaluated(result))
-      }
-      if let folder, isLast || isStopping || isDue(every: recipe.checkpointEvery) {
-        state.seconds = clock.seconds
-        report(.checkpointed(step: state.step, try writeCheckpoint(to: folder)))
+      try evaluateIfDue()
+      if let folder, state.step == totalSteps || isDue(every: recipe.checkpointEvery) {
+        report(.checkpointed(step: state.step, try writeCheckpoint(to: folder, clock)))
       }
     }
-    if let folder, state.step == totalSteps { try finish(folder, clock) }
+    if let folder, isStopping, state.step > 0, checkpointedStep != state.step {
+      report(.checkpointed(step: state.step, try writeCheckpoint(to: folder, clock)))
+    }
+    let isComplete = state.step == totalSteps && !isEvaluationDue
+    if let folder, isComplete { try finish(folder, clock) }
     return TrainingSummary(
-      steps: state.step, totalSteps: totalSteps, tokensSeen: state.tokensSeen, lastValidation: state.lastValidation,
+      steps: state.step, totalSteps: totalSteps, isComplete: isComplete, tokensSeen: state.tokensSeen,
+      firstStep: state.firstStep, lastStep: state.lastStep, lastValidation: state.lastValidation,
       bestValidation: state.bestValidation, seconds: state.seconds)
+  }
+
+  /// Opens the folder, if there is one, and goes on with what it holds, or else with what an earlier run left. Returns
+  /// the step of the checkpoint that it continues from; nil in every call but the first.
+  private func begin() throws(TrainingError) -> Int? {
+    guard !isBegun else { return nil }
+    let resumed = try folder.map { (folder) throws(TrainingError) in try open(folder) } ?? nil
+    if resumed == nil, let continuation { try begin(after: continuation) }
+    isBegun = true
+    return resumed
   }
 
   /// All weights that are trained: the model's, and the objective's own.
@@ -132,27 +162,43 @@ public final class Trainer {
   private func isDue(every steps: Int?) -> Bool {
     steps.map { state.step.isMultiple(of: $0) } ?? false
   }
+
+  /// Whether the validation text is to be measured after the last step, and has not been yet.
+  private var isEvaluationDue: Bool {
+    validation != nil && state.step > 0 && (state.step == totalSteps || isDue(every: recipe.evaluateEvery))
+      && state.lastValidation?.step != state.step
+  }
 }
 
 // MARK: - One step
 
 extension Trainer {
-  /// Reads the next batch, moves the weights along its gradient, and counts the step.
-  private func takeStep(_ clock: RunClock) throws(TrainingError) -> TrainingStep {
+  /// Reads the next batch, moves the weights along its gradient, and counts the step. `isWanted` is asked before each
+  /// part; once it says no, nothing is changed, and nil is returned.
+  private func takeStep(
+    _ clock: RunClock, _ isWanted: (StepProgress) -> Bool
+  ) throws(TrainingError) -> TrainingStep? {
     let start = clock.seconds
     let number = state.step + 1
-    let batches = try nextBatches(ofStep: number)
+    guard let batches = try nextBatches(ofStep: number, isWanted) else { return nil }
     // Sums are divided once, by the counted tokens of the whole step.
     let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
     guard countedTokens > 0 else { throw .nothingCounted(text: data.name) }
     let learningRate = schedule.rate(atStep: number)
-    var (sums, sequences) = (LossSums.zero, 0)
+    var (sums, sequences, isAbandoned) = (LossSums.zero, 0, false)
+    let size = batches.reduce(0) { $0 + $1.batchSize }
     for parameters in trained { parameters.zeroGradients() }
-    for batch in batches {
+    for batch in batches where !isAbandoned {
       sums += objective.accumulateGradientsInMicroBatches(
-        of: model, on: batch, at: position(ofStep: number, firstSequence: sequences), scale: 1 / Double(countedTokens))
+        of: model, on: batch, at: position(ofStep: number, firstSequence: sequences), scale: 1 / Double(countedTokens)
+      ) {
+        isAbandoned =
+          isAbandoned || !isWanted(.init(number: number, sequencesDone: sequences, sequenceCount: size))
+        return !isAbandoned
+      }
       sequences += batch.batchSize
     }
+    if isAbandoned { return nil }
     let norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
     try requireFinite(sums, norm, step: number)
     let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
@@ -165,19 +211,30 @@ extension Trainer {
     state.tokensSeen += tokens
     state.seconds = clock.seconds
     let means = sums.perToken
+    let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, firstSequence: 0))
+    if !isOnPolicy, means.crossEntropy.isFinite {
+      let found = StepLoss(step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy)
+      state.firstStep = state.firstStep ?? found
+      state.lastStep = found
+    }
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
       crossEntropy: means.crossEntropy, terms: means.terms, gradientNorm: norm,
       learningRate: learningRate,
       tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
-      secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen)
+      secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen,
+      isOnPolicy: isOnPolicy)
   }
 
-  /// The micro-batches of the step that comes next, as the objective has them.
-  private func nextBatches(ofStep number: Int) throws(TrainingError) -> [TokenBatch] {
-    let (size, micro) = (length.batchSize(after: state.sequencesRead), recipe.resolvedMicroBatchSize)
+  /// The micro-batches of the step that comes next, as the objective has them; nil once `isWanted` says no.
+  private func nextBatches(
+    ofStep number: Int, _ isWanted: (StepProgress) -> Bool
+  ) throws(TrainingError) -> [TokenBatch]? {
+    let size = length.batchSize(after: state.sequencesRead - (state.sequencesBefore ?? 0))
+    let micro = recipe.resolvedMicroBatchSize
     var batches: [TokenBatch] = []
     for start in stride(from: 0, to: size, by: micro) {
+      guard isWanted(.init(number: number, sequencesDone: 0, sequenceCount: size)) else { return nil }
       let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
       let batch = try batch(places, of: data)
       batches.append(
@@ -239,74 +296,6 @@ extension Trainer {
     state.lastValidation = result
     if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
     return result
-  }
-}
-
-// MARK: - The run folder
-
-extension Trainer {
-  /// Opens the folder's metrics and, if it has a checkpoint, continues from the newest: returns its step.
-  private func open(_ folder: RunFolder) throws(TrainingError) -> Int? {
-    var texts = ["training text": data.digest(), "packing": data.packing.description]
-    texts["validation text"] = validation?.digest()
-    let steps = folder.checkpointSteps()
-    let newest = steps.last
-    if let newest {
-      let url = folder.checkpointURL(step: newest)
-      func reading<Result>(_ body: () throws(TrainingError) -> Result) throws(TrainingError) -> Result {
-        do throws(TrainingError) { return try body() } catch {
-          throw error.ofCheckpoint(at: url, previous: steps.dropLast().last)
-        }
-      }
-      var saved = try reading { () throws(TrainingError) in try TrainingCheckpoint.state(in: url) }
-      let obstacle = recipe.firstObstacle(toResuming: saved.recipe, ofFixedLength: objective.dependsOnTotalSteps)
-      if let (key, begun, now) = obstacle {
-        throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
-      }
-      for key in ["training text", "validation text", "packing"] where saved.texts[key] != texts[key] {
-        throw .cannotResume(
-          folder: folder.url.path, key: key, begun: saved.texts[key] ?? "none", now: texts[key] ?? "none")
-      }
-      guard saved.step <= totalSteps else {
-        throw .cannotResume(folder: folder.url.path, key: "steps", begun: "\(saved.step)", now: "\(totalSteps)")
-      }
-      try reading { () throws(TrainingError) in
-        try TrainingCheckpoint.restore(model, optimizer, objectiveOptimizer, from: url, run: folder.url.path)
-      }
-      optimizer.updates = saved.updates
-      objectiveOptimizer?.updates = saved.updates
-      saved.recipe = recipe
-      state = saved
-    }
-    state.texts = texts
-    metrics = try MetricsLog(folder.metricsURL, keeping: newest == nil ? 0 : state.metricsByteCount)
-    return newest
-  }
-
-  private func writeCheckpoint(to folder: RunFolder) throws(TrainingError) -> URL {
-    if let metrics {
-      try metrics.synchronize()
-      state.metricsByteCount = metrics.byteCount
-    }
-    let url = folder.checkpointURL(step: state.step)
-    try TrainingCheckpoint.write(
-      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, modelFiles: folder.modelFiles,
-      to: url)
-    try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
-    return url
-  }
-
-  /// Puts the trained model into the folder, then closes the run.
-  private func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
-    guard folder.manifest.result == nil else { return }
-    try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.url, with: folder.modelFiles, as: folder.weightType)
-    }
-    state.seconds = clock.seconds
-    try folder.finish(
-      RunResult(
-        finished: Date(), steps: state.step, tokensSeen: state.tokensSeen, seconds: state.seconds,
-        peakMemoryBytes: peakMemoryBytes(), lastValidation: state.lastValidation, bestValidation: state.bestValidation))
   }
 }
 

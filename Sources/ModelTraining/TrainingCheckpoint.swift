@@ -14,6 +14,8 @@ struct TrainingState: Codable, Equatable {
   var step = 0
   /// Sequences read, over all epochs: the position in `SequenceOrder`.
   var sequencesRead = 0
+  /// Those of them that the run read which this one goes on with; nil for a run of its own.
+  var sequencesBefore: Int?
   /// Updates of the weights.
   var updates = 0
   /// Input tokens of all steps.
@@ -22,6 +24,9 @@ struct TrainingState: Codable, Equatable {
   var seconds = 0.0
   /// The size of `metrics.jsonl` at this step.
   var metricsByteCount = 0
+  /// The first and the last step that learnt from the text.
+  var firstStep: StepLoss?
+  var lastStep: StepLoss?
   var lastValidation: ValidationResult?
   var bestValidation: ValidationResult?
   /// What the run was begun with.
@@ -109,6 +114,26 @@ enum TrainingCheckpoint {
           try tensor.withMutableSpan { (values) throws(ModelFileError) in try file.read(name, into: &values) }
         }
       }
+    }
+  }
+
+  /// Puts the moments of another run's checkpoint into the optimisers of a new one and, where both have an objective
+  /// with weights of its own, these too. Throws what is wrong with the files, before the first value changes.
+  static func restoreOptimizers(
+    _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, _ state: TrainingState
+  ) throws(TrainingError) {
+    try wrapping { () throws(ModelFileError) in
+      var files = [try checked(url.appendingPathComponent(optimizerName), moments(of: optimizer))]
+      let own = url.appendingPathComponent(objectiveName)
+      let objective = FileManager.default.fileExists(atPath: own.path) ? objectiveOptimizer : nil
+      if let objective { files.append(try checked(own, valuesAndMoments(of: objective))) }
+      for (file, tensors) in files {
+        for (name, tensor) in tensors {
+          try tensor.withMutableSpan { (values) throws(ModelFileError) in try file.read(name, into: &values) }
+        }
+      }
+      optimizer.updates = state.updates
+      objective?.updates = state.updates
     }
   }
 

@@ -4,6 +4,9 @@ public import Foundation
 public enum TrainingEvent: Sendable {
   /// The run continues after `step`, from a checkpoint.
   case resumed(step: Int)
+  /// A part of a step is about to be computed; no weight has changed since the last step. On `.stop` the step is given
+  /// up, and repeated when the run goes on.
+  case computing(StepProgress)
   /// A step is done.
   case step(TrainingStep)
   /// The validation text was measured.
@@ -12,12 +15,35 @@ public enum TrainingEvent: Sendable {
   case checkpointed(step: Int, URL)
 }
 
+/// How far a step has come.
+public struct StepProgress: Sendable, Equatable {
+  /// The step's number, from 1.
+  public var number: Int
+  /// Sequences whose gradients are there.
+  public var sequencesDone: Int
+  /// The step's sequences.
+  public var sequenceCount: Int
+}
+
 /// What the receiver of an event wants.
 public enum TrainingDirective: Sendable {
   /// Go on.
   case `continue`
-  /// Finish the step, write a checkpoint and return.
+  /// Write a checkpoint and return; a step or an evaluation that is being computed is given up, and repeated when the
+  /// run goes on.
   case stop
+}
+
+/// What a step found. Means are per counted token.
+public struct StepLoss: Codable, Sendable, Equatable {
+  /// The step's number, from 1.
+  public var step: Int
+  /// The number of counted tokens.
+  public var tokens: Int
+  /// The mean of what is minimised.
+  public var loss: Double
+  /// The mean cross-entropy with the targets, in nats.
+  public var crossEntropy: Double
 }
 
 /// One optimiser step. Means are per counted token of the step.
@@ -44,6 +70,8 @@ public struct TrainingStep: Sendable, Equatable {
   public var secondsRemaining: Double
   /// Input tokens of all steps so far, uncounted ones included.
   public var tokensSeen: Int
+  /// Whether the tokens were sampled from the model itself in place of the text.
+  public var isOnPolicy = false
 }
 
 /// The means over the counted tokens of the validation text.
@@ -93,8 +121,14 @@ public struct TrainingSummary: Sendable, Equatable {
   public var steps: Int
   /// The number of the last step of the run.
   public var totalSteps: Int
+  /// Whether all steps and evaluations are done; false after a stop.
+  public var isComplete: Bool
   /// Input tokens of all steps.
   public var tokensSeen: Int
+  /// The first step that learnt from the text, those before a resumption included; nil if there was none.
+  public var firstStep: StepLoss?
+  /// The last step that learnt from the text; nil if there was none.
+  public var lastStep: StepLoss?
   /// The last evaluation, if there was one.
   public var lastValidation: ValidationResult?
   /// The evaluation with the lowest loss, if there was one.
@@ -102,6 +136,12 @@ public struct TrainingSummary: Sendable, Equatable {
   /// Seconds spent, those before a resumption included.
   public var seconds: Double
 
-  /// Whether all steps are done; false after a stop.
-  public var isComplete: Bool { steps == totalSteps }
+  /// Whether the model ended worse than it began: the cross-entropy of the last step is above that of the first by more
+  /// than chance explains, three standard deviations of the mean over a step's tokens, each taken to deviate by its
+  /// mean.
+  public var hasDiverged: Bool {
+    guard let firstStep, let lastStep, lastStep.step > firstStep.step else { return false }
+    let chance = 3 * firstStep.crossEntropy / Double(max(1, min(firstStep.tokens, lastStep.tokens))).squareRoot()
+    return !(lastStep.crossEntropy <= firstStep.crossEntropy + chance)
+  }
 }

@@ -5,12 +5,17 @@ extension TrainingObjective {
   /// As `accumulateGradients(of:on:at:scale:)`, some sequences at a time where that pays: what one operation leaves for
   /// the next is then still in the last cache, and activations of these sequences alone exist at once. The gradients
   /// are the same but for rounding; where a batch is cut depends on shapes alone.
+  ///
+  /// `isWanted` is asked before each part; once it says no, the sums and gradients are those of the parts before.
   public func accumulateGradientsInMicroBatches(
-    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
+    of model: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double,
+    isWanted: () -> Bool = { true }
   ) -> LossSums {
-    batch.microBatches(for: model).reduce(into: .zero) { sums, microBatch in
+    var sums = LossSums.zero
+    for microBatch in batch.microBatches(for: model) where isWanted() {
       sums += accumulateGradients(of: model, on: microBatch, at: position, scale: scale)
     }
+    return sums
   }
 }
 

@@ -24,6 +24,9 @@ public protocol TrainingObjective {
   /// step, so that they can be compared.
   func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums
 
+  /// Whether a step learns from what the model itself samples in place of the text. By default none does.
+  func isOnPolicy(at position: StepPosition) -> Bool
+
   /// Weights of the objective's own, which are trained with the model's, clipped together with them, kept in
   /// checkpoints and left out of the trained model; `accumulateGradients` adds to their gradients, too. By default
   /// there are none.
@@ -40,6 +43,9 @@ extension TrainingObjective {
 
   /// No: a step is the same in a run of any length.
   public var dependsOnTotalSteps: Bool { false }
+
+  /// No.
+  public func isOnPolicy(at position: StepPosition) -> Bool { false }
 
   /// The batch itself.
   public func batch(

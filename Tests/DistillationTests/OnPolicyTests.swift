@@ -189,6 +189,26 @@ struct OnPolicyTests {
     }
     #expect("\(try #require(error))".contains("step 1: the student's largest logit is nan"))
   }
+
+  @Test func metricsMarkTheStepsThatSample() throws {
+    let folder = try TemporaryFolder()
+    let objective = onPolicy(base(), 0.5)
+    var marks: [Bool] = []
+    let summary = try Trainer(
+      model: decoder(width: 8, seed: 2), objective: objective, data: text(), recipe: Self.recipe,
+      folder: RunFolder(
+        creating: folder.file("run"), manifest: RunManifest(version: "1", inputs: [:], parameters: [:]), recipe: "")
+    ).run { event in
+      if case .step(let step) = event { marks.append(step.isOnPolicy) }
+      return .continue
+    }
+    #expect(Set(marks) == [true, false])
+    let record = try #require(try RunRecord(ofRun: folder.file("run")))
+    #expect(record.steps.map { $0.onPolicy } == marks.map { $0 ? true : nil })
+    let lines = try String(contentsOf: folder.file("run/metrics.jsonl"), encoding: .utf8).split(separator: "\n")
+    #expect(lines.map { $0.contains("\"on_policy\":true") } == marks)
+    #expect(summary.lastStep?.step == marks.lastIndex(of: false).map { $0 + 1 })
+  }
 }
 
 /// An objective with all that an objective may have.

@@ -67,7 +67,7 @@ extension CommandTests {
       let desk = try Desk()
       let file = try desk.write("The fox.", to: "text.txt")
       for call in calls(desk, text: file)[1...2] {
-        expectRefusal(try Command.run(call), naming: file, "tokens: expected at least 17", "more text")
+        expectRefusal(try Command.run(call), naming: file, "tokens: expected at least 16", "more text")
         #expect(!desk.exists("run"))
       }
     }

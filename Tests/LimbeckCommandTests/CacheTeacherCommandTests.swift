@@ -109,10 +109,11 @@ extension CommandTests {
       try #require(held.code == 0, "\(held.errors)")
       let with = try distill(
         desk, "with", cache: "text.cache", "--validation-text", desk.workspace.heldOut, "--validation-teacher-cache",
-        "held-out.cache", "--teacher", desk.workspace.teacher)
+        "held-out.cache", "--teacher", desk.workspace.teacher, "--hard-label-weight", "0.5")
       try #require(with.code == 0, "\(with.errors)")
       #expect(with.errors.contains("validation loss") && with.errors.contains(", divergence "))
-      let without = try distill(desk, "without", cache: "text.cache", "--validation-text", desk.workspace.heldOut)
+      let without = try distill(
+        desk, "without", cache: "text.cache", "--validation-text", desk.workspace.heldOut, "--hard-label-weight", "0.5")
       try #require(without.code == 0, "\(without.errors)")
       #expect(without.errors.contains("validation loss") && !without.errors.contains(", divergence "))
       // the measured text changes nothing of what is learnt

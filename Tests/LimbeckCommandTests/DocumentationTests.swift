@@ -54,7 +54,9 @@ import Testing
         #expect(!names.isEmpty || isGroup, "\(document): \(line)")
         guard let name = names.last, let own = known[name] else { continue }
         let command = rest.prefix { !"|>#;".contains($0) }
-        for flag in Self.flags(in: command) { #expect(own.contains(flag), "\(document): \(line): \(flag)") }
+        for flag in Self.flags(in: command) where !own.contains(flag) {
+          Issue.record("\(document): \(line): \(flag)")
+        }
       }
     }
   }
@@ -72,8 +74,8 @@ import Testing
     }
     for document in try Markdown.all() {
       for span in document.codeSpans where span.hasPrefix("--") {
-        for flag in Self.flags(in: span) {
-          #expect(own.contains(flag) || programs.contains("\"\(flag)\""), "\(document): \(flag)")
+        for flag in Self.flags(in: span) where !own.contains(flag) && !programs.contains("\"\(flag)\"") {
+          Issue.record("\(document): \(flag)")
         }
       }
     }
@@ -112,6 +114,28 @@ import Testing
         let path = String(span.prefix { !$0.isWhitespace })
         guard roots.contains(where: path.hasPrefix), !made.contains(where: path.hasPrefix) else { continue }
         #expect(Self.exists(path), "\(document): \(path)")
+      }
+    }
+  }
+
+  @Test("Types and modules that they name exist")
+  func types() throws {
+    var known: Set<String> = []
+    for folder in ["Sources", "Tests", "Benchmarks", "Benchmarks/Programs", "Snippets"] {
+      let root = Self.project.appendingPathComponent(folder)
+      known.formUnion(try FileManager.default.contentsOfDirectory(atPath: root.path))
+      for file in try FileManager.default.subpathsOfDirectory(atPath: root.path) where file.hasSuffix(".swift") {
+        let source = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+        for match in source.matches(of: /\b(?:struct|class|enum|protocol|actor|typealias) ([A-Z]\w+)/) {
+          known.insert(String(match.1))
+        }
+      }
+    }
+    // those of fixtures name classes of Python, too
+    for document in try Markdown.all() where !document.path.hasPrefix("Tests/") {
+      for span in document.codeSpans {
+        guard let name = span.prefixMatch(of: /[A-Z][a-z]+[A-Z]\w*/)?.0, !known.contains(String(name)) else { continue }
+        Issue.record("\(document): \(name)")
       }
     }
   }

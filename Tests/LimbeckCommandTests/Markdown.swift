@@ -15,7 +15,7 @@ struct Markdown: CustomStringConvertible {
       .split(separator: "\n", omittingEmptySubsequences: false)
   }
 
-  /// All documents but those of fixtures: at the root, in `docs`, and the README of each folder.
+  /// All documents: at the root, in `docs`, and the README of each folder.
   static func all() throws -> [Markdown] {
     let folders = ["", "docs", "docs/performance", "Benchmarks", "recipes", "tokenizers", "Tests/Fixtures"]
     return try folders.flatMap { folder in

@@ -171,15 +171,16 @@ struct CompletionTests {
     let run = try run(settings)
     let name = "part.jsonl"
     for stopAfter in 1...9 {
-      let file = try CompletionFile(creating: folder.file(name), inputs: run.inputs)
-      try run.write(to: file, batchSize: 3) { $0.completions >= stopAfter ? .stop : .proceed }
+      try run.write(to: CompletionFile(creating: folder.file(name), inputs: run.inputs), batchSize: 3) {
+        $0.completions >= stopAfter ? .stop : .proceed
+      }
       let (text, journal) = (try bytes(name), try bytes(name + ".progress"))
       let cuts = [(text.count, 3), (max(0, text.count - 5), 0), (text.count / 2, 0), (0, 0), (text.count, 0)]
       for (length, journalCut) in cuts {
         try text.prefix(length).write(to: folder.file(name))
         try journal.dropLast(journalCut).write(to: folder.file(name + ".progress"))
-        let resumed = try CompletionFile(resuming: folder.file(name), inputs: run.inputs)
-        let progress = try run.write(to: resumed, batchSize: 5)
+        let progress = try run.write(
+          to: CompletionFile(resuming: folder.file(name), inputs: run.inputs), batchSize: 5)
         #expect(try bytes(name) == whole, "stopped after \(stopAfter), cut to \(length)")
         #expect(progress.completions == 12 && progress.kept + progress.refused.values.reduce(0, +) == 12)
       }

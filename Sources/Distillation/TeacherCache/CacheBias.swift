@@ -21,6 +21,10 @@ public struct CacheBias: Sendable, Equatable {
   /// What that would be if each token's difference had no direction but chance's: √Σ‖g′ − g‖² / ‖Σ g‖.
   public let gradientDifferenceByChance: Double
 
+  /// Whether the errors of the tokens have no common direction that could be told from chance: then they average out
+  /// over the tokens of a batch. Also where there is next to no error, less than 0.1 % of the gradient.
+  public var isChance: Bool { gradientDifference <= max(0.001, 1.5 * gradientDifferenceByChance) }
+
   /// Compares a cache with its teacher.
   /// - Parameters:
   ///   - cache: the cache.

@@ -99,7 +99,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// Whether the numbers can be those of a cache.
   var makesSense: Bool {
-    temperature > 0 && temperature.isFinite && vocabularySize > 0 && vocabularySize <= Int(Int32.max)
+    DistillationObjective.allowedTemperatures.contains(temperature) && vocabularySize > 0
+      && vocabularySize <= Int(Int32.max)
       && sequenceLength > 0 && sequenceCount > 0 && sequencesPerFile > 0
       && sequenceCount <= Int(Int32.max) && sequenceLength <= Int(Int32.max) && sequencesPerFile <= Int(Int32.max)
   }

@@ -1,4 +1,4 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
 
 /// The folder of a cache while it is being made: files appear in it whole or not at all, in any order, and none is ever
@@ -15,8 +15,11 @@ public struct TeacherCacheFolder: Sendable {
   /// The digest of the description, which every file carries.
   let key: String
 
-  /// Makes the folder of a new cache. Throws `file`: where anything stands at `url`, and what the disk refuses.
-  public init(creating url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
+  /// Makes the folder of a new cache, with the files of the tokenizer beside it, so that whoever learns from the cache
+  /// need not have them. Throws `file`: where anything stands at `url`, and what the disk refuses.
+  public init(
+    creating url: URL, _ description: TeacherCacheDescription, tokenizerFiles: [NamedFile] = []
+  ) throws(TeacherCacheError) {
     guard let method = description.knownMethod else { preconditionFailure("a cache of unknown method") }
     let json = try Self.json(description, for: url)
     try TeacherCacheError.wrapping { () throws(FileError) in
@@ -29,6 +32,7 @@ public struct TeacherCacheFolder: Sendable {
       try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(json, to: Self.descriptionFile(in: folder.contents))
+      for file in tokenizerFiles { try file.write(to: folder.contents) }
       try folder.commit()
     }
     self.url = url
@@ -38,10 +42,11 @@ public struct TeacherCacheFolder: Sendable {
   }
 
   /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process
-  /// left. Throws `value` naming the first thing in which `description` differs from the one in the folder; `damaged`,
+  /// left. Throws `file` where another process writes it, `value` naming the first thing in which `description` differs from the one in the folder; `damaged`,
   /// `file`.
   public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
     try self.init(contentsOf: url)
+    try TeacherCacheError.wrapping { () throws(FileError) in try FileLock.requireFree(folder: url) }
     if let (key, expected, found) = description.firstDifference(from: self.description) {
       throw .mismatch(url, key, expected: expected, found: found)
     }

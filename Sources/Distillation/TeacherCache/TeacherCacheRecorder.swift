@@ -1,4 +1,5 @@
 import Diagnostics
+import DurableFiles
 public import LanguageModels
 public import ModelTraining
 import TensorCore
@@ -39,17 +40,18 @@ public struct TeacherCacheRecorder {
   ///   - teacher: the teacher; it stays as it is.
   ///   - text: the text, packed as it will be trained on, at fixed places.
   ///   - method: what is kept of each distribution.
-  ///   - temperature: τ, what the logits are divided by; above 0.
+  ///   - temperature: τ, what the logits are divided by, in `DistillationObjective.allowedTemperatures`.
   ///   - seed: determines what is drawn.
   ///   - teacherDigest: stands for the teacher's weights.
   ///   - tokenizerDigest: stands for the tokenizer of teacher and text.
-  /// - Throws: `value`, where method or sequence length do not fit the teacher, or the text is not cut at fixed places.
+  /// - Throws: `value`, where method or sequence length do not fit the teacher, the temperature is not allowed, or the
+  ///   text is not cut at fixed places.
   public init(
     teacher: any DecoderModel, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
     teacherDigest: String, tokenizerDigest: String
   ) throws(TeacherCacheError) {
-    precondition(temperature >= 0.05 && temperature.isFinite, "temperature must be at least 0.05, not \(temperature)")
+    do { try Schedule.constant(temperature).requireTemperature() } catch { throw .value(error) }
     try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
     guard text.packing.cuts == .fixed else {
       throw .value(InvalidValue(text.name, "packing", expected: "fixed", found: text.packing.cuts.rawValue))
@@ -96,12 +98,14 @@ public struct TeacherCacheRecorder {
   ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call
   ///     returns.
   /// - Returns: whether the cache is complete.
-  /// - Throws: `notFinite`, or `file` with what the disk refuses.
+  /// - Throws: `notFinite`, or `file` with what the disk refuses, or where another process writes the cache.
   @discardableResult
   public func record(
     into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
   ) throws(TeacherCacheError) -> Bool {
     precondition(folder.description == description, "the folder of another cache")
+    let lock = try TeacherCacheError.wrapping { () throws(FileError) in try FileLock(folder: folder.url) }
+    defer { extendLifetime(lock) }
     let files = try folder.unfinishedFiles()
     var done = text.count - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
     for file in files {

@@ -122,14 +122,18 @@ public struct OnPolicyObjective: TrainingObjective {
     base.measure(student, on: batch, at: position)
   }
 
+  /// Whether the step is an on-policy one. All micro-batches of a step are of one kind.
+  public func isOnPolicy(at position: StepPosition) -> Bool {
+    var choice = SeededGenerator(seed: position.seed, stream: position.step)
+    return choice.nextUniform() < steps.probability
+  }
+
   /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where
   /// the student has no distribution to sample from.
   public func batch(
     inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition
   ) throws(TrainingError) -> TokenBatch {
-    // All micro-batches of a step are of one kind.
-    var choice = SeededGenerator(seed: position.seed, stream: position.step)
-    guard choice.nextUniform() < steps.probability else { return batch }
+    guard isOnPolicy(at: position) else { return batch }
     let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
     var completions = [[Int32]](repeating: [], count: requests.count)
     do throws(GenerationError) {

@@ -30,7 +30,10 @@ struct CacheTeacher: ParsableCommand {
       Printed are the bytes per token and, on the last sequences of the text, how
       far loss and gradient from the cache are from those of the teacher, for a
       student that has the teacher's logits halved. 'By chance' is what the
-      gradient would be off if the tokens' errors had no common direction.
+      gradient would be off if the tokens' errors had no common direction: where
+      both are about the same, errors average out over tokens, and the cache is as
+      good as the teacher. Where the gradient is off by more, the cache is biased;
+      more draws or a larger k, or another method, make it less so.
 
       A call that was killed or stopped goes on with --resume and ends in the same
       bytes; it loses at most one file. Parts that were cut short or damaged are
@@ -40,8 +43,7 @@ struct CacheTeacher: ParsableCommand {
         limbeck cache-teacher --teacher runs/teacher --text books/ \\
           --output books.cache --method sampled --draws 50
         limbeck distill --teacher-cache books.cache --student small.json \\
-          --tokenizer runs/teacher/tokenizer.model --text books/ \\
-          --output runs/student --epochs 2
+          --text books/ --output runs/student --epochs 2
       """)
 
   @Option(help: ArgumentHelp("The model folder to cache.", valueName: "dir"))
@@ -95,12 +97,15 @@ struct CacheTeacher: ParsableCommand {
     if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
     if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
     if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
-    let allowed = TeacherCacheMethod.allowedDraws
-    if let draws, !allowed.contains(draws) {
-      throw ValidationError("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: draws)
+    let allowedDraws = TeacherCacheMethod.allowedDraws
+    if let draws, !allowedDraws.contains(draws) {
+      throw ValidationError(
+        "draws", expected: "from \(allowedDraws.lowerBound) to \(allowedDraws.upperBound)", found: draws)
     }
-    guard temperature >= 0.05, temperature.isFinite else {
-      throw ValidationError("temperature", expected: "at least 0.05", found: temperature)
+    let allowed = DistillationObjective.allowedTemperatures
+    guard allowed.contains(temperature) else {
+      throw ValidationError(
+        "temperature", expected: "from \(allowed.lowerBound) to \(Int(allowed.upperBound))", found: temperature)
     }
     if sequenceLength < 1 { throw ValidationError("sequence-length", expected: "at least 1", found: sequenceLength) }
   }
@@ -125,10 +130,20 @@ struct CacheTeacher: ParsableCommand {
     let folder =
       try resume
       ? TeacherCacheFolder(resuming: url, recorder.description)
-      : TeacherCacheFolder(creating: url, recorder.description)
+      : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
     try record(recorder, into: folder, console)
     let cache = try TeacherCache(contentsOf: url)
     try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
+  }
+
+  /// What to do about a cache whose errors have a direction.
+  private var biasAdvice: String {
+    switch method {
+    case .topK: "biased: the tokens left out count as impossible; sampled and top-k-tail are better"
+    case .topKTail: "biased: a larger --k, or the method sampled, is better"
+    case .sampled: "more than chance: give more --draws"
+    case .dense16: "rounded to 16 bits; only the teacher itself is closer"
+    }
   }
 
   private var keptPart: TeacherCacheMethod {
@@ -170,6 +185,7 @@ struct CacheTeacher: ParsableCommand {
     facts.add("  difference", "\(Format.fixed(difference, 5)) ± \(Format.fixed(bias.lossStandardError, 5)) nats")
     facts.add("  gradient off by", "\(Format.fixed(100 * bias.gradientDifference, 3)) %")
     facts.add("  by chance", "\(Format.fixed(100 * bias.gradientDifferenceByChance, 3)) %")
+    facts.add("  verdict", bias.isChance ? "good: errors average out over tokens" : biasAdvice)
     try StandardOutput.write(facts.text)
   }
 }

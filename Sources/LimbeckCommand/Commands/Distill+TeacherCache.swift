@@ -9,8 +9,8 @@ import Tokenization
 extension Distill {
   /// Distils from a cache, with no teacher in memory.
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
-    let teacherPaths = try recipe.list("teacher", teachers.teacher)
-    let studentPath = try recipe.required("student", student)
+    let teacherPaths = try recipe.paths("teacher", teachers.teacher)
+    let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
     let objective = try objective.objective(
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
@@ -25,13 +25,14 @@ extension Distill {
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
+    try settings.requireText()
     try cache.requirePacking(settings.packing, recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let source = try ModelSource(path: studentPath)
+    let source = try ModelSource(path: start.model)
     let tokenizer = try source.tokenizer(
-      orAt: cache.tokenizer ?? (source.tokenizer == nil ? teacherPaths.first : nil))
+      orAt: source.tokenizer == nil ? cache.tokenizer(orOf: teacherPaths.first) : cache.tokenizer)
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
@@ -39,6 +40,10 @@ extension Distill {
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
       distiller, tokenizer, cache: cache.packing,
-      inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 })
+      subject: [
+        "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
+      ],
+      inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 },
+      continuing: start.continuation)
   }
 }

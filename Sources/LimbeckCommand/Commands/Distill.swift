@@ -42,12 +42,14 @@ struct Distill: ParsableCommand {
 
       With --on-policy, that share of the steps learns from completions that the
       student samples at that step and the teacher judges (GKD); --prompts, or the
-      beginnings of the text's sequences, are what it completes.
+      beginnings of the text's sequences, are what it completes. metrics.jsonl
+      marks these steps with "on_policy": true.
 
       With --teacher-cache no teacher is loaded, and the temperature is that of the
       cache. If --teacher is given as well, the cache must be of that teacher.
 
-      Output folder, recipes, Ctrl-C and --resume are as in 'limbeck train'.
+      Output folder, recipes, Ctrl-C, --resume and --continue are as in
+      'limbeck train'.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\
@@ -70,21 +72,22 @@ struct Distill: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    var recipe = try RecipeFile(contentsOf: options.recipeFile)
+    var recipe = try options.recipeFile()
     if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
     let teacherSettings = try TeacherSettings(teachers, &recipe)
-    let studentPath = try recipe.required("student", student)
+    let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
     let objective = try objective.objective(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
     let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    try settings.requireText(unless: onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
-    let source = try ModelSource(path: studentPath)
+    let source = try ModelSource(path: start.model)
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
@@ -97,7 +100,13 @@ struct Distill: ParsableCommand {
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden states"] = hiddenStates.description
-    try session.run(distiller, tokenizer, inputs: inputs)
+    let terms = [objective.description, hiddenStates.description, inputs["on-policy"].map { "on-policy \($0)" }]
+    try session.run(
+      distiller, tokenizer,
+      subject: [
+        "student: \(student.size)", "teacher: \(teachers.description)",
+        "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
+      ], inputs: inputs, continuing: start.continuation)
   }
 }
 

@@ -14,35 +14,80 @@ struct Train: ParsableCommand {
       --model is a config.json for a fresh model, or a model folder to start from.
       The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
       and recipe.yaml, from which --recipe makes the run again. Paths in a recipe
-      are relative to the current folder. Ctrl-C finishes the step and writes a
-      checkpoint; --output DIR --resume goes on from there. A run that was killed
-      goes on from its last checkpoint (--checkpoint-every).
+      are relative to the current folder or, where nothing is there, to the folder
+      in which its run began.
+
+      Ctrl-C writes a checkpoint and stops; --output DIR --resume goes on from there
+      and ends in the same bytes. A run that was killed goes on from its last
+      checkpoint (--checkpoint-every).
+
+      To train further: --continue RUN --steps N --output NEW goes on with the
+      model of RUN, its optimiser and its place in the text. The settings are those
+      of RUN unless flags say otherwise; the learning rate begins anew, at its
+      highest (--warmup-steps lets it rise), and falls over the N steps.
+
+      The control of a distilled student is the same model trained on the same text
+      without the teacher: --control-of RUN --output NEW.
 
       Example:
         limbeck train --model config.json --tokenizer tokenizer.model \\
           --text books/ --validation-text held-out.txt --output runs/teacher \\
           --epochs 2 --learning-rate 2e-3 --warmup-steps 50
+        limbeck train --continue runs/teacher --steps 500 --output runs/longer
+        limbeck train --control-of runs/student --output runs/control
       """)
 
   @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
   var model: String?
+  @Option(
+    help: ArgumentHelp(
+      "Train the student of a run of 'limbeck distill' with all of its settings, but without its teacher.",
+      valueName: "run"))
+  var controlOf: String?
   @Option(help: ArgumentHelp("A tokenizer.model (default: the model folder's).", valueName: "file"))
   var tokenizer: String?
   @OptionGroup var options: TrainingOptions
 
+  func validate() throws {
+    guard controlOf != nil else { return }
+    let others = [
+      ("recipe", options.recipe != nil), ("resume", options.resume), ("continue", options.continuedRun != nil),
+    ]
+    if let (flag, _) = others.first(where: \.1) {
+      throw ValidationError("--control-of takes the settings of a run, and so does --\(flag): give one of them.")
+    }
+  }
+
   func run() throws {
-    var recipe = try RecipeFile(contentsOf: options.recipeFile)
-    let modelPath = try recipe.required("model", model)
-    let tokenizerPath = try recipe.value("tokenizer", tokenizer)
+    var recipe = try controlOf.map(Self.recipe(ofControlOf:)) ?? options.recipeFile()
+    if model == nil, recipe.has("student") { throw RecipeError.recipeOfDistillation(file: options.recipe ?? "") }
+    let start = try TrainingStart("model", model, options, &recipe)
+    let tokenizerPath = try recipe.path("tokenizer", tokenizer)
     let settings = try TrainingSettings(options, &recipe)
+    try settings.requireText()
+    let ofDistillation = controlOf == nil ? [] : recipe.leaveOutUnknown()
     try recipe.finish()
     let session = try TrainingSession("train", settings, recipe: recipe.yaml)
+    if let controlOf {
+      session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of its teacher")
+    }
 
-    let source = try ModelSource(path: modelPath)
-    let tokenizer = try source.tokenizer(orAt: tokenizerPath)
+    let source = try ModelSource(path: start.model)
+    // a control has the tokenizer of its student, which is the teacher's
+    let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.tokenizer == nil ? controlOf : nil))
     let model = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
-    try session.run(LanguageModelling(model: model.trainableDecoder), tokenizer, inputs: ["model": model.digest])
+    try session.run(
+      LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
+      inputs: ["model": model.digest], continuing: start.continuation)
+  }
+
+  /// The settings of a student's run, as of a run without a teacher.
+  private static func recipe(ofControlOf run: String) throws(RecipeError) -> RecipeFile {
+    var recipe = try RecipeFile(contentsOf: "\(run)/recipe.yaml")
+    recipe.forget("output", "tokenizer")
+    recipe.rename("student", to: "model")
+    return recipe
   }
 }
 
@@ -61,11 +106,11 @@ private struct LanguageModelling: SessionTask {
 
   func run(
     over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
-    _ handler: (TrainingEvent) -> TrainingDirective
+    continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary {
     try Trainer(
       model: model, objective: CrossEntropyObjective(), data: text, validation: validation, recipe: recipe,
-      folder: folder
+      folder: folder, continuing: continuation
     ).run(handler)
   }
 }

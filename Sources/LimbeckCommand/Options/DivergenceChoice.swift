@@ -21,9 +21,9 @@ struct DivergenceChoice: ExpressibleByArgument, Equatable {
       }
     }
 
-    /// A skew by 1 would compare a distribution with itself.
+    /// A skew by 1, as which float32 has what lies next to it, would compare a distribution with itself.
     fileprivate var largestParameter: Double {
-      self == .skewForwardKL || self == .skewReverseKL ? 1.0.nextDown : 1
+      self == .skewForwardKL || self == .skewReverseKL ? Double(Float(1).nextDown) : 1
     }
   }
 

@@ -17,11 +17,12 @@ struct OnPolicyOptions: ParsableArguments {
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What divides the logits where these are sampled (default: 1).", valueName: "t"))
+    help: ArgumentHelp(
+      "What divides the student's logits when it samples these completions (default: 1).", valueName: "t"))
   var onPolicyTemperature: Double?
   @Option(
     help: ArgumentHelp(
-      "Their prompts: one a line, or a .jsonl file (default: the beginnings of the text's sequences).",
+      "What the student continues in on-policy steps: one prompt a line, or a .jsonl file (default: the beginnings of the text's sequences); with --on-policy 1, --text is not needed.",
       valueName: "file"))
   var prompts: String?
   @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
@@ -49,7 +50,7 @@ struct OnPolicySettings {
   init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout RecipeFile) throws(RecipeError) {
     let probability = try recipe.value("on-policy", options.onPolicy)
     let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
-    let prompts = try recipe.value("prompts", options.prompts)
+    let prompts = try recipe.path("prompts", options.prompts)
     let promptField = try recipe.value("prompt-field", options.promptField)
     let promptLength = try recipe.value("prompt-length", options.promptLength)
     let completionLength = try recipe.value("completion-length", options.completionLength)
@@ -59,7 +60,8 @@ struct OnPolicySettings {
     ]
     guard let probability else {
       if let (key, _) = others.first(where: \.1) {
-        throw recipe.invalid(key, expected: "on-policy steps, for which --on-policy gives the share,", found: "none")
+        throw recipe.invalid(
+          key, expected: "on-policy steps", found: "none", advice: "give their share with --on-policy")
       }
       return nil
     }
@@ -76,7 +78,9 @@ struct OnPolicySettings {
     self.promptLength = promptLength ?? max(1, sequenceLength / 2)
     self.completionLength = completionLength ?? max(1, sequenceLength / 2)
     if prompts != nil, promptLength != nil {
-      throw recipe.invalid("prompt-length", expected: "no --prompts, which have lengths of their own,", found: "both")
+      throw recipe.invalid(
+        "prompt-length", expected: "nothing with --prompts", found: "\(self.promptLength)",
+        advice: "these prompts have lengths of their own")
     }
     guard (1...sequenceLength).contains(self.promptLength) else {
       throw recipe.invalid(
@@ -87,6 +91,9 @@ struct OnPolicySettings {
       throw recipe.invalid("completion-length", expected: "a number of at least 1", found: "\(self.completionLength)")
     }
   }
+
+  /// Whether no step learns from the text: all sample from prompts of their own.
+  var needsNoText: Bool { probability == 1 && prompts != nil }
 
   /// The steps, and what a continued run must share with the one that was begun. Throws whatever is wrong with the
   /// prompts; their lines are named.

@@ -4,6 +4,7 @@ import Foundation
 import LanguageModels
 import ModelFiles
 import ModelTraining
+import Tokenization
 
 /// Where the teacher's predictions come from, if not from a teacher in memory.
 struct TeacherCacheOptions: ParsableArguments {
@@ -18,7 +19,7 @@ struct TeacherCacheOptions: ParsableArguments {
   var validationTeacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "With --teacher-cache: a tokenizer.model (default: the student folder's, else the --teacher folder's).",
+      "With --teacher-cache: a tokenizer.model (default: the student folder's, else that in the cache).",
       valueName: "file"))
   var tokenizer: String?
 }
@@ -28,6 +29,8 @@ struct TeacherCacheSettings {
   /// The temperature they were made at.
   let temperature: Float
   let tokenizer: String?
+  /// Where the cache of the text is, as the user named it.
+  let path: String
   /// How the texts of the caches are cut.
   private(set) var packing: (training: SequencePacking, validation: SequencePacking?)
   private let training: URL
@@ -35,15 +38,16 @@ struct TeacherCacheSettings {
 
   /// nil where the recipe names no cache.
   init?(_ options: TeacherCacheOptions, _ recipe: inout RecipeFile) throws {
-    let path = try recipe.value("teacher-cache", options.teacherCache)
-    let validationPath = try recipe.value("validation-teacher-cache", options.validationTeacherCache)
-    tokenizer = try recipe.value("tokenizer", options.tokenizer)
+    let path = try recipe.path("teacher-cache", options.teacherCache)
+    let validationPath = try recipe.path("validation-teacher-cache", options.validationTeacherCache)
+    tokenizer = try recipe.path("tokenizer", options.tokenizer)
     guard let path else {
       for (key, value) in [("validation-teacher-cache", validationPath), ("tokenizer", tokenizer)] {
         if let value { throw recipe.invalid(key, expected: "nothing without --teacher-cache", found: value) }
       }
       return nil
     }
+    self.path = path
     training = URL(fileURLWithPath: path, isDirectory: true)
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
     let description = try TeacherCacheFolder(contentsOf: training).description
@@ -61,6 +65,12 @@ struct TeacherCacheSettings {
       throw recipe.invalid(
         "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
     }
+  }
+
+  /// Where the tokenizer is, for a student that has none: what the user says, else the cache, else the teacher's folder.
+  func tokenizer(orOf teacher: String?) throws -> String? {
+    if let tokenizer { return tokenizer }
+    return try tokenizerFiles(in: training).isEmpty ? teacher : training.path
   }
 
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student

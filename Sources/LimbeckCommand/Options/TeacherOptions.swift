@@ -27,7 +27,7 @@ struct TeacherSettings {
   private let precision: ProductPrecision
 
   init(_ options: TeacherOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
-    let paths = try recipe.requiredList("teacher", options.teacher)
+    let paths = try recipe.requiredPaths("teacher", options.teacher)
     let text = try recipe.value("teacher-weights", options.teacherWeights)
     let weights =
       text?.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan } ?? paths.map { _ in 1 }
@@ -51,16 +51,24 @@ struct TeacherSettings {
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]
     if models.count > 1 { inputs["teacher weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ") }
-    return LoadedTeachers(models: models, weights: teachers.map(\.weight), inputs: inputs)
+    return LoadedTeachers(
+      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), inputs: inputs)
   }
 }
 
 /// Teachers in memory; there is at least one.
 struct LoadedTeachers {
   let models: [LanguageModel]
+  /// Where each of them is.
+  let paths: [String]
   let weights: [Float]
   /// What a resumed run must share.
   let inputs: [String: String]
+
+  /// Which they are, and how large, for the header of a run.
+  var description: String {
+    zip(paths, models).map { "\($0), \(Format.count($1.decoder.parameters.count)) parameters" }.joined(separator: "; ")
+  }
 
   /// As `Distiller` takes them.
   var mixture: [Distiller.Teacher] { zip(models, weights).map { .init($0.decoder, $0.tokenizer, weight: $1) } }

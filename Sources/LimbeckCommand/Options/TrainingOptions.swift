@@ -23,8 +23,14 @@ struct TrainingOptions: ParsableArguments {
   var validationText: [String] = []
   @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
   var output: String?
-  @Flag(help: "Continue the run in the output folder from its last checkpoint.")
+  @Flag(help: "Go on with the unfinished run in the output folder, from its last checkpoint.")
   var resume = false
+  @Option(
+    name: .customLong("continue"),
+    help: ArgumentHelp(
+      "Train the model of another run further, finished or not, for so many --steps more: its weights, optimiser, place in the text and, where no --recipe is given, settings.",
+      valueName: "run"))
+  var continuedRun: String?
 
   @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
   var steps: Int?
@@ -123,8 +129,45 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: DeviceOptions.backendHelp)
   var backend: MatrixBackendKind?
 
-  /// The recipe to read: a run that is continued brings its own.
-  var recipeFile: String? { recipe ?? (resume ? output.map { "\($0)/recipe.yaml" } : nil) }
+  /// The settings to begin with: those of the recipe that the user names, else of the run that is gone on with.
+  func recipeFile() throws(RecipeError) -> RecipeFile {
+    if let recipe { return try RecipeFile(contentsOf: recipe) }
+    if resume { return try RecipeFile(contentsOf: output.map { "\($0)/recipe.yaml" }) }
+    guard let continuedRun else { return try RecipeFile(contentsOf: nil) }
+    var file = try RecipeFile(contentsOf: "\(continuedRun)/recipe.yaml")
+    // These are of the earlier run alone.
+    file.forget("model", "student", "tokenizer", "continue", "output", "steps", "epochs", "warmup-steps")
+    return file
+  }
+}
+
+/// The run that another one goes on with, and where a model to train comes from.
+struct TrainingStart {
+  /// A config.json or a folder, as the user says or the run that is continued has it.
+  let model: String
+  /// nil for a run of its own.
+  let continuation: RunContinuation?
+
+  /// - Parameters:
+  ///   - key: the name of the flag that gives the model: `model` or `student`.
+  ///   - flag: its value.
+  ///   - options: the flags that `train` and `distill` share.
+  ///   - recipe: the settings.
+  /// - Throws: where neither a model nor a run is given, or both; what is wrong with the run.
+  init(_ key: String, _ flag: String?, _ options: TrainingOptions, _ recipe: inout RecipeFile) throws {
+    guard let run = try recipe.path("continue", options.continuedRun) else {
+      model = try recipe.requiredPath(key, flag, mayBeName: true)
+      continuation = nil
+      return
+    }
+    if let found = try recipe.value(key, flag) {
+      throw recipe.invalid(
+        key, expected: "nothing with --continue", found: found, advice: "the model is that of \(run)")
+    }
+    let continuation = try RunContinuation(ofRun: URL(fileURLWithPath: run, isDirectory: true))
+    model = continuation.model.path
+    self.continuation = continuation
+  }
 }
 
 /// What `train` and `distill` share, settled.
@@ -139,12 +182,15 @@ struct TrainingSettings {
   let precision: ProductPrecision
   let threads: Int?
   let backend: MatrixBackendKind?
+  /// Keys of a run's recipe whose paths are seen from the folder in which that run began.
+  let movedKeys: [String]
+  let workingFolder: String?
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
-    text = try settings.requiredList("text", options.text)
-    validationText = try settings.list("validation-text", options.validationText)
+    text = try settings.paths("text", options.text)
+    validationText = try settings.paths("validation-text", options.validationText)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 
@@ -176,6 +222,8 @@ struct TrainingSettings {
     recipe.keptCheckpoints = try settings.value(
       "kept-checkpoints", options.keptCheckpoints, default: recipe.keptCheckpoints)
     self.recipe = recipe
+    movedKeys = settings.movedKeys
+    workingFolder = settings.workingFolder
     weightType = try settings.value("weights", options.weights, default: .float32)
     precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
@@ -185,5 +233,12 @@ struct TrainingSettings {
       guard case .value(let value) = error else { throw error }
       throw settings.invalid(value)
     }
+  }
+
+  /// Throws where there is no text to learn from; where none is needed, so is the number of steps.
+  func requireText(unless isNeedless: Bool = false) throws(RecipeError) {
+    guard text.isEmpty else { return }
+    guard isNeedless else { throw .missing(key: "text") }
+    if recipe.steps == nil { throw .missing(key: "steps") }
   }
 }

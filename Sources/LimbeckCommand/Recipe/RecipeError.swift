@@ -5,7 +5,10 @@ import Yams
 enum RecipeError: Error, Equatable {
   case unreadable(file: String, reason: String)
   case invalidYAML(file: String, line: Int?, reason: String)
-  case unknownKey(file: String, line: Int, key: String)
+  /// A key that is none, and the one that may be meant.
+  case unknownKey(file: String, line: Int, key: String, nearest: String?)
+  /// A recipe of `limbeck distill` where one of `limbeck train` is needed.
+  case recipeOfDistillation(file: String)
   /// A value in the file.
   case value(InvalidValue)
   /// A value of a flag.
@@ -47,10 +50,13 @@ extension RecipeError: CustomStringConvertible {
       "\(file): cannot be read: \(reason)"
     case .invalidYAML(let file, let line, let reason):
       "\(file)\(line.map { ", line \($0)" } ?? ""): not a recipe: \(reason)"
-    case .unknownKey(let file, let line, let key):
+    case .unknownKey(let file, let line, let key, let nearest):
       "\(file), line \(line): unknown key \"\(key)\"; "
-        + (Renamed.flags[key].map { "it is called \($0) now" }
-          ?? "keys are the names of this subcommand's flags without the dashes, which --help lists")
+        + (Renamed.flags[key].map { "it is called \($0) now" } ?? nearest.map { "did you mean \"\($0)\"?" }
+          ?? "keys are the names of this subcommand's flags, such as batch-size; --help lists them")
+    case .recipeOfDistillation(let file):
+      "\(file): expected a recipe of limbeck train, found one of limbeck distill; for the same student without the "
+        + "teacher: limbeck train --control-of RUN --output NEW"
     case .value(let error), .flag(let error): error.description
     case .missing(let key):
       "--\(key) is missing; give the flag, or the key \(key) in a recipe"

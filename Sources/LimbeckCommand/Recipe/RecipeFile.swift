@@ -5,7 +5,7 @@ import Yams
 
 /// The settings of a run: flags over a YAML file over defaults.
 ///
-/// Every setting is asked for once, by its flag's name without the dashes. That one line reads the file's value (as the
+/// Every setting is asked for once, by its flag's name, `batch-size`. That one line reads the file's value (as the
 /// flag would be read), lets the flag win, makes the key known, and records the outcome for the run folder.
 struct RecipeFile {
   private let file: String
@@ -13,12 +13,22 @@ struct RecipeFile {
   private var knownKeys: Set<String> = []
   private var overridden: Set<String> = []
   private var settled: [(Node, Node)] = []
+  private let places: RunPlaces?
+  /// Keys whose paths are seen from the folder in which the recipe's run began.
+  private(set) var movedKeys: [String] = []
 
   /// Reads `file`; without one there are only flags and defaults.
   init(contentsOf file: String?) throws(RecipeError) {
     self.file = file ?? ""
     entries = if let file { try Self.read(file) } else { [] }
+    places = file.map(RunPlaces.init(ofRecipe:))
   }
+
+  /// The folder from which the paths of `movedKeys` are seen.
+  var workingFolder: String? { places?.workingFolder }
+
+  /// Whether the file gives a value.
+  func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
   /// The flag, else the file's value, else nil.
   mutating func value<Value: ExpressibleByArgument>(
@@ -70,6 +80,77 @@ struct RecipeFile {
     return values
   }
 
+  /// The flag, else the file's path, else nil. A path of a run's recipe that is not there is looked for in the folder
+  /// in which the run began; `mayBeName` says that the value may be something else than a path.
+  mutating func path(_ key: String, _ flag: String?, mayBeName: Bool = false) throws(RecipeError) -> String? {
+    if flag == nil { try resolve(key, mayBeName: mayBeName) }
+    return try value(key, flag)
+  }
+
+  /// As `path`, one of which must be there.
+  mutating func requiredPath(
+    _ key: String, _ flag: String?, mayBeName: Bool = false
+  ) throws(RecipeError) -> String {
+    if flag == nil { try resolve(key, mayBeName: mayBeName) }
+    return try required(key, flag)
+  }
+
+  /// The flag's paths, else the file's.
+  mutating func paths(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
+    if flag.isEmpty { try resolve(key, mayBeName: false) }
+    return try list(key, flag)
+  }
+
+  /// The flag's paths, else the file's, of which there must be one.
+  mutating func requiredPaths(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
+    if flag.isEmpty { try resolve(key, mayBeName: false) }
+    return try requiredList(key, flag)
+  }
+
+  /// Puts the places of a run's paths in place of what its recipe says. Throws `value` where there is nothing.
+  private mutating func resolve(_ key: String, mayBeName: Bool) throws(RecipeError) {
+    guard let places, places.workingFolder != nil, let index = entries.firstIndex(where: { $0.key == key }) else {
+      return
+    }
+    let nodes = entries[index].node.sequence.map(Array.init) ?? [entries[index].node]
+    var resolved: [Node] = []
+    for node in nodes {
+      guard let path = node.scalar?.string, let place = places.resolved(path) else {
+        if mayBeName || node.scalar == nil { return }
+        throw missingPath(node.scalar?.string ?? "", entries[index])
+      }
+      if place.isMoved, !movedKeys.contains(key) { movedKeys.append(key) }
+      resolved.append(place.isMoved ? Node(place.path) : node)
+    }
+    entries[index].node = entries[index].node.sequence == nil ? resolved[0] : Node(resolved)
+  }
+
+  private func missingPath(_ path: String, _ entry: (key: String, line: Int, node: Node)) -> RecipeError {
+    .value(
+      InvalidValue(
+        "\(file), line \(entry.line)", entry.key, expected: "a file or folder", found: "nothing at \(path)",
+        advice: "seen from the current folder or from \(places?.workingFolder ?? ""), where the run began; "
+          + "give its place with --\(entry.key)"))
+  }
+
+  /// Forgets what the file says of some keys.
+  mutating func forget(_ keys: String...) {
+    knownKeys.formUnion(keys)
+    entries.removeAll { keys.contains($0.key) }
+  }
+
+  /// Takes the file's value of one key as that of another.
+  mutating func rename(_ key: String, to name: String) {
+    for index in entries.indices where entries[index].key == key { entries[index].key = name }
+  }
+
+  /// Forgets the keys of the file that nothing has asked for, and returns them.
+  mutating func leaveOutUnknown() -> [String] {
+    let unknown = entries.map(\.key).filter { !knownKeys.contains($0) }
+    entries.removeAll { unknown.contains($0.key) }
+    return unknown
+  }
+
   /// Whether the flag is given, or true in the file. It belongs to one call, not to the run, and is not recorded.
   mutating func flag(_ key: String, _ flag: Bool) throws(RecipeError) -> Bool {
     guard let entry = entry(key) else { return flag }
@@ -85,7 +166,9 @@ struct RecipeFile {
   /// Refuses a key of the file that nothing has asked for. Call it when every setting is settled.
   func finish() throws(RecipeError) {
     if let unknown = entries.first(where: { !knownKeys.contains($0.key) }) {
-      throw .unknownKey(file: file, line: unknown.line, key: unknown.key)
+      throw .unknownKey(
+        file: file, line: unknown.line, key: unknown.key,
+        nearest: NearestName.nearest(to: unknown.key, among: knownKeys.sorted()))
     }
   }
 
@@ -100,8 +183,8 @@ struct RecipeFile {
 
   /// The error for a value that is of the right type, but cannot be: it points at the file's line or at the flag,
   /// wherever the value comes from.
-  func invalid(_ key: String, expected: String, found: String) -> RecipeError {
-    invalid(InvalidValue(key, expected: expected, found: found))
+  func invalid(_ key: String, expected: String, found: String, advice: String? = nil) -> RecipeError {
+    invalid(InvalidValue(key, expected: expected, found: found, advice: advice))
   }
 
   /// The same error, of a value whose key is the flag's name without the dashes.
@@ -170,8 +253,14 @@ struct RecipeFile {
     guard let mapping = root.mapping else {
       throw .invalidYAML(file: file, line: root.mark?.line, reason: "expected lines of the form key: value")
     }
-    return mapping.map { key, value in
-      (key.scalar?.string ?? "?", key.mark?.line ?? 1, value)
+    // batch_size is as good as batch-size
+    let entries = mapping.map { key, value in
+      (key: (key.scalar?.string ?? "?").replacing("_", with: "-"), line: key.mark?.line ?? 1, node: value)
     }
+    var lines: [String: Int] = [:]
+    for entry in entries where lines.updateValue(entry.line, forKey: entry.key) != nil {
+      throw .invalidYAML(file: file, line: entry.line, reason: "given twice: \(entry.key)")
+    }
+    return entries
   }
 }

@@ -31,7 +31,7 @@ struct ProgressLine {
     lastShown = now
     let elapsed = (now - start) / .seconds(1)
     let left = secondsLeft ?? (done > 0 ? elapsed / Double(done) * Double(total - done) : nil)
-    let time = done < total ? left.map { "\(Format.time($0)) left" } : Format.time(elapsed)
+    let time = done < total ? left.map { "\(Format.time($0)) left" } : "in \(Format.time(elapsed))"
     let facts = details() + [time].compactMap(\.self)
     if console.isTerminal {
       console.showProgress(Self.bar(label, done, of: total, facts: facts))

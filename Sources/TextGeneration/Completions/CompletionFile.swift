@@ -31,6 +31,8 @@ public final class CompletionFile {
   private let journal: URL
   private let handle: FileHandle
   private let journalHandle: FileHandle
+  /// Held while this object is there.
+  private let lock: FileLock
   private let clock = ContinuousClock()
   private let secondsBefore: Double
   private let begun: ContinuousClock.Instant
@@ -38,8 +40,11 @@ public final class CompletionFile {
   /// The time between records, the most that a killed process loses.
   private static let interval = Duration.seconds(1)
 
-  private init(_ url: URL, _ journal: URL, kept: CompletionProgress, journalBytes: Int) throws(CompletionError) {
+  private init(
+    _ url: URL, _ journal: URL, kept: CompletionProgress, journalBytes: Int, _ lock: FileLock
+  ) throws(CompletionError) {
     self.url = url
+    self.lock = lock
     self.journal = journal
     progress = kept
     secondsBefore = kept.seconds
@@ -59,16 +64,17 @@ public final class CompletionFile {
   /// - Parameters:
   ///   - url: where; nothing may stand there yet.
   ///   - inputs: what the completions depend on, by name; the file is only continued with the same.
-  /// - Throws: `outputExists` or `file`.
+  /// - Throws: `outputExists` or `file`, also where another process writes it.
   public convenience init(creating url: URL, inputs: [String: String]) throws(CompletionError) {
     let journal = Self.journal(of: url)
+    let lock = try Self.lock(url)
     for file in [url, journal] where FileManager.default.fileExists(atPath: file.path) {
       throw .outputExists(file: file.path)
     }
     let header = try Self.line(Header(inputs: inputs), for: journal)
     try Self.writing(journal) { try header.write(to: journal, options: .withoutOverwriting) }
     try Self.writing(url) { try Data().write(to: url, options: .withoutOverwriting) }
-    try self.init(url, journal, kept: CompletionProgress(), journalBytes: header.count)
+    try self.init(url, journal, kept: CompletionProgress(), journalBytes: header.count, lock)
   }
 
   /// Opens a file that was begun and not finished, and drops what is not recorded as complete.
@@ -76,9 +82,10 @@ public final class CompletionFile {
   ///   - url: where it is.
   ///   - inputs: what the completions depend on now.
   /// - Throws: `notBegun`, `settingDiffers` naming the first input that differs, `alreadyFinished`, `damaged` or
-  ///   `file`.
+  ///   `file`, also where another process writes it.
   public convenience init(resuming url: URL, inputs: [String: String]) throws(CompletionError) {
     let journal = Self.journal(of: url)
+    let lock = try Self.lock(url)
     guard let content = try? Data(contentsOf: journal) else { throw .notBegun(file: url.path) }
     // The last line may be half-written.
     let lines = content.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
@@ -102,7 +109,7 @@ public final class CompletionFile {
     }
     if kept.isFinished { throw .alreadyFinished(file: url.path, completions: kept.completions) }
     if !FileManager.default.fileExists(atPath: url.path) { try Self.writing(url) { try text.write(to: url) } }
-    try self.init(url, journal, kept: kept, journalBytes: journalBytes)
+    try self.init(url, journal, kept: kept, journalBytes: journalBytes, lock)
   }
 
   /// Counts a completion and, unless it was refused, writes its line.
@@ -156,6 +163,10 @@ extension CompletionFile {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return decoder
+  }
+
+  private static func lock(_ url: URL) throws(CompletionError) -> FileLock {
+    do { return try FileLock(fileAt: url) } catch { throw .file(error) }
   }
 
   private static func journal(of url: URL) -> URL { url.appendingPathExtension("progress") }

@@ -11,7 +11,8 @@ public struct Temperature: LogitsProcessor {
 
   /// Throws `value` unless the temperature is finite and at least `least`.
   public init(_ value: Double) throws(GenerationError) {
-    guard value >= Self.least && value.isFinite else {
+    // computed with in float32
+    guard value >= Self.least && Float(value).isFinite else {
       throw .value(
         InvalidValue(
           "temperature", expected: "0 (greedy), or a finite number of at least \(Self.least)", found: "\(value)"))

@@ -21,12 +21,16 @@ struct ReportedRun {
     guard let record = try RunRecord(ofRun: folder) else { throw CommandError.notARun(folder: path) }
     self.path = path
     self.record = record
-    let recipe = try RecipeFile(contentsOf: folder.appendingPathComponent("recipe.yaml").path).texts
+    let recipeFile = folder.appendingPathComponent("recipe.yaml").path
+    let recipe = try RecipeFile(contentsOf: recipeFile).texts
+    let places = RunPlaces(ofRecipe: recipeFile)
     // Where the run lies now is known better than its recipe does.
     settings = recipe.filter { $0.key != "output" }.map { .init(key: $0.key, value: $0.values.joined(separator: ", ")) }
-    func values(_ key: String) -> [String] { recipe.first { $0.key == key }?.values ?? [] }
-    teachers = values("teacher")
-    validationText = values("validation-text")
+    func paths(_ key: String) -> [String] {
+      (recipe.first { $0.key == key }?.values ?? []).map { places.resolved($0)?.path ?? $0 }
+    }
+    teachers = paths("teacher")
+    validationText = paths("validation-text")
   }
 }
 
