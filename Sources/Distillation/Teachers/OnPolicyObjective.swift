@@ -6,8 +6,10 @@ public import TextGeneration
 
 /// Where the prompts of on-policy steps come from.
 public enum OnPolicyPrompts: Sendable {
-  /// The first tokens, so many, of each sequence of the text whose place a completion takes.
-  case beginnings(length: Int)
+  /// The first tokens, at most so many, of each sequence of the text whose place a completion takes. With
+  /// `wordStarts`, the tokens that begin a word, they end where a word does and, behind BOS, begin with one, where there
+  /// is such a place within half of them.
+  case beginnings(length: Int, wordStarts: Set<Int32> = [])
   /// Tokens, BOS and all, of which each sequence draws one at random.
   case prompts([[Int32]])
 }
@@ -51,7 +53,7 @@ public struct OnPolicySteps: Sendable {
     }
     let lengths =
       switch prompts {
-      case .beginnings(let length): [length]
+      case .beginnings(let length, _): [length]
       case .prompts(let list): list.map(\.count)
       }
     guard !lengths.isEmpty else { throw InvalidValue("prompts", expected: "one or more", found: "none") }
@@ -72,7 +74,7 @@ public struct OnPolicySteps: Sendable {
 
   /// Throws where the beginnings of sequences of so many tokens are too short to be prompts.
   func validate(sequenceLength: Int) throws(InvalidValue) {
-    if case .beginnings(let length) = prompts, length > sequenceLength {
+    if case .beginnings(let length, _) = prompts, length > sequenceLength {
       throw InvalidValue(
         "prompt-length", expected: "at most the sequence length of \(sequenceLength)", found: "\(length)")
     }
@@ -161,10 +163,10 @@ public struct OnPolicyObjective: TrainingObjective {
     var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
     let ids: [Int32]
     switch steps.prompts {
-    case .beginnings(let length):
+    case .beginnings(let length, let wordStarts):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
       let first = sequence * batch.length
-      ids = Array(batch.ids[first..<first + length])
+      ids = beginning(Array(batch.ids[first..<first + batch.length]), length: length, wordStarts)
     case .prompts(let list):
       ids = list[Int.random(in: list.indices, using: &generator)]
     }
@@ -173,6 +175,17 @@ public struct OnPolicyObjective: TrainingObjective {
     return DecodingRequest(
       ids: ids, sampler: steps.sampler, generator: generator, maximumTokens: min(steps.completionLength, room),
       endIDs: steps.endIDs)
+  }
+}
+
+extension OnPolicyObjective {
+  /// The beginning of a sequence in whole words, of at most `length` tokens.
+  private func beginning(_ sequence: [Int32], length: Int, _ wordStarts: Set<Int32>) -> [Int32] {
+    // BOS is among the tokens that end a completion.
+    let head = steps.endIDs.contains(sequence[0]) ? 1 : 0
+    let end = (length / 2...length).last { $0 > head && $0 < sequence.count && wordStarts.contains(sequence[$0]) }
+    let start = (head...max(head, length / 2)).first { $0 < (end ?? length) && wordStarts.contains(sequence[$0]) }
+    return Array(sequence[..<head] + sequence[(start ?? head)..<(end ?? length)])
   }
 }
 

@@ -102,7 +102,10 @@ struct OnPolicySettings {
     for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
   ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
-    var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
+    let wordStarts = Set((0..<Int32(tokenizer.vocabularySize)).filter { tokenizer.beginsWord($0) })
+    var (source, digest) = (
+      OnPolicyPrompts.beginnings(length: promptLength, wordStarts: wordStarts), "\(promptLength) tokens of the text"
+    )
     if let prompts {
       let file = try PromptFile(contentsOf: URL(fileURLWithPath: prompts), field: promptField)
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
