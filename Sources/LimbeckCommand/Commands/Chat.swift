@@ -55,7 +55,8 @@ struct Chat: ParsableCommand {
     // a template that is not known is told before the weights are read
     let template = try template.template(folder: URL(fileURLWithPath: model, isDirectory: true))
     let model = try LanguageModel(folder: self.model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, from: self.model, rounding, on: device)
+    let generator = try speculation.generator(
+      model, from: self.model, rounding, tokenizer: nil, on: device)
     let conversation = try Conversation(
       generator, format: template?.format(for: model.tokenizer) ?? .continuation, system: system,
       settings: ConversationSettings(

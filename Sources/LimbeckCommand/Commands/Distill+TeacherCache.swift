@@ -30,12 +30,13 @@ extension Distill {
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let source = try ModelSource(path: start.model)
+    let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let tokenizer = try source.tokenizer(
       orAt: source.tokenizer == nil ? cache.tokenizer(orOf: teacherPaths.first) : cache.tokenizer)
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
+      on: session.device)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(

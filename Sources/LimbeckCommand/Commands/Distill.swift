@@ -17,8 +17,8 @@ struct Distill: ParsableCommand {
       which was the best choice in docs/distilling.md. Starting from a pruned teacher
       (see 'limbeck student') gained more than any choice of divergence.
 
-      --student is a config.json for a new model, or a model folder to start from. It
-      gets the teacher's tokenizer.
+      --student is a config.json or a size (1M; see 'limbeck help train') for a new
+      model, or a model folder to start from. It gets the teacher's tokenizer.
 
       Divergences, where x is beta of jensen-shannon, the weight of the forward side of
       symmetric-kl, or lambda of the skewed ones: forward-kl, reverse-kl,
@@ -61,7 +61,8 @@ struct Distill: ParsableCommand {
 
   @OptionGroup var teachers: TeacherOptions
   @Option(
-    help: ArgumentHelp("Config.json of a new model, or model folder to start from.", valueName: "config.json|dir"))
+    help: ArgumentHelp(
+      "Config.json or size of a new model, or model folder to start from.", valueName: "config.json|size|dir"))
   var student: String?
   @OptionGroup(title: "Objective") var objective: ObjectiveOptions
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
@@ -85,11 +86,12 @@ struct Distill: ParsableCommand {
 
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
-    let source = try ModelSource(path: start.model)
+    let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let own = try source.tokenizer ?? tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, seed: settings.recipe.seed,
+      precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)

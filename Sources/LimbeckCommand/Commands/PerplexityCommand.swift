@@ -20,13 +20,15 @@ struct PerplexityCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(help: ArgumentHelp("What the model rounds the factors of its products to.", valueName: "type"))
   var precision = ProductPrecision.float32
   @OptionGroup var options: EvaluationOptions
 
   func run() throws {
     let device = try options.device.device
-    let model = try LanguageModel(folder: model, precision: precision, on: device)
+    let model = try LanguageModel(folder: model, tokenizer: tokenizer, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()
     let window = options.window(within: [model.decoder.configuration.contextLength], console)

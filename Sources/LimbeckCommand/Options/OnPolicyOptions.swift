@@ -117,7 +117,7 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampler: sampler, choices: tokenizer.vocabularySize,
+      sampler: sampler,
       endIDs: student.configuration.endIDs(of: tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"

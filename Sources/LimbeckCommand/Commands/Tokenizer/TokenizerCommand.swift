@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Tokenization
 
@@ -25,6 +26,6 @@ struct TokenizerOption: ParsableArguments {
 }
 
 extension URL {
-  /// Whether a folder stands there.
-  var isFolder: Bool { (try? resourceValues(forKeys: [.isDirectoryKey]))?.isDirectory == true }
+  /// Whether a folder stands there, or a symbolic link to one.
+  var isFolder: Bool { DurableFiles.isFolder(at: path) }
 }
