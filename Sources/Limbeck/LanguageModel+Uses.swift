@@ -45,6 +45,24 @@ extension PackedSequences {
   }
 }
 
+extension ValidationText {
+  /// Texts, encoded and cut into windows of T tokens, to be measured while a model is trained on others.
+  /// - Parameters:
+  ///   - corpus: the texts.
+  ///   - tokenizer: what encodes them.
+  ///   - sequenceLength: T.
+  /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
+  public init(_ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int) throws(LimbeckError) {
+    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try tokenizer.tokens(of: corpus)
+    }
+    self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
+      try ValidationText(
+        EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: corpus.name)
+    }
+  }
+}
+
 extension Distiller {
   /// Trains the student on texts. Its decoder then has the trained weights.
   /// - Parameters:
@@ -73,7 +91,7 @@ extension Perplexity {
   /// - Parameters:
   ///   - model: what predicts the texts.
   ///   - corpus: the texts, together at least two tokens.
-  ///   - window: the tokens of a window; nil, the default, for the context of the model.
+  ///   - window: the tokens of a window; nil, the default, for 512, or the context of the model if that is less.
   /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
   public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
@@ -82,7 +100,7 @@ extension Perplexity {
     self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
       try Perplexity(
         of: model.decoder, on: EvaluationText(tokens, tokenizer: model.tokenizer),
-        window: window ?? model.configuration.contextLength)
+        window: window ?? min(512, model.configuration.contextLength))
     }
   }
 }

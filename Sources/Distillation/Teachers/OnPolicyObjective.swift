@@ -172,9 +172,6 @@ public struct OnPolicyObjective: TrainingObjective {
   }
 }
 
-extension OnPolicyObjective {
-}
-
 extension TokenBatch {
   /// Prompts with their completions, of which only these are counted. Sequences shorter than the longest are filled up
   /// behind their end, where no earlier token attends to.

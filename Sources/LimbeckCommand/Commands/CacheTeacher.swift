@@ -52,6 +52,12 @@ struct CacheTeacher: ParsableCommand {
   var text: [String]
   @Option(
     help: ArgumentHelp(
+      "What counts of rows with a prompt, as for distill: completions alone, or prompts as well.", valueName: "name"))
+  var count = CountedTokens.completions
+  @Flag(help: "Cut the text as a validation text is cut, for --validation-teacher-cache.")
+  var validation = false
+  @Option(
+    help: ArgumentHelp(
       "Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String
   @Option(help: ArgumentHelp("What to store of each distribution.", valueName: "name"))
@@ -122,10 +128,16 @@ struct CacheTeacher: ParsableCommand {
     let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
-      model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
-    let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
-    let sequences = try packing.sequences(of: text, fixed.packing(for: model.tokenizer))
-    try sequences.requireCountedTokens()
+      model.tokenizer, sequenceLength: sequenceLength, counting: count, beside: url, device: device, console: console)
+    let sequences: any TokenSequences
+    if validation {
+      sequences = try packing.validation(of: text, for: model.decoder.configuration)
+    } else {
+      let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
+      let packed = try packing.sequences(of: text, fixed.packing(for: model.tokenizer))
+      try packed.requireCountedTokens()
+      sequences = packed
+    }
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
@@ -172,7 +184,7 @@ struct CacheTeacher: ParsableCommand {
     }
   }
 
-  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: PackedSequences) throws {
+  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: any TokenSequences) throws {
     let tokens = text.countedTokens
     var facts = FactList()
     facts.add("method", "\(cache.method), temperature \(temperature)")

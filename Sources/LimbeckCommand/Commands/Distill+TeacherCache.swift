@@ -40,7 +40,7 @@ extension Distill {
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer, cache: cache.packing,
+      distiller, tokenizer, cachePacking: cache.packing,
       subject: [
         "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
       ],

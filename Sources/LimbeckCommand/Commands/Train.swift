@@ -117,10 +117,10 @@ private struct LanguageModelling: SessionTask {
     }
   }
 
-  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws {}
+  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws {}
 
   func run(
-    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,
     continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary {
     try Trainer(

@@ -5,6 +5,7 @@ import LanguageModels
 import ModelFiles
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
 /// `TrainingRecipe`'s defaults.
@@ -22,6 +23,11 @@ struct TrainingOptions: ParsableArguments {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text on which the loss is measured during training.", valueName: "path"))
   var validationText: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "What counts of rows with a prompt: completions alone, or prompts as well (default: completions).",
+      valueName: "name"))
+  var count: CountedTokens?
   @Option(help: ArgumentHelp("Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String?
   @Flag(help: "Continue the unfinished run in --output from its last checkpoint.")
@@ -108,7 +114,8 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Steps between evaluations (default: one at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Validation sequences to use (default: all).", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Windows of the validation text to measure, from its start (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
     parsing: .unconditional,
@@ -177,6 +184,7 @@ struct TrainingStart {
 struct TrainingSettings {
   let text: [String]
   let validationText: [String]
+  let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
   let packing: PackingSettings
@@ -194,6 +202,7 @@ struct TrainingSettings {
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.paths("text", options.text)
     validationText = try settings.paths("validation-text", options.validationText)
+    counting = try settings.value("count", options.count, default: .completions)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 
