@@ -10,6 +10,8 @@ public struct TokenizerFormat: Sendable {
   public let fileNames: [String]
   /// Loads the tokenizer from the first of its files; others lie beside it.
   let load: @Sendable (URL) throws(TokenizationError) -> any Tokenizer
+  /// The file of the library that this process has loaded to encode with; nil without one.
+  public var libraryFile: @Sendable () -> String? = { nil }
 
   /// All kinds. Where a folder has several, the one that comes first here is taken; so it is for files whose ending is
   /// nobody's.
