@@ -21,13 +21,17 @@ public final class AtomicFile {
   private var buffer: [UInt8] = []
   private static let bufferSize = 1 << 20
 
-  /// Opens a temporary file beside `destination`, whose folder must exist. Throws `unwritable`.
+  /// Opens a temporary file beside `destination`, whose folder must exist; removes what processes that no longer run
+  /// left of earlier ones. Throws `unwritable`.
   public init(replacing destination: URL) throws(FileError) {
+    // What cannot be removed is not in the way.
+    _ = try? Self.removeLeftovers(of: destination)
     let temporary = temporaryPath(for: destination)
     self.destination = destination
     self.temporary = temporary
     descriptor = retryingInterrupts { open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { throw .unwritable(file: destination.path, reason: systemErrorText()) }
+    markAsInUse(descriptor)
   }
 
   deinit { cancel() }
@@ -137,7 +141,7 @@ public final class AtomicFile {
     }
     let leftovers = names.filter { name in
       guard isMeant(name), let owner = temporaryOwner(ofName: name) else { return false }
-      return kill(owner, 0) == -1 && errno == ESRCH
+      return kill(owner, 0) == -1 && errno == ESRCH && !isInUse(folder.appendingPathComponent(name).path)
     }
     for name in leftovers {
       let leftover = folder.appendingPathComponent(name)

@@ -16,21 +16,27 @@ public final class AtomicFolder {
   /// The hidden folder to write into.
   public let contents: URL
   private var isOpen = true
+  /// Of the hidden folder, which is locked by it; -1 where it cannot be opened.
+  private let descriptor: Int32
 
-  /// Creates the hidden folder beside `destination`, whose parent must exist. Throws `exists` where anything
-  /// stands at the destination, else `unwritable`.
+  /// Creates the hidden folder beside `destination`, whose parent must exist; removes what processes that no longer run
+  /// left of earlier ones. Throws `exists` where anything stands at the destination, else `unwritable`.
   public init(creating destination: URL) throws(FileError) {
+    // What cannot be removed is not in the way.
+    _ = try? AtomicFile.removeLeftovers(of: destination)
     guard !somethingExists(at: destination.path) else { throw .exists(file: destination.path) }
     let temporary = temporaryPath(for: destination)
     self.destination = destination
     contents = URL(fileURLWithPath: temporary, isDirectory: true)
-    guard mkdir(temporary, 0o777) == 0 else {
-      isOpen = false
-      throw .unwritable(file: destination.path, reason: systemErrorText())
-    }
+    guard mkdir(temporary, 0o777) == 0 else { throw .unwritable(file: destination.path, reason: systemErrorText()) }
+    descriptor = retryingInterrupts { open(temporary, O_RDONLY | O_CLOEXEC) }
+    markAsInUse(descriptor)
   }
 
-  deinit { cancel() }
+  deinit {
+    cancel()
+    if descriptor >= 0 { close(descriptor) }
+  }
 
   /// Makes all files durable and moves the folder to its destination. Throws `exists` or `unwritable`, after
   /// which the hidden folder is gone.

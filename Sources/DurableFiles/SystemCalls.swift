@@ -65,6 +65,18 @@ func temporaryPath(for destination: URL) -> String {
   return destination.deletingLastPathComponent().appendingPathComponent(name).path
 }
 
+/// Locks a temporary file or folder for as long as it is open, so that a process on another machine, where this one's
+/// id means nothing, does not take it for a leftover.
+func markAsInUse(_ descriptor: Int32) { _ = flock(descriptor, LOCK_EX | LOCK_NB) }
+
+/// Whether somebody holds the lock of a temporary file or folder.
+func isInUse(_ path: String) -> Bool {
+  let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+  guard descriptor >= 0 else { return false }
+  defer { close(descriptor) }
+  return flock(descriptor, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK
+}
+
 private let temporarySuffix = ".partial"
 
 /// The process whose temporary file or folder has this name; `nil` for other names.

@@ -45,7 +45,6 @@ public final class RunFolder {
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     }
     do throws(FileError) {
-      try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(Data(recipe.utf8), to: folder.contents.appendingPathComponent("recipe.yaml"))
       for file in modelFiles { try file.write(to: folder.contents) }

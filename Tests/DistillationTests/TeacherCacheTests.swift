@@ -190,6 +190,20 @@ import Testing
     }
   }
 
+  @Test func aCacheThatIsBeingWrittenIsNotOpenedForWritingAgain() throws {
+    try withURL { url in
+      let begun = description(.dense16)
+      _ = try TeacherCacheFolder(
+        creating: url, begun, tokenizerFiles: [NamedFile(name: "tokenizer.model", contents: Data([7]))])
+      #expect(try Data(contentsOf: url.appendingPathComponent("tokenizer.model")) == Data([7]))
+      let lock = try FileLock(folder: url)
+      let error = #expect(throws: TeacherCacheError.self) { try TeacherCacheFolder(resuming: url, begun) }
+      #expect(try #require(error).description.contains("is being written by process "))
+      #expect(try TeacherCacheFolder(contentsOf: url).description == begun)
+      withExtendedLifetime(lock) {}
+    }
+  }
+
   @Test func resumingWithAnythingElseSaysWhat() throws {
     try withURL { url in
       let begun = description(.sampled(draws: 50))

@@ -145,4 +145,27 @@ import Testing
     #expect(try folder.names == (others + ["running"]).sorted())
     #expect(throws: FileError.self) { try AtomicFile.removeLeftovers(in: folder.file("absent")) }
   }
+
+  /// Nobody need ask for it: whoever writes a file or a folder again removes what is left of the last attempt.
+  @Test func whoeverWritesAgainRemovesWhatAKilledProcessLeft() throws {
+    let folder = try TemporaryFolder()
+    let other = ".other.99999999-abc.partial"
+    for name in [".a.txt.99999999-abc.partial", ".new.99999999-abc.partial", other] { try folder.write([1], to: name) }
+    try AtomicFile.write(Data("a".utf8), to: folder.file("a.txt"))
+    #expect(try folder.names == [".new.99999999-abc.partial", other, "a.txt"].sorted())
+    try AtomicFolder(creating: folder.file("new")).commit()
+    #expect(try folder.names == [other, "a.txt", "new"].sorted())
+  }
+
+  /// On a shared disk a process of another machine may have an id that means nothing here.
+  @Test func whatAnotherMachineIsWritingIsNoLeftover() throws {
+    let folder = try TemporaryFolder()
+    let name = ".a.txt.99999999-abc.partial"
+    try folder.write([1], to: name)
+    let descriptor = open(folder.file(name).path, O_RDWR)
+    #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    #expect(try AtomicFile.removeLeftovers(in: folder.url).isEmpty)
+    close(descriptor)
+    #expect(try AtomicFile.removeLeftovers(in: folder.url) == [name])
+  }
 }

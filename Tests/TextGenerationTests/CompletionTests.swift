@@ -159,6 +159,19 @@ struct CompletionTests {
     #expect(try write(settings, to: "exact.jsonl") != whole)
   }
 
+  @Test("A file that is being written is not opened again")
+  func locking() throws {
+    let file = try CompletionFile(creating: folder.file("a.jsonl"), inputs: [:])
+    for open in [
+      { _ = try CompletionFile(resuming: folder.file("a.jsonl"), inputs: [:]) },
+      { _ = try CompletionFile(creating: folder.file("a.jsonl"), inputs: [:]) },
+    ] {
+      let error = #expect(throws: CompletionError.self, performing: open)
+      #expect("\(try #require(error))".contains("a.jsonl: is being written by process "))
+    }
+    withExtendedLifetime(file) {}
+  }
+
   @Test("A file cut at any byte, with its record cut or not, is completed to the same bytes")
   func resuming() throws {
     var settings = CompletionSettings(samples: 4, maxTokens: 8, seed: 1)

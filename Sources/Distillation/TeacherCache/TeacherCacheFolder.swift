@@ -29,7 +29,6 @@ public struct TeacherCacheFolder: Sendable {
       } catch {
         throw FileError.unwritable(file: url.path, reason: error.localizedDescription)
       }
-      try AtomicFile.removeLeftovers(of: url)
       let folder = try AtomicFolder(creating: url)
       try AtomicFile.write(json, to: Self.descriptionFile(in: folder.contents))
       for file in tokenizerFiles { try file.write(to: folder.contents) }

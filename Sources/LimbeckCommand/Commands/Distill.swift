@@ -21,28 +21,27 @@ struct Distill: ParsableCommand {
       skew-reverse-kl[:lambda], total-variation; or a weighted sum of them,
       0.7*forward-kl+0.3*reverse-kl.
 
-      By default the student learns the teacher's distribution as it is, forward-kl at
-      temperature 1 with no cross-entropy: on both texts of docs/distilling.md the
-      best of all divergences and temperatures, learning rates tuned for each; weight
-      0.5 at temperature 2 had less than half of its gain. A start from
-      'limbeck student' gained more than any of them.
+      The default, forward-kl at temperature 1 without cross-entropy, was the best of all
+      divergences and temperatures on two texts (docs/distilling.md); weight 0.5 at
+      temperature 2 had less than half of its gain. To start from a part of the
+      teacher ('limbeck student') gained more than any choice of the objective.
 
       Temperature and weights are numbers, or change from the first step to the last:
       linear:4..1, cosine:0.9..0.1 (half a cosine, flat at both ends).
 
-      --teacher several times distils the mixture of the teachers' distributions, not
-      the mean of their logits; all must have one tokenizer.
+      Several --teacher distil the mixture of the teachers' distributions, not the mean
+      of their logits. All must have the same tokenizer.
 
-      --align-layers 2:0,5:1 compares what layers 2 and 5 of the teacher add up to
-      with layers 0 and 1 of the student, by cosine, by squares or both. Layers count
-      from 0 (formerly from 1: 3:1,6:2 is 2:0,5:1 now); 'embedding' is what the first
-      one reads, 'last' the states after the final norm. Where the sizes
-      differ, the student's go through a projection that is trained with it and not
-      kept. Of several teachers the first is compared.
+      --align-layers 2:0,5:1 compares the hidden states after layers 2 and 5 of the
+      teacher with those after layers 0 and 1 of the student. Layers count from 0.
+      'embedding' is the input of the first layer, 'last' the states after the final
+      norm. --hidden-cosine-weight and --hidden-mse-weight say how they are compared.
+      Where the sizes differ, the student's states go through a projection that is
+      trained with it and not kept. Of several teachers, the first is compared.
 
       With --on-policy, that share of the steps learns from completions that the
-      student samples at that step and the teacher judges (GKD); --prompts, or the
-      beginnings of the text's sequences, are what it completes. metrics.jsonl
+      student samples and the teacher judges (GKD). It completes --prompts, or the
+      beginnings of the text's sequences. metrics.jsonl
       marks these steps with "on_policy": true.
 
       With --teacher-cache no teacher is loaded, and the temperature is that of the

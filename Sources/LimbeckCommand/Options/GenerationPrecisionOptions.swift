@@ -5,12 +5,15 @@ import TensorCore
 struct GenerationPrecisionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What the factors of products are rounded to; with bf16 the weights that are read for each token are half as large, which is up to twice as fast on CPUs with AVX512_BF16.",
+      """
+      Precision of matrix products; bf16 halves the weights that are read for each token, which is up to twice as fast \
+      on CPUs with AVX512_BF16.
+      """,
       valueName: "type"))
   var precision = ProductPrecision.float32
   @Option(
     help: ArgumentHelp(
-      "What keys and values of earlier tokens are kept as: float16 takes half the memory, and many prompts together are faster.",
+      "Precision of the key-value cache; float16 takes half the memory and makes many prompts together faster.",
       valueName: "type"))
   var cachePrecision = CachePrecision.float32
 }

@@ -5,14 +5,16 @@ import Distillation
 struct HiddenStateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Layers, from 0, whose hidden states are compared, 'embedding' or 'last' (default: last).",
+      "Pairs of layers, counted from 0, whose hidden states are compared (default: last).",
       valueName: "teacher:student,…"))
   var alignLayers: LayerPairs?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of 1 - cos of hidden states (default: 1 with --align-layers and no --hidden-mse-weight, else 0).",
-      valueName: "w"))
+      """
+      The weight of 1 - the cosine similarity of hidden states (default: 1 with --align-layers and no \
+      --hidden-mse-weight, else 0).
+      """, valueName: "w"))
   var hiddenCosineWeight: Schedule?
   @Option(
     parsing: .unconditional,
@@ -21,17 +23,17 @@ struct HiddenStateOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of the divergence of relations among queries, keys and values, as in MiniLMv2 (default: 0).",
+      "The weight of MiniLMv2's loss on the relations of queries, keys and values (default: 0).",
       valueName: "w"))
   var relationWeight: Schedule?
   @Option(
     help: ArgumentHelp(
-      "The layers, from 0, whose queries, keys and values are taken (default: last).", valueName: "teacher:student"))
+      "The pair of layers, counted from 0, for --relation-weight (default: last).", valueName: "teacher:student"))
   var relationLayers: LayerPairs?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Heads that queries, keys and values of both are cut into (default: the student's key-value heads).",
+      "The number of heads for --relation-weight, the same for both models (default: the student's key-value heads).",
       valueName: "n"))
   var relationHeads: Int?
 

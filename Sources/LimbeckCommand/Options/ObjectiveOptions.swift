@@ -7,28 +7,29 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Weights of a paper, which other flags override; distilbert: 5 * t^2 * divergence + 2 * cross-entropy + the cosine \
-      of the last hidden states (default: none).
+      The loss weights of a paper; other flags override them. distilbert: 5 * t^2 * divergence + 2 * cross-entropy + \
+      the cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
   @Option(
     help: ArgumentHelp(
-      "The distance from the teacher to make small (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
+      "The divergence that is minimised (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceMixture?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What divides the logits of both models, 0.05 or more (default: 1, or the cache's).", valueName: "t"))
+      "The temperature, which divides the logits of both models; 0.05 or more (default: 1, or the cache's).",
+      valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight of the text's own next tokens, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of t^2 * divergence (default: 1 - the hard-label weight, which may be above 1 where this is given).",
+      "The weight of t^2 * divergence (default: 1 - hard-label weight). With it, the hard-label weight may exceed 1.",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(
@@ -38,8 +39,8 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      How much a token counts in what compares the models: all the same, by the entropy of the teacher's distribution \
-      (/ log V), or by its largest probability (default: \(TokenWeighting.uniform.rawValue)).
+      The weight of each token in the terms that compare the models: 1, the entropy of the teacher's distribution \
+      divided by log V, or its largest probability (default: \(TokenWeighting.uniform.rawValue)).
       """, valueName: "name"))
   var tokenWeighting: TokenWeighting?
 

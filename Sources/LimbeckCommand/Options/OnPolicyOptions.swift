@@ -12,28 +12,31 @@ struct OnPolicyOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The share of steps, 0 to 1, that learn from completions of the student's own instead of the text (default: 0).",
+      "The share of steps, 0 to 1, that learn from the student's own completions instead of the text (default: 0).",
       valueName: "lambda"))
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What divides the student's logits when it samples these completions (default: 1).", valueName: "t"))
+      "The temperature at which on-policy completions are sampled (default: 1).", valueName: "t"))
   var onPolicyTemperature: Double?
   @Option(
     help: ArgumentHelp(
-      "What the student continues in on-policy steps: one prompt a line, or a .jsonl file (default: the beginnings of the text's sequences); with --on-policy 1, --text is not needed.",
+      """
+      Prompts for on-policy steps: one a line, or a .jsonl file (default: the beginnings of the text's sequences); with \
+      --on-policy 1, --text is not needed.
+      """,
       valueName: "file"))
   var prompts: String?
   @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
   var promptField: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens of a prompt from the text (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp("Tokens of a prompt taken from the text (default: half of --sequence-length).", valueName: "n"))
   var promptLength: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The most tokens of a completion (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp("The most tokens of a sampled completion (default: half of --sequence-length).", valueName: "n"))
   var completionLength: Int?
 }
 

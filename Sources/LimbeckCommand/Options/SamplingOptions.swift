@@ -5,22 +5,24 @@ import TextGeneration
 struct SamplingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What divides the logits; 0 always takes the most probable token.", valueName: "t"))
+    help: ArgumentHelp(
+      "The temperature, which divides the logits; 0 always takes the most probable token.", valueName: "t"))
   var temperature = 1.0
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Draw from the k most probable tokens; 0 for all.", valueName: "k"))
+    parsing: .unconditional, help: ArgumentHelp("Sample from the k most probable tokens; 0 for all.", valueName: "k"))
   var topK = 0
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Draw from the most probable tokens with a mass of p; 1 for all.", valueName: "p"))
+    help: ArgumentHelp(
+      "Sample from the most probable tokens that have probability p together; 1 for all.", valueName: "p"))
   var topP = 1.0
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Draw from tokens with at least p times the greatest probability; 0 for all.", valueName: "p"))
+    help: ArgumentHelp("Sample from tokens with at least p times the largest probability; 0 for all.", valueName: "p"))
   var minP = 0.0
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What makes tokens that are there already less probable; 1 for nothing.", valueName: "x"))
+    help: ArgumentHelp("The penalty for tokens that the text has already; 1 for none.", valueName: "x"))
   var repetitionPenalty = 1.0
   @Option(parsing: .unconditional, help: ArgumentHelp("The same seed gives the same text.", valueName: "n"))
   var seed: UInt64 = 0

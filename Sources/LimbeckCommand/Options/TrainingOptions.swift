@@ -13,13 +13,13 @@ struct TrainingOptions: ParsableArguments {
   /// The library leaves it to its user; a run of the command must not be lost with its process.
   fileprivate static let standardCheckpointEvery = 100
 
-  @Option(help: ArgumentHelp("A YAML file that gives flags by their names; flags given here win.", valueName: "file"))
+  @Option(help: ArgumentHelp("A YAML file of flags, by their names; flags on the command line win.", valueName: "file"))
   var recipe: String?
   @Option(
     parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
   var text: [String] = []
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on while training.", valueName: "path"))
+    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on, not to learn.", valueName: "path"))
   var validationText: [String] = []
   @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
   var output: String?
@@ -28,7 +28,10 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     name: .customLong("continue"),
     help: ArgumentHelp(
-      "Train the model of another run further, finished or not, for so many --steps more: its weights, optimiser, place in the text and, where no --recipe is given, settings.",
+      """
+      Train the model of another run, finished or not, for --steps more: with its weights, optimiser, place in the text \
+      and, where no --recipe is given, settings.
+      """,
       valueName: "run"))
   var continuedRun: String?
 
@@ -36,7 +39,7 @@ struct TrainingOptions: ParsableArguments {
   var steps: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How often to go through the text; give this or --steps.", valueName: "x"))
+    help: ArgumentHelp("Passes over the text; give this or --steps.", valueName: "x"))
   var epochs: Double?
   @Option(
     parsing: .unconditional,
@@ -45,7 +48,10 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most sequences computed at once, a divisor of the batch size; fewer take less memory (default: those of 1,024 tokens, all where the head is most of the model).",
+      """
+      Sequences computed at once, a divisor of the batch size; fewer take less memory (default: as many as have 1,024 \
+      tokens, or all where the output head is most of the model).
+      """,
       valueName: "n")
   )
   var microBatchSize: Int?
@@ -61,13 +67,13 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The last learning rate as a part of the highest (default: \(standard.minimumLearningRateRatio)).",
+      "The last learning rate divided by the highest (default: \(standard.minimumLearningRateRatio)).",
       valueName: "x"))
   var minimumLearningRateRatio: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps over which the learning rate rises, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
+      "Steps in which the learning rate rises, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
     help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
@@ -75,30 +81,33 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The decay rate of AdamW's mean of the gradients (default: \(standard.beta1)).", valueName: "x"))
+      "AdamW's beta1, for the mean of the gradients (default: \(standard.beta1)).", valueName: "x"))
   var beta1: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The decay rate of AdamW's mean of their squares (default: \(standard.beta2)).", valueName: "x"))
+      "AdamW's beta2, for the mean of their squares (default: \(standard.beta2)).", valueName: "x"))
   var beta2: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What AdamW adds to the root of that mean (default: \(standard.epsilon)).", valueName: "x"))
+      "AdamW's epsilon, added to the root of the second mean (default: \(standard.epsilon)).", valueName: "x"))
   var epsilon: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's decay of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
+      "AdamW's weight decay, of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The largest gradient norm, 0 for any (default: \(standard.gradientClip)).", valueName: "x"))
+    help: ArgumentHelp(
+      "Gradients with a larger norm are scaled down to this one; 0 for never (default: \(standard.gradientClip)).",
+      valueName: "x"))
   var gradientClip: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Decides fresh weights, cuts and order of text (default: \(standard.seed)).", valueName: "n"))
+    help: ArgumentHelp("The seed of fresh weights, cuts and order of text (default: \(standard.seed)).", valueName: "n")
+  )
   var seed: UInt64?
   @Option(
     parsing: .unconditional,
@@ -110,7 +119,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps between checkpoints (default: \(standardCheckpointEvery)); a run that is killed loses at most these.",
+      "Steps between checkpoints; a killed run resumes from the last (default: \(standardCheckpointEvery)).",
       valueName: "n"))
   var checkpointEvery: Int?
   @Option(
@@ -121,7 +130,7 @@ struct TrainingOptions: ParsableArguments {
   var weights: WeightType?
   @Option(
     help: ArgumentHelp(
-      "What the trained model rounds the factors of its products to (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of the trained model's matrix products (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
       valueName: "type"))
   var precision: ProductPrecision?
   @Option(parsing: .unconditional, help: DeviceOptions.threadsHelp)
