@@ -85,7 +85,7 @@ struct Machine {
 
   /// The version of the SentencePiece library in use, where Debian's package manager knows it, and its file.
   static var sentencePieceLibrary: String? {
-    guard let file = SentencePieceLibrary.file else { return nil }
+    guard let file = TokenizerFormat.all[0].libraryFile() else { return nil }
     let packages = text("/var/lib/dpkg/status")?.components(separatedBy: "\n\n") ?? []
     let package = packages.first { $0.hasPrefix("Package: libsentencepiece0\n") }
     let version = package?.split(separator: "\n").first { $0.hasPrefix("Version: ") }?.dropFirst("Version: ".count)
