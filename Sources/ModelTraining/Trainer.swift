@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 public import LanguageModels
+import ModelEvaluation
 import ModelFiles
 import TensorCore
 
@@ -240,11 +241,17 @@ extension Trainer {
     let micro = recipe.resolvedMicroBatchSize
     var batches: [TokenBatch] = []
     for start in stride(from: 0, to: size, by: micro) {
-      guard isWanted(.init(number: number, sequencesDone: 0, sequenceCount: size)) else { return nil }
+      let progress = StepProgress(number: number, sequencesDone: 0, sequenceCount: size)
+      var isAbandoned = !isWanted(progress)
+      if isAbandoned { return nil }
       let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
       let batch = try batch(places)
       batches.append(
-        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)))
+        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)) {
+          isAbandoned = isAbandoned || !isWanted(progress)
+          return !isAbandoned
+        })
+      if isAbandoned { return nil }
     }
     return batches
   }

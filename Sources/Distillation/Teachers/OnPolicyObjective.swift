@@ -52,7 +52,7 @@ public struct OnPolicySteps: Sendable {
     }
     let lengths =
       switch prompts {
-      case .beginnings(let length, _): [length]
+      case .beginnings(let length): [length]
       case .prompts(let list): list.map(\.count)
       }
     guard !lengths.isEmpty else { throw InvalidValue("prompts", expected: "one or more", found: "none") }
@@ -69,7 +69,7 @@ public struct OnPolicySteps: Sendable {
 
   /// Throws where the beginnings of sequences of so many tokens are too short to be prompts.
   func validate(sequenceLength: Int) throws(InvalidValue) {
-    if case .beginnings(let length, _) = prompts, length > sequenceLength {
+    if case .beginnings(let length) = prompts, length > sequenceLength {
       throw InvalidValue(
         "prompt-length", expected: "at most the sequence length of \(sequenceLength)", found: "\(length)")
     }
@@ -126,7 +126,8 @@ public struct OnPolicyObjective: TrainingObjective {
   /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where
   /// the student has no distribution to sample from.
   public func batch(
-    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition
+    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition,
+    isWanted: () -> Bool = { true }
   ) throws(TrainingError) -> TokenBatch {
     guard isOnPolicy(at: position) else { return batch }
     let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
@@ -137,6 +138,7 @@ public struct OnPolicyObjective: TrainingObjective {
         student.frozen(isConstant: true), batchSize: requests.count)
       for request in requests { _ = try session.submit(request) }
       while session.sequenceCount > 0 {
+        guard isWanted() else { return batch }
         for event in session.step() {
           switch event {
           case .token(let token): completions[token.sequence.number].append(token.id)

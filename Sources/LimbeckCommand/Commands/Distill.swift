@@ -45,6 +45,7 @@ struct Distill: ParsableCommand {
       --teacher is also given, the cache must be of that teacher.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck train'.
+      'limbeck train --control-of RUN' trains the same student without the teacher.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\
