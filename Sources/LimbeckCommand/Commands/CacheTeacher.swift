@@ -34,8 +34,8 @@ struct CacheTeacher: ParsableCommand {
       cache is as good as the teacher. If the error is larger, the cache is biased:
       take more draws, a larger k or another method.
 
-      After Ctrl-C or a kill, --resume continues, with the same result; at most one file
-      is lost.
+      After Ctrl-C or a kill, --resume continues, with the same result; at most one
+      file is lost.
 
       Example:
         limbeck cache-teacher --teacher runs/teacher --text books/ \\

@@ -23,19 +23,19 @@ struct Compare: ParsableCommand {
           --text held-out.txt --window 256
       """)
 
-  @Option(help: ArgumentHelp("The teacher's model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
   var teacher: String
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("The students' model folders.", valueName: "dir"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
   var student: [String] = []
   @Option(help: ArgumentHelp("A tokenizer.model for model folders without one.", valueName: "file"))
   var tokenizer: String?
   @Option(
     help: ArgumentHelp(
-      "Also compare the teacher that rounds the factors of its products so, which is what 'distill --teacher-precision' learns from.",
+      "Also compare the teacher at this precision of matrix products with itself.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
   @Option(
-    help: ArgumentHelp("Also measure the speed of greedy generation, over n tokens of each model.", valueName: "n"))
+    help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
   @Flag(help: "Print percentiles, too.")
   var verbose = false

@@ -11,22 +11,22 @@ struct Distill: ParsableCommand {
     commandName: "distill",
     abstract: "Trains a small model, the student, to predict what a large one predicts.",
     discussion: """
-      The student's loss at each token is w * cross-entropy + (1 - w) * t^2 *
-      divergence(teacher, student): w is --hard-label-weight, t is --temperature. By
-      default it is the forward KL divergence at temperature 1, without cross-entropy,
-      which was the best choice in docs/distilling.md. Starting from a pruned teacher
-      (see 'limbeck student') gained more than any choice of divergence.
+      The student's loss at each token is lambda * cross-entropy + (1 - lambda) *
+      tau^2 * divergence(teacher, student): lambda is --hard-label-weight, tau is
+      --temperature. By default it is the forward KL divergence at temperature 1,
+      without cross-entropy, which was the best choice in docs/distilling.md.
+      Starting from a pruned teacher (see 'limbeck student') gained more than any
+      choice of divergence.
 
       --student is a config.json or a size (1M; see 'limbeck help train') for a new
       model, or a model folder to start from. It gets the teacher's tokenizer.
 
-      Divergences, where x is beta of jensen-shannon, the weight of the forward side of
-      symmetric-kl, or lambda of the skewed ones: forward-kl, reverse-kl,
-      jensen-shannon[:x], symmetric-kl[:x], skew-forward-kl[:x], skew-reverse-kl[:x],
+      Divergences: forward-kl, reverse-kl, jensen-shannon[:beta], symmetric-kl[:weight
+      of the forward side], skew-forward-kl[:skew], skew-reverse-kl[:skew],
       total-variation; or a weighted sum of them: 0.7*forward-kl+0.3*reverse-kl.
 
-      Temperature and weights are numbers, or schedules from the first step to the last:
-      linear:4..1 or cosine:0.9..0.1 (half a cosine, flat at both ends).
+      Temperature and weights are numbers, or schedules from the first step to the
+      last: linear:4..1 or cosine:0.9..0.1 (half a cosine, flat at both ends).
 
       With several --teacher, the student learns the mixture of their distributions.
       All teachers must have the same tokenizer.
@@ -38,18 +38,19 @@ struct Distill: ParsableCommand {
       teachers, the first one is compared.
 
       --on-policy is the share of steps that train on completions which the student
-      samples and the teacher scores (GKD). It completes --prompts, or the beginnings of
-      the text's sequences. metrics.jsonl marks these steps.
+      samples and the teacher scores (GKD). It completes --prompts, or the beginnings
+      of the text's sequences. metrics.jsonl marks these steps.
 
-      With --teacher-cache no teacher is loaded, and the temperature is the cache's. If
-      --teacher is also given, the cache must be of that teacher.
+      With --teacher-cache no teacher is loaded, and the temperature is the cache's.
+      If --teacher is also given, the cache must be of that teacher.
 
-      Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck train'.
-      'limbeck train --control-of RUN' trains the same student without the teacher.
+      Output folder, recipes, Ctrl-C, --resume and --continue are as in
+      'limbeck train'. 'limbeck train --control-of RUN' trains the same student
+      without the teacher, to measure the gain.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\
-          --text books/ --validation-text held-out.txt --output runs/student --epochs 2
+          --text books/ --output runs/student --epochs 2
         limbeck distill --teacher runs/teacher --student small.json \\
           --text books/ --output runs/student --epochs 2 \\
           --divergence jensen-shannon:0.3 --temperature 2

@@ -28,13 +28,13 @@ struct Train: ParsableCommand {
       run began.
 
       Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from the
-      last checkpoint, with the same result, to the bit. A run that was killed continues
-      from its last checkpoint, too (--checkpoint-every).
+      last checkpoint, with the same result, to the bit. A run that was killed
+      continues from its last checkpoint, too (--checkpoint-every).
 
-      To train a model further: --continue RUN --steps N --output NEW takes the model of
-      RUN, its optimiser and its place in the text. Its settings hold unless flags
-      change them; the learning rate starts at its highest (--warmup-steps lets it rise)
-      and falls over the N steps.
+      To train a model further: --continue RUN --steps N --output NEW takes the model
+      of RUN, its optimiser and its place in the text. Its settings hold unless flags
+      change them; the learning rate starts at its highest (--warmup-steps lets it
+      rise) and falls over the N steps.
 
       The control for a distilled student is the same model, trained on the same text
       without a teacher: --control-of RUN --output NEW.

@@ -16,7 +16,7 @@ struct HiddenStateOptions: ParsableArguments {
   var hiddenCosineWeight: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of the mean squared difference of the hidden states (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight of the mean squared difference of hidden states (default: 0).", valueName: "w"))
   var hiddenMseWeight: Schedule?
   @Option(
     parsing: .unconditional,

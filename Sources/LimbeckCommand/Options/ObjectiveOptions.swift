@@ -7,7 +7,7 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Weights of a paper, which other flags override. distilbert: 5 * t^2 * divergence + 2 * cross-entropy + \
+      Weights of a paper, which other flags override. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
       1 - cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
@@ -19,21 +19,21 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Temperature t of both models, 0.05 to 10,000 (default: 1, or the cache's).", valueName: "t"))
+      "Temperature tau of both models, 0.05 to 10,000 (default: 1, or the cache's).", valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight w of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("Weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Weight of t^2 * divergence (default: 1 - w).",
+      "Weight of tau^2 * divergence (default: 1 - lambda).",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight of the mean squared difference of the logits (default: 0).", valueName: "w"))
   var logitsMseWeight: Schedule?
   @Option(
     help: ArgumentHelp(

@@ -26,7 +26,7 @@ struct OnPolicyOptions: ParsableArguments {
         + "With --on-policy 1, --text is not needed.",
       valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("Key of the prompt in a JSON row (default: prompt).", valueName: "key"))
+  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
   var promptField: String?
   @Option(
     parsing: .unconditional,

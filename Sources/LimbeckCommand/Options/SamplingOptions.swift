@@ -22,9 +22,7 @@ struct SamplingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Penalty on tokens that have occurred; 1 for none.", valueName: "x"))
   var repetitionPenalty = 1.0
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Seed of the sampling; the same seed gives the same text.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The same seed gives the same text.", valueName: "n"))
   var seed: UInt64 = 0
 
   var sampling: Sampling {

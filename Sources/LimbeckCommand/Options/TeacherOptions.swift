@@ -12,7 +12,7 @@ struct TeacherOptions: ParsableArguments {
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weights of the teachers in the mixture, such as 2,1 (default: equal).", valueName: "w,w"))
+    help: ArgumentHelp("Each teacher's weight in the mixture: 2,1 (default: all the same).", valueName: "w,w"))
   var teacherWeights: String?
   @Option(
     help: ArgumentHelp(

@@ -30,7 +30,7 @@ struct TrainingOptions: ParsableArguments {
   var count: CountedTokens?
   @Option(help: ArgumentHelp("Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String?
-  @Flag(help: "Continue the unfinished run in --output from its last checkpoint.")
+  @Flag(help: "Go on with the unfinished run in the output folder, from its last checkpoint.")
   var resume = false
   @Option(
     name: .customLong("continue"),
@@ -39,7 +39,7 @@ struct TrainingOptions: ParsableArguments {
       valueName: "run"))
   var continuedRun: String?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; this or --epochs.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Optimiser steps; give this or --epochs.", valueName: "n"))
   var steps: Int?
   @Option(
     parsing: .unconditional,
@@ -47,8 +47,7 @@ struct TrainingOptions: ParsableArguments {
   var epochs: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp(
-      "Sequences per step, at most those of the text (default: \(standard.batchSize)).", valueName: "n"))
+    help: ArgumentHelp("Sequences per step, at most all of the text (default: \(standard.batchSize)).", valueName: "n"))
   var batchSize: Int?
   @Option(
     parsing: .unconditional,
@@ -64,7 +63,7 @@ struct TrainingOptions: ParsableArguments {
   @OptionGroup var packing: PackingOptions
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Peak learning rate (default: \(standard.learningRate)).", valueName: "x"))
+    help: ArgumentHelp("The highest learning rate (default: \(standard.learningRate)).", valueName: "x"))
   var learningRate: Double?
   @Option(
     parsing: .unconditional,
@@ -78,7 +77,7 @@ struct TrainingOptions: ParsableArguments {
       "Steps of linear warm-up, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
-    help: ArgumentHelp("Decay of the learning rate (default: \(standard.decay.rawValue)).", valueName: "name"))
+    help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
   var schedule: LearningRateDecay?
   @Option(
     parsing: .unconditional,
@@ -111,7 +110,7 @@ struct TrainingOptions: ParsableArguments {
   var seed: UInt64?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps between evaluations (default: one at the end).", valueName: "n"))
+    help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
     parsing: .unconditional,
@@ -125,9 +124,9 @@ struct TrainingOptions: ParsableArguments {
   var checkpointEvery: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
+    help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
-  @Option(help: ArgumentHelp("Type of the stored weights (default: float32).", valueName: "type"))
+  @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
   var weights: WeightType?
   @Option(
     help: ArgumentHelp(
