@@ -219,10 +219,11 @@ extension Trainer {
     state.seconds = clock.seconds
     let means = sums.perToken
     let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, firstSequence: 0))
-    if !isOnPolicy, means.crossEntropy.isFinite {
-      let found = StepLoss(step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy)
-      state.firstStep = state.firstStep ?? found
-      state.lastStep = found
+    if means.crossEntropy.isFinite {
+      state.record(
+        StepLoss(
+          step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy,
+          isOnPolicy: isOnPolicy))
     }
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,

@@ -132,10 +132,6 @@ extension CommandTests {
         let metrics = try desk.text("\(packing)/metrics.jsonl")
         #expect(metrics.split(separator: "\n").count == 6 && !metrics.contains("\"loss\":0,"), "\(metrics)")
       }
-      let empty = try desk.write(#"{"prompt": "all work", "completion": ""}"#, to: "empty.jsonl")
-      let outcome = try Command.run(
-        arguments.map { $0 == text ? empty : $0 == "8" ? "2" : $0 }, in: desk.folder)
-      #expect(outcome.code != 0 && !desk.exists("run"), "\(outcome.errors)")
     }
 
     @Test func recipeInTheRunFolderMakesTheRunAgain() throws {
