@@ -7,7 +7,7 @@ struct JSONParser {
   private var position = 0
   private var depth = 0
   /// Deeper nesting than any format here has, and shallow enough for the stack of a worker thread.
-  private var depthLimit: Int { isPython ? 256 : 64 }
+  private static let depthLimit = 64
 
   private init(bytes: [UInt8], file: String, isPython: Bool) {
     self.bytes = bytes
@@ -70,7 +70,7 @@ struct JSONParser {
   private mutating func nested(
     _ parse: (inout JSONParser) throws(FileError) -> JSONValue
   ) throws(FileError) -> JSONValue {
-    guard depth < depthLimit else { throw invalid("more than \(depthLimit) levels of nesting") }
+    guard depth < Self.depthLimit else { throw invalid("more than \(Self.depthLimit) levels of nesting") }
     depth += 1
     defer { depth -= 1 }
     position += 1

@@ -63,11 +63,10 @@ import Testing
   @Test(arguments: [
     ("[NaN, Infinity, -Infinity]", "[NaN,Infinity,-Infinity]"), ("1e999", "Infinity"), (#"{"a":1,"a":2}"#, #"{"a":2}"#),
     (#""\ud800x""#, "\"\u{FFFD}x\""), (#""\ud800\ud83d\ude00""#, "\"\u{FFFD}\u{1F600}\""),
-    (String(repeating: "[", count: 99) + String(repeating: "]", count: 99), nil),
   ])
-  func python(json: String, expected: String?) throws {
+  func python(json: String, expected: String) throws {
     let value = try JSONValue(parsing: Array(json.utf8), file: "file", dialect: .python)
-    #expect(value.text() == expected ?? json)
+    #expect(value.text() == expected)
     #expect(throws: FileError.self) { try parse(json) }
   }
 

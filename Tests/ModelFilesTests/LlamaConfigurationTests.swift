@@ -245,7 +245,6 @@ import Testing
     (["quantization_config": "null"], nil),
     (["eos_token_id": "[]"], nil), (["other": "[NaN, Infinity, -Infinity]"], nil),
     (["other": #""\ud800""#], nil),
-    (["other": String(repeating: "[", count: 99) + String(repeating: "]", count: 99)], nil),
     (["vocab_size": #"512, "vocab_size": 500"#], 500),
   ])
   func dialects(changes: [String: String], vocabularySize: Int?) throws {

@@ -43,7 +43,7 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(help: ArgumentHelp("Tokenizer.model for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
   var tokenizer: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?
@@ -82,8 +82,7 @@ struct Generate: ParsableCommand {
     let device = try device.device
     let model = try LanguageModel(
       folder: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(
-      model, from: self.model, rounding, tokenizer: tokenizer, on: device)
+    let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)

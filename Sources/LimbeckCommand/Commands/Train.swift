@@ -13,19 +13,20 @@ struct Train: ParsableCommand {
     abstract: "Trains a language model on text.",
     discussion: """
       --model is a config.json or a size for a new model, or a model folder to start
-      from. A size is a number of parameters with the embedding: 260K, 3M, 1.5B, or
-      small for 3M. It gives a Llama with 4 + C/128 layers, heads of 32 channels (64 from
-      C = 512 on), a feed-forward size of 8/3 C and a tied head. The hidden size C is the
-      nearest multiple of 32 (64 from 512 on), the context is the sequence length. The
-      least that a config.json must say (vocab_size, bos_token_id and eos_token_id are
-      the tokenizer's, if they are left out):
+      from. A size is a number of parameters with K, M or B, embedding included:
+      260K, 3M, 1.5B; small is 3M. It gives a Llama with 4 + C/128 layers, heads of 32
+      channels (64 from C = 512 on), a feed-forward size of 8/3 C and a tied head,
+      where the hidden size C is the multiple of 32 (64 from 512 on) that comes
+      nearest, and the context is the sequence length. The least that a config.json
+      must say (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if
+      they are left out):
         {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688,
          "num_hidden_layers": 6, "num_attention_heads": 8}
 
       The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
-      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are relative
-      to the current folder or, if they do not exist there, to the folder in which its
-      run began.
+      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
+      relative to the current folder or, if they do not exist there, to the folder in
+      which its run began.
 
       Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from the
       last checkpoint, with the same result, to the bit. A run that was killed

@@ -19,9 +19,9 @@ struct SpeculationOptions: ParsableArguments {
     if draft == nil, draftTokens != nil { throw ValidationError("draft-tokens", needs: "draft") }
   }
 
-  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision,
-  /// with the tokenizer at a path for folders without one. Throws where the draft has another tokenizer or another
-  /// number of outputs.
+  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision;
+  /// `tokenizer` is the path of one for folders without. Throws where the draft has another tokenizer or another number
+  /// of outputs.
   func generator(
     _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, tokenizer: String?,
     on device: Device
