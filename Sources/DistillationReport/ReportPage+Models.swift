@@ -145,14 +145,21 @@ extension ReportPage {
         return inputs["teacher cache"] == nil ? "computed in each step" : "from a cache"
       },
       words("on-policy") { $0.run?.manifest.inputs["on-policy"] },
-      words("counted") { $0.setting("count").map { $0 == "prompts" ? "prompts and completions" : $0 } },
-      words("packing") { $0.setting("packing") },
+      words("counted") { $0.setting("count") == "prompts" ? "prompts and completions" : nil },
+      words("packing") { $0.packing },
       words("learning rate") { $0.learningRate },
     ].compactMap(\.self)
   }
 }
 
 extension ReportedModel {
+  /// Where the training text was cut, and whether sequences begin with BOS.
+  fileprivate var packing: String? {
+    guard let run else { return nil }
+    let cuts = setting("packing") ?? (run.manifest.inputs["teacher cache"] == nil ? "shifted" : "fixed")
+    return setting("no-sequence-bos") == "true" ? "\(cuts), no BOS in front" : cuts
+  }
+
   /// The highest learning rate, and how it rises and falls.
   fileprivate var learningRate: String? {
     setting("learning-rate").map { peak in

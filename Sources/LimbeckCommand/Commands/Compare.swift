@@ -110,6 +110,17 @@ struct ComparedModel: Encodable {
   let parameters, nonEmbeddingParameters, weightBytes: Int
   let generatedTokensPerSecond: Double?
 
+  /// What is known already.
+  init(
+    folder: String, parameters: Int, nonEmbeddingParameters: Int, weightBytes: Int, generatedTokensPerSecond: Double?
+  ) {
+    self.folder = folder
+    self.parameters = parameters
+    self.nonEmbeddingParameters = nonEmbeddingParameters
+    self.weightBytes = weightBytes
+    self.generatedTokensPerSecond = generatedTokensPerSecond
+  }
+
   /// - Parameters:
   ///   - folder: the model's folder.
   ///   - model: the model.
