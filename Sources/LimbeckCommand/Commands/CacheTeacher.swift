@@ -52,6 +52,7 @@ struct CacheTeacher: ParsableCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text files, folders of them, or .jsonl files, as for distill.", valueName: "path"))
   var text: [String]
+  @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
       "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
@@ -120,9 +121,11 @@ struct CacheTeacher: ParsableCommand {
     let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
-      model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
+      model.tokenizer, sequenceLength: sequenceLength, device: device, console: console)
+    let corpus = try TextListing(keys: keys.keys).corpus(text, console)
     let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
-    let sequences = try packing.sequences(of: text, fixed.packing(for: model.tokenizer))
+    let sequences = try packing.sequences(
+      of: corpus, named: text.joined(separator: ", "), fixed.packing(for: model.tokenizer))
     try sequences.requireCountedTokens()
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,

@@ -26,6 +26,9 @@ struct Train: ParsableCommand {
       of RUN unless flags say otherwise; the learning rate begins anew, at its
       highest (--warmup-steps lets it rise), and falls over the N steps.
 
+      Files of text, rows and folders, and how they become sequences: docs/data.md.
+      --validation-share holds out a part of --text.
+
       The control of a distilled student is the same model trained on the same text
       without the teacher: --control-of RUN --output NEW.
 

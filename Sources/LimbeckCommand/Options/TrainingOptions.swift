@@ -5,6 +5,7 @@ import LanguageModels
 import ModelFiles
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
 /// `TrainingRecipe`'s defaults.
@@ -16,11 +17,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A YAML file of flags, by their names; flags on the command line win.", valueName: "file"))
   var recipe: String?
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
   var text: [String] = []
-  @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on, not to learn.", valueName: "path"))
-  var validationText: [String] = []
+  @OptionGroup var validation: ValidationOptions
+  @OptionGroup var keys: TextKeyOptions
   @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
   var output: String?
   @Flag(help: "Go on with the unfinished run in the output folder, from its last checkpoint.")
@@ -183,6 +184,8 @@ struct TrainingStart {
 struct TrainingSettings {
   let text: [String]
   let validationText: [String]
+  let validationShare: Double?
+  let keys: JSONLinesKeys
   let outputPath: String
   let resumes: Bool
   let packing: PackingSettings
@@ -199,7 +202,9 @@ struct TrainingSettings {
 
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.paths("text", options.text)
-    validationText = try settings.paths("validation-text", options.validationText)
+    validationText = try settings.paths("validation-text", options.validation.validationText)
+    validationShare = try options.validation.share(&settings, validationText: validationText)
+    keys = try options.keys.keys(&settings)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 
