@@ -212,10 +212,11 @@ extension Trainer {
     state.seconds = clock.seconds
     let means = sums.perToken
     let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, firstSequence: 0))
-    if !isOnPolicy, means.crossEntropy.isFinite {
-      let found = StepLoss(step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy)
-      state.firstStep = state.firstStep ?? found
-      state.lastStep = found
+    if means.crossEntropy.isFinite {
+      state.record(
+        StepLoss(
+          step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy,
+          isOnPolicy: isOnPolicy))
     }
     return TrainingStep(
       number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
@@ -234,11 +235,17 @@ extension Trainer {
     let micro = recipe.resolvedMicroBatchSize
     var batches: [TokenBatch] = []
     for start in stride(from: 0, to: size, by: micro) {
-      guard isWanted(.init(number: number, sequencesDone: 0, sequenceCount: size)) else { return nil }
+      let progress = StepProgress(number: number, sequencesDone: 0, sequenceCount: size)
+      var isAbandoned = !isWanted(progress)
+      if isAbandoned { return nil }
       let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
       let batch = try batch(places, of: data)
       batches.append(
-        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)))
+        try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)) {
+          isAbandoned = isAbandoned || !isWanted(progress)
+          return !isAbandoned
+        })
+      if isAbandoned { return nil }
     }
     return batches
   }

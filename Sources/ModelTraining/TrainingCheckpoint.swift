@@ -24,7 +24,7 @@ struct TrainingState: Codable, Equatable {
   var seconds = 0.0
   /// The size of `metrics.jsonl` at this step.
   var metricsByteCount = 0
-  /// The first and the last step that learnt from the text.
+  /// The first and the last step, of those that learnt from the text where there are some.
   var firstStep: StepLoss?
   var lastStep: StepLoss?
   var lastValidation: ValidationResult?
@@ -33,6 +33,13 @@ struct TrainingState: Codable, Equatable {
   var recipe: TrainingRecipe
   /// Digests of the texts by name, and how the text to learn is cut.
   var texts: [String: String]
+
+  /// Takes note of a step's losses. Those of steps on samples differ with the samples: losses on the text, where there
+  /// are some, tell more.
+  mutating func record(_ found: StepLoss) {
+    if firstStep == nil || firstStep?.isOnPolicy == true && !found.isOnPolicy { firstStep = found }
+    if lastStep?.isOnPolicy != false || !found.isOnPolicy { lastStep = found }
+  }
 }
 
 /// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and,

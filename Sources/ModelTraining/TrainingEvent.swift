@@ -44,6 +44,8 @@ public struct StepLoss: Codable, Sendable, Equatable {
   public var loss: Double
   /// The mean cross-entropy with the targets, in nats.
   public var crossEntropy: Double
+  /// Whether the tokens were sampled from the model itself in place of the text.
+  public var isOnPolicy = false
 }
 
 /// One optimiser step. Means are per counted token of the step.
@@ -125,9 +127,9 @@ public struct TrainingSummary: Sendable, Equatable {
   public var isComplete: Bool
   /// Input tokens of all steps.
   public var tokensSeen: Int
-  /// The first step that learnt from the text, those before a resumption included; nil if there was none.
+  /// The first step, those before a resumption included: of those that learnt from the text, where there are some.
   public var firstStep: StepLoss?
-  /// The last step that learnt from the text; nil if there was none.
+  /// The last step; of those that learnt from the text, where there are some.
   public var lastStep: StepLoss?
   /// The last evaluation, if there was one.
   public var lastValidation: ValidationResult?
@@ -136,11 +138,13 @@ public struct TrainingSummary: Sendable, Equatable {
   /// Seconds spent, those before a resumption included.
   public var seconds: Double
 
-  /// Whether the model ended worse than it began: the cross-entropy of the last step is above that of the first by more
-  /// than chance explains, three standard deviations of the mean over a step's tokens, each taken to deviate by its
-  /// mean.
+  /// Whether the model ended worse than it began: its loss on the validation text is not finite, or the cross-entropy
+  /// of the last step on the text is above that of the first by more than chance explains. That is three standard
+  /// deviations of the mean over a step's tokens, each of which is taken to deviate by the mean.
   public var hasDiverged: Bool {
-    guard let firstStep, let lastStep, lastStep.step > firstStep.step else { return false }
+    if let lastValidation, !lastValidation.loss.isFinite { return true }
+    guard let firstStep, let lastStep, lastStep.step > firstStep.step, !firstStep.isOnPolicy, !lastStep.isOnPolicy
+    else { return false }
     let chance = 3 * firstStep.crossEntropy / Double(max(1, min(firstStep.tokens, lastStep.tokens))).squareRoot()
     return !(lastStep.crossEntropy <= firstStep.crossEntropy + chance)
   }

@@ -15,9 +15,9 @@ public protocol TrainingObjective {
 
   /// What is learnt in place of `batch`, which comes next in the text: by default the batch itself. The sums are
   /// divided by the counted tokens of what this returns. Throws where there is nothing to learn from, and no weight is
-  /// touched.
+  /// touched. Where it takes long, `isWanted` is asked in between; once it says no, what is returned is not used.
   func batch(
-    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition
+    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition, isWanted: () -> Bool
   ) throws(TrainingError) -> TokenBatch
 
   /// The same sums without gradients. `model` may be frozen. The trainer measures all validations of a run at its last
@@ -49,6 +49,6 @@ extension TrainingObjective {
 
   /// The batch itself.
   public func batch(
-    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition
+    inPlaceOf batch: TokenBatch, for model: TransformerDecoder, at position: StepPosition, isWanted: () -> Bool
   ) throws(TrainingError) -> TokenBatch { batch }
 }

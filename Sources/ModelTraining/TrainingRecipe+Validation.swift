@@ -44,8 +44,11 @@ extension TrainingRecipe {
     try require("beta1", beta1, "a number from 0 to below 1") { $0 >= 0 && Float($0) < 1 }
     try require("beta2", beta2, "a number from 0 to below 1") { $0 >= 0 && Float($0) < 1 }
     try require("epsilon", epsilon, "a number above 0") { Float($0) > 0 }
+    // beyond these bounds no weight would move
+    try require("epsilon", epsilon, "at most 1") { $0 <= 1 }
     try require("weight-decay", weightDecay, "a number from 0") { $0 >= 0 }
     try require("gradient-clip", gradientClip, "a number from 0") { $0 >= 0 }
+    try require("gradient-clip", gradientClip, "0 for any norm, or at least 1e-6") { $0 == 0 || $0 >= 1e-6 }
     try requirePositive("evaluate-every", evaluateEvery ?? 1)
     try requirePositive("evaluation-sequences", evaluationSequences ?? 1)
     try requirePositive("checkpoint-every", checkpointEvery ?? 1)

@@ -190,6 +190,23 @@ struct OnPolicyTests {
     #expect("\(try #require(error))".contains("step 1: the student's largest logit is nan"))
   }
 
+  @Test func samplingIsGivenUpAtAStop() throws {
+    let student = decoder(width: 8, seed: 2)
+    let weights = student.parameters.values?.array()
+    var parts = 0
+    let summary = try Trainer(
+      model: student, objective: onPolicy(base(), 1, endIDs: []), data: text(), recipe: Self.recipe
+    ).run { event in
+      guard case .computing(let progress) = event else { return .continue }
+      #expect(progress.number == 1 && progress.sequencesDone == 0)
+      parts += 1
+      return parts == 4 ? .stop : .continue
+    }
+    #expect(parts == 4)
+    #expect(summary.steps == 0)
+    #expect(student.parameters.values?.array() == weights)
+  }
+
   @Test func metricsMarkTheStepsThatSample() throws {
     let folder = try TemporaryFolder()
     let objective = onPolicy(base(), 0.5)

@@ -184,6 +184,9 @@ extension CommandTests {
       try #require(outcome.code == 0, "\(outcome.errors)")
       let metrics = try desk.text("run/metrics.jsonl").split(separator: "\n")
       #expect(metrics.count == 3 && metrics.allSatisfy { $0.contains("\"on_policy\":true") })
+      let last = try #require(outcome.errors.split(separator: "\n").last)
+      #expect(last.contains(#/^wrote run: 3 steps, loss \d\.\d+ \(was \d\.\d+ at step 1\), /#), "\(last)")
+      #expect(!outcome.errors.contains("diverged"))
       let half = try Command.run(flags + ["--on-policy", "0.5"], in: desk.folder)
       #expect(half.code == 64 && half.errors.contains("--text is missing"), "\(half.errors)")
     }

@@ -131,7 +131,8 @@ public struct OnPolicyObjective: TrainingObjective {
   /// Completions of the student's own in place of the text, if the step is an on-policy one. Throws `notFinite` where
   /// the student has no distribution to sample from.
   public func batch(
-    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition
+    inPlaceOf batch: TokenBatch, for student: TransformerDecoder, at position: StepPosition,
+    isWanted: () -> Bool = { true }
   ) throws(TrainingError) -> TokenBatch {
     guard isOnPolicy(at: position) else { return batch }
     let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
@@ -142,6 +143,7 @@ public struct OnPolicyObjective: TrainingObjective {
         student.frozen(isConstant: true), choices: steps.choices, batchSize: requests.count)
       for request in requests { _ = try session.submit(request) }
       while session.sequenceCount > 0 {
+        guard isWanted() else { return batch }
         for event in session.step() {
           switch event {
           case .token(let token): completions[token.sequence.number].append(token.id)

@@ -68,7 +68,8 @@ struct CacheTeacher: ParsableCommand {
     help: ArgumentHelp("Tokens to draw, for sampled (default: \(standardDraws)).", valueName: "n"))
   var draws: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("What divides the teacher's logits, 0.05 or more.", valueName: "t"))
+    parsing: .unconditional,
+    help: ArgumentHelp("The temperature, which divides the teacher's logits, 0.05 to 10,000.", valueName: "t"))
   var temperature: Float = 1
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
   var sequenceLength = TrainingRecipe().sequenceLength

@@ -41,14 +41,15 @@ struct Distill: ParsableCommand {
 
       With --on-policy, that share of the steps learns from completions that the
       student samples and the teacher judges (GKD). It completes --prompts, or the
-      beginnings of the text's sequences. metrics.jsonl
-      marks these steps with "on_policy": true.
+      beginnings of the text's sequences. metrics.jsonl marks these steps with
+      "on_policy": true.
 
       With --teacher-cache no teacher is loaded, and the temperature is that of the
       cache. If --teacher is given as well, the cache must be of that teacher.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in
-      'limbeck train'.
+      'limbeck train'. The same student without the teacher, from which the gain is
+      measured: 'limbeck train --control-of RUN'.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\

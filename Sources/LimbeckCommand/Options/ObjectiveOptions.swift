@@ -19,7 +19,7 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The temperature, which divides the logits of both models; 0.05 or more (default: 1, or the cache's).",
+      "The temperature, which divides the logits of both models, 0.05 to 10,000 (default: 1, or the cache's).",
       valueName: "t"))
   var temperature: Schedule?
   @Option(
