@@ -42,7 +42,9 @@ public struct StudentPlan: Sendable, Equatable {
     self.layers = try layers.indices(of: teacher.layerCount)
     student.layerCount = self.layers.count
     student.keyValueHeadCount = keyValueHeads
-    student.headCount = headCount ?? keyValueHeads * group
+    // of key-value heads that cannot be there is no product
+    let isPossible = (1...teacher.keyValueHeadCount).contains(keyValueHeads)
+    student.headCount = headCount ?? (isPossible ? keyValueHeads * group : teacher.headCount)
     student.feedForwardSize = feedForwardSize ?? teacher.feedForwardSize
     student.hiddenSize = hiddenSize ?? teacher.hiddenSize
     for (name, size, limit) in [

@@ -20,8 +20,8 @@ enum CommandError: Error, Equatable {
   case notARun(folder: String)
   /// A control that learnt from a teacher.
   case notAControl(folder: String)
-  /// A model whose tokenizer is not that of the others.
-  case unlikeTokenizer(folder: String, difference: String)
+  /// A model whose tokenizer is not that of another one; both are named.
+  case unlikeTokenizer(String)
   /// A path in the recipe of a run that is not there, or not any more; `flag` gives another one.
   case recordedPathMissing(recipe: String, key: String, path: String, flag: String)
   /// Two recipes that give different values where one is needed; `flag` chooses.
@@ -55,9 +55,8 @@ extension CommandError: CustomStringConvertible {
     case .notARun(let folder):
       "\(folder): expected the output folder of limbeck train or limbeck distill, but it has no run.json"
     case .notAControl(let folder):
-      "--control \(folder): expected a run of limbeck train, which learnt without a teacher, found one of limbeck distill"
-    case .unlikeTokenizer(let folder, let difference):
-      "\(folder): \(difference)"
+      "--control: expected a run of limbeck train, found one of limbeck distill, \(folder)"
+    case .unlikeTokenizer(let difference): difference
     case .recordedPathMissing(let recipe, let key, let path, let flag):
       "\(recipe): \(key): no such file or folder: \(path), seen from the current folder; give its place with \(flag)"
     case .recordsDiffer(let first, let second, let key, let flag):

@@ -6,33 +6,37 @@ import Glibc
 struct Limbeck: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "limbeck",
-    abstract: "Distils a large language model into a small one, on CPUs.",
+    abstract: "Distils large language models into small ones, on CPUs.",
     discussion: """
-      Results go to standard output; logs, progress and errors to standard error.
-      The exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130
-      after Ctrl-C.
-
-      Example: text in, a small model out.
-        limbeck tokenizer train --text books/ --output tokenizer.model
+      A small model of your own, from a text, in six commands:
+        limbeck tokenizer train --text books.txt --output tokenizer.model
         limbeck train --model large.json --tokenizer tokenizer.model \\
-          --text books/ --output runs/teacher --epochs 2
-        limbeck distill --teacher runs/teacher --student small.json \\
-          --text books/ --output runs/student --epochs 2
-        limbeck compare --teacher runs/teacher --student runs/student \\
-          --text held-out.txt
+          --text books.txt --output teacher --epochs 2
+        limbeck distill --teacher teacher --student small.json \\
+          --text books.txt --output student --epochs 2
+        limbeck compare --teacher teacher --student student --text held-out.txt
+        limbeck report student --text held-out.txt --output report.html
+        limbeck generate --model student --prompt "Once upon a time"
+
+      A teacher may also be a Hugging Face folder with a SentencePiece tokenizer.
+
+      Results go to standard output; progress, logs and errors to standard error. The
+      exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130 after
+      Ctrl-C.
+
+      Examples of every subcommand: limbeck help SUBCOMMAND
       """,
     version: "limbeck 0.1.0",
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
-      Compare.self, ReportCommand.self, Generate.self, Inspect.self, Doctor.self,
+      Compare.self, ReportCommand.self, Generate.self, Chat.self, Inspect.self, Doctor.self,
     ])
 
   static func main() {
     // A write beyond a size limit then fails with an error that names the file, instead of ending the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      try Renamed.refuse(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot()
+      var command = try parsed(Array(CommandLine.arguments.dropFirst()))
       do {
         try command.run()
       } catch let error as RecipeError where error.isUsage {
@@ -40,10 +44,23 @@ struct Limbeck: ParsableCommand {
         Console().write("error: \(error)\n  See 'limbeck \(name) --help' for more information.")
         throw ExitCode.validationFailure
       }
+    } catch let word as MistypedWord {
+      Console().write("error: \(word)")
+      Glibc.exit(ExitCode.validationFailure.rawValue)
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
     } catch {
       finish(with: error)
+    }
+  }
+
+  /// The command that is called. A word that does not exist is told before anything else.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    try Renamed.refuse(arguments)
+    try MistypedWord.refuseSubcommand(arguments)
+    do { return try parseAsRoot(arguments) } catch {
+      if exitCode(for: error) == .validationFailure { try MistypedWord.refuseOption(arguments) }
+      throw error
     }
   }
 
@@ -54,7 +71,7 @@ struct Limbeck: ParsableCommand {
     case .success:
       print(fullMessage(for: error))
     case .validationFailure:
-      let message = fullMessage(for: error)
+      let message = InvalidOptionValue.reworded(fullMessage(for: error), Array(CommandLine.arguments.dropFirst()))
       Console().write(message.hasPrefix("Error:") ? "error:" + message.dropFirst("Error:".count) : message)
     default:
       Console().write("error: \(message(for: error))")

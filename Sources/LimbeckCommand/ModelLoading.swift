@@ -97,6 +97,25 @@ extension DecoderConfiguration {
   }
 }
 
+extension LanguageModel {
+  /// Checks that this model, from `path`, turns text into the same ids as another one, and has as many outputs.
+  func requireVocabulary(of other: LanguageModel, from otherPath: String, path: String) throws {
+    try tokenizer.requireSame(as: other.tokenizer, from: otherPath, path: path)
+    try decoder.requireOutputs(of: other.decoder, path: path)
+  }
+}
+
+extension Tokenizer {
+  /// Checks that this tokenizer, of the model at `path`, is that of another model.
+  func requireSame(as other: any Tokenizer, from otherPath: String, path: String) throws {
+    do throws(TokenizationError) {
+      try requireSameTokenizer(other, self)
+    } catch .tokenizersDiffer(let difference) {
+      throw CommandError.unlikeTokenizer(difference.description(student: path, teacher: otherPath))
+    }
+  }
+}
+
 extension DecoderModel {
   /// Checks that a student, made from `path`, has as many outputs as its teacher.
   func requireOutputs(of teacher: any DecoderModel, path: String) throws(CommandError) {

@@ -31,13 +31,13 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
     case .vocabulariesDiffer(let model, let draft):
       "the draft: vocab_size: expected the model's \(model), found \(draft); draft with a student of the model"
     case .promptTooLong(let prompt, let tokens, let contextLength):
-      "prompt \(prompt + 1): expected fewer tokens than the model's context of \(contextLength), found \(tokens); "
-        + "shorten it"
+      "prompt \(prompt + 1): tokens: expected at most \(contextLength - 1), one less than the model's context of "
+        + "\(contextLength), found \(tokens); shorten it"
     case .promptTooLongForDraft(let prompt, let tokens, let contextLength):
-      "prompt \(prompt + 1): expected fewer tokens than the draft's context of \(contextLength), found \(tokens); "
-        + "shorten it, or leave the draft out"
+      "prompt \(prompt + 1): tokens: expected at most \(contextLength - 1), one less than the draft's context of "
+        + "\(contextLength), found \(tokens); shorten it, or leave the draft out"
     case .emptyPrompt(let prompt):
-      "prompt \(prompt + 1) is empty, and the tokenizer has no BOS to start from; give it some text"
+      "prompt \(prompt + 1): expected some text, for the tokenizer has no BOS to start from, found none"
     case .logitsNotFinite(let largest):
       "the largest logit is \(largest), so that no token can be chosen; the model's weights are damaged, or its "
         + "training diverged"

@@ -30,14 +30,21 @@ extension Generator {
       decoder, choices: choices, cachePrecision: cachePrecision, batchSize: batchSize, isRepeatable: isRepeatable)
   }
 
+  /// Caches of one sequence, to be kept from one request to the next.
+  public func makeCaches() -> SequenceCaches {
+    SequenceCaches(
+      decoder: decoder.makeCache(precision: cachePrecision),
+      draft: draft?.decoder.makeCache(precision: cachePrecision))
+  }
+
   /// The request to continue `ids`, BOS and all and fewer than the context holds, with `maxTokens` or until the context
-  /// is full.
+  /// is full. It ends at `ends`, too, besides the tokens that end a text.
   func request(
-    _ ids: [Int32], _ sampler: TokenSampler, _ generator: SeededGenerator, maxTokens: Int
+    _ ids: [Int32], _ sampler: TokenSampler, _ generator: SeededGenerator, maxTokens: Int, ends: Set<Int32> = []
   ) -> DecodingRequest {
     DecodingRequest(
       ids: ids, sampler: sampler, generator: generator, maximumTokens: min(maxTokens, contextLength - ids.count),
-      endIDs: endIDs)
+      endIDs: endIDs.union(ends))
   }
 
   /// Continues sequences of tokens as text.
@@ -47,12 +54,13 @@ extension Generator {
   ///   - stop: strings at which a text ends.
   ///   - batchSize: the most sequences to compute together.
   ///   - isRepeatable: whether every batch size must give the same bits.
+  ///   - caches: what an earlier run left, where there is one request; nil for caches of each sequence's own.
   ///   - event: receives the index of a sequence and the text that has become certain, after every token.
   ///   - completed: receives the index and the continuation of a sequence that has ended, unless all were cancelled.
   /// - Throws: `logitsNotFinite`.
   func run<Requests: RandomAccessCollection>(
     _ requests: Requests, maxTokens: Int, stop: [String], batchSize: Int, isRepeatable: Bool,
-    event: (Int, String) -> SequenceDirective, completed: (Int, Generation) -> Void
+    caches: SequenceCaches? = nil, event: (Int, String) -> SequenceDirective, completed: (Int, Generation) -> Void
   ) throws(GenerationError) where Requests.Element == DecodingRequest, Requests.Index == Int {
     let session = makeSession(batchSize: batchSize, isRepeatable: isRepeatable)
     var live: [SequenceID: GeneratedSequence] = [:]
@@ -61,7 +69,7 @@ extension Generator {
       // some wait, to take the places that become free within a step; not all, for there may be very many
       while next < requests.endIndex, session.sequenceCount - batchSize < batchSize {
         let request = requests[next]
-        live[try session.submit(request)] = GeneratedSequence(
+        live[try session.submit(request, caches: caches)] = GeneratedSequence(
           ids: request.ids, maxTokens: maxTokens, stop: stop, tokenizer: tokenizer)
         next += 1
       }

@@ -13,6 +13,16 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
 
   /// One line for the user.
   public var description: String {
+    description(
+      "the student's tokenizer", as: "for the teacher", advice: "give the student the teacher's tokenizer")
+  }
+
+  /// One line for the user that names both models, such as by their paths.
+  public func description(student: String, teacher: String) -> String {
+    description(student, as: "in \(teacher)", advice: "both need the same tokenizer")
+  }
+
+  private func description(_ place: String, as origin: String, advice: String) -> String {
     let (key, teacher, student) =
       switch self {
       case .token(let id, let teacher, let student): ("id \(id)", teacher, student)
@@ -22,8 +32,7 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
       case .setting(let name, let teacher, let student): (name, teacher, student)
       }
     return InvalidValue(
-      "the student's tokenizer", key, expected: "\(teacher), as for the teacher", found: student,
-      advice: "give the student the teacher's tokenizer"
+      place, key, expected: "\(teacher), as \(origin)", found: student, advice: advice
     ).description
   }
 }

@@ -205,12 +205,12 @@ extension CommandTests {
         try Command.run(
           "distill", "--teacher", workspace.teacher, "--student", student, "--text", workspace.text,
           "--output", desk.path("run"), "--steps", "1", "--sequence-length", "16"),
-        naming: "the student's tokenizer: ", "as for the teacher, found")
+        naming: "error: \(student): ", "as in \(workspace.teacher), found")
       #expect(!desk.exists("run"))
       expectRefusal(
         try Command.run(
           "compare", "--teacher", workspace.teacher, "--student", student, "--text", workspace.heldOut,
-          "--window", "32"), naming: "the student's tokenizer: ", "as for the teacher, found")
+          "--window", "32"), naming: "error: \(student): ", "as in \(workspace.teacher), found")
     }
 
     @Test func studentWithMoreOutputsThanItsTeacher() throws {

@@ -70,6 +70,30 @@ extension CommandTests {
       #expect(try text("--cache-precision", "float16", "--draft", desk.workspace.teacher).prefix(8) == exact.prefix(8))
     }
 
+    @Test func aFileOrStandardInputMayBeThePrompt() throws {
+      let desk = try Desk()
+      func text(_ flags: [String], input: String = "") throws -> String {
+        let outcome = try Command.run(
+          ["generate", "--model", desk.workspace.teacher, "--max-tokens", "6", "--temperature", "0"] + flags,
+          input: Data(input.utf8))
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        return outcome.output
+      }
+      let prompt = "The old fox\nfound"
+      let file = try desk.write(prompt + "\n", to: "prompt.txt")
+      let expected = try text(["--prompt", prompt])
+      #expect(try text(["--prompt-file", file]) == expected)
+      #expect(try text(["--prompt-file", "-"], input: prompt) == expected)
+      #expect(try text(["--prompt-file", "-"], input: prompt + "\n\n").hasPrefix(prompt + "\n"))
+      let missing = try Command.run(
+        "generate", "--model", desk.workspace.teacher, "--prompt-file", desk.path("none"))
+      #expect(missing.code == 1 && missing.errors.hasPrefix("error: \(desk.path("none")): cannot be read"))
+      let notText = try desk.write(Data([0xFF, 0xFE]), to: "bytes")
+      #expect(
+        try Command.run("generate", "--model", desk.workspace.teacher, "--prompt-file", notText).errors
+          .contains("\(notText): expected UTF-8"))
+    }
+
     @Test func promptsBeyondTheContextAreAnError() throws {
       let desk = try Desk()
       let outcome = try Command.run(

@@ -44,6 +44,7 @@ extension CommandTests {
       ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
+      (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
         ["generate"],

@@ -155,7 +155,7 @@ extension CommandTests {
       _ = try desk.write(desk.data("bpe.model"), to: "other/tokenizer.model")
       expectRefusal(
         try report(desk, "student", "--teacher", other, "--output", "new.html"), desk,
-        naming: "student: the student's tokenizer: ")
+        naming: "student: ", "as in \(other), found")
 
       // a teacher that has been trained anew since
       let recipe = try desk.text("student/recipe.yaml").replacing(desk.workspace.teacher, with: desk.path("control"))

@@ -60,7 +60,8 @@ extension CommandTests {
       try #require(trained.code == 0, "\(trained.errors)")
       let wrong = try Command.run(call + [other])
       #expect(wrong.code == 1 && wrong.output.isEmpty)
-      #expect(wrong.errors.contains("the student's tokenizer: "), "\(wrong.errors)")
+      #expect(wrong.errors.hasPrefix("error: \(other): "), "\(wrong.errors)")
+      #expect(wrong.errors.contains("as in \(workspace.teacher), found"), "\(wrong.errors)")
 
       let wide = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 304), to: "wide.json")
       let made = try Command.run(

@@ -231,14 +231,14 @@ struct GeneratorTests {
     let errors: [(GenerationError, String)] = [
       (
         .promptTooLong(prompt: 1, tokens: 600, contextLength: 512),
-        "prompt 2: expected fewer tokens than the model's context of 512, found 600; shorten it"
+        "prompt 2: tokens: expected at most 511, one less than the model's context of 512, found 600; shorten it"
       ),
       (
         .vocabularyTooSmall(model: 300, tokenizer: 320),
         "the model: vocab_size: expected at least the tokenizer's 320, found 300; give the model the tokenizer it was "
           + "trained with"
       ),
-      (.emptyPrompt(prompt: 0), "prompt 1 is empty, and the tokenizer has no BOS to start from; give it some text"),
+      (.emptyPrompt(prompt: 0), "prompt 1: expected some text, for the tokenizer has no BOS to start from, found none"),
       (.value(InvalidValue("top-k", expected: "at least 1", found: "0")), "top-k: expected at least 1, found 0"),
       (
         .logitsNotFinite(largest: .infinity),

@@ -122,7 +122,8 @@ import Tokenization
     let error = #expect(throws: GenerationError.self) { try generator.generate(after: ["T", "0123456789"]) }
     #expect(error == .promptTooLongForDraft(prompt: 1, tokens: 11, contextLength: 8))
     #expect(
-      error?.description == "prompt 2: expected fewer tokens than the draft's context of 8, found 11; shorten it, "
+      error?.description
+        == "prompt 2: tokens: expected at most 7, one less than the draft's context of 8, found 11; shorten it, "
         + "or leave the draft out")
     #expect(
       GenerationError.vocabulariesDiffer(model: 320, draft: 321).description

@@ -12,32 +12,30 @@ import Tokenization
 struct CacheTeacher: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cache-teacher",
-    abstract: "Writes down what a teacher predicts of a text, to distil from it without the teacher.",
+    abstract: "Stores a teacher's predictions for a text, to distil without the teacher.",
     discussion: """
-      The cache is a folder with cache.json and files of rows. It holds the teacher's
-      distribution over the next token at every token that counts in the loss,
-      at the temperature given, by one of these methods:
+      The cache stores the teacher's distribution over the next token, at the given
+      temperature, for every token that counts in the loss. Methods:
 
-      top-k       the k largest probabilities; the others count as zero (biased)
-      top-k-tail  the k largest, and all others together as one more token
-      sampled     tokens drawn from the distribution, and how often: unbiased
-      dense16     all probabilities in 16 bits, 2 bytes for each vocabulary entry;
-                  the only one for divergences other than the forward KL
+        top-k       the k largest probabilities; all others count as 0 (biased)
+        top-k-tail  the k largest, and the sum of all others
+        sampled     tokens drawn from the distribution, with their counts (unbiased)
+        dense16     all probabilities, 2 bytes each; the only method for divergences
+                    other than the forward KL
 
-      The text is cut into sequences at fixed places ('--packing fixed'), and
-      'distill' cuts it in the same way.
+      The text is cut into sequences at fixed places, as by '--packing fixed', and
+      'distill --teacher-cache' cuts it in the same way. The cache also holds the
+      tokenizer.
 
-      Printed are the bytes per token and, on the last sequences of the text, how
-      far loss and gradient from the cache are from those of the teacher, for a
-      student that has the teacher's logits halved. 'By chance' is what the
-      gradient would be off if the tokens' errors had no common direction: where
-      both are about the same, errors average out over tokens, and the cache is as
-      good as the teacher. Where the gradient is off by more, the cache is biased;
-      more draws or a larger k, or another method, make it less so.
+      At the end, the bytes per token are printed, and the errors in loss and gradient
+      that the cache causes, measured on the last sequences for a student with half
+      the teacher's logits. 'By chance' is the gradient's error if the errors of
+      tokens were independent. If both are about equal, errors average out, and the
+      cache is as good as the teacher. If the error is larger, the cache is biased:
+      take more draws, a larger k or another method.
 
-      A call that was killed or stopped goes on with --resume and ends in the same
-      bytes; it loses at most one file. Parts that were cut short or damaged are
-      made again.
+      After Ctrl-C or a kill, --resume continues, with the same result; at most one
+      file is lost.
 
       Example:
         limbeck cache-teacher --teacher runs/teacher --text books/ \\
@@ -46,7 +44,7 @@ struct CacheTeacher: ParsableCommand {
           --text books/ --output runs/student --epochs 2
       """)
 
-  @Option(help: ArgumentHelp("The model folder to cache.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
   var teacher: String
   @Option(
     parsing: .upToNextOption,
@@ -55,13 +53,13 @@ struct CacheTeacher: ParsableCommand {
   @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
-      "The folder of the cache to write. It must not exist, unless with --resume.", valueName: "dir"))
+      "Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String
-  @Option(help: ArgumentHelp("What to keep of each distribution.", valueName: "name"))
+  @Option(help: ArgumentHelp("What to store of each distribution.", valueName: "name"))
   var method = Method.sampled
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Probabilities to keep, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
+    help: ArgumentHelp("Probabilities to store, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
   var k: Int?
   @Option(
     parsing: .unconditional,
@@ -74,14 +72,14 @@ struct CacheTeacher: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
   var sequenceLength = TrainingRecipe().sequenceLength
   @OptionGroup var beginning: SequenceBeginningOptions
-  @Option(parsing: .unconditional, help: ArgumentHelp("Decides what is drawn.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the draws.", valueName: "n"))
   var seed: UInt64 = 0
   @Option(
     help: ArgumentHelp(
-      "What the teacher rounds the factors of its products to; bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of the teacher's matrix products; bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision = ProductPrecision.float32
-  @Flag(help: "Finish the cache that stands at the output.")
+  @Flag(help: "Continue the unfinished cache in --output.")
   var resume = false
   @OptionGroup var device: DeviceOptions
 
@@ -96,8 +94,12 @@ struct CacheTeacher: ParsableCommand {
 
   func validate() throws {
     let keepsLargest = method == .topK || method == .topKTail
-    if k != nil, !keepsLargest { throw ValidationError("--k is for the methods top-k and top-k-tail.") }
-    if draws != nil, method != .sampled { throw ValidationError("--draws is for the method sampled.") }
+    if k != nil, !keepsLargest {
+      throw ValidationError("k", expected: "the method top-k or top-k-tail", found: method.rawValue)
+    }
+    if draws != nil, method != .sampled {
+      throw ValidationError("draws", expected: "the method sampled", found: method.rawValue)
+    }
     if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
     let allowedDraws = TeacherCacheMethod.allowedDraws
     if let draws, !allowedDraws.contains(draws) {

@@ -22,17 +22,17 @@ struct Compare: ParsableCommand {
           --text held-out.txt --window 256
       """)
 
-  @Option(help: ArgumentHelp("The teacher's model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
   var teacher: String
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("The students' model folders.", valueName: "dir"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
   var student: [String] = []
   @Option(
     help: ArgumentHelp(
-      "Also compare the teacher that rounds the factors of its products so, which is what 'distill --teacher-precision' learns from.",
+      "Also compare the teacher at this precision of matrix products with itself.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
   @Option(
-    help: ArgumentHelp("Also measure the speed of greedy generation, over n tokens of each model.", valueName: "n"))
+    help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
   @Flag(help: "Print the table without percentiles.")
   var brief = false
@@ -51,8 +51,7 @@ struct Compare: ParsableCommand {
     let teacher = try LanguageModel(folder: teacher, on: device)
     var students = try student.map { path in
       let student = try LanguageModel(folder: path, on: device)
-      try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
-      try student.decoder.requireOutputs(of: teacher.decoder, path: path)
+      try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
     var names = [self.teacher] + student

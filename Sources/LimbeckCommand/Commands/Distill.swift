@@ -11,50 +11,49 @@ struct Distill: ParsableCommand {
     commandName: "distill",
     abstract: "Trains a small model, the student, to predict what a large one predicts.",
     discussion: """
-      The student takes the teacher's tokenizer. Its loss at each token is
-      w * cross-entropy + (1 - w) * t^2 * divergence(teacher, student), with the
-      hard-label weight w and both distributions at temperature t.
-      --student is a config.json for a fresh model, or a model folder to start from.
+      The student's loss at each token is lambda * cross-entropy + (1 - lambda) *
+      tau^2 * divergence(teacher, student): lambda is --hard-label-weight, tau is
+      --temperature. By default it is the forward KL divergence at temperature 1,
+      without cross-entropy, which was the best choice in docs/distilling.md.
+      Starting from a pruned teacher (see 'limbeck student') gained more than any
+      choice of divergence.
 
-      Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
-      symmetric-kl[:weight of the forward side], skew-forward-kl[:lambda],
-      skew-reverse-kl[:lambda], total-variation; or a weighted sum of them,
-      0.7*forward-kl+0.3*reverse-kl.
+      --student is a config.json for a new model, or a model folder to start from. It
+      gets the teacher's tokenizer.
 
-      The default, forward-kl at temperature 1 without cross-entropy, was the best of all
-      divergences and temperatures on two texts (docs/distilling.md); weight 0.5 at
-      temperature 2 had less than half of its gain. To start from a part of the
-      teacher ('limbeck student') gained more than any choice of the objective.
+      Divergences: forward-kl, reverse-kl, jensen-shannon[:beta], symmetric-kl[:weight
+      of the forward side], skew-forward-kl[:skew], skew-reverse-kl[:skew],
+      total-variation; or a weighted sum of them: 0.7*forward-kl+0.3*reverse-kl.
 
-      Temperature and weights are numbers, or change from the first step to the last:
-      linear:4..1, cosine:0.9..0.1 (half a cosine, flat at both ends).
+      Temperature and weights are numbers, or schedules from the first step to the
+      last: linear:4..1 or cosine:0.9..0.1 (half a cosine, flat at both ends).
 
-      Several --teacher distil the mixture of the teachers' distributions, not the mean
-      of their logits. All must have the same tokenizer.
+      With several --teacher, the student learns the mixture of their distributions.
+      All teachers must have the same tokenizer.
 
-      --align-layers 2:0,5:1 compares the hidden states after layers 2 and 5 of the
-      teacher with those after layers 0 and 1 of the student. Layers count from 0.
-      'embedding' is the input of the first layer, 'last' the states after the final
-      norm. --hidden-cosine-weight and --hidden-mse-weight say how they are compared.
-      Where the sizes differ, the student's states go through a projection that is
-      trained with it and not kept. Of several teachers, the first is compared.
+      --align-layers 2:0,5:1 compares the outputs of the teacher's layers 2 and 5 with
+      those of the student's layers 0 and 1. Layers count from 0; 'embedding' is the
+      input of layer 0, 'last' the output of the final norm. If the sizes differ, a
+      projection of the student's states is trained and then discarded. With several
+      teachers, the first one is compared.
 
-      With --on-policy, that share of the steps learns from completions that the
-      student samples and the teacher judges (GKD). It completes --prompts, or the
-      beginnings of the text's sequences. metrics.jsonl marks these steps with
-      "on_policy": true.
+      --on-policy is the share of steps that train on completions which the student
+      samples and the teacher scores (GKD). It completes --prompts, or the beginnings
+      of the text's sequences. metrics.jsonl marks these steps.
 
-      With --teacher-cache no teacher is loaded, and the temperature is that of the
-      cache. If --teacher is given as well, the cache must be of that teacher.
+      With --teacher-cache no teacher is loaded, and the temperature is the cache's.
+      If --teacher is also given, the cache must be of that teacher.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in
-      'limbeck train'. The same student without the teacher, from which the gain is
-      measured: 'limbeck train --control-of RUN'.
+      'limbeck train'. 'limbeck train --control-of RUN' trains the same student
+      without the teacher, to measure the gain.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\
-          --text books/ --validation-text held-out.txt --output runs/student \\
-          --epochs 2 --divergence jensen-shannon:0.3 --temperature 2
+          --text books/ --output runs/student --epochs 2
+        limbeck distill --teacher runs/teacher --student small.json \\
+          --text books/ --output runs/student --epochs 2 \\
+          --divergence jensen-shannon:0.3 --temperature 2
         limbeck distill --teacher runs/one --teacher runs/two --teacher-weights 2,1 \\
           --student small.json --text books/ --output runs/student --epochs 2 \\
           --temperature linear:4..1 --divergence 'forward-kl+cosine:0..1*reverse-kl'
@@ -63,13 +62,14 @@ struct Distill: ParsableCommand {
       """)
 
   @OptionGroup var teachers: TeacherOptions
-  @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
+  @Option(
+    help: ArgumentHelp("Config.json of a new model, or model folder to start from.", valueName: "config.json|dir"))
   var student: String?
-  @OptionGroup var objective: ObjectiveOptions
-  @OptionGroup var hiddenStates: HiddenStateOptions
-  @OptionGroup var onPolicy: OnPolicyOptions
-  @OptionGroup var teacherCache: TeacherCacheOptions
-  @OptionGroup var options: TrainingOptions
+  @OptionGroup(title: "Objective") var objective: ObjectiveOptions
+  @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
+  @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
+  @OptionGroup(title: "Teacher cache") var teacherCache: TeacherCacheOptions
+  @OptionGroup(title: "Training") var options: TrainingOptions
 
   func run() throws {
     var recipe = try options.recipeFile()
@@ -89,6 +89,8 @@ struct Distill: ParsableCommand {
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: start.model)
+    let own = try source.tokenizer ?? tokenizer
+    try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
     let student = try source.model(
       for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
@@ -96,7 +98,7 @@ struct Distill: ParsableCommand {
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
       .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
-      student: .init(student.trainableDecoder, source.tokenizer ?? tokenizer), objective.value,
+      student: .init(student.trainableDecoder, own), objective.value,
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)

@@ -7,8 +7,11 @@ import Tokenization
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Shows what this machine computes with, and warns of what makes it slow.",
+    abstract: "Shows what this machine computes with, and warns of what slows it down.",
     discussion: """
+      Lists processor, vector units, backends for matrix products, the SentencePiece
+      library, memory and disk.
+
       Example:
         limbeck doctor
       """)
@@ -90,7 +93,9 @@ struct Machine {
   }
 
   private static func text(_ path: String) -> String? {
-    (try? Data(contentsOf: URL(fileURLWithPath: path))).map { String(decoding: $0, as: UTF8.self) }
+    // files of the kernel's have no size, and more than one read may bring
+    let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd()
+    return data.map { String(decoding: $0, as: UTF8.self) }
   }
 }
 

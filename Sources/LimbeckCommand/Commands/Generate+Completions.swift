@@ -7,7 +7,7 @@ extension Generate {
   /// Writes completions to a file, to the end or to Ctrl-C, which throws the exit code; `model` is a digest.
   func write(_ generator: Generator, _ prompts: PromptFile, model: String, to output: String) throws {
     let settings = CompletionSettings(
-      samples: completions.samples ?? 1, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop,
+      samples: completions.samples ?? 1, sampling: sampling.sampling, maxTokens: length.maxTokens, stop: length.stop,
       seed: sampling.seed, filters: try completions.filters, includesTokens: completions.withTokens)
     let run = try CompletionRun(generator, prompts, settings)
     let inputs = run.inputs.merging(["model": model]) { own, _ in own }

@@ -6,81 +6,80 @@ import TextGeneration
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate",
-    abstract: "Continues a text.",
+    abstract: "Generates text that continues a prompt.",
     discussion: """
-      Prints the prompt and its continuation as it grows. It ends with the model's
-      end-of-text token or a BOS, with which another text would begin, a --stop
-      text, --max-tokens, or when the model's context is full. With --prompts,
-      several prompts are continued together and printed in order, an empty line
-      between them.
+      Give one prompt (--prompt or --prompt-file) or several (--prompts). A single one
+      is printed with its continuation as it grows; several are printed in order, an
+      empty line between them. A text ends with the model's end-of-text token or BOS,
+      with a --stop text, after --max-tokens, or when the context is full.
 
-      With --output, completions go to a file of JSON Lines to train on: each with
-      prompt, completion, sample, tokens, log_probability and mean_log_probability
-      (nats, in the model's own distribution at temperature 1), stop_reason and, as
-      record, all other keys of the prompt's line. Each line also has the ids of
-      prompt and completion (prompt_token_ids, token_ids) and the tokenizer's digest.
-      'train' and 'distill' count only completions in the loss, and learn exactly
-      these ids where they have the same tokenizer and the texts were not edited;
-      a completion that was cut off gets no EOS. The file depends on model, prompts,
-      seed, sampling and precision alone. After Ctrl-C or a kill, the same command
-      with --resume goes on.
+      bash writes a newline in --prompt as $'one\\ntwo'. Of a --prompt-file one newline
+      at the end is dropped.
 
-      With --draft, a smaller model proposes tokens that --model judges several at a
-      time; the text has exactly the distribution it has without (Leviathan et al.
-      2023), and at temperature 0 it is the same. Adaptive drafts are as long as
-      pays by what was accepted so far. Then acceptance, the one predicted by the
-      overlap of both distributions, and speed are told on standard error.
+      --output writes completions to train on, one JSON object a line: prompt,
+      completion, sample, stop_reason, tokens, log_probability and
+      mean_log_probability (nats, at temperature 1), the ids of all tokens, and, as
+      record, the other keys of the prompt's line. 'train' and 'distill' count the
+      completions alone in the loss and learn exactly these tokens, if they have the
+      same tokenizer. A completion that was cut off gets no EOS. The file depends on
+      model, prompts, seed, sampling and precision, not on --batch-size or --threads.
+      After Ctrl-C or a kill, the same command with --resume goes on.
+
+      --draft is speculative decoding (Leviathan et al. 2023): a small model proposes
+      tokens, and --model accepts or replaces them. The text keeps its distribution,
+      and at temperature 0 it stays the same. Acceptance and speed-up are printed to
+      standard error.
 
       Example:
         limbeck generate --model runs/student --prompt "It is a truth" \\
           --max-tokens 100 --temperature 0.8 --top-p 0.95 --seed 3
-        limbeck generate --model runs/student --prompts prompts.txt --json
+        limbeck generate --model runs/student --prompt-file - < chapter.txt
+        limbeck generate --model runs/teacher --draft runs/student \\
+          --prompt "It is a truth" --temperature 0.8
         limbeck generate --model runs/teacher --prompts train.jsonl \\
           --prompt-field question --samples 4 --output answers.jsonl \\
           --keep-matching '#### (-?[0-9.,]+)' --reference answer
-        limbeck generate --model runs/teacher --draft runs/student \\
-          --prompt "It is a truth" --temperature 0.8
       """)
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(parsing: .unconditional, help: "The text to continue; this or --prompts.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?
-  @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens to generate for a prompt.", valueName: "n"))
-  var maxTokens = 256
   @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("A text that ends a continuation; may be given several times.", valueName: "text"))
-  var stop: [String] = []
-  @Option(parsing: .unconditional, help: ArgumentHelp("Prompts continued together.", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("A file with the text to continue, or - for standard input.", valueName: "file"))
+  var promptFile: String?
+  @OptionGroup var length: LengthOptions
+  @Option(parsing: .unconditional, help: ArgumentHelp("Prompts to continue at the same time.", valueName: "n"))
   var batchSize = 16
-  @OptionGroup var rounding: GenerationPrecisionOptions
-  @OptionGroup var promptOptions: PromptOptions
-  @OptionGroup var sampling: SamplingOptions
-  @OptionGroup var speculation: SpeculationOptions
-  @OptionGroup var completions: CompletionOptions
-  @Flag(help: "Print one JSON object when all is done.")
+  @OptionGroup(title: "Precision") var rounding: GenerationPrecisionOptions
+  @OptionGroup(title: "Several prompts") var promptOptions: PromptOptions
+  @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+  @OptionGroup(title: "Speculative decoding") var speculation: SpeculationOptions
+  @OptionGroup(title: "Completions to train on") var completions: CompletionOptions
+  @Flag(help: "Print one JSON object, at the end.")
   var json = false
-  @OptionGroup var device: DeviceOptions
+  @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
-    if (prompt == nil) == (promptOptions.prompts == nil) {
-      throw ValidationError("Give either --prompt or --prompts.")
+    let sources = [prompt, promptFile, promptOptions.prompts].compactMap(\.self)
+    if sources.count != 1 {
+      throw ValidationError(
+        "prompt", expected: "one of --prompt, --prompt-file and --prompts",
+        found: sources.isEmpty ? "none" : "\(sources.count)")
     }
-    if maxTokens < 1 { throw ValidationError("max-tokens", expected: "at least 1", found: maxTokens) }
     if batchSize < 1 { throw ValidationError("batch-size", expected: "at least 1", found: batchSize) }
     if speculation.draft != nil, completions.output != nil {
-      throw ValidationError("--draft is for text that is printed; leave it out with --output.")
-    }
-    if stop.contains("") {
-      throw ValidationError("stop", expected: "a text of at least one character", found: "an empty one")
+      throw ValidationError("draft", expected: "nothing beside --output", found: speculation.draft ?? "")
     }
   }
 
   func run() throws {
+    let prompt = try prompt ?? promptFile.map(PromptOptions.text)
+    if self.prompt == "-" { Console().write("--prompt: the text is \"-\"; --prompt-file - reads standard input") }
     let device = try device.device
     let model = try LanguageModel(folder: model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, rounding, on: device)
+    let generator = try speculation.generator(model, from: self.model, rounding, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)
@@ -105,8 +104,9 @@ struct Generate: ParsableCommand {
     let generator = try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     return try SpeculationReport(generations) { timedTokens in
       try generator.generate(
-        after: Array(texts.prefix(batchSize)), sampling: sampling.sampling, maxTokens: min(maxTokens, timedTokens),
-        stop: stop, seed: sampling.seed, batchSize: batchSize)
+        after: Array(texts.prefix(batchSize)), sampling: sampling.sampling,
+        maxTokens: min(length.maxTokens, timedTokens),
+        stop: length.stop, seed: sampling.seed, batchSize: batchSize)
     }
   }
 
@@ -115,7 +115,7 @@ struct Generate: ParsableCommand {
     var unprinted = text
     var failure: CommandError?
     let generation = try generator.generate(
-      after: text, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed
+      after: text, sampling: sampling.sampling, maxTokens: length.maxTokens, stop: length.stop, seed: sampling.seed
     ) { part in
       do throws(CommandError) { try StandardOutput.write(unprinted + part) } catch { failure = error }
       unprinted = ""
@@ -131,12 +131,15 @@ struct Generate: ParsableCommand {
     var progress = ProgressLine("token", on: Console())
     defer { progress.end() }
     var tokens = 0
+    // no limit but the context's, where more is asked for
+    let (most, isTooMany) = texts.count.multipliedReportingOverflow(by: min(length.maxTokens, generator.contextLength))
+    let total = isTooMany ? Int.max : most
     return try generator.generate(
-      after: texts, sampling: sampling.sampling, maxTokens: maxTokens, stop: stop, seed: sampling.seed,
+      after: texts, sampling: sampling.sampling, maxTokens: length.maxTokens, stop: length.stop, seed: sampling.seed,
       batchSize: batchSize
     ) { _ in
       tokens += 1
-      progress.show(tokens, of: texts.count * maxTokens)
+      progress.show(tokens, of: total)
       return .proceed
     }
   }

@@ -13,15 +13,17 @@ import Tokenization
 struct Student: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "student",
-    abstract: "Cuts a student out of a teacher, for 'distill --student' to start from.",
+    abstract: "Prunes a teacher to a smaller model, for a student to start from.",
     discussion: """
-      The student gets the teacher's layers that --layers, --every or --count choose
-      (layers count from 0; without any, all), and the embedding, norms and head.
-      The sizes make it narrower: the channels, neurons and heads stay whose
-      activations are largest on --calibration-text, which needs no labels; a few
-      pages of what the student shall read are enough. Of every key-value head that
-      stays, equally many query heads do. Vocabulary, head size and context stay
-      the teacher's. Where nothing is cut, the student computes the same logits.
+      --layers, --every or --count choose the layers to keep; layers count from 0, as
+      in 'distill --align-layers'. Embedding, norms and head are always kept. Then
+      'limbeck distill --student' trains the student.
+
+      --hidden-size, --feed-forward-size, --heads and --key-value-heads make the
+      student narrower: the channels, neurons and heads with the largest activations
+      on --calibration-text stay. A few pages are enough, without labels. Every
+      key-value head keeps equally many query heads. Vocabulary, head size and
+      context do not change.
 
       Example:
         limbeck student --from runs/teacher --count 3 --output small
@@ -35,13 +37,13 @@ struct Student: ParsableCommand {
   var from: String
   @Option(help: ArgumentHelp("The folder to write; it must not exist.", valueName: "dir"))
   var output: String
-  @Option(parsing: .unconditional, help: ArgumentHelp("The layers to keep, such as 0,2,4.", valueName: "i,j,..."))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Layers to keep, from 0, such as 0,2,4.", valueName: "i,j,..."))
   var layers: LayerList?
-  @Option(parsing: .unconditional, help: ArgumentHelp("Keep layer 0 and every n-th after it.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Keep layer 0 and every n-th layer after it.", valueName: "n"))
   var every: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep so many layers, evenly spread from the first to the last.", valueName: "n"))
+    help: ArgumentHelp("Keep n layers, evenly spread from the first to the last.", valueName: "n"))
   var count: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Channels to keep, a multiple of the heads.", valueName: "n"))
   var hiddenSize: Int?
@@ -53,27 +55,27 @@ struct Student: ParsableCommand {
   var keyValueHeads: Int?
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Text to measure importance on, where a size is given: files or folders.", valueName: "path"))
+    help: ArgumentHelp("Text on which importance is measured: files or folders.", valueName: "path"))
   var calibrationText: [String] = []
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How many tokens to measure, evenly spread over the text.", valueName: "n"))
+    help: ArgumentHelp("Tokens to measure, evenly spread over the text.", valueName: "n"))
   var calibrationTokens = 65_536
-  @Option(help: ArgumentHelp("How the weights are stored.", valueName: "type"))
+  @Option(help: ArgumentHelp("Type of the stored weights.", valueName: "type"))
   var weights = WeightType.float32
-  @OptionGroup var device: DeviceOptions
+  @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
     if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
-      throw ValidationError("Give one of --layers, --every and --count.")
+      throw ValidationError("layers", expected: "one of --layers, --every and --count", found: "several")
     }
     let hasSize = [hiddenSize, feedForwardSize, heads, keyValueHeads].contains { $0 != nil }
     if hasSize == calibrationText.isEmpty {
       throw ValidationError(
-        hasSize
-          ? "--calibration-text is missing: the importance of what a size cuts must be measured."
-          : "--calibration-text is for --hidden-size, --feed-forward-size, --heads or --key-value-heads; give one of them."
-      )
+        "calibration-text",
+        expected: hasSize
+          ? "a text, to measure the importance of what a size cuts"
+          : "--hidden-size, --feed-forward-size, --heads or --key-value-heads beside it", found: "none")
     }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)

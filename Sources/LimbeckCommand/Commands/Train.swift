@@ -11,26 +11,26 @@ struct Train: ParsableCommand {
     commandName: "train",
     abstract: "Trains a language model on text.",
     discussion: """
-      --model is a config.json for a fresh model, or a model folder to start from.
-      The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
-      and recipe.yaml, from which --recipe makes the run again. Paths in a recipe
-      are relative to the current folder or, where nothing is there, to the folder
-      in which its run began.
+      --model is a config.json for a new model, or a model folder to start from. The
+      output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
+      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
+      relative to the current folder or, if they do not exist there, to the folder in
+      which its run began.
 
-      Ctrl-C writes a checkpoint and stops; --output DIR --resume goes on from there
-      and ends in the same bytes. A run that was killed goes on from its last
-      checkpoint (--checkpoint-every).
+      Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from the
+      last checkpoint, with the same result, to the bit. A run that was killed
+      continues from its last checkpoint, too (--checkpoint-every).
 
-      To train further: --continue RUN --steps N --output NEW goes on with the
-      model of RUN, its optimiser and its place in the text. The settings are those
-      of RUN unless flags say otherwise; the learning rate begins anew, at its
-      highest (--warmup-steps lets it rise), and falls over the N steps.
+      To train a model further: --continue RUN --steps N --output NEW takes the model
+      of RUN, its optimiser and its place in the text. Its settings hold unless flags
+      change them; the learning rate starts at its highest (--warmup-steps lets it
+      rise) and falls over the N steps.
 
       Files of text, rows and folders, and how they become sequences: docs/data.md.
       --validation-share holds out a part of --text.
 
-      The control of a distilled student is the same model trained on the same text
-      without the teacher: --control-of RUN --output NEW.
+      The control for a distilled student is the same model, trained on the same text
+      without a teacher: --control-of RUN --output NEW.
 
       Example:
         limbeck train --model config.json --tokenizer tokenizer.model \\
@@ -40,14 +40,15 @@ struct Train: ParsableCommand {
         limbeck train --control-of runs/student --output runs/control
       """)
 
-  @Option(help: ArgumentHelp("A config.json, or a model folder to start from.", valueName: "config.json|dir"))
+  @Option(
+    help: ArgumentHelp("Config.json of a new model, or model folder to start from.", valueName: "config.json|dir"))
   var model: String?
   @Option(
     help: ArgumentHelp(
       "Train the student of a run of 'limbeck distill' with all of its settings, but without its teacher.",
       valueName: "run"))
   var controlOf: String?
-  @Option(help: ArgumentHelp("A tokenizer.model (default: the model folder's).", valueName: "file"))
+  @Option(help: ArgumentHelp("Tokenizer.model file (default: that of the model folder).", valueName: "file"))
   var tokenizer: String?
   @OptionGroup var options: TrainingOptions
 
@@ -57,7 +58,7 @@ struct Train: ParsableCommand {
       ("recipe", options.recipe != nil), ("resume", options.resume), ("continue", options.continuedRun != nil),
     ]
     if let (flag, _) = others.first(where: \.1) {
-      throw ValidationError("--control-of takes the settings of a run, and so does --\(flag): give one of them.")
+      throw ValidationError("control-of", expected: "nothing beside --\(flag)", found: controlOf ?? "")
     }
   }
 

@@ -3,35 +3,35 @@ import TextGeneration
 
 /// Writing completions to a file, and which of them.
 struct CompletionOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Write completions to a .jsonl file instead of printing them.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write completions to this JSON Lines file instead of printing them.", valueName: "file"))
   var output: String?
-  @Flag(help: "Go on with the file of --output.")
+  @Flag(help: "Continue the file of --output.")
   var resume = false
-  @Option(parsing: .unconditional, help: ArgumentHelp("Completions of each prompt (default: 1).", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Completions for each prompt (default: 1).", valueName: "n"))
   var samples: Int?
   @Flag(help: "Also write token_log_probabilities.")
   var withTokens = false
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep only completions of at least n tokens, EOS included.", valueName: "n"))
+    help: ArgumentHelp("Keep completions of at least n tokens, EOS included.", valueName: "n"))
   var keepMinTokens: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep only completions of at most n tokens, EOS included.", valueName: "n"))
+    help: ArgumentHelp("Keep completions of at most n tokens, EOS included.", valueName: "n"))
   var keepMaxTokens: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep only completions with a mean log-probability of at least x nats.", valueName: "x"))
+    help: ArgumentHelp("Keep completions with a mean log-probability of at least x nats.", valueName: "x"))
   var keepMeanLogProbability: Double?
-  @Flag(help: "Keep only completions that ended with EOS or a --stop text.")
+  @Flag(help: "Keep completions that ended with EOS or a --stop text.")
   var keepEnded = false
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep only completions that match a regular expression.", valueName: "regex"))
+    help: ArgumentHelp("Keep completions in which a regular expression matches.", valueName: "regex"))
   var keepMatching: String?
   @Option(
     help: ArgumentHelp(
-      "And of these only those whose first match captures what the first match in this key of the prompt's line does.",
+      "Keep completions whose answer, the first capture of --keep-matching, is that of this key of the row.",
       valueName: "key"))
   var reference: String?
 
@@ -43,10 +43,10 @@ struct CompletionOptions: ParsableArguments {
       ("keep-matching", keepMatching != nil), ("reference", reference != nil),
     ]
     if output == nil, let flag = others.first(where: \.1) {
-      throw ValidationError("--\(flag.0) is for a file: give --output, too.")
+      throw ValidationError(flag.0, needs: "output")
     }
     if reference != nil, keepMatching == nil {
-      throw ValidationError("--reference says what --keep-matching compares with: give both.")
+      throw ValidationError("reference", needs: "keep-matching")
     }
     if let samples, samples < 1 { throw ValidationError("samples", expected: "at least 1", found: samples) }
   }

@@ -6,10 +6,10 @@ import TensorCore
 struct DeviceOptions: ParsableArguments {
   /// More threads than any machine has cores would only exhaust it.
   static let allowedThreads = 1...1024
-  static let threadsHelp = ArgumentHelp("Threads to compute with (default: one per core).", valueName: "n")
+  static let threadsHelp = ArgumentHelp("Threads (default: one per core).", valueName: "n")
   static let backendHelp = ArgumentHelp(
-    "What multiplies matrices (default: the fastest that the CPU has kernels for, here "
-      + "\(MatrixBackendKind.best.rawValue)); other backends give other last bits.",
+    "Library or kernels for matrix products (default: the fastest on this CPU, "
+      + "\(MatrixBackendKind.best.rawValue)).",
     valueName: "name")
 
   @Option(parsing: .unconditional, help: threadsHelp)

@@ -7,7 +7,7 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The loss weights of a paper; other flags override them. distilbert: 5 * t^2 * divergence + 2 * cross-entropy + \
+      The loss weights of a paper; other flags override them. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
       the cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
@@ -19,17 +19,17 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The temperature, which divides the logits of both models, 0.05 to 10,000 (default: 1, or the cache's).",
+      "The temperature tau, which divides the logits of both models, 0.05 to 10,000 (default: 1, or the cache's).",
       valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("The weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of t^2 * divergence (default: 1 - hard-label weight). With it, the hard-label weight may exceed 1.",
+      "The weight of tau^2 * divergence (default: 1 - lambda). With it, lambda may exceed 1.",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(

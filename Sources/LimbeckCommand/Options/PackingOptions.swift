@@ -14,7 +14,7 @@ struct PackingOptions: ParsableArguments {
 
 /// What sequences begin with.
 struct SequenceBeginningOptions: ParsableArguments {
-  @Flag(help: "Leave out the BOS that each sequence begins with otherwise, as generation and evaluation do.")
+  @Flag(help: "Do not begin each sequence with BOS, as generation and evaluation do.")
   var noSequenceBos = false
 }
 

@@ -7,15 +7,15 @@ import Tokenization
 struct PromptOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Texts to continue: one a line, or a .jsonl file; or text to cut, with --prompt-length.", valueName: "file"))
+      "Prompts: one a line, or a file of JSON rows; or text to cut, with --prompt-length.", valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
+  @Option(help: ArgumentHelp("Key of the prompt in a JSON row (default: prompt).", valueName: "key"))
   var promptField: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Cut the text of --prompts into prompts of about n tokens.", valueName: "n"))
+    help: ArgumentHelp("Cut --prompts into prompts of about n tokens.", valueName: "n"))
   var promptLength: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("Take only the first n prompts.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Use only the first n prompts.", valueName: "n"))
   var promptCount: Int?
 
   func validate() throws {
@@ -24,14 +24,22 @@ struct PromptOptions: ParsableArguments {
       ("prompt-count", promptCount != nil),
     ]
     if prompts == nil, let flag = others.first(where: \.1) {
-      throw ValidationError("--\(flag.0) is for the prompts of --prompts.")
+      throw ValidationError(flag.0, needs: "prompts")
     }
     if promptField != nil, promptLength != nil {
-      throw ValidationError("--prompt-field is for .jsonl files, --prompt-length for text: give one of them.")
+      throw ValidationError(
+        "prompt-field", expected: "nothing beside --prompt-length, which is for text", found: promptField ?? "")
     }
     for (name, value) in [("prompt-length", promptLength), ("prompt-count", promptCount)] {
       if let value, value < 1 { throw ValidationError(name, expected: "at least 1", found: value) }
     }
+  }
+
+  /// The text of a file, or of standard input where its name is -, without one newline at its end.
+  static func text(of file: String) throws(CommandError) -> String {
+    var text = try file == "-" ? StandardInput.text() : String(file: file)
+    if text.last?.isNewline == true { text.removeLast() }
+    return text
   }
 
   /// The prompts. Throws whatever is wrong with their file.

@@ -8,28 +8,27 @@ import Tokenization
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The folder of a smaller model that drafts tokens, such as a student of --model.", valueName: "dir"))
+      "Folder of a smaller model with the same tokenizer, such as a student.", valueName: "dir"))
   var draft: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens to draft at a time (default: adaptive).", valueName: "n|adaptive"))
+    help: ArgumentHelp("Tokens to draft at a time (default: adaptive, by acceptance so far).", valueName: "n|adaptive"))
   var draftTokens: DraftLength?
 
   func validate() throws {
-    if draft == nil, draftTokens != nil { throw ValidationError("--draft-tokens is for --draft.") }
+    if draft == nil, draftTokens != nil { throw ValidationError("draft-tokens", needs: "draft") }
   }
 
-  /// What continues texts with a model, and the draft if there is one, which is rounded as the model is. Throws where
-  /// the draft has another tokenizer or another number of outputs.
+  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision.
+  /// Throws where the draft has another tokenizer or another number of outputs.
   func generator(
-    _ model: LanguageModel, _ rounding: GenerationPrecisionOptions, on device: Device
+    _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, on device: Device
   ) throws -> Generator {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
     let small = try LanguageModel(folder: draft, precision: rounding.precision, on: device)
-    try requireSameTokenizer(model.tokenizer, small.tokenizer)
-    try small.decoder.requireOutputs(of: model.decoder, path: draft)
+    try small.requireVocabulary(of: model, from: path, path: draft)
     return try Generator(
       model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,
       cachePrecision: rounding.cachePrecision)

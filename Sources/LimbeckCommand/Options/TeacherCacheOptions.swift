@@ -10,16 +10,16 @@ import Tokenization
 struct TeacherCacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Learn from a cache that 'limbeck cache-teacher' made of the same text, with no teacher in memory.",
+      "Cache of the same text, from 'limbeck cache-teacher'; no teacher is loaded.",
       valueName: "dir"))
   var teacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "A cache of the validation text; without it only the cross-entropy is measured there.", valueName: "dir"))
+      "Cache of the validation text (without it, validation measures cross-entropy only).", valueName: "dir"))
   var validationTeacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "With --teacher-cache: a tokenizer.model (default: the student folder's, else that in the cache).",
+      "With --teacher-cache: tokenizer.model (default: that of the student, else of the cache).",
       valueName: "file"))
   var tokenizer: String?
 }

@@ -47,6 +47,9 @@ struct TeacherSettings {
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
     let models = try teachers.map { try LanguageModel(folder: $0.path, precision: precision, on: device) }
+    for (model, teacher) in zip(models, teachers).dropFirst() {
+      try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
+    }
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
     ]

@@ -5,6 +5,9 @@ extension ValidationError {
   /// The error for a flag's value; its key is the flag without the dashes.
   init(_ value: InvalidValue) { self.init("--\(value)") }
 
+  /// The error for a flag that is given without another one, which it belongs to; both are without their dashes.
+  init(_ flag: String, needs other: String) { self.init(flag, expected: "--\(other) beside it", found: "none") }
+
   /// The error for the value of a flag; `flag` is without its dashes.
   init(_ flag: String, expected: String, found: some Any) {
     self.init(InvalidValue(flag, expected: expected, found: "\(found)"))

@@ -80,6 +80,18 @@ enum StandardOutput {
   }
 }
 
+extension String {
+  /// The text of a file. Throws where it cannot be read, or is not UTF-8.
+  init(file: String) throws(CommandError) {
+    let data: Data
+    do { data = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
+      throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else { throw .notUTF8(file: file) }
+    self = text
+  }
+}
+
 /// Standard input.
 enum StandardInput {
   static let name = "standard input"

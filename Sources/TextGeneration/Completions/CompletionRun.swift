@@ -30,7 +30,9 @@ public struct CompletionEvent: Sendable {
 /// the order of prompts and samples: the file does not depend on the batch size, on threads, or on interruptions.
 public struct CompletionRun {
   /// Prompts times samples.
-  public var totalCompletions: Int { promptIDs.count * settings.samples }
+  public let totalCompletions: Int
+  /// No machine makes more.
+  private static let mostCompletions = Int(Int32.max)
 
   private let generator: Generator
   private let prompts: PromptFile
@@ -54,6 +56,14 @@ public struct CompletionRun {
     self.prompts = prompts
     self.settings = settings
     promptIDs = try prompts.ids(generator.tokenizer, contextLength: generator.contextLength)
+    let (total, overflows) = promptIDs.count.multipliedReportingOverflow(by: settings.samples)
+    guard !overflows, total <= Self.mostCompletions else {
+      throw .value(
+        InvalidValue(
+          "--samples", expected: "at most \(Self.mostCompletions / promptIDs.count) for \(promptIDs.count) prompts",
+          found: "\(settings.samples)"))
+    }
+    totalCompletions = total
     if let minTokens = settings.filters.minTokens, let shortest = promptIDs.map(\.count).min() {
       let room = generator.contextLength - shortest
       guard minTokens <= room else {

@@ -58,9 +58,13 @@ public protocol DecodingSession: AnyObject {
   var sequenceCount: Int { get }
 
   /// Takes in a sequence, which joins the others in the next step that has a place for it, first come, first served.
+  /// - Parameters:
+  ///   - request: the tokens to begin with, and how they are continued.
+  ///   - caches: what an earlier sequence left, of a session with the same decoders: tokens at the beginning that are
+  ///     the same are not computed again. Nil for a sequence of its own.
   /// - Returns: what events call it.
   /// - Throws: `value` for tokens that the model cannot be fed, or fewer than one token to continue with.
-  func submit(_ request: DecodingRequest) throws(GenerationError) -> SequenceID
+  func submit(_ request: DecodingRequest, caches: SequenceCaches?) throws(GenerationError) -> SequenceID
 
   /// Brings every sequence that has a place at least one token further; those that end or fail leave.
   /// - Returns: what has happened, the tokens of each sequence in their order.
@@ -68,4 +72,11 @@ public protocol DecodingSession: AnyObject {
 
   /// Drops a sequence and its cache; the others have the bits they would have had with it. One that has left is none.
   func cancel(_ sequence: SequenceID)
+}
+
+extension DecodingSession {
+  /// Takes in a sequence of its own: see the requirement.
+  public func submit(_ request: DecodingRequest) throws(GenerationError) -> SequenceID {
+    try submit(request, caches: nil)
+  }
 }

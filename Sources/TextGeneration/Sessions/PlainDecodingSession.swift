@@ -47,7 +47,9 @@ public final class PlainDecodingSession: DecodingSession {
 
   public var sequenceCount: Int { queue.count + live.count }
 
-  public func submit(_ request: DecodingRequest) throws(GenerationError) -> SequenceID { try queue.append(request) }
+  public func submit(_ request: DecodingRequest, caches: SequenceCaches?) throws(GenerationError) -> SequenceID {
+    try queue.append(request, caches: caches)
+  }
 
   public func cancel(_ sequence: SequenceID) {
     queue.remove(sequence)
@@ -76,8 +78,12 @@ public final class PlainDecodingSession: DecodingSession {
   }
 
   private func begin(_ submitted: SubmittedRequest) -> PlainSequence {
-    let cache = decoder.makeCache(expectedLength: submitted.request.expectedLength, precision: cachePrecision)
-    return PlainSequence(submitted, cache: cache)
+    let caches =
+      submitted.caches
+      ?? SequenceCaches(
+        decoder: decoder.makeCache(expectedLength: submitted.request.expectedLength, precision: cachePrecision))
+    caches.begin(submitted.request.ids)
+    return PlainSequence(submitted, caches: caches)
   }
 
   /// Computes what is new of some sequences in one pass, and gives each its next token.
@@ -138,7 +144,7 @@ private final class PlainSequence {
   typealias Choice = Result<ChosenToken, GenerationError>
 
   let id: SequenceID
-  let cache: KeyValueCache
+  private let caches: SequenceCaches
   private let request: DecodingRequest
   /// The tokens so far, those of the start included.
   private(set) var history: TokenHistory
@@ -148,13 +154,15 @@ private final class PlainSequence {
   private var begun: ContinuousClock.Instant?
   private var startSeconds = 0.0
 
-  init(_ submitted: SubmittedRequest, cache: KeyValueCache) {
+  init(_ submitted: SubmittedRequest, caches: SequenceCaches) {
     id = submitted.id
     request = submitted.request
-    self.cache = cache
+    self.caches = caches
     history = TokenHistory(request.ids)
     generator = request.generator
   }
+
+  var cache: KeyValueCache { caches.decoder }
 
   var sampler: TokenSampler { request.sampler }
 
@@ -174,6 +182,7 @@ private final class PlainSequence {
     case .success(let token):
       generator = token.generator
       history.append(token.id)
+      caches.append(token.id)
       let finish = request.finish(
         with: token.id, count: history.ids.count - request.ids.count, contextLength: contextLength)
       hasEnded = finish != nil

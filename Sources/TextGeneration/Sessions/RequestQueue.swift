@@ -2,6 +2,8 @@
 struct SubmittedRequest {
   let id: SequenceID
   let request: DecodingRequest
+  /// What an earlier sequence left.
+  let caches: SequenceCaches?
 }
 
 /// The requests that wait for a place in a session, in the order of their submission.
@@ -20,11 +22,13 @@ struct RequestQueue {
   var count: Int { waiting.count }
 
   /// Takes in a request. Throws `value` where it cannot be met.
-  mutating func append(_ request: DecodingRequest) throws(GenerationError) -> SequenceID {
+  mutating func append(
+    _ request: DecodingRequest, caches: SequenceCaches?
+  ) throws(GenerationError) -> SequenceID {
     try request.validate(contextLength: contextLength, vocabularySize: vocabularySize)
     defer { submitted += 1 }
     let id = SequenceID(number: submitted)
-    waiting.append(SubmittedRequest(id: id, request: request))
+    waiting.append(SubmittedRequest(id: id, request: request, caches: caches))
     return id
   }
 

@@ -56,7 +56,9 @@ public final class SpeculativeDecodingSession: DecodingSession {
 
   public var sequenceCount: Int { queue.count + live.count }
 
-  public func submit(_ request: DecodingRequest) throws(GenerationError) -> SequenceID { try queue.append(request) }
+  public func submit(_ request: DecodingRequest, caches: SequenceCaches?) throws(GenerationError) -> SequenceID {
+    try queue.append(request, caches: caches)
+  }
 
   public func cancel(_ sequence: SequenceID) {
     queue.remove(sequence)
@@ -82,21 +84,27 @@ public final class SpeculativeDecodingSession: DecodingSession {
     let clock = ContinuousClock()
     let begun = clock.now
     let length = submitted.request.expectedLength
-    let (cache, draftCache) = (
-      decoder.makeCache(expectedLength: length, precision: cachePrecision),
-      draft.makeCache(expectedLength: length, precision: cachePrecision)
-    )
+    let caches =
+      submitted.caches
+      ?? SequenceCaches(
+        decoder: decoder.makeCache(expectedLength: length, precision: cachePrecision),
+        draft: draft.makeCache(expectedLength: length, precision: cachePrecision))
+    caches.begin(submitted.request.ids)
     let known = Array(submitted.request.ids.dropLast())
-    if !known.isEmpty {
-      _ = decoder.hiddenStates(known, counts: [known.count], caches: [cache])
-      if known.count <= draftCache.contextLength {
-        _ = draft.hiddenStates(known, counts: [known.count], caches: [draftCache])
-      }
+    read(known, with: decoder, to: caches.decoder)
+    if let draftCache = caches.draft, known.count <= draftCache.contextLength {
+      read(known, with: draft, to: draftCache)
     }
     let cost = Double(Self.work(draft)) / Double(Self.work(decoder))
     return SpeculativeSequence(
-      submitted, cache: cache, draftCache: draftCache, length: DraftLengthChoice(self.length, cost: cost),
+      submitted, caches: caches, length: DraftLengthChoice(self.length, cost: cost),
       startSeconds: begun.duration(to: clock.now) / .seconds(1))
+  }
+
+  /// Computes those of `ids` that a cache does not have yet.
+  private func read(_ ids: [Int32], with decoder: FrozenDecoder, to cache: KeyValueCache) {
+    let new = Array(ids[cache.length...])
+    if !new.isEmpty { _ = decoder.hiddenStates(new, counts: [new.count], caches: [cache]) }
   }
 
   /// The number of weights that a token is multiplied by.

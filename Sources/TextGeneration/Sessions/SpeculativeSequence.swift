@@ -19,8 +19,6 @@ final class SpeculativeSequence {
   typealias Judgement = Result<JudgedToken, GenerationError>
 
   let id: SequenceID
-  /// The decoder's: every token but the last.
-  let cache: KeyValueCache
   /// The draft's: at most every token but the last.
   let draftCache: KeyValueCache
   /// What the draft proposes to come next.
@@ -29,6 +27,7 @@ final class SpeculativeSequence {
   /// Why the draft could propose no token.
   private(set) var failure: GenerationError?
   private(set) var hasEnded = false
+  private let caches: SequenceCaches
   private let request: DecodingRequest
   private var tokens: TokenHistory
   private var length: DraftLengthChoice
@@ -37,18 +36,21 @@ final class SpeculativeSequence {
   private let begun = ContinuousClock.now
 
   init(
-    _ submitted: SubmittedRequest, cache: KeyValueCache, draftCache: KeyValueCache, length: DraftLengthChoice,
-    startSeconds: Double
+    _ submitted: SubmittedRequest, caches: SequenceCaches, length: DraftLengthChoice, startSeconds: Double
   ) {
+    guard let draftCache = caches.draft else { preconditionFailure("caches of a generator without a draft") }
     id = submitted.id
     request = submitted.request
-    self.cache = cache
+    self.caches = caches
     self.draftCache = draftCache
     self.length = length
     self.startSeconds = startSeconds
     generator = request.generator
     tokens = TokenHistory(request.ids)
   }
+
+  /// The decoder's: every token but the last.
+  var cache: KeyValueCache { caches.decoder }
 
   var sampler: TokenSampler { request.sampler }
 
@@ -122,6 +124,7 @@ final class SpeculativeSequence {
       statistics.overlapSum += token.overlap
     }
     tokens.append(token.id)
+    caches.append(token.id)
     statistics.tokens += 1
     let finish = request.finish(with: token.id, count: continuedCount, contextLength: contextLength)
     hasEnded = finish != nil

@@ -12,33 +12,33 @@ import TextGeneration
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Writes a page that shows what became of a distillation.",
+    abstract: "Writes an HTML report of distillations.",
     discussion: """
-      The page is one HTML file that loads nothing and runs nothing: curves, a table
-      of teacher, control and students, samples side by side, a passage coloured by
-      KL divergence, and the recipes. RUN is an output folder of 'limbeck distill' or
-      'limbeck train', finished or not; of an unfinished run the newest checkpoint is
-      measured. Teacher and held-out text are those that the runs' recipes name. The
-      only run among RUN that learnt without a teacher is the control.
+      The report is one HTML file without scripts or links: curves, a table of
+      teacher, control and students, samples side by side, a passage coloured by KL
+      divergence, and the recipes. RUN is an output folder of 'limbeck distill' or
+      'limbeck train'; of an unfinished run the newest checkpoint is used. Teacher and
+      held-out text are those of the runs' recipes, unless flags say otherwise. The
+      only run without a teacher is the control.
 
       Example:
         limbeck report runs/student --control runs/control --output report.html
       """)
 
-  @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("Folder of a run.", valueName: "run"))
   var runs: [String]
-  @Option(help: ArgumentHelp("The page to write; it must not exist.", valueName: "file"))
+  @Option(help: ArgumentHelp("HTML file to write; must not exist.", valueName: "file"))
   var output: String
-  @Option(help: ArgumentHelp("The teacher's model folder (default: the recipes').", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder (default: that of the recipes).", valueName: "dir"))
   var teacher: String?
   @Option(
     help: ArgumentHelp(
-      "The run of 'limbeck train' that the gain of distillation is measured from: the same student, the same tokens.",
+      "Run of 'limbeck train' with the same student and text, without a teacher.",
       valueName: "dir"))
   var control: String?
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Held-out text (default: the recipes' validation text).", valueName: "path"))
+    help: ArgumentHelp("Held-out text (default: the validation text of the recipes).", valueName: "path"))
   var text: [String] = []
   @Option(
     parsing: .unconditional,
@@ -47,12 +47,12 @@ struct ReportCommand: ParsableCommand {
   var window: Int?
   @Option(
     help: ArgumentHelp(
-      "Texts for all models to continue: one a line, or a .jsonl file with the key prompt (default: beginnings of paragraphs of the held-out text).",
+      "Prompts of the samples: one a line, or JSON rows (default: beginnings of held-out paragraphs).",
       valueName: "file"))
   var prompts: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens of each sample.", valueName: "n"))
   var sampleTokens = 80
-  @Option(parsing: .unconditional, help: ArgumentHelp("The same seed gives the same samples.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the samples.", valueName: "n"))
   var seed: UInt64 = 1
   @OptionGroup var device: DeviceOptions
 

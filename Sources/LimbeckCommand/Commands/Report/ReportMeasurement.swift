@@ -121,14 +121,9 @@ struct ReportMeasurement {
   /// Checks that all models have one tokenizer and as many outputs.
   private static func requireOneVocabulary(_ entries: [ReportEntry]) throws {
     let loaded = entries.compactMap { entry in entry.model.map { (entry.path, $0) } }
-    guard let (_, first) = loaded.first else { return }
+    guard let (firstPath, first) = loaded.first else { return }
     for (path, model) in loaded.dropFirst() {
-      do throws(TokenizationError) {
-        try requireSameTokenizer(first.tokenizer, model.tokenizer)
-      } catch {
-        throw CommandError.unlikeTokenizer(folder: path, difference: error.description)
-      }
-      try model.decoder.requireOutputs(of: first.decoder, path: path)
+      try model.requireVocabulary(of: first, from: firstPath, path: path)
     }
   }
 

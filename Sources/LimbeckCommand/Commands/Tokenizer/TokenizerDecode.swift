@@ -8,7 +8,7 @@ struct TokenizerDecode: ParsableCommand {
     commandName: "decode",
     abstract: "Turns token ids back into text.",
     discussion: """
-      The text is printed as it is; a line break follows only on a terminal.
+      Prints the text as it is; on a terminal, a newline follows.
 
       Example:
         limbeck tokenizer decode --tokenizer tokenizer.model 403 407 261

@@ -35,28 +35,28 @@ struct TokenizerTrain: ParsableCommand {
   var output: String
   @Option(help: ArgumentHelp("The number of pieces, special ones and bytes included.", valueName: "n"))
   var vocabularySize = standard.vocabularySize
-  @Option(help: ArgumentHelp("How pieces are chosen.", valueName: "name"))
+  @Option(help: ArgumentHelp("Algorithm.", valueName: "name"))
   var algorithm = standard.algorithm
-  @Flag(inversion: .prefixedNo, help: "Whether pieces for all bytes stand in for rare characters.")
+  @Flag(inversion: .prefixedNo, help: "Encode characters that have no piece as bytes.")
   var byteFallback = standard.byteFallback
-  @Option(help: ArgumentHelp("The share of characters that become pieces, 0.98 to 1.", valueName: "share"))
+  @Option(help: ArgumentHelp("Share of the text's characters that get pieces, 0.98 to 1.", valueName: "share"))
   var characterCoverage = standard.characterCoverage
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Texts that always are one piece, besides the newline.", valueName: "symbol"))
+    help: ArgumentHelp("Texts that are always one piece, besides the newline.", valueName: "symbol"))
   var userDefinedSymbols: [String] = []
-  @Option(help: ArgumentHelp("The id of the unknown piece.", valueName: "id"))
+  @Option(help: ArgumentHelp("Id of the unknown piece.", valueName: "id"))
   var unkId = standard.unknownID
-  @Option(parsing: .unconditional, help: ArgumentHelp("The id that begins a text; -1 for none.", valueName: "id"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Id of BOS, which begins a text; -1 for none.", valueName: "id"))
   var bosId = standard.bosID ?? -1
-  @Option(parsing: .unconditional, help: ArgumentHelp("The id that ends a text; -1 for none.", valueName: "id"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Id of EOS, which ends a text; -1 for none.", valueName: "id"))
   var eosId = standard.eosID ?? -1
-  @Option(parsing: .unconditional, help: ArgumentHelp("The id that fills up batches; -1 for none.", valueName: "id"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Id of padding; -1 for none.", valueName: "id"))
   var padId = standard.padID ?? -1
-  @Option(help: ArgumentHelp("Lines to learn from, drawn at random, more than 100 (default: all).", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of lines to learn from, drawn at random (default: all).", valueName: "n"))
   var sampledLines: Int?
   @Option(
-    help: ArgumentHelp("Threads; a unigram model's scores depend on them in the last digits.", valueName: "n"))
+    help: ArgumentHelp("Threads; the last digits of unigram scores depend on them.", valueName: "n"))
   var threads = standard.threads
 
   func run() throws {
