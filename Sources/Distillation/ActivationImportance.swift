@@ -37,7 +37,7 @@ public struct ActivationImportance: Sendable, Equatable {
     let total = count * text.sequenceLength
     for start in stride(from: 0, to: count, by: together) {
       let batch = text.batch(Array(indices[start..<min(count, start + together)]))
-      let output = decoder.hiddenStates(batch.ids, batchSize: batch.batchSize) { add($1, at: $0, of: total) }
+      let output = decoder.hiddenStates(batch.ids, lengths: batch.segments) { add($1, at: $0, of: total) }
       Self.addMagnitudes(of: output, to: &channels, of: total)
       progress(min(total, (start + together) * text.sequenceLength), total)
     }

@@ -25,11 +25,12 @@ public protocol DecoderModel: AnyObject {
   var precision: ProductPrecision { get }
   /// The output matrix [V, C]: the embedding where the two are tied.
   var head: WeightMatrix { get }
-  /// The final, normalised hidden states [B·T, C] of B sequences of T tokens each. Every id must lie in 0..<V, and T
-  /// must not exceed the context length.
-  func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor
-  /// As `hiddenStates(_:batchSize:)`, where `observe` receives what is computed inside, of all sequences together.
-  func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor
+  /// The final, normalised hidden states [N, C] of sequences of the given lengths, one after another, which sum to N:
+  /// each has positions of its own from 0, and its tokens attend to no other sequence. Every id must lie in 0..<V, and
+  /// no length may exceed the context.
+  func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor
+  /// As `hiddenStates(_:lengths:)`, where `observe` receives what is computed inside, of all sequences together.
+  func hiddenStates(_ ids: [Int32], lengths: [Int], observe: ActivationObserver) -> Tensor
   /// The same decoder without gradients, on the same weights: what is computed from it records nothing.
   /// - Parameters:
   ///   - precision: what the factors of its products are rounded to; nil for this decoder's.
@@ -41,6 +42,16 @@ public protocol DecoderModel: AnyObject {
 extension DecoderModel {
   /// Where it computes.
   public var device: Device { parameters.device }
+
+  /// The hidden states [B·T, C] of B sequences of T tokens each; see the requirement.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
+    hiddenStates(ids, lengths: ids.lengths(ofBatch: batchSize))
+  }
+
+  /// The hidden states [B·T, C] of B sequences of T tokens each; see the requirement.
+  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor {
+    hiddenStates(ids, lengths: ids.lengths(ofBatch: batchSize), observe: observe)
+  }
 
   /// The number of weights outside the embedding and the head.
   public var nonEmbeddingParameterCount: Int {
@@ -68,4 +79,12 @@ public struct DecoderWeight {
   public let role: WeightRole
   /// Its memory and, where it is trained, its gradient.
   public let parameter: Parameter
+}
+
+extension [Int32] {
+  /// The lengths of B equal parts.
+  fileprivate func lengths(ofBatch batchSize: Int) -> [Int] {
+    precondition(batchSize > 0 && count % batchSize == 0, "\(count) ids for a batch of \(batchSize)")
+    return [Int](repeating: count / batchSize, count: batchSize)
+  }
 }

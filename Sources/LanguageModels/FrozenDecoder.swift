@@ -46,24 +46,24 @@ public final class FrozenDecoder: DecoderModel {
   public var precision: ProductPrecision { stack.precision }
   public var head: WeightMatrix { stack.head.matrix }
 
-  /// Each thread takes some of the sequences through all layers where that pays: the results have the same bits either
-  /// way.
-  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
-    let length = stack.tokensPerSequence(ids, batchSize: batchSize)
+  /// Each thread takes some of the sequences through all layers where that pays, which needs equal lengths: the results
+  /// have the same bits either way.
+  public func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor {
     let projections = tokenProjections(forPassOf: ids.count)
-    let groups = groups(of: batchSize, length: length)
+    let length = lengths.first ?? 0
+    let groups = lengths.allSatisfy { $0 == length } ? groups(of: lengths.count, length: length) : []
     if groups.isEmpty {
-      return stack.states(of: ids, batchSize: batchSize, on: device, projections: projections)
+      return stack.states(of: ids, lengths: lengths, on: device, projections: projections)
     }
     return device.groupedRows(groups.map { $0.count * length }, columns: configuration.hiddenSize) { group, device in
       let sequences = groups[group]
       let groupIDs = Array(ids[sequences.lowerBound * length..<sequences.upperBound * length])
-      return stack.states(of: groupIDs, batchSize: sequences.count, on: device, projections: projections)
+      return stack.states(of: groupIDs, lengths: Array(lengths[sequences]), on: device, projections: projections)
     }
   }
 
-  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor {
-    stack.states(of: ids, batchSize: batchSize, on: device, observe: observe)
+  public func hiddenStates(_ ids: [Int32], lengths: [Int], observe: ActivationObserver) -> Tensor {
+    stack.states(of: ids, lengths: lengths, on: device, observe: observe)
   }
 
   /// This decoder, unless another precision or weights that are kept are asked of it.

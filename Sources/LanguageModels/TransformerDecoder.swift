@@ -46,12 +46,12 @@ public final class TransformerDecoder: DecoderModel {
   public var precision: ProductPrecision { stack.precision }
   public var head: WeightMatrix { stack.head.matrix }
 
-  public func hiddenStates(_ ids: [Int32], batchSize: Int) -> Tensor {
-    stack.states(of: ids, batchSize: batchSize, on: device)
+  public func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor {
+    stack.states(of: ids, lengths: lengths, on: device)
   }
 
-  public func hiddenStates(_ ids: [Int32], batchSize: Int, observe: ActivationObserver) -> Tensor {
-    stack.states(of: ids, batchSize: batchSize, on: device, observe: observe)
+  public func hiddenStates(_ ids: [Int32], lengths: [Int], observe: ActivationObserver) -> Tensor {
+    stack.states(of: ids, lengths: lengths, on: device, observe: observe)
   }
 
   public func frozen(precision: ProductPrecision?, isConstant: Bool) -> FrozenDecoder {

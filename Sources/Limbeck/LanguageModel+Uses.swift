@@ -37,7 +37,7 @@ extension PackedSequences {
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try PackedSequences(
         tokens, sequenceLength: sequenceLength,
-        packing: SequencePacking(cuts, beginningID: tokenizer.bosID), name: corpus.name)
+        packing: SequencePacking(cuts, for: tokenizer), name: corpus.name)
     }
   }
 }

@@ -134,9 +134,8 @@ struct TrainingSession {
     if text.uncountedSequences > 0 {
       log.warning(
         """
-        \(text.name): \(Format.count(text.uncountedSequences)) of \(Format.count(text.count)) sequences have no token \
-        that counts in the loss, such as those within long prompts, and are left out; a larger --sequence-length \
-        makes them fewer
+        \(text.name): \(Format.count(text.uncountedSequences)) sequences have no token that counts in the loss, such as \
+        those within long prompts, and are left out; a larger --sequence-length makes them fewer
         """)
     }
     if length.batchSize < recipe.batchSize {

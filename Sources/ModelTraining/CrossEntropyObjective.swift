@@ -15,7 +15,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     precondition(scale > 0 && scale.isFinite, "gradients scaled by \(scale)")
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
+    let hidden = model.hiddenStates(batch.ids, lengths: batch.segments)
     let backward = BackwardPass()
     let values = model.projection(of: hidden).mapLogits(rows: rows, backward: backward) { index, logits, _, _ in
       Self.replaceByGradient(&logits, target: Int(batch.targets[Int(rows[index])]), scale: scale)
@@ -28,7 +28,7 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
   public func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let hidden = model.hiddenStates(batch.ids, batchSize: batch.batchSize)
+    let hidden = model.hiddenStates(batch.ids, lengths: batch.segments)
     let values = model.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, _ in
       Self.crossEntropy(logits.span, target: Int(batch.targets[Int(rows[index])]))
     }

@@ -3,15 +3,14 @@ import DurableFiles
 import Foundation
 import TensorCore
 
-/// A text cut into sequences of T tokens, without regard to where documents begin.
+/// A text cut into sequences of T tokens, as `SequencePacking` says.
 ///
-/// The n tokens of the text are a ring, in which the last is followed by the first. Sequence i covers the T tokens from
-/// offset + i·T on; the offset is 0, or drawn anew in each epoch (see `SequencePacking`). Without BOS in front, these are
-/// the inputs, and each one's successor is its target. With BOS in front, they are the targets, and the inputs are BOS
-/// and all of them but the last. Where BOS is the first of them anyway, none is put in front: they are the inputs, and
-/// the last one's successor, which the next sequence begins with, is no target.
-///
-/// Less than a sequence is left over in each epoch: at the end of the text, or before the offset.
+/// Unless it is cut between documents, the n tokens of the text are a ring, in which the last is followed by the first.
+/// Sequence i covers the T tokens from offset + i·T on; the offset is 0, or drawn anew in each epoch. Without BOS in
+/// front, these are the inputs, and each one's successor is its target. With BOS in front, they are the targets, and
+/// the inputs are BOS and all of them but the last. Where BOS is the first of them anyway, none is put in front: they
+/// are the inputs, and the last one's successor, which the next sequence begins with, is no target. Less than a
+/// sequence is left over in each epoch: at the end of the text, or before the offset.
 public struct PackedSequences: Sendable {
   /// What errors call the text: its path.
   public let name: String
@@ -22,11 +21,13 @@ public struct PackedSequences: Sendable {
   /// The number of sequences in an epoch, at least 1.
   public let count: Int
   private let tokens: any TokenSource
+  /// What sequences hold, where the text is cut between documents.
+  private let documents: DocumentPacking?
   /// Where T or more tokens in a row do not count in the loss, ascending.
   private let uncountedRuns: [Range<Int>]
 
   /// The sequences of `tokens`; by default at fixed places, with nothing in front. Throws `value` if there is not one,
-  /// or the length is not positive.
+  /// or the length is not positive; `nothingCounted` where no document has anything to learn.
   public init(
     _ tokens: any TokenSource, sequenceLength: Int, packing: SequencePacking = .fixed, name: String
   ) throws(TrainingError) {
@@ -34,42 +35,51 @@ public struct PackedSequences: Sendable {
       throw .value(InvalidValue("sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)"))
     }
     // At fixed places the last target lies one beyond the last input, unless BOS in front makes up for it.
-    let beyond = packing == .fixed ? 1 : 0
-    guard tokens.count - beyond >= sequenceLength else {
+    let beyond = packing.cuts == .fixed && packing.beginningID == nil ? 1 : 0
+    let least = packing.cuts == .documents ? 2 : sequenceLength + beyond
+    guard tokens.count >= least else {
       throw .value(
         InvalidValue(
-          name, "tokens", expected: "at least \(sequenceLength + beyond), for a sequence length of \(sequenceLength)",
+          name, "tokens", expected: "at least \(least), for a sequence length of \(sequenceLength)",
           found: "\(tokens.count)", advice: "give more text or a smaller sequence length"))
     }
     self.name = name
     self.sequenceLength = sequenceLength
     self.packing = packing
     self.tokens = tokens
-    count = (tokens.count - beyond) / sequenceLength
-    uncountedRuns = Self.uncountedRuns(of: tokens, atLeast: sequenceLength)
+    if packing.cuts == .documents {
+      let documents = DocumentPacking(tokens, sequenceLength: sequenceLength, packing)
+      guard documents.count > 0 else { throw .nothingCounted(text: name) }
+      (self.documents, count, uncountedRuns) = (documents, documents.count, [])
+    } else {
+      documents = nil
+      count = (tokens.count - beyond) / sequenceLength
+      uncountedRuns = Self.uncountedRuns(of: tokens, atLeast: sequenceLength)
+    }
   }
 
   /// The sequences at some places, as one batch.
   public func batch(_ places: [SequencePlace]) -> TokenBatch {
-    var ids: [Int32] = []
-    var targets: [Int32] = []
+    var (ids, targets, segments) = ([Int32](), [Int32](), [Int]())
     ids.reserveCapacity(places.count * sequenceLength)
     targets.reserveCapacity(places.count * sequenceLength)
-    for place in places {
-      let start = start(of: place)
-      let window = window(from: start, count: sequenceLength + 1)
-      var (first, last) = (1, sequenceLength)
-      if let beginningID = packing.beginningID {
-        if window[0] == beginningID { last -= 1 } else { first = 0 }
+    var beginsDocument: [Bool] = []
+    for (index, place) in places.enumerated() {
+      let parts = parts(of: place)
+      for part in parts {
+        append(part, &ids, &targets)
+        segments.append(part.length)
       }
-      if first == 0, let beginningID = packing.beginningID { ids.append(beginningID) }
-      ids += window[..<(sequenceLength - 1 + first)]
-      for index in first..<first + sequenceLength {
-        let counts = index <= last && tokens.countsInLoss((start + index) % tokens.count)
-        targets.append(counts ? window[index] : -1)
-      }
+      beginsDocument.append(parts.first.map(self.beginsDocument) ?? false)
+      // nothing is learnt from what stays free behind the last part
+      let free = (index + 1) * sequenceLength - ids.count
+      if free > 0 { segments.append(free) }
+      ids += [Int32](repeating: 0, count: free)
+      targets += [Int32](repeating: -1, count: free)
     }
-    return TokenBatch(ids: ids, targets: targets, batchSize: places.count, sequences: places.map(\.index))
+    return TokenBatch(
+      ids: ids, targets: targets, batchSize: places.count, sequences: places.map(\.index), segments: segments,
+      beginsDocument: beginsDocument)
   }
 
   /// The sequences with the given indices, each in 0..<count, at offset 0, as one batch.
@@ -95,14 +105,45 @@ public struct PackedSequences: Sendable {
     return Digest.sha256(of: Data(parts.utf8))
   }
 
-  /// The position of a sequence's first token, before or just behind the end of the text.
-  private func start(of place: SequencePlace) -> Int {
+  private func append(_ part: SequencePart, _ ids: inout [Int32], _ targets: inout [Int32]) {
+    let hasInner = part.beginningID == nil && part.hasLastTarget
+    let window = window(from: part.start, count: part.length + (hasInner ? 1 : 0))
+    if let beginningID = part.beginningID {
+      ids.append(beginningID)
+      ids += window.dropLast()
+    } else {
+      ids += window[..<part.length]
+    }
+    for position in part.targets {
+      targets.append(tokens.countsInLoss(position % tokens.count) ? window[position - part.start] : -1)
+    }
+    if !part.hasLastTarget { targets.append(-1) }
+  }
+
+  /// What a sequence holds, one after another.
+  private func parts(of place: SequencePlace) -> ArraySlice<SequencePart> {
     precondition(place.index >= 0 && place.index < count, "sequence \(place.index) of \(count)")
     precondition(
       place.offset >= 0 && place.offset < (packing.cuts == .shifted ? sequenceLength : 1),
-      "offset \(place.offset) of sequences of \(sequenceLength) tokens, \(packing.cuts)")
-    return place.offset + place.index * sequenceLength
+      "offset \(place.offset) of sequences of \(sequenceLength) tokens, \(packing)")
+    if let documents { return documents[place.index] }
+    var part = SequencePart(start: start(of: place), length: sequenceLength, beginningID: packing.beginningID)
+    if let beginningID = packing.beginningID, window(from: part.start, count: 1) == [beginningID] {
+      (part.beginningID, part.hasLastTarget) = (nil, false)
+    }
+    return [part]
   }
+
+  /// Whether the first token of a part is the first one of a document.
+  private func beginsDocument(_ part: SequencePart) -> Bool {
+    let (start, boundary) = (part.start % tokens.count, packing.boundary)
+    if start == 0 { return true }
+    let window = tokens.ids(start - 1..<start + 1)
+    return window[1] == boundary.firstID || window[0] == boundary.firstID || window[0] == boundary.lastID
+  }
+
+  /// The position of a sequence's first token, before or just behind the end of the ring.
+  private func start(of place: SequencePlace) -> Int { place.offset + place.index * sequenceLength }
 
   /// Tokens of the ring.
   private func window(from start: Int, count: Int) -> [Int32] {
@@ -122,6 +163,7 @@ extension PackedSequences {
   /// How many sequences of an epoch with the given offset have a target that counts in the loss. The others are read in
   /// no epoch.
   func countedSequences(offset: Int) -> Int {
+    if documents != nil { return count }
     let inner = wraps(offset) ? count - 1 : count
     var uncounted = 0
     for run in uncountedRuns {
@@ -136,6 +178,7 @@ extension PackedSequences {
 
   /// Whether a sequence has a target that counts in the loss.
   func hasCountedTarget(_ place: SequencePlace) -> Bool {
+    if documents != nil { return true }
     let targets = start(of: place) + targetShift..<start(of: place) + targetShift + sequenceLength
     guard targets.upperBound <= tokens.count else {
       return targets.contains { tokens.countsInLoss($0 % tokens.count) }
@@ -149,9 +192,9 @@ extension PackedSequences {
     return low == uncountedRuns.count || uncountedRuns[low].lowerBound > targets.lowerBound
   }
 
-  /// How many sequences of an epoch at offset 0 have no target that counts in the loss, as parts of long prompts have
-  /// none; they are left out.
-  public var uncountedSequences: Int { count - countedSequences(offset: 0) }
+  /// How many sequences of an epoch at offset 0, or parts of documents, have no target that counts in the loss, as
+  /// of long prompts have none; they are left out.
+  public var uncountedSequences: Int { documents?.uncountedParts ?? count - countedSequences(offset: 0) }
 
   /// Throws `nothingCounted` where no sequence has a target that counts in the loss.
   public func requireCountedTokens() throws(TrainingError) {
@@ -159,6 +202,7 @@ extension PackedSequences {
       switch packing.cuts {
       case .fixed: uncountedSequences == count
       case .shifted: uncountedRuns == [0..<tokens.count]
+      case .documents: false
       }
     if isEmpty { throw .nothingCounted(text: name) }
   }

@@ -57,8 +57,8 @@ public struct SequenceOrder: Sendable {
     guard epochs * Double(text.count) < 1e15 else { return nil }
     let whole = Int(epochs)
     let before =
-      text.packing.cuts == .fixed
-      ? whole * count(ofEpoch: 0) : (0..<whole).reduce(0) { $0 + count(ofEpoch: $1) }
+      text.packing.cuts == .shifted
+      ? (0..<whole).reduce(0) { $0 + count(ofEpoch: $1) } : whole * count(ofEpoch: 0)
     let part = ((epochs - Double(whole)) * Double(count(ofEpoch: whole))).rounded()
     return max(1, before + Int(part))
   }

@@ -1,4 +1,5 @@
-/// B sequences of T tokens each, with the token that follows each of them where it is to be learnt.
+/// B sequences of T tokens each, with the token that follows each of them where it is to be learnt. A sequence may hold
+/// several segments, such as documents, that know nothing of each other.
 public struct TokenBatch: Sendable, Equatable {
   /// The inputs [B·T], sequence by sequence.
   public let ids: [Int32]
@@ -9,10 +10,18 @@ public struct TokenBatch: Sendable, Equatable {
   /// The indices [B] of the sequences in the `PackedSequences` that they were cut from, at whatever offset; empty where
   /// they are from none.
   public let sequences: [Int]
+  /// The lengths of what has attention and positions of its own, one after another: those of the sequences, or of the
+  /// segments in them. For `DecoderModel.hiddenStates(_:lengths:)`.
+  public let segments: [Int]
+  /// Whether each sequence [B] begins where a document does; empty where that is not known.
+  public let beginsDocument: [Bool]
 
   /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences`
-  /// [B].
-  public init(ids: [Int32], targets: [Int32], batchSize: Int, sequences: [Int] = []) {
+  /// [B]. Segments, where there are several in a sequence, do not cross from one sequence into the next.
+  public init(
+    ids: [Int32], targets: [Int32], batchSize: Int, sequences: [Int] = [], segments: [Int]? = nil,
+    beginsDocument: [Bool] = []
+  ) {
     precondition(ids.count == targets.count, "\(ids.count) ids with \(targets.count) targets")
     precondition(
       batchSize > 0 && ids.count.isMultiple(of: batchSize), "\(ids.count) ids for \(batchSize) sequences")
@@ -22,6 +31,11 @@ public struct TokenBatch: Sendable, Equatable {
     self.targets = targets
     self.batchSize = batchSize
     self.sequences = sequences
+    self.beginsDocument = beginsDocument
+    self.segments = segments ?? Array(repeating: ids.count / batchSize, count: batchSize)
+    precondition(
+      self.segments.reduce(0, +) == ids.count && self.segments.allSatisfy { $0 > 0 },
+      "\(ids.count) ids in segments of \(self.segments)")
   }
 
   /// T

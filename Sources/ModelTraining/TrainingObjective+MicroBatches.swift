@@ -36,8 +36,14 @@ extension TokenBatch {
   /// Some of the sequences.
   private func part(_ range: Range<Int>) -> TokenBatch {
     let tokens = range.lowerBound * length..<range.upperBound * length
+    var (start, segments) = (0, [Int]())
+    for segment in self.segments {
+      if tokens.contains(start) { segments.append(segment) }
+      start += segment
+    }
     return TokenBatch(
       ids: Array(ids[tokens]), targets: Array(targets[tokens]), batchSize: range.count,
-      sequences: sequences.isEmpty ? [] : Array(sequences[range]))
+      sequences: sequences.isEmpty ? [] : Array(sequences[range]), segments: segments,
+      beginsDocument: beginsDocument.isEmpty ? [] : Array(beginsDocument[range]))
   }
 }

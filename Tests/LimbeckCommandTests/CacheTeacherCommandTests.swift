@@ -52,6 +52,33 @@ extension CommandTests {
       #expect(try desk.data("again/model.safetensors") == desk.data("run/model.safetensors"))
     }
 
+    /// Sequences are cut as the cache's are, which stay where they are.
+    @Test func theTextIsPackedAsTheCacheSays() throws {
+      let desk = try Desk()
+      try #require(cache(desk, "text.cache").code == 0)
+      try #require(cache(desk, "plain.cache", "--no-sequence-bos").code == 0)
+      #expect(try desk.text("text.cache/cache.json").contains("\"beginning_id\""))
+      #expect(try !desk.text("plain.cache/cache.json").contains("\"beginning_id\""))
+      for name in ["shifted", "documents"] {
+        let outcome = try distill(desk, "run", cache: "text.cache", "--packing", name)
+        #expect(outcome.code != 0)
+        #expect(
+          outcome.errors.contains("--packing: expected fixed, as in the teacher cache, found \(name)"),
+          "\(outcome.errors)")
+      }
+      let outcome = try distill(desk, "run", cache: "text.cache", "--no-sequence-bos")
+      #expect(outcome.code != 0 && outcome.errors.contains("--no-sequence-bos: expected BOS"), "\(outcome.errors)")
+      for (name, flags) in [("text", ["--packing", "fixed"]), ("plain", ["--no-sequence-bos"])] {
+        let run = try Command.run(
+          [
+            "distill", "--teacher-cache", "\(name).cache", "--student", desk.workspace.smallConfiguration,
+            "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text, "--output", name, "--steps", "2",
+            "--batch-size", "2", "--sequence-length", "16",
+          ] + flags, in: desk.folder)
+        #expect(run.code == 0, "\(run.errors)")
+      }
+    }
+
     @Test func aKilledCacheIsFinishedWithTheSameBytes() throws {
       let desk = try Desk()
       // several files of 32,768 tokens

@@ -87,6 +87,53 @@ extension CommandTests {
       #expect(!desk.exists("run/checkpoints"))
     }
 
+    @Test(arguments: ["shifted", "fixed", "documents"])
+    func packingsAreKeptInTheRunFolder(_ name: String) throws {
+      let desk = try Desk()
+      for (run, flags) in [("run", []), ("plain", ["--no-sequence-bos"])] {
+        let outcome = try desk.train(run, ["--packing", name] + flags)
+        try #require(outcome.code == 0, "\(outcome.errors)")
+        #expect(try desk.text("\(run)/recipe.yaml").contains("packing: \(name)\n"))
+        let again = try Command.run(
+          "train", "--recipe", "\(run)/recipe.yaml", "--output", "\(run)2", in: desk.folder)
+        try #require(again.code == 0, "\(again.errors)")
+        #expect(try desk.data("\(run)2/model.safetensors") == desk.data("\(run)/model.safetensors"))
+      }
+      #expect(try desk.data("run/model.safetensors") != desk.data("plain/model.safetensors"))
+    }
+
+    @Test func aSmallTextIsReadAsOftenAsItsEpochs() throws {
+      let desk = try Desk()
+      let rows = (1...3).map { "{\"text\": \"The cat sat on mat \($0).\"}\n" }.joined()
+      let text = try desk.write(rows, to: "small.jsonl")
+      let outcome = try Command.run(
+        "train", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer, "--text", text,
+        "--output", "run", "--epochs", "2", "--batch-size", "64", "--sequence-length", "8", "--warmup-steps", "9",
+        in: desk.folder)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      #expect(outcome.errors.contains("fewer than the batch size of 64: each step reads all of them"))
+      #expect(outcome.errors.contains("the run has 2 steps, fewer than the 9 warm-up steps"))
+      #expect(try desk.text("run/metrics.jsonl").split(separator: "\n").count == 2)
+    }
+
+    @Test func promptsThatFillSequencesAreLeftOut() throws {
+      let desk = try Desk()
+      let prompt = String(repeating: "all work and no play ", count: 20)
+      let rows = (1...3).map { _ in "{\"prompt\": \"\(prompt)\", \"completion\": \"ends\"}\n" }.joined()
+      let text = try desk.write(rows, to: "long.jsonl")
+      let arguments = [
+        "train", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer, "--text", text,
+        "--output", "run", "--steps", "6", "--batch-size", "1", "--sequence-length", "8",
+      ]
+      for packing in ["shifted", "fixed", "documents"] {
+        let outcome = try Command.run(arguments + ["--packing", packing, "--output", packing], in: desk.folder)
+        try #require(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("have no token that counts in the loss"))
+        let metrics = try desk.text("\(packing)/metrics.jsonl")
+        #expect(metrics.split(separator: "\n").count == 6 && !metrics.contains("\"loss\":0,"), "\(metrics)")
+      }
+    }
+
     @Test func recipeInTheRunFolderMakesTheRunAgain() throws {
       let desk = try Desk()
       let first = try desk.train("first", "--learning-rate", "0.02", "--validation-text", desk.workspace.heldOut)

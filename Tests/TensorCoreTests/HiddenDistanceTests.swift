@@ -63,10 +63,11 @@ import Testing
 
   /// Σ KL of the relations of one sequence after another, in Double.
   private func relations(
-    _ student: [Double], _ teacher: [Double], widths: (Int, Int), heads: Int, length: Int, counted: Set<Int>
+    _ student: [Double], _ teacher: [Double], widths: (Int, Int), heads: Int, lengths: [Int], counted: Set<Int>
   ) -> Double {
     func logRelations(_ x: [Double], _ width: Int, head: Int, row: Int) -> [Double] {
-      let (size, first) = (width / heads, row / length * length)
+      let starts = lengths.indices.map { lengths[..<$0].reduce(0, +) }
+      let (size, first) = (width / heads, starts.last { $0 <= row } ?? 0)
       func vector(_ index: Int) -> ArraySlice<Double> {
         x[index * width + head * size..<index * width + (head + 1) * size]
       }
@@ -91,10 +92,11 @@ import Testing
     let device = try Device(threads: 2, backend: kind)
     let (student, teacher) = (tensor([10, 6], seed: 3, on: device), tensor([10, 12], seed: 4, on: device))
     let rows: [Int32] = [0, 1, 4, 7, 8]
-    let (sum, gradient) = student.relationDivergence(from: teacher, heads: heads, batchSize: 2, rows: rows, scale: 0.5)
+    let (sum, gradient) = student.relationDivergence(
+      from: teacher, heads: heads, lengths: [3, 6, 1], rows: rows, scale: 0.5)
     let target = teacher.array().map(Double.init)
     func definition(_ x: [Double]) -> Double {
-      relations(x, target, widths: (6, 12), heads: heads, length: 5, counted: Set(rows.map(Int.init)))
+      relations(x, target, widths: (6, 12), heads: heads, lengths: [3, 6, 1], counted: Set(rows.map(Int.init)))
     }
     let whole = student.array().map(Double.init)
     #expect(abs(sum / definition(whole) - 1) < 2e-6)
@@ -105,7 +107,7 @@ import Testing
     let device = Device(threads: 2)
     let states = tensor([32, 8], seed: 5, on: device)
     let (sum, gradient) = states.relationDivergence(
-      from: states, heads: 2, batchSize: 2, rows: (0..<32).map { Int32($0) }, scale: 1)
+      from: states, heads: 2, lengths: [16, 16], rows: (0..<32).map { Int32($0) }, scale: 1)
     #expect(abs(sum) < 1e-5 && gradient.array().allSatisfy { abs($0) < 1e-6 })
   }
 
@@ -115,7 +117,8 @@ import Testing
       let device = try Device(threads: threads, backend: kind)
       let (student, teacher) = (tensor([300, 24], seed: 6, on: device), tensor([300, 48], seed: 7, on: device))
       let rows = (0..<300).filter { $0 % 7 != 3 }.map { Int32($0) }
-      let relation = student.relationDivergence(from: teacher, heads: 4, batchSize: 3, rows: rows, scale: 1)
+      let relation = student.relationDivergence(
+        from: teacher, heads: 4, lengths: [100, 37, 163], rows: rows, scale: 1)
       let distance = student.distance(
         .cosine, from: tensor([300, 24], seed: 8, on: device), rows: rows, scale: 1)
       return [[Float(relation.sum), Float(distance.sum)], relation.gradient.array(), distance.gradient.array()]

@@ -68,7 +68,12 @@ extension OperationCase {
     + [(3, 4, 5)].map { linear(rows: $0, inputs: $1, outputs: $2, hasBias: true) }
     + [(1, 7), (5, 16), (70, 9)].map(rmsNorm) + [(1, 3), (13, 5)].map(swiGLU) + [(2, 3), (9, 4)].map(sum)
     + [rotated(rows: 5, heads: 3, headSize: 4, positions: [0, 1, 2, 17, 39]), embedding]
-    + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map(causalAttention)
+    + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map {
+      causalAttention(batchSize: $0, length: $1, heads: $2, keyValueHeads: $3, headSize: $4)
+    }
+    + [([3, 70, 1], 2, 1, 4), ([1, 9, 2, 6], 4, 2, 2)].map {
+      causalAttention(lengths: $0, heads: $1, keyValueHeads: $2, headSize: $3)
+    }
 
   /// x [rows, inputs], weight [outputs, inputs], bias [outputs]
   public static func linear(
@@ -131,6 +136,31 @@ extension OperationCase {
     apply: { $0[0].embedding([4, 0, 4, 2, 4, 0]) },
     reference: { inputs in [4, 0, 4, 2, 4, 0].flatMap { inputs[0][$0 * 19..<($0 + 1) * 19] } },
     work: .elements(6 * 19, bytesEach: 20))
+
+  /// Sequences of several lengths, one after another.
+  public static func causalAttention(
+    lengths: [Int], heads: Int, keyValueHeads: Int, headSize: Int
+  ) -> OperationCase {
+    let (rows, width, keyWidth) = (lengths.reduce(0, +), heads * headSize, keyValueHeads * headSize)
+    return OperationCase(
+      operation: "causalAttention", sizes: "T\(lengths) H\(heads) K\(keyValueHeads) D\(headSize)",
+      inputShapes: [[rows, width], [rows, keyWidth], [rows, keyWidth]],
+      apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], lengths: lengths, headSize: headSize) },
+      reference: { inputs in
+        var (start, out) = (0, [Double]())
+        for length in lengths {
+          func part(_ input: Int, _ width: Int) -> [Double] {
+            Array(inputs[input][start * width..<(start + length) * width])
+          }
+          out += DoubleReference.causalAttention(
+            part(0, width), part(1, keyWidth), part(2, keyWidth), batchSize: 1, length: length, heads: heads,
+            keyValueHeads: keyValueHeads, headSize: headSize)
+          start += length
+        }
+        return out
+      },
+      work: .multiplyAdds(lengths.reduce(0) { $0 + $1 * ($1 + 1) } * width, backward: 2.5))
+  }
 
   /// Queries [batchSize · length, heads · headSize], keys and values [batchSize · length, keyValueHeads · headSize]
   public static func causalAttention(

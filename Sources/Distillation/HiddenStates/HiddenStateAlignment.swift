@@ -180,7 +180,7 @@ extension HiddenStateAlignment {
         let states = student.inside[own]
         add(Double(terms.relationWeight.value(at: position)), states) {
           states.relationDivergence(
-            from: teacher.inside[target], heads: relations.heads, batchSize: batch.batchSize, rows: rows, scale: $0)
+            from: teacher.inside[target], heads: relations.heads, lengths: batch.segments, rows: rows, scale: $0)
         }
       }
     }

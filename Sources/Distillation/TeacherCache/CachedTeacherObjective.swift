@@ -104,7 +104,7 @@ public struct CachedTeacherObjective: TrainingObjective {
     guard !rows.isEmpty else { return .zero }
     let objective = scheduled.objective(at: position)
     let teacher = CachedTeacherRows(cache, batch)
-    let projection = student.projection(of: student.hiddenStates(batch.ids, batchSize: batch.batchSize))
+    let projection = student.projection(of: student.hiddenStates(batch.ids, lengths: batch.segments))
     return LossSums(
       projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
         index, student, teacherRow, scratch in

@@ -130,7 +130,7 @@ public struct TeacherCacheRecorder {
     let batch = text.batch(sequences)
     let counted = batch.countedRows
     guard !counted.isEmpty else { return sequences.map { _ in [] } }
-    let projection = teacher.projection(of: teacher.hiddenStates(batch.ids, batchSize: batch.batchSize))
+    let projection = teacher.projection(of: teacher.hiddenStates(batch.ids, lengths: batch.segments))
     let temperature = description.temperature
     let rows = projection.mapLogits(rows: counted) { index, logits, _, _ in
       let (sequence, position) = Int(counted[index]).quotientAndRemainder(dividingBy: batch.length)

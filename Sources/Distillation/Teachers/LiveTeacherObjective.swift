@@ -97,13 +97,13 @@ public struct LiveTeacherObjective: TrainingObjective {
     let projections = teachers.enumerated().map { index, teacher in
       let hidden =
         if index == 0, let recorder = inside?.teacher {
-          teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize, observe: recorder.observe)
+          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments, observe: recorder.observe)
         } else {
-          teacher.decoder.hiddenStates(batch.ids, batchSize: batch.batchSize)
+          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments)
         }
       return (teacher.decoder.projection(of: hidden), teacher.weight)
     }
-    let hidden = student.hiddenStates(batch.ids, batchSize: batch.batchSize) { inside?.student.observe($0, $1) }
+    let hidden = student.hiddenStates(batch.ids, lengths: batch.segments) { inside?.student.observe($0, $1) }
     return ForwardPass(
       student: student.projection(of: hidden),
       teacher: TeacherProjection(mixing: projections, temperature: objective.temperature), inside: inside)

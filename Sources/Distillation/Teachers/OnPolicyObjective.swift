@@ -6,10 +6,9 @@ public import TextGeneration
 
 /// Where the prompts of on-policy steps come from.
 public enum OnPolicyPrompts: Sendable {
-  /// The first tokens, at most so many, of each sequence of the text whose place a completion takes. With
-  /// `wordStarts`, the tokens that begin a word, they end where a word does and, behind BOS, begin with one, where there
-  /// is such a place within half of them.
-  case beginnings(length: Int, wordStarts: Set<Int32> = [])
+  /// The first tokens, so many, of each sequence of the text whose place a completion takes, or fewer where
+  /// `OnPolicySteps.words` tells words apart.
+  case beginnings(length: Int)
   /// Tokens, BOS and all, of which each sequence draws one at random.
   case prompts([[Int32]])
 }
@@ -28,11 +27,13 @@ public struct OnPolicySteps: Sendable {
   public let choices: Int?
   /// The tokens that end a completion; they are part of it.
   public let endIDs: Set<Int32>
+  /// Where words begin, so that no prompt from the text begins or ends within one; nil, the default, for anywhere.
+  public let words: WordBoundaries?
 
   /// On-policy steps, as the properties say.
   public init(
     probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
-    choices: Int? = nil, endIDs: Set<Int32> = []
+    choices: Int? = nil, endIDs: Set<Int32> = [], words: WordBoundaries? = nil
   ) {
     self.probability = probability
     self.prompts = prompts
@@ -40,6 +41,7 @@ public struct OnPolicySteps: Sendable {
     self.sampler = sampler
     self.choices = choices
     self.endIDs = endIDs
+    self.words = words
   }
 
   /// Throws for the first value that makes no sense, or does not fit a context of so many tokens and a vocabulary of so
@@ -53,7 +55,7 @@ public struct OnPolicySteps: Sendable {
     }
     let lengths =
       switch prompts {
-      case .beginnings(let length, _): [length]
+      case .beginnings(let length): [length]
       case .prompts(let list): list.map(\.count)
       }
     guard !lengths.isEmpty else { throw InvalidValue("prompts", expected: "one or more", found: "none") }
@@ -74,7 +76,7 @@ public struct OnPolicySteps: Sendable {
 
   /// Throws where the beginnings of sequences of so many tokens are too short to be prompts.
   func validate(sequenceLength: Int) throws(InvalidValue) {
-    if case .beginnings(let length, _) = prompts, length > sequenceLength {
+    if case .beginnings(let length) = prompts, length > sequenceLength {
       throw InvalidValue(
         "prompt-length", expected: "at most the sequence length of \(sequenceLength)", found: "\(length)")
     }
@@ -165,10 +167,9 @@ public struct OnPolicyObjective: TrainingObjective {
     var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
     let ids: [Int32]
     switch steps.prompts {
-    case .beginnings(let length, let wordStarts):
+    case .beginnings(let length):
       precondition(length <= batch.length, "prompts of \(length) tokens from sequences of \(batch.length)")
-      let first = sequence * batch.length
-      ids = beginning(Array(batch.ids[first..<first + batch.length]), length: length, wordStarts)
+      ids = batch.prompt(ofSequence: sequence, length: length, words: steps.words)
     case .prompts(let list):
       ids = list[Int.random(in: list.indices, using: &generator)]
     }
@@ -177,17 +178,6 @@ public struct OnPolicyObjective: TrainingObjective {
     return DecodingRequest(
       ids: ids, sampler: steps.sampler, generator: generator, maximumTokens: min(steps.completionLength, room),
       endIDs: steps.endIDs)
-  }
-}
-
-extension OnPolicyObjective {
-  /// The beginning of a sequence in whole words, of at most `length` tokens.
-  private func beginning(_ sequence: [Int32], length: Int, _ wordStarts: Set<Int32>) -> [Int32] {
-    // BOS is among the tokens that end a completion.
-    let head = steps.endIDs.contains(sequence[0]) ? 1 : 0
-    let end = (length / 2...length).last { $0 > head && $0 < sequence.count && wordStarts.contains(sequence[$0]) }
-    let start = (head...max(head, length / 2)).first { $0 < (end ?? length) && wordStarts.contains(sequence[$0]) }
-    return Array(sequence[..<head] + sequence[(start ?? head)..<(end ?? length)])
   }
 }
 

@@ -45,23 +45,17 @@ struct DecoderStack {
         contextLength: configuration.contextLength, on: device)
   }
 
-  /// T of B sequences of T tokens each.
-  func tokensPerSequence(_ ids: [Int32], batchSize: Int) -> Int {
-    precondition(batchSize > 0 && ids.count % batchSize == 0, "\(ids.count) ids for a batch of \(batchSize)")
-    let length = ids.count / batchSize
-    precondition(length <= configuration.contextLength, "\(length) tokens for \(configuration.contextLength)")
-    return length
-  }
-
-  /// The hidden states [B·T, C] of B sequences, all computed together on `device`.
+  /// The hidden states [N, C] of sequences of the given lengths, all computed together on `device`.
   func states(
-    of ids: [Int32], batchSize: Int, on device: Device, projections: TokenProjections? = nil,
+    of ids: [Int32], lengths: [Int], on device: Device, projections: TokenProjections? = nil,
     observe: ActivationObserver = { _, _ in }
   ) -> Tensor {
-    let length = tokensPerSequence(ids, batchSize: batchSize)
-    let positions = (0..<ids.count).map { Int32($0 % max(1, length)) }
+    precondition(lengths.reduce(0, +) == ids.count, "\(ids.count) ids in sequences of \(lengths)")
+    precondition(
+      lengths.allSatisfy { $0 <= configuration.contextLength }, "\(lengths) tokens for \(configuration.contextLength)")
+    let positions = lengths.flatMap { 0..<Int32($0) }
     return run(
-      ids, projections: projections, positions: positions, layout: .sequences(batchSize: batchSize), on: device,
+      ids, projections: projections, positions: positions, layout: .sequences(lengths: lengths), on: device,
       observe: observe)
   }
 

@@ -2,8 +2,8 @@ import TensorCore
 
 /// Which tokens the rows of a forward pass are, and what they may attend to.
 enum TokenLayout {
-  /// B sequences of T tokens each, from position 0.
-  case sequences(batchSize: Int)
+  /// Sequences of these lengths, one after another, each from position 0.
+  case sequences(lengths: [Int])
   /// New tokens of sequences with a past: `counts[s]` rows for `caches[s]`.
   case cached([KeyValueCache], counts: [Int])
 }
@@ -59,10 +59,9 @@ struct GroupedQueryAttention {
   ) -> Tensor {
     let mixed =
       switch layout {
-      case .sequences(let batchSize):
+      case .sequences(let lengths):
         queries.causalAttention(
-          keys: keys, values: values, batchSize: batchSize, headSize: headSize,
-          precision: precision)
+          keys: keys, values: values, lengths: lengths, headSize: headSize, precision: precision)
       case .cached(let caches, let counts):
         queries.cachedAttention(
           keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize,

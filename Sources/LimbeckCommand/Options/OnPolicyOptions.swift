@@ -30,7 +30,9 @@ struct OnPolicyOptions: ParsableArguments {
   var prompts: String?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens of a prompt taken from the text (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp(
+      "The most tokens of a prompt from the text, which begins and ends with whole words (default: half of --sequence-length).",
+      valueName: "n"))
   var promptLength: Int?
   @Option(
     parsing: .unconditional,
@@ -104,10 +106,7 @@ struct OnPolicySettings {
     for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
   ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
-    let wordStarts = Set((0..<Int32(tokenizer.vocabularySize)).filter { tokenizer.beginsWord($0) })
-    var (source, digest) = (
-      OnPolicyPrompts.beginnings(length: promptLength, wordStarts: wordStarts), "\(promptLength) tokens of the text"
-    )
+    var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
     if let prompts {
       let file = try PromptFile(contentsOf: URL(fileURLWithPath: prompts), field: promptField)
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
@@ -120,7 +119,7 @@ struct OnPolicySettings {
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
       sampler: sampler, choices: tokenizer.vocabularySize,
-      endIDs: student.configuration.endIDs(of: tokenizer))
+      endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
     return (value, ["on-policy": description])

@@ -6,8 +6,10 @@ import Tokenization
 struct PackingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Where the text is cut into sequences (default: shifted): at other places in each epoch, or always at the same.",
-      valueName: "name"))
+      """
+      Where the text is cut into sequences: shifted (default), at other places in each epoch; fixed, always at the same; \
+      documents, between documents, several of which share a sequence without seeing each other.
+      """, valueName: "name"))
   var packing: SequencePacking.Cuts?
   @OptionGroup var beginning: SequenceBeginningOptions
 }
@@ -36,6 +38,6 @@ struct PackingSettings {
 
   /// The packing of a text whose ids are the tokenizer's; without a BOS there is none in front.
   func packing(for tokenizer: any Tokenizer) -> SequencePacking {
-    SequencePacking(cuts ?? .shifted, beginningID: beginsWithBOS ? tokenizer.bosID : nil)
+    SequencePacking(cuts ?? .shifted, for: tokenizer, beginsWithBOS: beginsWithBOS)
   }
 }

@@ -135,35 +135,48 @@ struct CausalAttention {
 }
 
 extension Tensor {
-  /// Causal grouped-query attention over B sequences of T tokens: self = queries [B·T, H·D], keys and values
-  /// [B·T, K·D] → [B·T, H·D]; scores are scaled by 1/√D. The factors of its products are rounded to `precision`, but
-  /// for sequences of one token of which no gradient is recorded.
+  /// As `causalAttention(keys:values:lengths:headSize:precision:)`, over B sequences of equal length.
   public func causalAttention(
     keys: Tensor, values: Tensor, batchSize: Int, headSize: Int, precision: ProductPrecision = .float32
   ) -> Tensor {
+    precondition(rows % batchSize == 0, "attention: queries \(shape), batch of \(batchSize)")
+    return causalAttention(
+      keys: keys, values: values, lengths: Array(repeating: rows / batchSize, count: batchSize), headSize: headSize,
+      precision: precision)
+  }
+
+  /// Causal grouped-query attention over sequences of the given lengths, one after another, which sum to N: self =
+  /// queries [N, H·D], keys and values [N, K·D] → [N, H·D]; scores are scaled by 1/√D. Each sequence has the bits that
+  /// it has alone. The factors of its products are rounded to `precision`, but for sequences of one token of which no
+  /// gradient is recorded.
+  public func causalAttention(
+    keys: Tensor, values: Tensor, lengths: [Int], headSize: Int, precision: ProductPrecision = .float32
+  ) -> Tensor {
+    let starts = lengths.starts
     precondition(
-      keys.shape == values.shape && keys.rows == rows && rows % batchSize == 0 && columns % keys.columns == 0
+      keys.shape == values.shape && keys.rows == rows && lengths.reduce(0, +) == rows && columns % keys.columns == 0
         && keys.columns % headSize == 0,
-      "attention: queries \(shape), keys \(keys.shape), values \(values.shape), batch of \(batchSize)")
+      "attention: queries \(shape), keys \(keys.shape), values \(values.shape), lengths \(lengths)")
     let attention = CausalAttention(
       headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
       precision: precision, backend: device.backend)
-    let length = rows / batchSize
-    let (queryStep, keyStep, headStep) = (length * columns, length * keys.columns, length * attention.headCount)
-    let tasks = batchSize * attention.keyValueHeadCount
-    let scratchCount = attention.scratchCount(keys: length)
+    // floats of a token
+    let (queryStep, keyStep, headStep) = (columns, keys.columns, attention.headCount)
+    let tasks = lengths.count * attention.keyValueHeadCount
+    let scratchCount = attention.scratchCount(keys: lengths.max() ?? 0)
     let out = Tensor(uninitialized: shape, on: device)
-    let logSums = Tensor(uninitialized: [batchSize, attention.headCount, length], on: device)
+    let logSums = Tensor(uninitialized: [rows * attention.headCount], on: device)
     let recordsGradient = recordsGradient || keys.recordsGradient || values.recordsGradient
     let scratch = Tensor(uninitialized: [device.threads, scratchCount], on: device)
     device.parallel(tasks) { task, worker in
       let (sequence, head) = task.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
+      let start = starts[sequence]
       attention.forward(
-        keyValueHead: head, rows: length, offset: 0, query: pointer + sequence * queryStep,
-        keyHead: keys.pointer + sequence * keyStep + head * headSize,
-        valueHead: values.pointer + sequence * keyStep + head * headSize, keyStride: attention.keyStride,
-        out: out.pointer + sequence * queryStep,
-        logSums: recordsGradient ? logSums.pointer + sequence * headStep : nil,
+        keyValueHead: head, rows: lengths[sequence], offset: 0, query: pointer + start * queryStep,
+        keyHead: keys.pointer + start * keyStep + head * headSize,
+        valueHead: values.pointer + start * keyStep + head * headSize, keyStride: attention.keyStride,
+        out: out.pointer + start * queryStep,
+        logSums: recordsGradient ? logSums.pointer + start * headStep : nil,
         scratch: scratch.pointer + worker * scratchCount)
     }
     let result = out
@@ -182,15 +195,28 @@ extension Tensor {
       }
       device.parallel(tasks) { task, worker in
         let (sequence, head) = task.quotientAndRemainder(dividingBy: attention.keyValueHeadCount)
-        let (queryOffset, keyOffset) = (sequence * queryStep, sequence * keyStep)
+        let start = starts[sequence]
+        let (queryOffset, keyOffset) = (start * queryStep, start * keyStep)
         attention.backward(
-          keyValueHead: head, rows: length, query: detached.pointer + queryOffset, key: keys.pointer + keyOffset,
+          keyValueHead: head, rows: lengths[sequence], query: detached.pointer + queryOffset,
+          key: keys.pointer + keyOffset,
           value: values.pointer + keyOffset, dOut: gradient.pointer + queryOffset,
-          deltas: deltas.pointer + sequence * headStep, logSums: logSums.pointer + sequence * headStep,
+          deltas: deltas.pointer + start * headStep, logSums: logSums.pointer + start * headStep,
           dQuery: dQuery.from(queryOffset), dKey: dKey.from(keyOffset), dValue: dValue.from(keyOffset),
           scratch: scratch.pointer + worker * scratchCount)
       }
       withExtendedLifetime(unwanted) {}
+    }
+  }
+}
+
+extension [Int] {
+  /// Where each of some consecutive ranges of these lengths starts.
+  var starts: [Int] {
+    var next = 0
+    return map { length in
+      defer { next += length }
+      return next
     }
   }
 }

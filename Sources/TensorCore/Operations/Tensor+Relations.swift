@@ -5,8 +5,6 @@ import Foundation
 ///
 /// R = softmax(X·Xᵀ/√D) over the tokens up to each, X [T, D] a slice of the columns of queries, keys or values.
 private struct RelationHead {
-  /// T
-  let length: Int
   /// D of the student, and how far its rows lie apart.
   let size, stride: Int
   /// Those of the teacher.
@@ -14,17 +12,17 @@ private struct RelationHead {
   let backend: any MatrixBackend
 
   /// Scratch floats: the relations of both, and those of the products.
-  var scratchCount: Int { 2 * length * length + backend.scratchCount }
+  func scratchCount(length: Int) -> Int { 2 * length * length + backend.scratchCount }
 
   /// Σ KL(R of the teacher ‖ R of the student) over the counted tokens; adds `scale` × its gradient.
   func divergence(
-    _ student: UnsafePointer<Float>, _ teacher: UnsafePointer<Float>, counted: UnsafePointer<Float>, scale: Double,
-    gradient: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+    _ student: UnsafePointer<Float>, _ teacher: UnsafePointer<Float>, length: Int, counted: UnsafePointer<Float>,
+    scale: Double, gradient: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) -> Double {
     let (relations, teacherRelations) = (scratch, scratch + length * length)
     let productScratch = teacherRelations + length * length
-    products(into: relations, student, size, stride, productScratch)
-    products(into: teacherRelations, teacher, teacherSize, teacherStride, productScratch)
+    products(into: relations, student, length, size, stride, productScratch)
+    products(into: teacherRelations, teacher, length, teacherSize, teacherStride, productScratch)
     let root = 1 / Float(size).squareRoot()
     var total = 0.0
     for row in 0..<length {
@@ -54,7 +52,7 @@ private struct RelationHead {
   }
 
   private func products(
-    into out: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ size: Int, _ stride: Int,
+    into out: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, _ length: Int, _ size: Int, _ stride: Int,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let rows = MatrixView(x, stride: stride)
@@ -75,37 +73,39 @@ extension Tensor {
   /// those up to it is softmax(x·xᵀ/√D), and the sum of KL(teacher ‖ student) over counted tokens, divided by A, is
   /// returned with its gradient by this tensor for a `BackwardPass`.
   /// - Parameters:
-  ///   - teacher: the teacher's [B·T, Wt]; no gradient flows there. This tensor is the student's, [B·T, W].
+  ///   - teacher: the teacher's [N, Wt]; no gradient flows there. This tensor is the student's, [N, W].
   ///   - heads: A; divides W and Wt.
-  ///   - batchSize: B
+  ///   - lengths: those of the sequences, one after another, which sum to N.
   ///   - chosen: the rows whose relations count.
   ///   - scale: what the gradient is multiplied by.
-  /// - Returns: the sum, not multiplied by `scale`, and the gradient [B·T, W].
+  /// - Returns: the sum, not multiplied by `scale`, and the gradient [N, W].
   public func relationDivergence(
-    from teacher: Tensor, heads: Int, batchSize: Int, rows chosen: [Int32], scale: Double
+    from teacher: Tensor, heads: Int, lengths: [Int], rows chosen: [Int32], scale: Double
   ) -> (sum: Double, gradient: Tensor) {
     precondition(
       heads > 0 && columns % heads == 0 && teacher.columns % heads == 0 && teacher.rows == rows
-        && rows % batchSize == 0,
-      "relations of \(shape) and \(teacher.shape) in \(heads) heads, batch of \(batchSize)")
+        && lengths.reduce(0, +) == rows,
+      "relations of \(shape) and \(teacher.shape) in \(heads) heads, lengths \(lengths)")
     let head = RelationHead(
-      length: rows / batchSize, size: columns / heads, stride: columns, teacherSize: teacher.columns / heads,
-      teacherStride: teacher.columns, backend: device.backend)
+      size: columns / heads, stride: columns, teacherSize: teacher.columns / heads, teacherStride: teacher.columns,
+      backend: device.backend)
+    let starts = lengths.starts
     let gradient = Tensor.zeros(shape, on: device)
     let counted = Tensor.zeros([rows], on: device)
     for row in chosen { counted.pointer[Int(row)] = 1 }
-    let scratch = WorkerScratch(head.scratchCount, on: device)
-    var sums = [Double](repeating: 0, count: batchSize * heads)
+    let scratch = WorkerScratch(head.scratchCount(length: lengths.max() ?? 0), on: device)
+    var sums = [Double](repeating: 0, count: lengths.count * heads)
     sums.withUnsafeMutableBufferPointer { sums in
       // each task writes its own element, and its own columns of its own rows of the gradient
       nonisolated(unsafe) let sums = sums
-      device.parallel(batchSize * heads) { task, worker in
+      device.parallel(lengths.count * heads) { task, worker in
         let (sequence, index) = task.quotientAndRemainder(dividingBy: heads)
-        let row = sequence * head.length
+        let row = starts[sequence]
         let offset = row * head.stride + index * head.size
         sums[task] = head.divergence(
           pointer + offset, teacher.pointer + row * head.teacherStride + index * head.teacherSize,
-          counted: counted.pointer + row, scale: scale / Double(heads), gradient: gradient.pointer + offset,
+          length: lengths[sequence], counted: counted.pointer + row, scale: scale / Double(heads),
+          gradient: gradient.pointer + offset,
           scratch: scratch[worker])
       }
     }
