@@ -26,8 +26,6 @@ struct OnPolicyOptions: ParsableArguments {
         + "With --on-policy 1, --text is not needed.",
       valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
-  var promptField: String?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -50,15 +48,17 @@ struct OnPolicySettings {
   private let promptLength: Int
   private let completionLength: Int
 
-  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout RecipeFile) throws(RecipeError) {
+  /// `promptField` is the key of a prompt in rows.
+  init?(
+    _ options: OnPolicyOptions, promptField: String, sequenceLength: Int, _ recipe: inout RecipeFile
+  ) throws(RecipeError) {
     let probability = try recipe.value("on-policy", options.onPolicy)
     let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
     let prompts = try recipe.path("prompts", options.prompts)
-    let promptField = try recipe.value("prompt-field", options.promptField)
     let promptLength = try recipe.value("prompt-length", options.promptLength)
     let completionLength = try recipe.value("completion-length", options.completionLength)
     let others = [
-      ("on-policy-temperature", temperature != nil), ("prompts", prompts != nil), ("prompt-field", promptField != nil),
+      ("on-policy-temperature", temperature != nil), ("prompts", prompts != nil),
       ("prompt-length", promptLength != nil), ("completion-length", completionLength != nil),
     ]
     guard let probability else {
@@ -77,7 +77,7 @@ struct OnPolicySettings {
       throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
     }
     self.prompts = prompts
-    self.promptField = promptField ?? "prompt"
+    self.promptField = promptField
     self.promptLength = promptLength ?? max(1, sequenceLength / 2)
     self.completionLength = completionLength ?? max(1, sequenceLength / 2)
     if prompts != nil, promptLength != nil {
@@ -104,9 +104,7 @@ struct OnPolicySettings {
     for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
   ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
-    var (source, digest) = (
-      OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text"
-    )
+    var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
     if let prompts {
       let file = try PromptFile(contentsOf: URL(fileURLWithPath: prompts), field: promptField)
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))

@@ -17,12 +17,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("YAML file with flags by name; flags of the command line win.", valueName: "file"))
   var recipe: String?
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
-  var text: [String] = []
-  @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Text on which the loss is measured during training.", valueName: "path"))
-  var validationText: [String] = []
+    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
+  var text: [String] = []
+  @OptionGroup var validation: ValidationOptions
+  @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
       "What counts of rows with a prompt: completions alone, or prompts as well (default: completions).",
@@ -183,6 +182,8 @@ struct TrainingStart {
 struct TrainingSettings {
   let text: [String]
   let validationText: [String]
+  let validationShare: Double?
+  let keys: JSONLinesKeys
   let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
@@ -200,7 +201,9 @@ struct TrainingSettings {
 
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.paths("text", options.text)
-    validationText = try settings.paths("validation-text", options.validationText)
+    validationText = try settings.paths("validation-text", options.validation.validationText)
+    validationShare = try options.validation.share(&settings, validationText: validationText)
+    keys = try options.keys.keys(&settings)
     counting = try settings.value("count", options.count, default: .completions)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
