@@ -12,8 +12,9 @@ struct Compare: ParsableCommand {
     commandName: "compare",
     abstract: "Measures how close students come to their teacher.",
     discussion: """
-      All models predict the same tokens of the same windows, so that the errors of
-      ratios and differences are paired ones. With p the teacher's probabilities and
+      All models predict the same tokens of the same windows, which are those of
+      'limbeck perplexity', so that the errors of ratios and differences are paired
+      ones. With p the teacher's probabilities and
       q the student's, the KL divergence is KL(p||q), the speculative acceptance the
       sum of min(p, q), and the difference of the true token's probability q - p.
 
@@ -26,6 +27,8 @@ struct Compare: ParsableCommand {
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
   var student: [String] = []
+  @Option(help: ArgumentHelp("A tokenizer.model for model folders without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(
     help: ArgumentHelp(
       "Also compare the teacher at this precision of matrix products with itself.",
@@ -34,8 +37,8 @@ struct Compare: ParsableCommand {
   @Option(
     help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
-  @Flag(help: "Print the table without percentiles.")
-  var brief = false
+  @Flag(help: "Print percentiles, too.")
+  var verbose = false
   @OptionGroup var options: EvaluationOptions
 
   func validate() throws {
@@ -48,32 +51,40 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let device = try options.device.device
-    let teacher = try LanguageModel(folder: teacher, on: device)
+    let teacher = try LanguageModel(folder: teacher, tokenizer: tokenizer, on: device)
     var students = try student.map { path in
-      let student = try LanguageModel(folder: path, on: device)
+      let student = try LanguageModel(folder: path, tokenizer: tokenizer, on: device)
       try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
     var names = [self.teacher] + student
     if let teacherPrecision {
-      students.append(try LanguageModel(folder: self.teacher, precision: teacherPrecision, on: device))
+      students.append(
+        try LanguageModel(
+          folder: self.teacher, tokenizer: tokenizer, precision: teacherPrecision, on: device))
       names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
     let console = Console()
-    let decoders = students.map(\.decoder)
-    let window = options.window(within: ([teacher.decoder] + decoders).map(\.configuration.contextLength), console)
+    let window = MeasuredWindow(
+      options.window,
+      for: zip([self.teacher] + student, [teacher] + students).map {
+        .init(folder: $0, contextLength: $1.configuration.contextLength)
+      })
+    console.write(window.description)
     var progress = ProgressLine("token", on: console)
     let comparison = try TeacherStudentComparison(
-      teacher: teacher.decoder, students: decoders, on: text, window: window, stride: options.stride
-    ) { progress.show($0) }
+      teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
+      stride: options.stride
+    ) { progress.show($0, of: names[1]) }
     progress.end()
     let models = try zip(names, [teacher] + students).map { path, model in
       try ComparedModel(path, model, generating: generate)
     }
+    let table = ComparisonTable(models, comparison, window: window.tokens, withPercentiles: verbose)
     try options.json
       ? StandardOutput.write(json: Report(models, comparison))
-      : StandardOutput.write(ComparisonTable(models, comparison, withPercentiles: !brief).text)
+      : StandardOutput.write(table.text(columns: StandardOutput.columns))
   }
 
   /// The comparison, with what each model is.
@@ -98,6 +109,17 @@ struct ComparedModel: Encodable {
   let folder: String
   let parameters, nonEmbeddingParameters, weightBytes: Int
   let generatedTokensPerSecond: Double?
+
+  /// What is known already.
+  init(
+    folder: String, parameters: Int, nonEmbeddingParameters: Int, weightBytes: Int, generatedTokensPerSecond: Double?
+  ) {
+    self.folder = folder
+    self.parameters = parameters
+    self.nonEmbeddingParameters = nonEmbeddingParameters
+    self.weightBytes = weightBytes
+    self.generatedTokensPerSecond = generatedTokensPerSecond
+  }
 
   /// - Parameters:
   ///   - folder: the model's folder.

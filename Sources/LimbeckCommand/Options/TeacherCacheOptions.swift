@@ -28,11 +28,13 @@ struct TeacherCacheOptions: ParsableArguments {
 struct TeacherCacheSettings {
   /// The temperature they were made at.
   let temperature: Float
+  /// V of the teacher.
+  let outputs: Int
   let tokenizer: String?
   /// Where the cache of the text is, as the user named it.
   let path: String
   /// How the texts of the caches are cut.
-  private(set) var packing: (training: SequencePacking, validation: SequencePacking?)
+  let packing: SequencePacking
   private let training: URL
   private let validation: URL?
 
@@ -52,16 +54,17 @@ struct TeacherCacheSettings {
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
     let description = try TeacherCacheFolder(contentsOf: training).description
     temperature = description.temperature
-    packing = (description.packing, try validation.map { try TeacherCacheFolder(contentsOf: $0).description.packing })
+    outputs = description.vocabularySize
+    packing = description.packing
   }
 
   /// Refuses a packing that was asked for and is not that of the cache.
   func requirePacking(_ settings: PackingSettings, _ recipe: RecipeFile) throws(RecipeError) {
-    if let cuts = settings.cuts, cuts != packing.training.cuts {
+    if let cuts = settings.cuts, cuts != packing.cuts {
       throw recipe.invalid(
-        "packing", expected: "\(packing.training.cuts), as in the teacher cache", found: cuts.rawValue)
+        "packing", expected: "\(packing.cuts), as in the teacher cache", found: cuts.rawValue)
     }
-    if !settings.beginsWithBOS, packing.training.beginningID != nil {
+    if !settings.beginsWithBOS, packing.beginningID != nil {
       throw recipe.invalid(
         "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
     }
@@ -86,7 +89,7 @@ struct TeacherCacheSettings {
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
       let digests = try teachers.map {
-        try ModelFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
+        try ModelFolder(path: $0).digest
       }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)
