@@ -21,6 +21,8 @@ public enum FileError: Error, Equatable, Sendable {
   case invalidJSON(file: String, byteOffset: Int, reason: String)
   /// Two members of one JSON object (two tensors of a safetensors file) have the same name.
   case duplicateKey(file: String, key: String)
+  /// A pointer of git-lfs stands where the file itself should.
+  case gitLFSPointer(file: String)
 }
 
 extension FileError: CustomStringConvertible, LocalizedError {
@@ -46,6 +48,8 @@ extension FileError: CustomStringConvertible, LocalizedError {
       "\(file): not valid JSON at byte \(byteOffset): \(reason)"
     case .duplicateKey(let file, let key):
       "\(file): the name \(key) occurs twice"
+    case .gitLFSPointer(let file):
+      "\(file): this is a pointer of git-lfs, not the file itself; fetch it with 'git lfs pull', or download it"
     }
   }
 

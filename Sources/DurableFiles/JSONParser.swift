@@ -1,21 +1,23 @@
-/// A strict JSON parser (RFC 8259). Foundation's parsers keep one of two members with the same key and say nothing; in
-/// a header of tensors that would hide a damaged or malicious file, so here it is an error.
+/// A JSON parser. Foundation's parsers keep one of two members with the same key and say nothing; in a header of
+/// tensors that would hide a damaged or malicious file, so here it is an error unless the dialect is Python's.
 struct JSONParser {
   private let bytes: [UInt8]
   private let file: String
+  private let isPython: Bool
   private var position = 0
   private var depth = 0
   /// Deeper nesting than any format here has, and shallow enough for the stack of a worker thread.
   private static let depthLimit = 64
 
-  private init(bytes: [UInt8], file: String) {
+  private init(bytes: [UInt8], file: String, isPython: Bool) {
     self.bytes = bytes
     self.file = file
+    self.isPython = isPython
   }
 
   /// Parses UTF-8 text; `file` is for errors. Throws `invalidJSON` or `duplicateKey`.
-  static func parse(_ bytes: [UInt8], file: String) throws(FileError) -> JSONValue {
-    var parser = JSONParser(bytes: bytes, file: file)
+  static func parse(_ bytes: [UInt8], file: String, dialect: JSONDialect) throws(FileError) -> JSONValue {
+    var parser = JSONParser(bytes: bytes, file: file, isPython: dialect == .python)
     let value = try parser.value()
     parser.skipSpace()
     guard parser.position == bytes.count else { throw parser.unexpected("the end of the text") }
@@ -59,6 +61,8 @@ struct JSONParser {
     case UInt8(ascii: "t"): return try literal("true", .bool(true))
     case UInt8(ascii: "f"): return try literal("false", .bool(false))
     case UInt8(ascii: "n"): return try literal("null", .null)
+    case UInt8(ascii: "N") where isPython: return try literal("NaN", .number(.nan))
+    case UInt8(ascii: "I") where isPython: return try literal("Infinity", .number(.infinity))
     default: throw unexpected("a value")
     }
   }
@@ -83,7 +87,7 @@ struct JSONParser {
       let key = try string()
       skipSpace()
       guard consume(UInt8(ascii: ":")) else { throw unexpected("':'") }
-      guard members.updateValue(try value(), forKey: key) == nil else {
+      guard members.updateValue(try value(), forKey: key) == nil || isPython else {
         throw .duplicateKey(file: file, key: key)
       }
       skipSpace()
@@ -119,7 +123,9 @@ struct JSONParser {
 
   private mutating func number() throws(FileError) -> JSONValue {
     let start = position
-    _ = consume(UInt8(ascii: "-"))
+    if consume(UInt8(ascii: "-")), isPython, next == UInt8(ascii: "I") {
+      return try literal("Infinity", .number(-.infinity))
+    }
     if !consume(UInt8(ascii: "0")) { try digits() }
     var isInteger = true
     if consume(UInt8(ascii: ".")) {
@@ -133,7 +139,7 @@ struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let value = Int(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else { throw invalid("\(text) is too large") }
+    guard let value = Double(text), value.isFinite || isPython else { throw invalid("\(text) is too large") }
     return .number(value)
   }
 
@@ -172,13 +178,19 @@ struct JSONParser {
     default: throw invalid("unknown escape")
     }
     var value = try fourHexadecimalDigits()
-    if value >= 0xD800, value < 0xDC00, consume(UInt8(ascii: "\\")), consume(UInt8(ascii: "u")) {
+    if value >= 0xD800, value < 0xDC00, bytes[position...].starts(with: "\\u".utf8) {
+      let start = position
+      position += 2
       let low = try fourHexadecimalDigits()
-      guard low >= 0xDC00, low < 0xE000 else { throw invalid("half a surrogate pair") }
-      value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      if low >= 0xDC00, low < 0xE000 {
+        value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      } else {
+        position = start
+      }
     }
-    guard let scalar = UnicodeScalar(value) else { throw invalid("half a surrogate pair") }
-    return Array(String(Character(scalar)).utf8)
+    if let scalar = UnicodeScalar(value) { return Array(String(Character(scalar)).utf8) }
+    guard isPython else { throw invalid("half a surrogate pair") }
+    return Array("\u{FFFD}".utf8)
   }
 
   private mutating func fourHexadecimalDigits() throws(FileError) -> UInt32 {

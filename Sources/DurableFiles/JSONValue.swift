@@ -6,7 +6,7 @@ public enum JSONValue: Equatable, Sendable {
   case bool(Bool)
   /// A number without fraction or exponent that fits.
   case integer(Int)
-  /// Any other number; finite.
+  /// Any other number; finite, unless a text in Python's dialect says otherwise.
   case number(Double)
   /// Text.
   case string(String)
@@ -15,11 +15,20 @@ public enum JSONValue: Equatable, Sendable {
   /// Values by key.
   case object([String: JSONValue])
 
-  /// Parses UTF-8 text strictly (RFC 8259); two members with the same key are an error. `file` is for errors. Throws
-  /// `invalidJSON` or `duplicateKey`.
-  public init(parsing bytes: [UInt8], file: String) throws(FileError) {
-    self = try JSONParser.parse(bytes, file: file)
+  /// Parses UTF-8 text; strictly, if nothing else is said. `file` is for errors. Throws `invalidJSON` or
+  /// `duplicateKey`.
+  public init(parsing bytes: [UInt8], file: String, dialect: JSONDialect = .strict) throws(FileError) {
+    self = try JSONParser.parse(bytes, file: file, dialect: dialect)
   }
+}
+
+/// What counts as JSON.
+public enum JSONDialect: Sendable {
+  /// RFC 8259; two members with the same key are an error.
+  case strict
+  /// What Python's `json` module reads, and writes by default: also `NaN`, `Infinity` and `-Infinity`; of members with
+  /// the same key the last counts; half a surrogate pair becomes U+FFFD.
+  case python
 }
 
 extension JSONValue: CustomStringConvertible {
@@ -42,9 +51,9 @@ extension JSONValue: CustomStringConvertible {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
     case .integer(let value): text += String(value)
+    // spelled as Python does where it is not finite; nothing here writes such a number into a file
     case .number(let value):
-      precondition(value.isFinite, "JSON has no \(value)")
-      text += value.description
+      text += value.isFinite ? value.description : value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity"
     case .string(let value): text += Self.quoted(value)
     case .array(let elements):
       Self.appendList(elements, "[", "]", to: &text, indentation: indentation, depth: depth) { element, text in

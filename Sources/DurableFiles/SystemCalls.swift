@@ -86,3 +86,9 @@ func temporaryOwner(ofName name: String) -> pid_t? {
   else { return nil }
   return pid_t(owner).flatMap { $0 > 0 ? $0 : nil }
 }
+
+/// Whether a folder stands at `path`, or a symbolic link to one.
+public func isFolder(at path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}

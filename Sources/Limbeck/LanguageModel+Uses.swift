@@ -24,16 +24,13 @@ extension PackedSequences {
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
   ///   - cuts: where the texts are cut; by default at other places in each epoch.
-  ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for `limbeck` in the user's
-  ///     folder for caches.
+  ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for
+  ///     `TokenCache.folder()`.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where they are too short.
   public init(
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, cuts: SequencePacking.Cuts = .shifted,
     in folder: URL? = nil
   ) throws(LimbeckError) {
-    let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask)
-    let cache = caches.first ?? FileManager.default.temporaryDirectory
-    let folder = folder ?? cache.appendingPathComponent("limbeck", isDirectory: true)
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }

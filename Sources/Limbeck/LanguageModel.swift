@@ -17,21 +17,24 @@ public struct LanguageModel {
     case configuration(digest: String)
   }
 
-  /// The model of a Hugging Face folder with its tokenizer.
+  /// The model of a Hugging Face folder with its tokenizer; of a run that is not finished, that of its newest
+  /// checkpoint.
   ///
   /// A frozen one records nothing, and uses weights where they are mapped; a trainable one copies them.
   /// - Parameters:
-  ///   - folder: a folder with `config.json`, weights and a tokenizer.
+  ///   - folder: a folder with `config.json`, weights and a tokenizer, or one of a run.
   ///   - trainable: whether the weights get gradients; false by default.
   ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
   ///   - device: where it computes; nil, the default, for all cores with the best backend.
   /// - Throws: `model` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens than
-  ///   the model has outputs; `tokenization` for what is wrong with the tokenizer; `backend`.
+  ///   the model has outputs; `tokenization` for what is wrong with the tokenizer; `training` for a run without a
+  ///   checkpoint; `backend`.
   public init(
     contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
+    let location = try ModelLocation(folder)
     let opened = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
-      try ModelFolder(contentsOf: folder)
+      try ModelFolder(contentsOf: location.folder)
     }
     try self.init(opened, trainable: trainable, precision: precision, device: device)
   }

@@ -7,15 +7,45 @@ import ModelFiles
 import TensorCore
 import Tokenization
 
-extension LanguageModel {
-  /// The model of a Hugging Face folder with a tokenizer, frozen.
-  init(folder path: String, precision: ProductPrecision = .float32, on device: Device) throws {
-    try self.init(
-      contentsOf: URL(fileURLWithPath: path, isDirectory: true), precision: precision, device: device)
+extension ModelLocation {
+  /// The location of the model at a path; says so on standard error where it is a checkpoint.
+  init(path: String) throws {
+    try self.init(URL(fileURLWithPath: path, isDirectory: true))
+    if let step {
+      Console().write("\(path): the run is not finished; its newest checkpoint is taken, of step \(Format.count(step))")
+    }
+  }
+}
+
+extension ModelFolder {
+  /// Opens the model at a path, and says on standard error what the user should know of it.
+  init(path: String) throws {
+    try self.init(contentsOf: ModelLocation(path: path).folder)
+    for warning in warnings { Console().write("warning: \(warning)") }
+  }
+
+  /// The tokenizer at `path`, which must be the folder's if there are both.
+  func tokenizer(orAt path: String?) throws -> any Tokenizer {
+    guard let path else { return try loadTokenizer(from: url) }
+    let given = try loadTokenizer(from: URL(fileURLWithPath: path))
+    if TokenizerFormat.ofFolder(url) != nil, try loadTokenizer(from: url).digest != given.digest {
+      throw CommandError.anotherTokenizer(file: path, folder: url.path)
+    }
+    return given
   }
 }
 
 extension LanguageModel {
+  /// The model of a Hugging Face folder, or of a run, frozen; with the tokenizer at a path, if one is given.
+  init(
+    folder path: String, tokenizer tokenizerPath: String? = nil, precision: ProductPrecision = .float32,
+    on device: Device
+  ) throws {
+    let folder = try ModelFolder(path: path)
+    try self.init(
+      folder, tokenizer: folder.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
+  }
+
   /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
   var size: String {
     let configuration = decoder.configuration
@@ -24,20 +54,28 @@ extension LanguageModel {
   }
 }
 
-/// A model to be trained, before there is room for its weights: a CONFIG.json, or a folder to start from.
+/// A model to be trained, before there is room for its weights: a CONFIG.json, a size, or a folder to start from.
 enum ModelSource {
-  case configuration(DecoderConfiguration, file: URL)
+  case configuration(HuggingFaceConfiguration)
+  case size(ModelSize, contextLength: Int)
   case folder(ModelFolder)
 
-  init(path: String) throws {
+  /// - Parameters:
+  ///   - path: of a folder or a file, or a size, where no such file exists.
+  ///   - contextLength: of a model that is given by its size.
+  /// - Throws: what is wrong with the folder or the file.
+  init(path: String, contextLength: Int) throws {
     let url = URL(fileURLWithPath: path)
-    self =
-      url.isFolder
-      ? .folder(try ModelFolder(contentsOf: url))
-      : .configuration(try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: url)), file: url)
+    if let size = ModelSize(path), !somethingExists(at: url.path) {
+      self = .size(size, contextLength: contextLength)
+    } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
+      self = .folder(try ModelFolder(path: path))
+    } else {
+      self = .configuration(try HuggingFaceConfiguration(contentsOf: url))
+    }
   }
 
-  /// The tokenizer of a folder; a CONFIG.json has none.
+  /// The tokenizer of a folder; others have none.
   var tokenizer: (any Tokenizer)? {
     get throws {
       if case .folder(let folder) = self { try loadTokenizer(from: folder.url) } else { nil }
@@ -46,46 +84,71 @@ enum ModelSource {
 
   /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
   func tokenizer(orAt path: String?) throws -> any Tokenizer {
-    let own = try tokenizer
-    guard let path else {
-      guard let own else { throw RecipeError.missing(key: "tokenizer") }
-      return own
-    }
-    let given = try loadTokenizer(from: URL(fileURLWithPath: path))
-    if case .folder(let checkpoint) = self, let own, own.digest != given.digest {
-      throw CommandError.anotherTokenizer(file: path, folder: checkpoint.url.path)
-    }
-    return given
+    if case .folder(let folder) = self { return try folder.tokenizer(orAt: path) }
+    guard let path else { throw RecipeError.missing(key: "tokenizer") }
+    return try loadTokenizer(from: URL(fileURLWithPath: path))
   }
 
-  /// V
-  var vocabularySize: Int {
-    switch self {
-    case .configuration(let configuration, _): configuration.vocabularySize
-    case .folder(let checkpoint): checkpoint.configuration.vocabularySize
-    }
-  }
-
-  /// The model for ids of `tokenizer`; `seed` determines fresh weights.
+  /// The model for ids of `tokenizer`.
+  /// - Parameters:
+  ///   - tokenizer: what makes the ids.
+  ///   - outputs: V where the model is given by its size or a config.json without one; nil for the tokenizer's.
+  ///   - seed: determines fresh weights.
+  ///   - precision: what the factors of products are rounded to.
+  ///   - device: where it computes.
+  /// - Returns: the model, trainable.
+  /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
   func model(
-    for tokenizer: any Tokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
+    for tokenizer: any Tokenizer, outputs: Int? = nil, seed: UInt64, precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
-    switch self {
-    case .configuration(let configuration, let file):
-      try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: file.path)
-      try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: file.path)
-      return try LanguageModel(
-        configuration: configuration, tokenizer: tokenizer, seed: seed, precision: precision, device: device)
-    case .folder(let folder):
+    if case .folder(let folder) = self {
       return try LanguageModel(folder, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+    }
+    let (configuration, place) = try configuration(for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize)
+    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: place)
+    try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: place)
+    return try LanguageModel(
+      configuration: configuration, tokenizer: tokenizer, seed: seed, precision: precision, device: device)
+  }
+
+  /// The configuration of a fresh model, and how errors name it.
+  private func configuration(
+    for tokenizer: any Tokenizer, outputs: Int
+  ) throws -> (configuration: DecoderConfiguration, place: String) {
+    switch self {
+    case .folder(let folder): return (folder.configuration, folder.configurationFile.path)
+    case .size(let size, let contextLength):
+      let configuration = DecoderConfiguration(
+        parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)
+      return (configuration, "the model's size")
+    case .configuration(let file):
+      let complete =
+        file
+        .filling("vocab_size", with: .integer(outputs))
+        .filling("bos_token_id", with: tokenizer.bosID.map { .integer(Int($0)) } ?? .null)
+        .filling("eos_token_id", with: tokenizer.eosID.map { .integer(Int($0)) } ?? .null)
+      let configuration = try DecoderConfiguration(complete)
+      for stray in configuration.strayIDs(in: file) { Console().write("warning: \(stray)") }
+      // vocabularies are often padded so far; more is likely another tokenizer's
+      if configuration.vocabularySize > (outputs + 127) / 128 * 128 {
+        let warning = InvalidValue(
+          file.file, "vocab_size", expected: "about the tokenizer's \(Format.count(tokenizer.vocabularySize)) tokens",
+          found: Format.count(configuration.vocabularySize),
+          advice: "the other rows are trained for nothing; leave vocab_size out for the tokenizer's")
+        Console().write("warning: \(warning)")
+      }
+      return (configuration, file.file)
     }
   }
 }
 
 extension DecoderConfiguration {
+  /// The bytes per weight that training takes: weights, gradients and two moments of AdamW, all float32.
+  static let trainingBytesPerWeight = 4 * MemoryLayout<Float>.size
+
   /// Checks that a model to be trained fits into so many bytes: its weights, gradients and two moments of AdamW.
   func requireMemory(_ bytes: UInt64, file: String) throws(InvalidValue) {
-    let bytesPerWeight = 4 * MemoryLayout<Float>.size
+    let bytesPerWeight = Self.trainingBytesPerWeight
     let count = weightCount ?? .max
     guard UInt64(count) <= bytes / UInt64(bytesPerWeight) else {
       throw InvalidValue(

@@ -85,15 +85,17 @@ struct TrainingSession {
       note("\(settings.movedKeys.joined(separator: ", ")): seen from \(folder), where the recipe's run began")
     }
     let packing = TextPacking(
-      tokenizer, sequenceLength: settings.recipe.sequenceLength, counting: settings.counting, beside: settings.output,
-      device: device, console: console)
+      tokenizer, sequenceLength: settings.recipe.sequenceLength, device: device, console: console)
+    let texts = try TrainingTexts(settings, console)
+    try texts.requireApart(log)
     let training =
-      try settings.text.isEmpty
-      ? placeholder()
-      : packing.sequences(of: settings.text, cachePacking ?? settings.packing.packing(for: tokenizer))
-    let validation =
-      try settings.validationText.isEmpty
-      ? nil : packing.validation(of: settings.validationText, for: task.model.configuration)
+      try texts.training.map { corpus in
+        try packing.sequences(
+          of: corpus, named: texts.trainingName, cachePacking ?? settings.packing.packing(for: tokenizer))
+      } ?? placeholder()
+    let validation = try texts.validation.map { corpus in
+      try packing.validation(of: corpus, named: texts.validationName, for: task.model.configuration)
+    }
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)

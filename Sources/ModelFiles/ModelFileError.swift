@@ -18,9 +18,9 @@ public enum ModelFileError: Error, Equatable, Sendable {
   /// A tensor's type cannot be read as weights.
   case notWeights(file: String, tensor: String, found: String)
   /// A tensor that the configuration or the shard index calls for is not there.
-  case missingTensor(file: String, tensor: String)
+  case missingTensor(file: String, tensor: String, advice: String? = nil)
   /// A tensor is there that the configuration or the shard index does not know.
-  case unexpectedTensor(file: String, tensor: String)
+  case unexpectedTensor(file: String, tensor: String, advice: String? = nil)
   /// A tensor's shape is not what the configuration calls for.
   case wrongShape(file: String, tensor: String, expected: [Int], found: [Int])
   /// The configuration says that two tensors are one, and the file holds both with different values.
@@ -40,11 +40,12 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
     case .unusedBytes(let file, let from, let to):
       "\(file): bytes \(from) to \(to) belong to no tensor; the file is damaged"
     case .notWeights(let file, let tensor, let found):
-      "\(file): tensor \(tensor): expected F32, F16 or BF16, found \(found)"
-    case .missingTensor(let file, let tensor):
-      "\(file): tensor \(tensor) is missing"
-    case .unexpectedTensor(let file, let tensor):
+      "\(file): tensor \(tensor): expected one of \(TensorType.readableNames), found \(found)"
+    case .missingTensor(let file, let tensor, let advice):
+      "\(file): tensor \(tensor) is missing" + (advice.map { "; \($0)" } ?? "")
+    case .unexpectedTensor(let file, let tensor, let advice):
       "\(file): tensor \(tensor) is not part of the model that the configuration describes"
+        + (advice.map { "; \($0)" } ?? "")
     case .wrongShape(let file, let tensor, let expected, let found):
       "\(file): tensor \(tensor): expected shape \(expected), found \(found)"
     case .untiedTensors(let file, let first, let second):

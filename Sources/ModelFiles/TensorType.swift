@@ -1,7 +1,7 @@
 public import TensorCore
 
 /// An element type of the safetensors format. The raw values are those of a header's `dtype`
-/// (`Dtype` in huggingface/safetensors, version 0.6).
+/// (`Dtype` in huggingface/safetensors, version 0.8).
 public enum TensorType: String, CaseIterable, Sendable {
   /// A byte that is 0 or 1.
   case bool = "BOOL"
@@ -41,6 +41,10 @@ public enum TensorType: String, CaseIterable, Sendable {
   case float8E5M2 = "F8_E5M2"
   /// A float of 8 bits, 4 of exponent.
   case float8E4M3 = "F8_E4M3"
+  /// A float of 8 bits, 5 of exponent, without a negative zero.
+  case float8E5M2FNUZ = "F8_E5M2FNUZ"
+  /// A float of 8 bits, 4 of exponent, without a negative zero.
+  case float8E4M3FNUZ = "F8_E4M3FNUZ"
   /// A float of 8 bits, all of exponent.
   case float8E8M0 = "F8_E8M0"
 
@@ -54,7 +58,7 @@ public enum TensorType: String, CaseIterable, Sendable {
       }
   }
 
-  /// The type as one of weights, `nil` where Limbeck does not read it as such.
+  /// The type as one that weights stay in, `nil` where they are converted or cannot be read.
   public var weightType: WeightType? {
     switch self {
     case .float32: .float32
@@ -69,7 +73,7 @@ public enum TensorType: String, CaseIterable, Sendable {
     switch self {
     case .float4: 4
     case .float6E2M3, .float6E3M2: 6
-    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3, .float8E8M0: 8
+    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3, .float8E5M2FNUZ, .float8E4M3FNUZ, .float8E8M0: 8
     case .uint16, .int16, .float16, .bfloat16: 16
     case .uint32, .int32, .float32: 32
     case .uint64, .int64, .float64, .complex64: 64

@@ -13,21 +13,19 @@ enum SequenceDirective {
 }
 
 extension Generator {
-  /// An empty session on the generator's decoder, and on its draft if it has one, which choose the ids of the tokenizer
-  /// alone.
+  /// An empty session on the generator's decoder, and on its draft if it has one.
   /// - Parameters:
   ///   - batchSize: the most sequences to compute together, at least 1.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
   /// - Returns: a speculative session with a draft, else a plain one.
   public func makeSession(batchSize: Int, isRepeatable: Bool = true) -> any DecodingSession {
-    let choices = tokenizer.vocabularySize
     if let draft {
       return SpeculativeDecodingSession(
-        decoder, draft: draft.decoder, choices: choices, length: draft.length, cachePrecision: cachePrecision,
+        decoder, draft: draft.decoder, length: draft.length, cachePrecision: cachePrecision,
         batchSize: batchSize, isRepeatable: isRepeatable)
     }
     return PlainDecodingSession(
-      decoder, choices: choices, cachePrecision: cachePrecision, batchSize: batchSize, isRepeatable: isRepeatable)
+      decoder, cachePrecision: cachePrecision, batchSize: batchSize, isRepeatable: isRepeatable)
   }
 
   /// Caches of one sequence, to be kept from one request to the next.

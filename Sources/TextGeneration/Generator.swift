@@ -14,8 +14,8 @@ public import Tokenization
 /// those of the model's configuration) or BOS, with which another text would begin (models such as llama2.c's know no
 /// other end), with a stop string, after as many tokens as were asked for, or when prompt and continuation fill the
 /// context. With a draft, several tokens come of each pass of the decoder, and their distribution stays exactly the
-/// decoder's (see `SpeculativeDecodingSession`). Outputs of the model for which the tokenizer has no token are never
-/// chosen.
+/// decoder's (see `SpeculativeDecodingSession`). A token is drawn from all outputs of the model; one for which the
+/// tokenizer has no token is no text.
 public struct Generator {
   let decoder: FrozenDecoder
   let tokenizer: any Tokenizer

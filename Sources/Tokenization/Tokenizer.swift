@@ -30,6 +30,8 @@ public protocol Tokenizer: Sendable {
   var settings: [TokenizerFact] { get }
   /// Whether decoding gives back every text unchanged.
   var isLossless: Bool { get }
+  /// Whether text that spells the token with `id` becomes this token wherever it stands. Default false.
+  func keepsWhole(_ id: Int32) -> Bool
 
   /// The ids of the texts in `batch`, without BOS and EOS. Up to `threads` threads encode; the ids do not depend on how
   /// many.
@@ -70,10 +72,24 @@ public struct TokenizerFact: Hashable, Sendable {
 }
 
 /// The state of decoding one text, an id at a time. An id outside the vocabulary (of a model with more outputs than its
-/// tokenizer has tokens) is decoded like the unknown token.
+/// tokenizer has tokens) is decoded to nothing.
 public protocol TokenDecoder: Sendable {
   /// Takes the next id, and appends what is certain by now to `bytes`.
   mutating func append(_ id: Int32, to bytes: inout [UInt8])
+  /// Takes a text that stands between ids, that of an added token, and appends it and what was held back to `bytes`. By
+  /// default nothing else comes of it.
+  mutating func append(text: [UInt8], to bytes: inout [UInt8])
   /// Ends the text, and appends what was held back to `bytes`.
   mutating func finish(to bytes: inout [UInt8])
+}
+
+extension Tokenizer {
+  public func keepsWhole(_ id: Int32) -> Bool { false }
+}
+
+extension TokenDecoder {
+  public mutating func append(text: [UInt8], to bytes: inout [UInt8]) {
+    finish(to: &bytes)
+    bytes += text
+  }
 }

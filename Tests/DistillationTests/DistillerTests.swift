@@ -165,12 +165,12 @@ import Tokenization
   @Test func onPolicyStepsFitVocabularyAndSequences() throws {
     let tokenizer = try Self.tokenizer(285)
     let (teacher, student) = (decoder(285, width: 8, seed: 1), decoder(285, width: 8, seed: 2))
-    func failure(_ prompts: OnPolicyPrompts, choices: Int? = nil, sequenceLength: Int = 16) -> String {
+    func failure(_ prompts: OnPolicyPrompts, sequenceLength: Int = 16) -> String {
       do throws(DistillationError) {
         let distiller = try Distiller(
           .live(
             [.init(teacher, tokenizer)],
-            onPolicy: OnPolicySteps(probability: 1, prompts: prompts, completionLength: 4, choices: choices)),
+            onPolicy: OnPolicySteps(probability: 1, prompts: prompts, completionLength: 4)),
           student: .init(student, tokenizer))
         try distiller.requireFit(sequenceLength: sequenceLength)
         return "nothing"
@@ -182,14 +182,9 @@ import Tokenization
     #expect(failure(.beginnings(length: 16)) == "nothing")
     #expect(
       failure(.beginnings(length: 17)) == "prompt-length: expected at most the sequence length of 16, found 17")
-    #expect(failure(.prompts([[1, 284], [2]]), choices: 285) == "nothing")
+    #expect(failure(.prompts([[1, 284], [2]])) == "nothing")
     #expect(failure(.prompts([[1, 2], [2, 285]])) == "prompts: expected ids from 0 to 284, found 285")
     #expect(failure(.prompts([[-1]])) == "prompts: expected ids from 0 to 284, found -1")
-    for choices in [0, -1, 286] {
-      #expect(
-        failure(.beginnings(length: 4), choices: choices)
-          == "choices: expected from 1 to the vocabulary's size 285, found \(choices)")
-    }
   }
 
   @Test func weightsOfTeachersHaveAFiniteSum() throws {

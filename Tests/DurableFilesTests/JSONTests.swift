@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct JSONTests {
   func parse(_ text: String) throws(FileError) -> JSONValue {
-    try JSONParser.parse(Array(text.utf8), file: "file")
+    try JSONParser.parse(Array(text.utf8), file: "file", dialect: .strict)
   }
 
   @Test func valuesAreRead() throws {
@@ -49,7 +49,7 @@ import Testing
     for bytes: [UInt8] in [
       [0x22, 0xFF, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xEF, 0xBB, 0xBF],
     ] {
-      #expect(throws: FileError.self) { try JSONParser.parse(bytes, file: "file") }
+      #expect(throws: FileError.self) { try JSONParser.parse(bytes, file: "file", dialect: .strict) }
     }
   }
 
@@ -57,6 +57,17 @@ import Testing
     #expect(throws: FileError.duplicateKey(file: "file", key: "a")) {
       try parse(#"{"a":1,"b":{"a":2},"\u0061":3}"#)
     }
+  }
+
+  /// What Python's `json` writes and reads.
+  @Test(arguments: [
+    ("[NaN, Infinity, -Infinity]", "[NaN,Infinity,-Infinity]"), ("1e999", "Infinity"), (#"{"a":1,"a":2}"#, #"{"a":2}"#),
+    (#""\ud800x""#, "\"\u{FFFD}x\""), (#""\ud800\ud83d\ude00""#, "\"\u{FFFD}\u{1F600}\""),
+  ])
+  func python(json: String, expected: String) throws {
+    let value = try JSONValue(parsing: Array(json.utf8), file: "file", dialect: .python)
+    #expect(value.text() == expected)
+    #expect(throws: FileError.self) { try parse(json) }
   }
 
   @Test func deepNestingIsRefused() throws {

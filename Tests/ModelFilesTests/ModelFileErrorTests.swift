@@ -18,8 +18,12 @@ import Testing
     ),
     (.overlappingTensors(file: "f", first: "a", second: "b"), "f: tensors a and b overlap"),
     (.unusedBytes(file: "f", from: 4, to: 8), "f: bytes 4 to 8 belong to no tensor; the file is damaged"),
-    (.notWeights(file: "f", tensor: "w", found: "I64"), "f: tensor w: expected F32, F16 or BF16, found I64"),
+    (
+      .notWeights(file: "f", tensor: "w", found: "I64"),
+      "f: tensor w: expected one of F16, BF16, F32, F64, F8_E5M2, F8_E4M3, found I64"
+    ),
     (.missingTensor(file: "f", tensor: "w"), "f: tensor w is missing"),
+    (.missingTensor(file: "f", tensor: "w", advice: "look for it"), "f: tensor w is missing; look for it"),
     (
       .unexpectedTensor(file: "f", tensor: "w"),
       "f: tensor w is not part of the model that the configuration describes"

@@ -48,7 +48,7 @@ import Testing
     let checkpoint = try ModelFolder(contentsOf: folder.url)
     try checkpoint.requireExactly(declared)
     #expect(checkpoint.configuration.vocabularySize == 4)
-    #expect(checkpoint.generationConfiguration == nil)
+    #expect(checkpoint.warnings.isEmpty)
     #expect(checkpoint.weights.names == [embedding.0, norm.0])
     #expect(try checkpoint.weights.floats(norm.0) == norm.1)
     #expect(
@@ -59,12 +59,23 @@ import Testing
     #expect(values == norm.1)
   }
 
-  @Test func neighboursAreFound() throws {
+  @Test(arguments: [
+    (#"{"eos_token_id": [2, 3], "temperature": 0, "top_k": -1, "do_sample": "yes"}"#, [2, 3], 0),
+    (#"{"eos_token_id": 3, "max_length": Infinity, "x": -Infinity, "y": NaN, "x": 1}"#, [2, 3], 0),
+    (#"{"eos_token_id": -1, "pad_token_id": -1, "bos_token_id": null}"#, [2], 0),
+    (#"{"eos_token_id": null, "temperature": null}"#, [2], 0),
+    (#"{"eos_token_id": [3, 4, 900]}"#, [2, 3], 1),
+    (#"{"eos_token_id": "</s>"}"#, [2], 1),
+    ("{", [2], 1), ("[]", [2], 1), ("", [2], 1),
+  ])
+  func endsOfTheGenerationConfigurationAreAmongTheOwn(json: String, ends: [Int], warnings: Int) throws {
     try writeConfiguration()
     try writeWeights([embedding, norm])
-    try folder.write(#"{"temperature":0.5}"#, to: "generation_config.json")
+    try folder.write(json, to: "generation_config.json")
     let checkpoint = try ModelFolder(contentsOf: folder.url)
-    #expect(checkpoint.generationConfiguration?.temperature == 0.5)
+    #expect(checkpoint.configuration.eosTokenIDs == ends)
+    #expect(checkpoint.warnings.count == warnings, "\(checkpoint.warnings)")
+    try checkpoint.requireExactly(declared)
   }
 
   @Test func whatIsMissingIsNamedWithTheRemedy() throws {
@@ -121,8 +132,126 @@ import Testing
 
   @Test func buffersOfOldVersionsAreLetPass() throws {
     try writeConfiguration()
-    try writeWeights([embedding, norm, ("model.layers.0.self_attn.rotary_emb.inv_freq", [1], [1])])
+    try writeWeights(
+      [embedding, norm]
+        + [
+          "layers.0.self_attn.rotary_emb.inv_freq", "layers.0.self_attn.rotary_emb.cos_cached", "rotary_emb.sin_cached",
+        ]
+        .map { ("model.\($0)", [1], [1]) })
     #expect(error() == nil)
+    #expect(try ModelFolder(contentsOf: folder.url).warnings.isEmpty)
+  }
+
+  @Test func whatIsNoPartOfTheModelIsLetPassWithAWord() throws {
+    try writeConfiguration()
+    try writeWeights([embedding, norm, ("score.weight", [1], [1]), ("model.layers.7.mlp.up_proj.weight", [1], [1])])
+    #expect(error() == nil)
+    let warnings = try ModelFolder(contentsOf: folder.url).warnings
+    #expect(warnings.count == 1 && warnings[0].contains("model.layers.7.mlp.up_proj.weight and 1 others"))
+    let bias = "model.layers.0.self_attn.q_proj.bias"
+    try writeWeights([embedding, norm, (bias, [1, 2], [2])])
+    guard case .unexpectedTensor(_, bias, let advice?) = error() else {
+      Issue.record("a bias was ignored: \(String(describing: error()))")
+      return
+    }
+    #expect(advice.contains("biases"))
+  }
+
+  /// As `LlamaModel.save_pretrained` names them, without a head or beside one.
+  @Test(arguments: [true, false]) func namesMayLackTheirPrefix(tied: Bool) throws {
+    try writeConfiguration(tied: tied)
+    let head: [(String, [Float], [Int])] = tied ? [] : [("lm_head.weight", embedding.1, [4, 2])]
+    try writeWeights([("embed_tokens.weight", embedding.1, [4, 2]), ("norm.weight", norm.1, [2])] + head)
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
+    if tied { try checkpoint.requireExactly(declared) }
+    #expect(
+      try checkpoint.weight(.embedding, expecting: [4, 2], on: .shared).dense(on: .shared).array() == embedding.1)
+    var values = [Float](repeating: 0, count: 2)
+    var span = values.mutableSpan
+    try checkpoint.read(.finalNorm, into: &span)
+    #expect(values == norm.1)
+  }
+
+  @Test func ofATiedModelEitherNameMayBeThere() throws {
+    try writeConfiguration()
+    try writeWeights([("lm_head.weight", embedding.1, [4, 2]), norm])
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
+    try checkpoint.requireExactly(declared)
+    #expect(checkpoint.warnings.isEmpty)
+    #expect(
+      try checkpoint.weight(.embedding, expecting: [4, 2], on: .shared).dense(on: .shared).array() == embedding.1)
+  }
+
+  @Test func aMissingHeadIsExplained() throws {
+    try writeConfiguration(tied: false)
+    try writeWeights([embedding, norm])
+    let whole = try ModelFolder(contentsOf: folder.url).configuration.weights.filter {
+      [.embedding, .finalNorm, .head].contains($0.role)
+    }
+    let error = #expect(throws: ModelFileError.self) {
+      try ModelFolder(contentsOf: folder.url).requireExactly(whole)
+    }
+    #expect(
+      "\(try #require(error))".contains("lm_head.weight is missing; if the head is tied to the embedding, set tie"))
+  }
+
+  @Test func otherPrefixesAreNamed() throws {
+    try writeConfiguration()
+    try writeWeights([("module.model.embed_tokens.weight", embedding.1, [4, 2]), norm])
+    #expect("\(try #require(error()))".contains("module.model.embed_tokens.weight; take the prefix off"))
+  }
+
+  @Test func floatsOfOtherWidthsAreConverted() throws {
+    try writeConfiguration()
+    let values: [Double] = [1.5, -2, 0.125, 448, 1e-3, 0, -0.0, 3]
+    var data = values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
+    data += [0x38, 0xBC]
+    let header =
+      #"{"model.embed_tokens.weight":{"dtype":"F64","shape":[4,2],"data_offsets":[0,64]},"#
+      + #""model.norm.weight":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[64,66]}}"#
+    try folder.write(safetensors(header: header.utf8, data: data), to: "model.safetensors")
+    let checkpoint = try ModelFolder(contentsOf: folder.url)
+    try checkpoint.requireExactly(declared)
+    #expect(
+      try checkpoint.weight(.embedding, expecting: [4, 2], on: .shared).dense(on: .shared).array()
+        == values.map { Float($0) })
+    #expect(try checkpoint.weights.floats(norm.0) == [1, -1.5])
+    #expect(try checkpoint.weight(.finalNorm, expecting: [2], on: .shared).dense(on: .shared).array() == [1, -1.5])
+  }
+
+  @Test(arguments: ["config.json", "model.safetensors", "generation_config.json"])
+  func pointersOfGitLFSAreNamed(name: String) throws {
+    try writeConfiguration()
+    try writeWeights([embedding, norm])
+    let pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "0", count: 64))\nsize 1\n"
+    try folder.write(pointer, to: name)
+    if name == "generation_config.json" {
+      #expect(try ModelFolder(contentsOf: folder.url).warnings.first?.contains("git lfs pull") == true)
+    } else {
+      #expect(error() == .file(.gitLFSPointer(file: path(name))))
+    }
+  }
+
+  @Test func otherKindsOfFoldersAreNamed() throws {
+    func description() throws -> String { "\(try #require(error()))" }
+    try folder.write("{}", to: "adapter_config.json")
+    #expect(try description().contains("adapter: merge it"))
+    try writeConfiguration()
+    try folder.write("", to: "pytorch_model.bin")
+    #expect(try description().contains("pytorch_model.bin, which cannot be read; save the model with safetensors"))
+    let file = try folder.write("GGUF", to: "model.gguf")
+    let refusal = #expect(throws: ModelFileError.self) { try ModelFolder(contentsOf: file) }
+    #expect("\(try #require(refusal))".contains("found a GGUF file, which cannot be read yet"))
+  }
+
+  @Test func symbolicLinksAreFollowed() throws {
+    try writeConfiguration()
+    try writeWeights([embedding, norm])
+    let link = folder.url.deletingLastPathComponent().appendingPathComponent("limbeck-link-\(UUID().uuidString)")
+    try FileManager.default.createSymbolicLink(at: link, withDestinationURL: folder.url)
+    defer { try? FileManager.default.removeItem(at: link) }
+    try ModelFolder(contentsOf: link).requireExactly(declared)
   }
 
   @Test func aTiedHeadMayBeSavedTwiceIfItIsACopy() throws {
@@ -176,10 +305,14 @@ import Testing
     try writeIndex([embedding.0: "two.safetensors", norm.0: "two.safetensors"])
     #expect(error() == .missingTensor(file: path("two.safetensors"), tensor: embedding.0))
     try writeIndex([norm.0: "one.safetensors", embedding.0: "two.safetensors"])
-    #expect(error() == .unexpectedTensor(file: path("one.safetensors"), tensor: embedding.0))
-    try writeWeights([norm, ("extra", [1], [1])], to: "two.safetensors")
-    try writeIndex([embedding.0: "one.safetensors", norm.0: "two.safetensors"])
-    #expect(error() == .unexpectedTensor(file: path("two.safetensors"), tensor: "extra"))
+    guard case .unexpectedTensor(path("one.safetensors"), embedding.0, _) = error() else {
+      Issue.record("a tensor in another file than the index says was accepted")
+      return
+    }
+    // transformers reads all of the files that an index names
+    try writeIndex([embedding.0: "one.safetensors", "model.norm.weight": "two.safetensors"])
+    try writeWeights([norm, ("model.rotary_emb.inv_freq", [1], [1])], to: "two.safetensors")
+    #expect(error() == nil)
     try writeIndex([embedding.0: "one.safetensors", norm.0: "three.safetensors"])
     guard case .file(.missing(path("three.safetensors"), _)) = error() else {
       Issue.record("a missing shard was accepted")

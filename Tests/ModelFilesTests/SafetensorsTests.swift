@@ -111,6 +111,7 @@ import Testing
 
   @Test func metadataIsRead() throws {
     #expect(try open(#"{"__metadata__":{"made by":"a test"}}"#, data: 0).metadata == ["made by": "a test"])
+    #expect(try open(#"{"__metadata__":null}"#, data: 0).metadata.isEmpty)
     #expect(throws: ModelFileError.self) { try open(#"{"__metadata__":{"made":1}}"#, data: 0) }
     #expect(throws: ModelFileError.self) { try open(#"{"__metadata__":[]}"#, data: 0) }
   }

@@ -17,10 +17,10 @@ enum Decoding: CaseIterable {
   {
     switch self {
     case .plain:
-      PlainDecodingSession(decoder, choices: 300, cachePrecision: cachePrecision, batchSize: batchSize)
+      PlainDecodingSession(decoder, cachePrecision: cachePrecision, batchSize: batchSize)
     case .drafted, .adaptivelyDrafted:
       SpeculativeDecodingSession(
-        decoder, draft: draft, choices: 300, length: self == .drafted ? .fixed(3) : .adaptive,
+        decoder, draft: draft, length: self == .drafted ? .fixed(3) : .adaptive,
         cachePrecision: cachePrecision, batchSize: batchSize)
     }
   }

@@ -1,4 +1,5 @@
 import Diagnostics
+import Foundation
 import LanguageModels
 import TensorCore
 import TestSupport
@@ -163,11 +164,35 @@ struct GeneratorTests {
     #expect(generations[1].tokenIDs.count == 10)
   }
 
-  @Test("Outputs without a piece are never chosen")
+  @Test("Tokens are drawn from all outputs; those without a token of the tokenizer's are no text")
   func paddedVocabulary() throws {
-    let generator = try Generator(tinyDecoder(vocabularySize: 5000), Trained.lossless)
-    let generations = try generator.generate(after: ["The", "a", "ball"], sampling: Sampling(temperature: 5))
-    #expect(generations.flatMap(\.tokenIDs).allSatisfy { $0 < 320 })
+    let decoder = tinyDecoder(vocabularySize: 5000)
+    let generations = try Generator(decoder, Trained.lossless).generate(
+      after: ["The", "a", "ball"], sampling: Sampling(temperature: 5), maxTokens: 20)
+    #expect(generations.flatMap(\.tokenIDs).contains { $0 >= 320 })
+    for generation in generations {
+      #expect(generation.text == Trained.lossless.decode(generation.tokenIDs.filter { $0 < 320 }))
+    }
+    // the probability is the one among all outputs
+    let first = generations[0]
+    var sequence = [Trained.lossless.bosID!] + Trained.lossless.encode("The")
+    for (id, logProbability) in zip(first.tokenIDs.prefix(3), first.logProbabilities) {
+      let logits = decoder.lastLogits(sequence).map(Double.init)
+      let logSum = log(logits.reduce(0) { $0 + exp($1) })
+      #expect(abs(logits[Int(id)] - logSum - Double(logProbability)) < 1e-3)
+      sequence.append(id)
+    }
+  }
+
+  @Test("An end that is beyond the tokenizer ends a text")
+  func endBeyondTheTokenizer() throws {
+    let any = try Generator(tinyDecoder(vocabularySize: 5000), Trained.lossless)
+    let ids = try any.generate(after: ["The"], sampling: .greedy, maxTokens: 20)[0].tokenIDs
+    let end = try #require(ids.first { $0 >= 320 })
+    let decoder = tinyDecoder(vocabularySize: 5000, eosTokenIDs: [2, Int(end)])
+    let generation = try Generator(decoder, Trained.lossless).generate(
+      after: ["The"], sampling: .greedy, maxTokens: 20)[0]
+    #expect(generation.stopReason == .endOfText && generation.tokenIDs.last == end)
   }
 
   @Test("A tokenizer without BOS starts from the prompt alone")
@@ -184,7 +209,6 @@ struct GeneratorTests {
     let tokenizer = ByteTokenizer()
     let generation = try Generator(tinyDecoder(), tokenizer).generate(after: ["the "], maxTokens: 12)[0]
     #expect(generation.promptTokenCount == 3)
-    #expect(generation.tokenIDs.allSatisfy { $0 < tokenizer.vocabularySize })
     #expect(generation.text == tokenizer.decode(generation.tokenIDs))
   }
 

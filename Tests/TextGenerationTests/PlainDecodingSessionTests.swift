@@ -19,7 +19,7 @@ struct PlainDecodingSessionTests {
   }
 
   private func tokens(_ decoder: any DecoderModel, batchSize: Int) throws -> [[SampledToken]] {
-    try PlainDecodingSession(decoder, choices: 300, batchSize: batchSize).tokens(of: requests())
+    try PlainDecodingSession(decoder, batchSize: batchSize).tokens(of: requests())
   }
 
   @Test("Tokens and log-probabilities have the same bits for every batch size and number of threads")
@@ -39,7 +39,7 @@ struct PlainDecodingSessionTests {
     let decoder = tinyDecoder()
     let requests = try requests(Sampling(temperature: 0.5, topK: 9, topP: 0.9, repetitionPenalty: 1.3))
     for isRepeatable in [true, false] {
-      let session = PlainDecodingSession(decoder, choices: 300, batchSize: 4, isRepeatable: isRepeatable)
+      let session = PlainDecodingSession(decoder, batchSize: 4, isRepeatable: isRepeatable)
       for (request, tokens) in zip(requests, try session.tokens(of: requests)) {
         #expect(tokens.count == request.maximumTokens)
         var ids = request.ids

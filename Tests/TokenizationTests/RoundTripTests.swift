@@ -45,13 +45,18 @@ import Testing
     #expect(tokenizer.decode(ids) == "ba  \u{2047}  ba")
   }
 
-  @Test("Ids outside the vocabulary decode like the unknown piece")
+  @Test("Ids outside the vocabulary decode to nothing")
   func outsideVocabulary() {
     let tokenizer = Trained.unigram
-    let unknown = tokenizer.decode([tokenizer.unknownID!])
+    let ids = tokenizer.encode("é\u{1F469} ba")
     for id in [-1, Int32(tokenizer.vocabularySize), .max, .min] {
-      #expect(tokenizer.decode([id]) == unknown)
-      #expect(tokenizer.decodeBytes([id]) == Array(unknown.utf8))
+      #expect(tokenizer.decode([id]).isEmpty && tokenizer.decodeBytes([id]).isEmpty)
+      for place in 0...ids.count {
+        var longer = ids
+        longer.insert(id, at: place)
+        #expect(tokenizer.decode(longer) == tokenizer.decode(ids))
+        #expect(tokenizer.decodeBytes(longer) == tokenizer.decodeBytes(ids))
+      }
     }
   }
 

@@ -23,8 +23,6 @@ public struct OnPolicySteps: Sendable {
   public let completionLength: Int
   /// How the student's tokens are chosen; by default from its own distribution.
   public let sampler: TokenSampler
-  /// Only the ids 0..<choices are chosen, in 1...V; nil, the default, for all.
-  public let choices: Int?
   /// The tokens that end a completion; they are part of it.
   public let endIDs: Set<Int32>
   /// Where words begin, so that no prompt from the text begins or ends within one; nil, the default, for anywhere.
@@ -33,13 +31,12 @@ public struct OnPolicySteps: Sendable {
   /// On-policy steps, as the properties say.
   public init(
     probability: Double, prompts: OnPolicyPrompts, completionLength: Int, sampler: TokenSampler = TokenSampler(),
-    choices: Int? = nil, endIDs: Set<Int32> = [], words: WordBoundaries? = nil
+    endIDs: Set<Int32> = [], words: WordBoundaries? = nil
   ) {
     self.probability = probability
     self.prompts = prompts
     self.completionLength = completionLength
     self.sampler = sampler
-    self.choices = choices
     self.endIDs = endIDs
     self.words = words
   }
@@ -67,10 +64,6 @@ public struct OnPolicySteps: Sendable {
       let id = list.joined().first(where: { !(0..<vocabularySize).contains(Int($0)) })
     {
       throw InvalidValue("prompts", expected: "ids from 0 to \(vocabularySize - 1)", found: "\(id)")
-    }
-    if let choices, !(1...vocabularySize).contains(choices) {
-      throw InvalidValue(
-        "choices", expected: "from 1 to the vocabulary's size \(vocabularySize)", found: "\(choices)")
     }
   }
 
@@ -142,7 +135,7 @@ public struct OnPolicyObjective: TrainingObjective {
     do throws(GenerationError) {
       // no step is taken meanwhile
       let session = PlainDecodingSession(
-        student.frozen(isConstant: true), choices: steps.choices, batchSize: requests.count)
+        student.frozen(isConstant: true), batchSize: requests.count)
       for request in requests { _ = try session.submit(request) }
       while session.sequenceCount > 0 {
         guard isWanted() else { return batch }

@@ -37,6 +37,8 @@ struct Chat: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Instructions at the beginning of the conversation.", valueName: "text"))
@@ -54,8 +56,9 @@ struct Chat: ParsableCommand {
     let device = try device.device
     // a template that is not known is told before the weights are read
     let template = try template.template(folder: URL(fileURLWithPath: model, isDirectory: true))
-    let model = try LanguageModel(folder: self.model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, from: self.model, rounding, on: device)
+    let model = try LanguageModel(
+      folder: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let conversation = try Conversation(
       generator, format: template?.format(for: model.tokenizer) ?? .continuation, system: system,
       settings: ConversationSettings(

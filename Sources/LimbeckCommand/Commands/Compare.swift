@@ -27,6 +27,8 @@ struct Compare: ParsableCommand {
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
   var student: [String] = []
+  @Option(help: ArgumentHelp("A tokenizer.model for model folders without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(
     help: ArgumentHelp(
       "Also compare the teacher at this precision of matrix products with itself.",
@@ -49,15 +51,17 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let device = try options.device.device
-    let teacher = try LanguageModel(folder: teacher, on: device)
+    let teacher = try LanguageModel(folder: teacher, tokenizer: tokenizer, on: device)
     var students = try student.map { path in
-      let student = try LanguageModel(folder: path, on: device)
+      let student = try LanguageModel(folder: path, tokenizer: tokenizer, on: device)
       try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
     var names = [self.teacher] + student
     if let teacherPrecision {
-      students.append(try LanguageModel(folder: self.teacher, precision: teacherPrecision, on: device))
+      students.append(
+        try LanguageModel(
+          folder: self.teacher, tokenizer: tokenizer, precision: teacherPrecision, on: device))
       names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)

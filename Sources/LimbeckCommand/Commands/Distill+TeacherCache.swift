@@ -16,9 +16,11 @@ extension Distill {
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
-    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    let onPolicy = try OnPolicySettings(
+      onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
-      ("align-layers", hiddenStates.description), ("on-policy", onPolicy.map { "\($0.probability)" }),
+      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
+      ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
@@ -30,12 +32,13 @@ extension Distill {
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    let source = try ModelSource(path: start.model)
+    let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let tokenizer = try source.tokenizer(
       orAt: source.tokenizer == nil ? cache.tokenizer(orOf: teacherPaths.first) : cache.tokenizer)
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
+      on: session.device)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(

@@ -18,8 +18,8 @@ struct Distill: ParsableCommand {
       Starting from a pruned teacher (see 'limbeck student') gained more than any
       choice of divergence.
 
-      --student is a config.json for a new model, or a model folder to start from. It
-      gets the teacher's tokenizer.
+      --student is a config.json or a size (1M; see 'limbeck help train') for a new
+      model, or a model folder to start from. It gets the teacher's tokenizer.
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta], symmetric-kl[:weight
       of the forward side], skew-forward-kl[:skew], skew-reverse-kl[:skew],
@@ -63,7 +63,8 @@ struct Distill: ParsableCommand {
 
   @OptionGroup var teachers: TeacherOptions
   @Option(
-    help: ArgumentHelp("Config.json of a new model, or model folder to start from.", valueName: "config.json|dir"))
+    help: ArgumentHelp(
+      "Config.json or size of a new model, or model folder to start from.", valueName: "config.json|size|dir"))
   var student: String?
   @OptionGroup(title: "Objective") var objective: ObjectiveOptions
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
@@ -80,18 +81,20 @@ struct Distill: ParsableCommand {
     let objective = try objective.objective(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
-    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    let onPolicy = try OnPolicySettings(
+      onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try settings.requireText(unless: onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
-    let source = try ModelSource(path: start.model)
+    let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let own = try source.tokenizer ?? tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
     let student = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, seed: settings.recipe.seed,
+      precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)

@@ -43,6 +43,8 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?
   @Option(
@@ -78,8 +80,9 @@ struct Generate: ParsableCommand {
     let prompt = try prompt ?? promptFile.map(PromptOptions.text)
     if self.prompt == "-" { Console().write("--prompt: the text is \"-\"; --prompt-file - reads standard input") }
     let device = try device.device
-    let model = try LanguageModel(folder: model, precision: rounding.precision, on: device)
-    let generator = try speculation.generator(model, from: self.model, rounding, on: device)
+    let model = try LanguageModel(
+      folder: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }
     let texts = prompts.records.map(\.prompt)

@@ -12,18 +12,25 @@ struct Inspect: ParsableCommand {
     commandName: "inspect",
     abstract: "Shows a model: sizes, parameters, storage, tokenizer, and how it was made.",
     discussion: """
-      Of a run that is not finished, the newest checkpoint is shown.
+      Of a run that is not finished, the newest checkpoint is shown. Of a config.json,
+      the parameters are shown that a model made from it has, and the memory for its
+      weights: 4 bytes each to run in float32, 16 to train (weights, gradients and two
+      moments of AdamW); activations come on top, and grow with the micro-batch.
 
       Example:
         limbeck inspect runs/student
+        limbeck inspect config.json
       """)
 
-  @Argument(help: ArgumentHelp("A model's folder: Hugging Face's, or one of a run.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("A model's folder: Hugging Face's, or one of a run; or a config.json.", valueName: "dir"))
   var folder: String
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
+    let file = URL(fileURLWithPath: folder)
+    if !file.isFolder, file.pathExtension.lowercased() == "json" { return try show(configuration: file) }
     let root = URL(fileURLWithPath: folder, isDirectory: true)
     let run = try RunManifest(ofRun: root)
     let report: Report
@@ -35,7 +42,22 @@ struct Inspect: ParsableCommand {
     } else {
       report = Report(model: try ModelReport(folder: root), run: run, folder: folder, checkpointStep: nil)
     }
+    for warning in report.model?.warnings ?? [] { Console().write("warning: \(warning)") }
     if json { try StandardOutput.write(json: report) } else { try StandardOutput.write(report.text) }
+  }
+
+  /// Shows the model that a config.json describes.
+  private func show(configuration file: URL) throws {
+    let members = try HuggingFaceConfiguration(contentsOf: file)
+    let configuration = try DecoderConfiguration(members)
+    for stray in configuration.strayIDs(in: members) { Console().write("warning: \(stray)") }
+    let sizes = ModelSizes(configuration)
+    if json { return try StandardOutput.write(json: sizes) }
+    var facts = FactList()
+    sizes.add(to: &facts)
+    facts.add("memory to run", "\(Format.bytes(sizes.runningBytes)) in float32, half of it in bfloat16")
+    facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations")
+    try StandardOutput.write(facts.text)
   }
 }
 
@@ -86,61 +108,10 @@ extension Inspect {
       for (name, count) in run.parameters.sorted(by: { $0.key < $1.key }) where model == nil {
         facts.add("  parameters, \(name)", Format.count(count))
       }
-      for (name, value) in run.inputs.sorted(by: { $0.key < $1.key }) { facts.add("  \(name)", value) }
-    }
-  }
-
-  /// What a model's folder holds.
-  struct ModelReport: Encodable {
-    let vocabularySize, hiddenSize, feedForwardSize, layers, heads, keyValueHeads, headSize, contextLength: Int
-    let ropeTheta: Double
-    let normEpsilon: Float
-    let tiedEmbeddings: Bool
-    let parameters, nonEmbeddingParameters: Int
-    /// The types of the weights on disk.
-    let types: [String]
-    let weightBytes: Int
-    let tokenizerTokens: Int?
-    let tokenizerDigest: String?
-
-    init(folder: URL) throws {
-      let checkpoint = try ModelFolder(contentsOf: folder)
-      let decoder = try FrozenDecoder(checkpoint)
-      let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try loadTokenizer(from: folder) }
-      let configuration = checkpoint.configuration
-      vocabularySize = configuration.vocabularySize
-      hiddenSize = configuration.hiddenSize
-      feedForwardSize = configuration.feedForwardSize
-      layers = configuration.layerCount
-      heads = configuration.headCount
-      keyValueHeads = configuration.keyValueHeadCount
-      headSize = configuration.headSize
-      contextLength = configuration.contextLength
-      ropeTheta = configuration.rotary.base
-      normEpsilon = configuration.normEpsilon
-      tiedEmbeddings = configuration.tiesEmbeddings
-      parameters = decoder.parameters.count
-      nonEmbeddingParameters = decoder.nonEmbeddingParameterCount
-      types = Set(try checkpoint.weights.names.map { try checkpoint.weights.tensor(named: $0).type }).sorted()
-      weightBytes = checkpoint.weightBytes
-      tokenizerTokens = tokenizer?.vocabularySize
-      tokenizerDigest = tokenizer?.digest.hexadecimal
-    }
-
-    func add(to facts: inout FactList) {
-      facts.add("vocabulary", Format.count(vocabularySize) + (tiedEmbeddings ? ", head tied to the embedding" : ""))
-      facts.add("hidden size", Format.count(hiddenSize))
-      facts.add("feed-forward size", Format.count(feedForwardSize))
-      facts.add("layers", "\(layers)")
-      facts.add("heads", "\(heads) of \(headSize), \(keyValueHeads) for keys and values")
-      facts.add("context", "\(Format.count(contextLength)) tokens, rotary base \(ropeTheta)")
-      facts.add(
-        "parameters",
-        "\(Format.count(parameters)): \(Format.count(parameters - nonEmbeddingParameters)) embedding and head, "
-          + "\(Format.count(nonEmbeddingParameters)) others")
-      facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
-      facts.add("tokenizer", tokenizerTokens.map { "\(Format.count($0)) tokens" } ?? "none in the folder")
-      if let tokenizerDigest { facts.add("", "digest \(tokenizerDigest)") }
+      // digests of what the run was made from, and settings
+      for (name, value) in run.inputs.sorted(by: { $0.key < $1.key }) {
+        facts.add("  \(name)", value.count == 64 && value.allSatisfy(\.isHexDigit) ? "digest \(value)" : value)
+      }
     }
   }
 }

@@ -26,6 +26,8 @@ struct PerplexityCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
+  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  var tokenizer: String?
   @Option(help: ArgumentHelp("Precision of matrix products.", valueName: "type"))
   var precision = ProductPrecision.float32
   @OptionGroup var options: EvaluationOptions
@@ -33,7 +35,7 @@ struct PerplexityCommand: ParsableCommand {
   func run() throws {
     let device = try options.device.device
     let folder = model
-    let model = try LanguageModel(folder: folder, precision: precision, on: device)
+    let model = try LanguageModel(folder: folder, tokenizer: tokenizer, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()
     let window = MeasuredWindow(

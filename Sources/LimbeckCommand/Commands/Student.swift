@@ -16,7 +16,8 @@ struct Student: ParsableCommand {
     abstract: "Prunes a teacher to a smaller model, for a student to start from.",
     discussion: """
       --layers, --every or --count choose the layers to keep; layers count from 0, as
-      in 'distill --align-layers'. Embedding, norms and head are always kept. Then
+      in 'distill --align-layers': align a student of layers 1 and 3 by 1:0,3:1. Without
+      them, all layers stay. Embedding, norms and head are always kept. Then
       'limbeck distill --student' trains the student.
 
       --hidden-size, --feed-forward-size, --heads and --key-value-heads make the
@@ -95,6 +96,7 @@ struct Student: ParsableCommand {
     let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
     try write(student, tokenizer: teacher.tokenizer)
     try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+    Console().write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 
   private var selection: LayerSelection {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import LanguageModels
 import Limbeck
+import ModelFiles
 import ModelTraining
 import Tokenization
 
@@ -11,8 +12,18 @@ struct Train: ParsableCommand {
     commandName: "train",
     abstract: "Trains a language model on text.",
     discussion: """
-      --model is a config.json for a new model, or a model folder to start from. The
-      output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
+      --model is a config.json or a size for a new model, or a model folder to start
+      from. A size is a number of parameters with K, M or B, embedding included:
+      260K, 3M, 1.5B; small is 3M. It gives a Llama with 4 + C/128 layers, heads of 32
+      channels (64 from C = 512 on), a feed-forward size of 8/3 C and a tied head,
+      where the hidden size C is the multiple of 32 (64 from 512 on) that comes
+      nearest, and the context is the sequence length. The least that a config.json
+      must say (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if
+      they are left out):
+        {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688,
+         "num_hidden_layers": 6, "num_attention_heads": 8}
+
+      The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
       recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
       relative to the current folder or, if they do not exist there, to the folder in
       which its run began.
@@ -26,6 +37,9 @@ struct Train: ParsableCommand {
       change them; the learning rate starts at its highest (--warmup-steps lets it
       rise) and falls over the N steps.
 
+      Files of text, rows and folders, and how they become sequences: docs/data.md.
+      --validation-share holds out a part of --text.
+
       The control for a distilled student is the same model, trained on the same text
       without a teacher: --control-of RUN --output NEW.
 
@@ -38,7 +52,8 @@ struct Train: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Config.json of a new model, or model folder to start from.", valueName: "config.json|dir"))
+    help: ArgumentHelp(
+      "Config.json or size of a new model, or model folder to start from.", valueName: "config.json|size|dir"))
   var model: String?
   @Option(
     help: ArgumentHelp(
@@ -73,11 +88,14 @@ struct Train: ParsableCommand {
       session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of its teacher")
     }
 
-    let source = try ModelSource(path: start.model)
+    let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     // a control has the tokenizer of its student, which is the teacher's
     let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.tokenizer == nil ? controlOf : nil))
+    let outputs = try controlOf.map {
+      try ModelFolder(contentsOf: ModelLocation(path: $0).folder).configuration.vocabularySize
+    }
     let model = try source.model(
-      for: tokenizer, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: outputs, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     try session.run(
       LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
       inputs: ["model": model.digest], continuing: start.continuation)

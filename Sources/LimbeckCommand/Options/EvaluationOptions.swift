@@ -10,8 +10,9 @@ import Tokenization
 struct EvaluationOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
+    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
   var text: [String]
+  @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
       "What counts of rows with a prompt: completions alone, or prompts as well.", valueName: "name"))
@@ -35,7 +36,8 @@ struct EvaluationOptions: ParsableArguments {
 
   /// The text as the tokens that windows are cut from.
   func evaluationText(_ tokenizer: any Tokenizer, on device: Device) throws -> EvaluationText {
-    try EvaluationText(paths: text, counting: count, tokenizer, on: device)
+    let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, Console())
+    return EvaluationText(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
   }
 }
 

@@ -19,15 +19,17 @@ struct SpeculationOptions: ParsableArguments {
     if draft == nil, draftTokens != nil { throw ValidationError("draft-tokens", needs: "draft") }
   }
 
-  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision.
-  /// Throws where the draft has another tokenizer or another number of outputs.
+  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision;
+  /// `tokenizer` is the path of one for folders without. Throws where the draft has another tokenizer or another number
+  /// of outputs.
   func generator(
-    _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, on device: Device
+    _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, tokenizer: String?,
+    on device: Device
   ) throws -> Generator {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
-    let small = try LanguageModel(folder: draft, precision: rounding.precision, on: device)
+    let small = try LanguageModel(folder: draft, tokenizer: tokenizer, precision: rounding.precision, on: device)
     try small.requireVocabulary(of: model, from: path, path: draft)
     return try Generator(
       model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,

@@ -28,6 +28,8 @@ struct TeacherCacheOptions: ParsableArguments {
 struct TeacherCacheSettings {
   /// The temperature they were made at.
   let temperature: Float
+  /// V of the teacher.
+  let outputs: Int
   let tokenizer: String?
   /// Where the cache of the text is, as the user named it.
   let path: String
@@ -52,6 +54,7 @@ struct TeacherCacheSettings {
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
     let description = try TeacherCacheFolder(contentsOf: training).description
     temperature = description.temperature
+    outputs = description.vocabularySize
     packing = description.packing
   }
 
@@ -86,7 +89,7 @@ struct TeacherCacheSettings {
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
       let digests = try teachers.map {
-        try ModelFolder(contentsOf: URL(fileURLWithPath: $0, isDirectory: true)).digest
+        try ModelFolder(path: $0).digest
       }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)

@@ -41,6 +41,7 @@ public enum KnownArchitectures {
 
   /// The one of a config.json. Throws `value`, naming the known ones.
   static func named(in file: HuggingFaceConfiguration) throws(ModelFileError) -> any Architecture {
+    if file.present("model_type") == nil { try LlamaKeys.requireSizes(in: file) }
     let name = try file.string("model_type")
     guard let architecture = all.first(where: { $0.family == name }) else {
       throw file.invalid("model_type", expected: known)

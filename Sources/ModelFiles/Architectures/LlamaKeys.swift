@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import LanguageModels
 
@@ -27,8 +28,9 @@ enum LlamaKeys {
   static func configuration(
     from file: HuggingFaceConfiguration, family: String, defaults: Defaults
   ) throws(ModelFileError) -> DecoderConfiguration {
-    // `hidden_act: str = "silu"`
-    guard try file.string("hidden_act") ?? "silu" == "silu" else {
+    try requireSizes(in: file)
+    // `hidden_act: str = "silu"`, which `ACT2FN` (activations.py) also calls swish
+    guard ["silu", "swish"].contains(try file.string("hidden_act") ?? "silu") else {
       throw file.invalid("hidden_act", expected: "\"silu\"")
     }
     if try file.object("quantization_config") != nil {
@@ -37,7 +39,6 @@ enum LlamaKeys {
     let headCount = try size("num_attention_heads", file)
     let hiddenSize = try size("hidden_size", file)
     let sizes = 1...DecoderConfiguration.sizeLimit
-    let ids = 0...DecoderConfiguration.sizeLimit
     let keyValueHeads =
       file.contains("num_key_value_heads")
       ? try file.integer("num_key_value_heads", in: sizes) : defaults.keyValueHeadCount
@@ -63,11 +64,32 @@ enum LlamaKeys {
       initializerRange: Float(
         try file.number("initializer_range", expected: "a number from 0 to 1") { (0...1).contains($0) } ?? 0.02),
       // an explicit null means that there is none
-      bosTokenID: file.contains("bos_token_id") ? try file.integer("bos_token_id", in: ids) : defaults.bosTokenID,
-      eosTokenIDs: file.contains("eos_token_id")
-        ? try file.integers("eos_token_id", in: ids) ?? [] : defaults.eosTokenIDs,
+      bosTokenID: file.contains("bos_token_id") ? try file.tokenIDs("bos_token_id")?.first : defaults.bosTokenID,
+      eosTokenIDs: file.contains("eos_token_id") ? try file.tokenIDs("eos_token_id") ?? [] : defaults.eosTokenIDs,
       // `pad_token_id: int | None = None`
-      padTokenID: try file.integer("pad_token_id", in: ids))
+      padTokenID: try file.tokenIDs("pad_token_id")?.first)
+  }
+
+  /// The sizes that have no default.
+  private static let required = [
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+  ]
+
+  /// The smallest config.json that says all that must be said.
+  static let example =
+    #"{"model_type": "llama", "vocab_size": 8192, "hidden_size": 256, "intermediate_size": 688, "#
+    + #""num_hidden_layers": 6, "num_attention_heads": 8, "tie_word_embeddings": true}"#
+
+  /// Checks that all sizes without a default are there, and `model_type`. Throws `value` naming all that are missing.
+  static func requireSizes(in file: HuggingFaceConfiguration) throws(ModelFileError) {
+    let missing = (["model_type"] + required).filter { file.present($0) == nil }
+    guard !missing.isEmpty else { return }
+    throw .value(
+      InvalidValue(
+        file.file, missing.joined(separator: ", "),
+        expected: missing == ["model_type"] ? "the name of a family" : missing.count == 1 ? "an integer" : "values",
+        found: missing.count == 1 ? file.members[missing[0]]?.description ?? "nothing" : "nothing",
+        advice: "the least that a config.json must say is, for example: \(example)"))
   }
 
   private static func size(_ key: String, _ file: HuggingFaceConfiguration) throws(ModelFileError) -> Int {

@@ -1,15 +1,21 @@
-import Diagnostics
+public import Diagnostics
 import DurableFiles
 public import Foundation
 public import LanguageModels
 public import TensorCore
 
 extension DecoderConfiguration {
-  /// Reads the members of a config.json of any known family and checks them. Throws `value`, by the keys of
-  /// config.json.
+  /// Reads the members of a config.json of any known family and checks them. Special ids beyond the vocabulary, as
+  /// fine-tuning leaves them where it adds a token and no row, are left out: no model can predict them. (`strayIDs(in:)`
+  /// names them.) Throws `value`, by the keys of config.json.
   public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
     let architecture = try KnownArchitectures.named(in: file)
     self = try architecture.configuration(from: file)
+    let vocabularySize = vocabularySize
+    let exists = { (id: Int) in id < vocabularySize }
+    bosTokenID = bosTokenID.flatMap { exists($0) ? $0 : nil }
+    eosTokenIDs = eosTokenIDs.filter(exists)
+    padTokenID = padTokenID.flatMap { exists($0) ? $0 : nil }
     do throws(InvalidValue) { try check(place: file.file) } catch {
       let key =
         error.key == "rotary.scaling" ? try RotaryPositions.key(in: file) : architecture.keys[error.key] ?? error.key
@@ -17,6 +23,17 @@ extension DecoderConfiguration {
         InvalidValue(
           error.place, key, expected: error.expected, found: error.found,
           advice: error.advice))
+    }
+  }
+
+  /// The special ids of a file that are beyond this vocabulary, and so left out: one sentence for each key.
+  public func strayIDs(in file: HuggingFaceConfiguration) -> [InvalidValue] {
+    ["bos_token_id", "eos_token_id", "pad_token_id"].compactMap { key in
+      let ids = ((try? file.tokenIDs(key)) ?? []).filter { $0 >= vocabularySize }
+      guard !ids.isEmpty else { return nil }
+      return InvalidValue(
+        file.file, key, expected: "ids below the vocab_size of \(vocabularySize)",
+        found: ids.map(String.init).joined(separator: ", "), advice: "left out, for no output of the model has it")
     }
   }
 

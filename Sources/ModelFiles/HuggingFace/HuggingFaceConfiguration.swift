@@ -1,6 +1,7 @@
 import Diagnostics
-import DurableFiles
+public import DurableFiles
 public import Foundation
+import LanguageModels
 
 /// A configuration file of a Hugging Face folder, as it is on disk: a JSON object whose members are read by key, with
 /// errors that name file, key, what was expected and what was found. What a missing key means is the reader's to say.
@@ -9,17 +10,27 @@ public struct HuggingFaceConfiguration: Sendable {
   public let file: String
   let members: [String: JSONValue]
 
-  /// Reads the file at `url`. Throws `file`, and `value` where the file is no JSON object.
-  public init(contentsOf url: URL) throws(ModelFileError) {
-    let file = try ModelFileError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
-    try self.init(file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }, file: url.path)
+  /// Reads the file at `url`, by default in the dialect in which transformers reads and writes it. Throws `file`, also
+  /// for a pointer of git-lfs, and `value` where the file is no JSON object.
+  public init(contentsOf url: URL, dialect: JSONDialect = .python) throws(ModelFileError) {
+    let file = try ModelFileError.wrapping { () throws(FileError) in
+      let file = try MappedFile(contentsOf: url)
+      try file.requireNoPointer()
+      return file
+    }
+    try self.init(
+      file.withBytes { bytes in bytes.withUnsafeBytes { Array($0) } }, file: url.path, dialect: dialect)
   }
 
-  /// Reads JSON text; `file` is the name that errors use. Throws like `init(contentsOf:)`.
-  public init(_ json: Data, file: String) throws(ModelFileError) { try self.init(Array(json), file: file) }
+  /// Reads JSON text; `file` is the name that errors use. Throws like `init(contentsOf:dialect:)`.
+  public init(_ json: Data, file: String) throws(ModelFileError) {
+    try self.init(Array(json), file: file, dialect: .python)
+  }
 
-  private init(_ json: [UInt8], file: String) throws(ModelFileError) {
-    let value = try ModelFileError.wrapping { () throws(FileError) in try JSONValue(parsing: json, file: file) }
+  private init(_ json: [UInt8], file: String, dialect: JSONDialect) throws(ModelFileError) {
+    let value = try ModelFileError.wrapping { () throws(FileError) in
+      try JSONValue(parsing: json, file: file, dialect: dialect)
+    }
     guard case .object(let members) = value else {
       throw .value(InvalidValue(file, "the whole file", expected: "a JSON object", found: value.description))
     }
@@ -34,6 +45,11 @@ public struct HuggingFaceConfiguration: Sendable {
   /// Whether the file has the key, be it with the value `null`.
   public func contains(_ key: String) -> Bool { members[key] != nil }
 
+  /// The same members, and `value` at `key` where the key is absent.
+  public func filling(_ key: String, with value: JSONValue) -> HuggingFaceConfiguration {
+    HuggingFaceConfiguration(members.merging([key: value]) { own, _ in own }, file: file)
+  }
+
   /// The integer at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else,
   /// and for an integer outside `range`.
   public func integer(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int? {
@@ -46,17 +62,25 @@ public struct HuggingFaceConfiguration: Sendable {
 
   /// The integers at `key`, where one may stand without its array; `nil` where the key is absent or `null`. Throws
   /// `value` for anything else, and for integers outside `range`.
-  public func integers(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> [Int]? {
+  public func integers(
+    _ key: String, in range: ClosedRange<Int>, expected: String? = nil
+  ) throws(ModelFileError) -> [Int]? {
     guard let value = present(key) else { return nil }
     let elements = if case .array(let elements) = value { elements } else { [value] }
     var numbers: [Int] = []
     for element in elements {
       guard case .integer(let number) = element, range.contains(number) else {
-        throw invalid(key, expected: "integers from \(range.lowerBound) to \(range.upperBound)")
+        throw invalid(key, expected: expected ?? "integers from \(range.lowerBound) to \(range.upperBound)")
       }
       numbers.append(number)
     }
     return numbers
+  }
+
+  /// The token ids at `key`, where one may stand without its array; those below 0 mean none, as in transformers. `nil`
+  /// where the key is absent or `null`. Throws `value` for what are no integers.
+  func tokenIDs(_ key: String) throws(ModelFileError) -> [Int]? {
+    try integers(key, in: .min...DecoderConfiguration.sizeLimit, expected: "token ids")?.filter { $0 >= 0 }
   }
 
   /// The number at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else, and
@@ -114,7 +138,7 @@ public struct HuggingFaceConfiguration: Sendable {
     .value(InvalidValue(file, key, expected: expected, found: members[key]?.description ?? "nothing"))
   }
 
-  private func present(_ key: String) -> JSONValue? {
+  func present(_ key: String) -> JSONValue? {
     members[key] == .null ? nil : members[key]
   }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 public import Foundation
 public import LanguageModels
@@ -8,48 +9,44 @@ public import TensorCore
 public struct ModelFolder: Sendable {
   /// The folder.
   public let url: URL
-  /// config.json, complete and checked.
+  /// config.json, complete and checked; the tokens of generation_config.json that end a text are among its own.
   public let configuration: DecoderConfiguration
-  /// generation_config.json, if there is one.
-  public let generationConfiguration: HuggingFaceGenerationConfiguration?
   /// The tensors.
   public let weights: any WeightSource
+  /// What was passed over in config.json and generation_config.json, one sentence each.
+  private let passedOver: [String]
   /// What says where each weight lies.
   private let architecture: any Architecture
+  /// What the tensors are called in the files.
+  private let names: StoredNames
 
   /// Opens the folder at `url`. Weights are mapped, not read. Throws `file` saying what to do, and whatever is
   /// wrong with one of the files.
   public init(contentsOf url: URL) throws(ModelFileError) {
     self.url = url
-    guard somethingExists(at: url.path) else {
-      throw .file(
-        .missing(file: url.path, advice: "a folder with config.json and model.safetensors is expected"))
-    }
-    let configurationFile = url.appendingPathComponent("config.json")
-    guard somethingExists(at: configurationFile.path) else {
-      throw .file(
-        .missing(file: configurationFile.path, advice: "\(url.path) is no Hugging Face model folder"))
-    }
-    configuration = try DecoderConfiguration(HuggingFaceConfiguration(contentsOf: configurationFile))
-    architecture = try KnownArchitectures.of(configuration)
+    try FolderContents.requireModel(at: url)
+    let file = try HuggingFaceConfiguration(contentsOf: url.appendingPathComponent("config.json"))
+    var configuration = try DecoderConfiguration(file)
+    var passedOver = configuration.strayIDs(in: file).map(\.description)
     let generationFile = url.appendingPathComponent("generation_config.json")
-    generationConfiguration =
-      somethingExists(at: generationFile.path)
-      ? try HuggingFaceGenerationConfiguration(HuggingFaceConfiguration(contentsOf: generationFile)) : nil
-    // transformers, too, takes the single file where both are there.
-    let single = url.appendingPathComponent("model.safetensors")
-    let index = url.appendingPathComponent("model.safetensors.index.json")
-    if somethingExists(at: single.path) {
-      weights = SafetensorsWeights(try SafetensorsFile(contentsOf: single))
-    } else if somethingExists(at: index.path) {
-      weights = try SafetensorsWeights(index: index)
-    } else {
-      throw .file(
-        .missing(
-          file: single.path,
-          advice: "nor is there model.safetensors.index.json; save the model with safetensors "
-            + "(in transformers: model.save_pretrained(folder))"))
+    if somethingExists(at: generationFile.path) {
+      // transformers loads the model whatever is in there
+      do throws(ModelFileError) {
+        let file = try HuggingFaceConfiguration(contentsOf: generationFile)
+        let ends = try HuggingFaceGenerationConfiguration(file).eosTokenIDs
+        passedOver += configuration.strayIDs(in: file).map(\.description)
+        configuration.eosTokenIDs += ends.filter {
+          $0 < configuration.vocabularySize && !configuration.eosTokenIDs.contains($0)
+        }
+      } catch {
+        passedOver.append("\(error); passed over")
+      }
     }
+    self.passedOver = passedOver
+    self.configuration = configuration
+    architecture = try KnownArchitectures.of(configuration)
+    weights = try FolderContents.weights(in: url)
+    names = StoredNames(of: configuration, architecture, in: weights)
   }
 
   /// config.json.
@@ -64,43 +61,62 @@ public struct ModelFolder: Sendable {
   /// The size of the files that hold the weights, in bytes.
   public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
 
+  /// What the user should know of the folder though the model can be used: one sentence each, such as about special ids
+  /// beyond the vocabulary, and tensors that are no part of the model.
+  public var warnings: [String] {
+    let ignored = names.ignored(weights.names, layers: configuration.layerCount)
+    guard let first = ignored.first else { return passedOver }
+    let others = ignored.count > 1 ? " and \(ignored.count - 1) others" : ""
+    return passedOver + ["\(weights.path): tensor \(first)\(others): ignored, for config.json does not know them"]
+  }
+
   /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
   public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError)
     -> WeightMatrix
   {
     let location = architecture.location(of: role, in: configuration)
-    return try weights.weights(location.name, rows: location.rows, expecting: shape, on: device)
+    return try weights.weights(names.stored(location.name), rows: location.rows, expecting: shape, on: device)
   }
 
   /// Converts a weight to float32. `destination` must have as many elements. Throws `missingTensor` or `notWeights`.
   public func read(_ role: WeightRole, into destination: inout MutableSpan<Float>) throws(ModelFileError) {
     let location = architecture.location(of: role, in: configuration)
-    try weights.read(location.name, rows: location.rows, into: &destination)
+    try weights.read(names.stored(location.name), rows: location.rows, into: &destination)
   }
 
-  /// Checks that the folder has exactly the weights called for, in their shapes. Throws `missingTensor`,
-  /// `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
+  /// Checks that the folder has the weights called for, in their shapes, and none that would change what is computed.
+  /// Throws `missingTensor`, `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
   ///
-  /// Two kinds of extra tensors are let pass, as in transformers:
-  /// - `*.rotary_emb.inv_freq`, which old versions saved although it follows from the configuration
-  ///   (`_adjust_missing_and_unexpected_keys` in modeling_utils.py ignores it);
+  /// These extra tensors are let pass, as in transformers:
+  /// - buffers of rotary embeddings, which old versions saved although they follow from the configuration
+  ///   (`_adjust_missing_and_unexpected_keys` in modeling_utils.py ignores `rotary_emb.inv_freq`);
   /// - the head of a model whose configuration ties it to the embedding, where it is that tensor's copy
-  ///   (`tie_weights` there ties them only if they are equal, and warns otherwise).
+  ///   (`tie_weights` there ties them only if they are equal, and warns otherwise);
+  /// - what is no part of the language model, such as another head, and layers beyond the number that config.json says,
+  ///   of which `warnings` tells.
   public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
     let expected = StoredTensor.all(of: declared, in: configuration, architecture)
+    let present = Set(weights.names)
     for tensor in expected.sorted(by: { $0.name < $1.name }) {
-      let found = try weights.tensor(named: tensor.name)
-      guard found.shape == tensor.shape else {
-        throw .wrongShape(file: found.file, tensor: tensor.name, expected: tensor.shape, found: found.shape)
+      let name = names.stored(tensor.name)
+      guard present.contains(name) else {
+        throw .missingTensor(file: weights.path, tensor: tensor.name, advice: advice(onMissing: tensor.name))
       }
-      guard found.isReadable else { throw .notWeights(file: found.file, tensor: tensor.name, found: found.type) }
+      let found = try weights.tensor(named: name)
+      guard found.shape == tensor.shape else {
+        throw .wrongShape(file: found.file, tensor: name, expected: tensor.shape, found: found.shape)
+      }
+      guard found.isReadable else { throw .notWeights(file: found.file, tensor: name, found: found.type) }
     }
-    let names = Set(expected.map(\.name))
-    let (head, embedding) = (name(of: .head), name(of: .embedding))
-    for name in weights.names where !names.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
+    let known = Set(expected.map { names.stored($0.name) })
+    let head = names.stored(name(of: .head))
+    let embedding = names.stored(name(of: .embedding))
+    let ignored = Set(names.ignored(weights.names, layers: configuration.layerCount))
+    for name in weights.names where !known.contains(name) && !StoredNames.isBuffer(name) && !ignored.contains(name) {
       let file = try weights.tensor(named: name).file
-      guard name == head, configuration.tiesEmbeddings, names.contains(embedding) else {
-        throw .unexpectedTensor(file: file, tensor: name)
+      guard name == head, configuration.tiesEmbeddings, known.contains(embedding) else {
+        let advice = name.hasSuffix(".bias") ? "if it belongs to it, config.json must say that there are biases" : nil
+        throw .unexpectedTensor(file: file, tensor: name, advice: advice)
       }
       guard try weights.areIdentical(name, embedding) else {
         throw .untiedTensors(file: file, first: name, second: embedding)
@@ -109,4 +125,15 @@ public struct ModelFolder: Sendable {
   }
 
   private func name(of role: WeightRole) -> String { architecture.location(of: role, in: configuration).name }
+
+  /// What to do about a tensor that is not there.
+  private func advice(onMissing name: String) -> String? {
+    if name == self.name(of: .head) {
+      return "if the head is tied to the embedding, set tie_word_embeddings to true in config.json"
+    }
+    if let other = weights.names.first(where: { $0.hasSuffix(".\(name)") }) {
+      return "the file calls it \(other); take the prefix off all names"
+    }
+    return weights.names.isEmpty ? "the file has no tensors at all" : nil
+  }
 }

@@ -17,10 +17,10 @@ public struct SafetensorsEntry: Equatable, Sendable {
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// Where the given rows lie, or all of them.
-  func bytes(ofRows rows: Range<Int>?, _ type: WeightType) -> Range<Int> {
+  /// Where the given rows lie, or all of them. The type must be one that is read as weights: of whole bytes.
+  func bytes(ofRows rows: Range<Int>?) -> Range<Int> {
     guard let rows else { return byteRange }
-    let rowBytes = shape.dropFirst().reduce(type.byteCount, *)
+    let rowBytes = shape.dropFirst().reduce(type.bitCount / 8, *)
     let start = byteRange.lowerBound
     precondition(start + rows.upperBound * rowBytes <= byteRange.upperBound, "rows \(rows) of \(name), shape \(shape)")
     return start + rows.lowerBound * rowBytes..<start + rows.upperBound * rowBytes
@@ -44,10 +44,15 @@ public struct SafetensorsFile: Sendable {
   /// The reference implementation's `MAX_HEADER_SIZE`.
   static let headerLimit = 100_000_000
 
-  /// Maps and checks the file at `url`. Throws `file`; `headerTooLong`, `value`, `overlappingTensors` or `unusedBytes`
+  /// Maps and checks the file at `url`. Throws `file`, also for a pointer of git-lfs; `headerTooLong`, `value`, `overlappingTensors` or `unusedBytes`
   /// where it is damaged.
   public init(contentsOf url: URL) throws(ModelFileError) {
-    try self.init(ModelFileError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) })
+    try self.init(
+      ModelFileError.wrapping { () throws(FileError) in
+        let file = try MappedFile(contentsOf: url)
+        try file.requireNoPointer()
+        return file
+      })
   }
 
   init(_ file: MappedFile) throws(ModelFileError) {
@@ -74,7 +79,8 @@ public struct SafetensorsFile: Sendable {
   }
 
   private static func metadata(_ value: JSONValue?, file: String) throws(ModelFileError) -> [String: String] {
-    guard let value else { return [:] }
+    // the reference implementation reads null as none (safetensors 0.8)
+    guard let value, value != .null else { return [:] }
     var result: [String: String] = [:]
     guard case .object(let members) = value else {
       throw .value(
@@ -116,17 +122,17 @@ public struct SafetensorsFile: Sendable {
   }
 
   /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have
-  /// as many elements. Throws `missingTensor`, or `notWeights` where the type is neither F32, F16 nor BF16.
+  /// as many elements. Throws `missingTensor`, or `notWeights` where the type is none of floats.
   public func read(
     _ name: String, rows: Range<Int>? = nil, into destination: inout MutableSpan<Float>
   ) throws(ModelFileError) {
     let entry = try entry(name)
-    let type = try weightType(of: entry)
-    let bytes = entry.bytes(ofRows: rows, type)
+    try requireReadable(entry)
+    let bytes = entry.bytes(ofRows: rows)
     precondition(
-      destination.count * type.byteCount == bytes.count,
+      destination.count * entry.type.bitCount / 8 == bytes.count,
       "\(destination.count) floats for \(name) of shape \(entry.shape)")
-    file.withBytes { type.decode($0.extracting(bytes), into: &destination) }
+    file.withBytes { entry.type.decode($0.extracting(bytes), into: &destination) }
   }
 
   /// The tensor called `name` as float32, row-major. Throws like `read(_:rows:into:)`.
@@ -148,13 +154,14 @@ public struct SafetensorsFile: Sendable {
     guard rows.map({ [$0.count] + entry.shape.dropFirst() }) ?? entry.shape == shape,
       (rows?.upperBound ?? 0) <= entry.shape.first ?? 0
     else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
-    let type = try weightType(of: entry)
-    let bytes = entry.bytes(ofRows: rows, type)
+    try requireReadable(entry)
+    let bytes = entry.bytes(ofRows: rows)
+    let type = entry.type.weightType
     if !bytes.isEmpty, type == .float32, bytes.lowerBound.isMultiple(of: MemoryLayout<Float>.alignment) {
-      let values = try mapped(Float.self, at: bytes.lowerBound, count: bytes.count / type.byteCount)
+      let values = try mapped(Float.self, at: bytes.lowerBound, count: bytes.count / MemoryLayout<Float>.size)
       return .dense(Tensor(mapping: values, shape: shape, on: device))
     }
-    if !bytes.isEmpty, type != .float32, shape.count == 2 {
+    if !bytes.isEmpty, let type, type != .float32, shape.count == 2 {
       let values = try mapped(UInt8.self, at: bytes.lowerBound, count: bytes.count)
       return .mapped(MappedMatrix(values, type: type, rows: shape[0], columns: shape[1]))
     }
@@ -169,10 +176,9 @@ public struct SafetensorsFile: Sendable {
     try ModelFileError.wrapping { () throws(FileError) in try file.elements(of: type, at: offset, count: count) }
   }
 
-  func weightType(of entry: SafetensorsEntry) throws(ModelFileError) -> WeightType {
-    guard let type = entry.type.weightType else {
+  private func requireReadable(_ entry: SafetensorsEntry) throws(ModelFileError) {
+    guard entry.type.isReadable else {
       throw .notWeights(file: path, tensor: entry.name, found: entry.type.rawValue)
     }
-    return type
   }
 }

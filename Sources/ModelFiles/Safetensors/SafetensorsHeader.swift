@@ -32,9 +32,6 @@ struct SafetensorsHeader {
     guard case .object(let fields) = value else {
       throw invalid(name, name, expected: "an object of dtype, shape and data_offsets", found: value)
     }
-    if let unknown = fields.keys.filter({ !["dtype", "shape", "data_offsets"].contains($0) }).min() {
-      throw invalid(name, unknown, expected: "only dtype, shape and data_offsets", found: fields[unknown])
-    }
     guard case .string(let typeName) = fields["dtype"], let type = TensorType(rawValue: typeName) else {
       let known = TensorType.allCases.map(\.rawValue).joined(separator: ", ")
       throw invalid(name, "dtype", expected: "one of \(known)", found: fields["dtype"])

@@ -19,11 +19,11 @@ public struct SafetensorsWeights: WeightSource {
     fileIndices = Dictionary(uniqueKeysWithValues: file.names.map { ($0, 0) })
   }
 
-  /// The tensors of the files that an index (model.safetensors.index.json) names, each in exactly the file that it
-  /// says. Throws `missingTensor` and `unexpectedTensor` naming the file where index and files disagree,
-  /// `value` where the index is no index, and what opening the files throws.
+  /// The tensors of the files that an index (model.safetensors.index.json) names; those that it leaves out are there,
+  /// too, as in transformers. Throws `missingTensor` and `unexpectedTensor` naming the file where the index says that a
+  /// tensor is in another one, `value` where the index is no index, and what opening the files throws.
   public init(index url: URL) throws(ModelFileError) {
-    let index = try HuggingFaceConfiguration(contentsOf: url)
+    let index = try HuggingFaceConfiguration(contentsOf: url, dialect: .strict)
     guard let map = try index.object("weight_map") else {
       throw index.invalid("weight_map", expected: "an object of tensor and file names")
     }
@@ -52,8 +52,9 @@ public struct SafetensorsWeights: WeightSource {
       }
       let file = try SafetensorsFile(contentsOf: location)
       for tensor in file.names {
-        guard fileNames[tensor] == name else { throw .unexpectedTensor(file: file.path, tensor: tensor) }
-        fileIndices[tensor] = files.count
+        guard fileNames[tensor] ?? name == name, fileIndices.updateValue(files.count, forKey: tensor) == nil else {
+          throw .unexpectedTensor(file: file.path, tensor: tensor, advice: "another file of the model has it, too")
+        }
       }
       files.append(file)
     }
@@ -83,7 +84,7 @@ public struct SafetensorsWeights: WeightSource {
     let part = try part(of: name)
     let entry = try part.entry(name)
     return SourceTensor(
-      name: name, shape: entry.shape, type: entry.type.rawValue, isReadable: entry.type.weightType != nil,
+      name: name, shape: entry.shape, type: entry.type.rawValue, isReadable: entry.type.isReadable,
       file: part.path)
   }
 

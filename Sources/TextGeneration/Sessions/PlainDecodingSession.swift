@@ -11,7 +11,6 @@ public final class PlainDecodingSession: DecodingSession {
   /// The most tokens of several prompts that are computed together.
   private static let promptTokens = 2_048
   private let decoder: FrozenDecoder
-  private let choices: Int
   private let cachePrecision: CachePrecision
   private let batchSize: Int
   private let isRepeatable: Bool
@@ -21,23 +20,15 @@ public final class PlainDecodingSession: DecodingSession {
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
-  ///   - choices: only the ids 0..<choices are chosen, in 1...V; all of the decoder's by default.
   ///   - cachePrecision: what the caches keep keys and values as.
   ///   - batchSize: the most sequences to compute together, at least 1; others wait until one leaves.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone.
   public init(
-    _ decoder: any DecoderModel, choices: Int? = nil, cachePrecision: CachePrecision = .float32, batchSize: Int,
-    isRepeatable: Bool = true
+    _ decoder: any DecoderModel, cachePrecision: CachePrecision = .float32, batchSize: Int, isRepeatable: Bool = true
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     let configuration = decoder.configuration
-    if let choices {
-      precondition(
-        (1...configuration.vocabularySize).contains(choices),
-        "choices must be from 1 to the vocabulary's size \(configuration.vocabularySize), not \(choices)")
-    }
     self.decoder = decoder.frozen()
-    self.choices = choices ?? configuration.vocabularySize
     self.cachePrecision = cachePrecision
     self.batchSize = batchSize
     self.isRepeatable = isRepeatable
@@ -109,9 +100,8 @@ public final class PlainDecodingSession: DecodingSession {
 
   /// Chooses the next token of each sequence, of which `rows` are the hidden states of the last tokens.
   private func choose(for sequences: [PlainSequence], hidden: Tensor, rows: [Int32]) -> [PlainSequence.Choice] {
-    decoder.projection(of: hidden).mapLogits(rows: rows) { [choices] index, logits, _, scratch in
+    decoder.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, scratch in
       let (sampler, history) = (sequences[index].sampler, sequences[index].history)
-      for id in choices..<logits.count { logits[id] = -.infinity }
       var generator = sequences[index].generator
       do throws(GenerationError) {
         let id: Int32

@@ -10,7 +10,6 @@ public import TensorCore
 public final class SpeculativeDecodingSession: DecodingSession {
   private let decoder: FrozenDecoder
   private let draft: FrozenDecoder
-  private let choices: Int
   private let length: DraftLength
   private let cachePrecision: CachePrecision
   private let batchSize: Int
@@ -23,29 +22,22 @@ public final class SpeculativeDecodingSession: DecodingSession {
   ///   - decoder: what has the last word; nothing is recorded for gradients.
   ///   - draft: what proposes tokens, over the same vocabulary; its context may be shorter, and where it is full the
   ///     decoder goes on alone.
-  ///   - choices: only the ids 0..<choices are chosen, in 1...V; all of the decoder's by default.
   ///   - length: how many tokens the draft proposes at a time.
   ///   - cachePrecision: what the caches of both keep keys and values as.
   ///   - batchSize: the most sequences to compute together, at least 1; others wait until one leaves.
   ///   - isRepeatable: whether every sequence must have the bits that it has alone. Then a pass has no more rows than
   ///     sum in one order, unless one sequence alone has more; that takes longer for many sequences.
   public init(
-    _ decoder: any DecoderModel, draft: any DecoderModel, choices: Int? = nil, length: DraftLength = .adaptive,
+    _ decoder: any DecoderModel, draft: any DecoderModel, length: DraftLength = .adaptive,
     cachePrecision: CachePrecision = .float32, batchSize: Int, isRepeatable: Bool = true
   ) {
     precondition(batchSize >= 1, "a batch of \(batchSize) sequences")
     let configuration = decoder.configuration
-    if let choices {
-      precondition(
-        (1...configuration.vocabularySize).contains(choices),
-        "choices must be from 1 to the vocabulary's size \(configuration.vocabularySize), not \(choices)")
-    }
     precondition(
       configuration.vocabularySize == draft.configuration.vocabularySize,
       "vocabularies of \(configuration.vocabularySize) and \(draft.configuration.vocabularySize)")
     self.decoder = decoder.frozen()
     self.draft = draft.frozen()
-    self.choices = choices ?? configuration.vocabularySize
     self.length = length
     self.cachePrecision = cachePrecision
     self.batchSize = batchSize
@@ -133,8 +125,7 @@ public final class SpeculativeDecodingSession: DecodingSession {
       return lastRow
     }
     let proposals: [SpeculativeSequence.Proposal] = draft.projection(of: hidden).mapLogits(rows: rows) {
-      [choices] index, logits, _, _ in
-      for id in choices..<logits.count { logits[id] = -.infinity }
+      index, logits, _, _ in
       let sequence = open[index]
       var generator = sequence.generator
       do throws(GenerationError) {
@@ -162,10 +153,9 @@ public final class SpeculativeDecodingSession: DecodingSession {
       caches: sequences.map(\.cache))
     let results: [SpeculativeSequence.Judgement] = decoder.projection(of: hidden).mapLogits(
       rows: rows.indices.map { Int32($0) }
-    ) { [choices, rows] row, logits, _, scratch in
+    ) { [rows] row, logits, _, scratch in
       let (sequence, place) = (sequences[rows[row].sequence], rows[row].place)
       var generator = rows[row].generator
-      for id in choices..<logits.count { logits[id] = -.infinity }
       RowKernels.copy(logits.span, into: &scratch)
       do throws(GenerationError) {
         let token = try sequence.sampler.settle(

@@ -43,6 +43,7 @@ struct ModelProto {
 
   init(serialized: [UInt8]) throws(Refusal) {
     guard !serialized.isEmpty else { throw .corrupt("it is empty") }
+    guard !serialized.starts(with: "{".utf8) else { throw .corrupt("it is JSON, as a tokenizer.json is") }
     var hasTrainer = false
     var hasNormalizer = false
     var denormalizer = Normalizer()

@@ -17,7 +17,7 @@ struct PieceDecoder: TokenDecoder {
   }
 
   mutating func append(_ id: Int32, to bytes: inout [UInt8]) {
-    let id = tokenizer.known(id)
+    guard tokenizer.isKnown(id) else { return }
     let kind = tokenizer.kind(id)
     if kind == .byte {
       let byte = Self.byte(of: tokenizer.spelling(of: id))
@@ -40,6 +40,12 @@ struct PieceDecoder: TokenDecoder {
       }
       emit(piece, to: &bytes)
     }
+  }
+
+  mutating func append(text: [UInt8], to bytes: inout [UInt8]) {
+    finish(to: &bytes)
+    bytes += text
+    if !text.isEmpty { hasText = true }
   }
 
   mutating func finish(to bytes: inout [UInt8]) { assembler?.finish(to: &bytes) }

@@ -12,8 +12,10 @@ extension SentencePieceTokenizer {
 
   /// The text of `ids`, as libsentencepiece has it: control pieces vanish, the dummy prefix is taken off, and bytes
   /// that are no UTF-8 become U+FFFD.
-  public func decode(_ ids: some Sequence<Int32>) -> String { processor.decode(ids.map(known)) }
+  public func decode(_ ids: some Sequence<Int32>) -> String { processor.decode(ids.filter(isKnown)) }
 
-  /// `id`, or the unknown piece's where the vocabulary does not have it.
-  func known(_ id: Int32) -> Int32 { id >= 0 && id < vocabularySize ? id : proto.unknownIndex }
+  /// Whether the vocabulary has `id`.
+  func isKnown(_ id: Int32) -> Bool { id >= 0 && id < vocabularySize }
+
+  public func keepsWhole(_ id: Int32) -> Bool { kind(id) == .userDefined }
 }

@@ -37,6 +37,8 @@ public final class SentencePieceTokenizer: Tokenizer {
   /// encoded as its three bytes. That is the one difference from libsentencepiece.)
   public let isLossless: Bool
 
+  /// What stood beside the file and belongs to it; empty where it stood alone.
+  private let filesBeside: [NamedFile]
   let proto: ModelProto
   let segmenter: Segmenter
   let processor: SentencePieceProcessor
@@ -44,19 +46,44 @@ public final class SentencePieceTokenizer: Tokenizer {
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
   private let ids: [[UInt8]: Int32]
 
-  /// Loads a `tokenizer.model` file. Throws `file`, `corruptTokenizer` or `unsupportedTokenizer`.
-  public convenience init(contentsOf file: URL) throws(TokenizationError) {
-    let mapped = try TokenizationError.wrapping { () throws(FileError) in try MappedFile(contentsOf: file) }
-    try self.init(serialized: mapped.withBytes { $0.withUnsafeBytes { Array($0) } }, name: file.path)
+  /// Loads a `tokenizer.model` file.
+  /// - Parameters:
+  ///   - file: where it is.
+  ///   - filesBeside: Hugging Face's files that belong to it and are written with it; none by default, and then some
+  ///     are made.
+  ///   - allowsDummyPrefix: whether a space is put in front of text where the file says so; true by default.
+  /// - Throws: `file`, also for a pointer of git-lfs; `corruptTokenizer` or `unsupportedTokenizer`.
+  public convenience init(
+    contentsOf file: URL, filesBeside: [NamedFile] = [], allowsDummyPrefix: Bool = true
+  ) throws(TokenizationError) {
+    let mapped = try TokenizationError.wrapping { () throws(FileError) in
+      let mapped = try MappedFile(contentsOf: file)
+      try mapped.requireNoPointer()
+      return mapped
+    }
+    try self.init(
+      serialized: mapped.withBytes { $0.withUnsafeBytes { Array($0) } }, name: file.path, filesBeside: filesBeside,
+      allowsDummyPrefix: allowsDummyPrefix)
   }
 
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
   /// `unsupportedTokenizer`.
-  public init(serialized: [UInt8], name: String = "tokenizer.model") throws(TokenizationError) {
+  public init(
+    serialized: [UInt8], name: String = "tokenizer.model", filesBeside: [NamedFile] = [],
+    allowsDummyPrefix: Bool = true
+  ) throws(TokenizationError) {
+    self.filesBeside = filesBeside
     let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
     do {
-      proto = try ModelProto(serialized: serialized)
-      processor = try SentencePieceProcessor(serialized: serialized)
+      let whole = try ModelProto(serialized: serialized)
+      let normalizer = whole.normalizer
+      let dropsPrefix = normalizer.addsDummyPrefix && !allowsDummyPrefix
+      let content =
+        dropsPrefix
+        ? whole.serialized(addsDummyPrefix: false, removesExtraWhitespace: normalizer.removesExtraWhitespace)
+        : serialized
+      proto = dropsPrefix ? try ModelProto(serialized: content) : whole
+      processor = try SentencePieceProcessor(serialized: content)
       (inner, spaced) = try Self.continuing(proto, processor)
     } catch {
       throw TokenizationError(error, file: name)
@@ -134,9 +161,11 @@ public final class SentencePieceTokenizer: Tokenizer {
 
   public var settings: [TokenizerFact] { proto.settings }
 
-  /// The one file `tokenizer.model`.
+  /// `tokenizer.model` and Hugging Face's files: those that it was loaded with, else some with which transformers has
+  /// the same ids.
   public var files: [NamedFile] {
     [NamedFile(name: TokenizerFormat.sentencePiece.fileNames[0], contents: Data(serialized))]
+      + (filesBeside.isEmpty ? huggingFaceFiles : filesBeside)
   }
 
   private func checked(_ id: Int32) -> Int {

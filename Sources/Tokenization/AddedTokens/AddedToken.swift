@@ -1,0 +1,18 @@
+/// A token that was added to a tokenizer after it was trained, as Hugging Face's files have it: a text that becomes one
+/// id wherever it stands.
+struct AddedToken: Hashable, Sendable {
+  /// The text.
+  var content: String
+  /// Its id.
+  var id: Int32
+  /// Whether it is a sign, such as the end of a turn, and decoded to nothing.
+  var isSpecial = false
+  /// Whether white space to its left is part of it.
+  var stripsLeft = false
+  /// Whether white space to its right is part of it.
+  var stripsRight = false
+  /// Whether it is looked for only in what the others leave.
+  var isNormalized = false
+  /// Whether it counts only where it is no part of a word.
+  var isSingleWord = false
+}

@@ -1,0 +1,200 @@
+import DurableFiles
+import Foundation
+
+/// What Hugging Face's files beside a tokenizer say of added tokens and special ids. Precedence is as in
+/// `PreTrainedTokenizerBase._from_pretrained` (tokenization_utils_base.py, transformers 5.24).
+struct HuggingFaceTokenizerFiles {
+  /// The names of the files that belong to a tokenizer whatever its kind.
+  static let names = [
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "chat_template.jinja",
+    "chat_template.json",
+  ]
+
+  /// Ids above this are surely damage: no vocabulary is so large.
+  private static let idLimit: Int32 = 1 << 24
+
+  private let folder: URL?
+  private let objects: [String: [String: JSONValue]]
+  /// The files that there are, as they are.
+  let files: [NamedFile]
+
+  /// None of the files.
+  init() { (folder, objects, files) = (nil, [:], []) }
+
+  /// Reads what there is of the files. Throws `file` where one is no JSON.
+  init(in folder: URL) throws(TokenizationError) {
+    self.folder = folder
+    files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
+    var objects: [String: [String: JSONValue]] = [:]
+    for name in Self.names where name.hasSuffix(".json") && name != "chat_template.json" {
+      let url = folder.appendingPathComponent(name)
+      guard FileManager.default.fileExists(atPath: url.path) else { continue }
+      let value = try TokenizationError.wrapping { () throws(FileError) in
+        let file = try MappedFile(contentsOf: url)
+        try file.requireNoPointer()
+        let bytes = file.withBytes { $0.withUnsafeBytes { Array($0) } }
+        return try JSONValue(parsing: bytes, file: url.path, dialect: .python)
+      }
+      if case .object(let members) = value { objects[name] = members }
+    }
+    self.objects = objects
+  }
+
+  private var configuration: [String: JSONValue] { objects["tokenizer_config.json"] ?? [:] }
+
+  /// Whether the tokenizer is not to put a space in front of text though its own file says so.
+  var forbidsPrefixSpace: Bool { configuration["add_prefix_space"] == .bool(false) }
+
+  /// `base` with what the files add to it; `base` itself where that is nothing. Ids from `limit` on are left out: a
+  /// model with so many outputs has no row for them. Throws `corruptTokenizer` where an added token makes no sense.
+  func adding(to base: any Tokenizer, limit: Int?) throws(TokenizationError) -> any Tokenizer {
+    let size = Int32(base.vocabularySize)
+    let ids = Dictionary(
+      (0..<size).map { (Array(base.spelling(of: $0).utf8), $0) }, uniquingKeysWith: { first, _ in first })
+    let special = specialContents
+    let limit = limit ?? .max
+    var tokens = try listed().filter { Int($0.id) < limit }
+    // a token that the tokenizer has keeps its id
+    for index in tokens.indices { tokens[index].id = ids[Array(tokens[index].content.utf8)] ?? tokens[index].id }
+    var next = max(size, (tokens.map(\.id).max() ?? 0) + 1)
+    for content in special.added where !content.isEmpty {
+      if let index = tokens.firstIndex(where: { $0.content == content }) {
+        tokens[index].isSpecial = true
+      } else if ids[Array(content.utf8)] == nil, Int(next) < limit {
+        tokens.append(AddedToken(content: content, id: next, isSpecial: true))
+        next += 1
+      }
+    }
+    let keepsSpecialText = configuration["split_special_tokens"] == .bool(true)
+    var matched = tokens.filter { !($0.isSpecial && keepsSpecialText) && !($0.id < size && base.keepsWhole($0.id)) }
+    let named = special.ids { content in
+      tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
+    }
+    var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
+    if let bos = named["bos_token"] { specialIDs.bos = bos }
+    if let eos = named["eos_token"] { specialIDs.eos = eos }
+    if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
+    // a token that pads beside what it is for is no difference
+    if let pad = named["pad_token"] ?? nil, pad >= size { specialIDs.pad = pad }
+    if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
+    guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }
+    if !keepsSpecialText {
+      // these are always among the added ones in transformers
+      for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self)
+      where !matched.contains(where: { $0.id == id }) {
+        matched.append(AddedToken(content: base.spelling(of: id), id: id, isSpecial: true))
+      }
+    }
+    // without the file transformers takes `legacy` for true
+    let restartsText = configuration["legacy"] == .bool(true) || objects["tokenizer_config.json"] == nil
+    return AddedTokenTokenizer(
+      base, tokens: tokens, matched: matched, specialIDs: specialIDs, restartsText: restartsText)
+  }
+
+  /// The added tokens that a file lists with their ids.
+  private func listed() throws(TokenizationError) -> [AddedToken] {
+    var tokens: [AddedToken] = []
+    if case .object(let members) = configuration["added_tokens_decoder"], !members.isEmpty {
+      for (id, value) in members {
+        guard let number = Int32(id), case .object(let fields) = value else {
+          throw corrupt("tokenizer_config.json", "added_tokens_decoder.\(id): no id with an added token")
+        }
+        tokens.append(try token(fields, id: number, in: "tokenizer_config.json"))
+      }
+    } else if let members = objects["added_tokens.json"] {
+      let special = specialContents.all
+      for (content, value) in members {
+        guard case .integer(let number) = value, let id = Int32(exactly: number), (0...Self.idLimit).contains(id),
+          !content.isEmpty
+        else {
+          throw corrupt("added_tokens.json", "\"\(content)\": \(value) is no id")
+        }
+        let isSpecial = special.contains(content)
+        tokens.append(AddedToken(content: content, id: id, isSpecial: isSpecial, isNormalized: !isSpecial))
+      }
+    }
+    if case .array(let elements) = objects["tokenizer.json"]?["added_tokens"] {
+      for element in elements {
+        guard case .object(let fields) = element, case .integer(let number) = fields["id"],
+          let id = Int32(exactly: number)
+        else { throw corrupt("tokenizer.json", "added_tokens: \(element) is no added token") }
+        let token = try token(fields, id: id, in: "tokenizer.json")
+        if !tokens.contains(where: { $0.content == token.content || $0.id == id }) { tokens.append(token) }
+      }
+    }
+    return tokens.sorted { $0.id < $1.id }
+  }
+
+  private func token(
+    _ fields: [String: JSONValue], id: Int32, in file: String
+  ) throws(TokenizationError) -> AddedToken {
+    guard case .string(let content) = fields["content"], !content.isEmpty, (0...Self.idLimit).contains(id) else {
+      throw corrupt(file, "added token \(id): no content, or an impossible id")
+    }
+    func flag(_ name: String, default value: Bool = false) -> Bool {
+      if case .bool(let flag) = fields[name] { flag } else { value }
+    }
+    // the defaults of `AddedToken` in huggingface/tokenizers
+    let isSpecial = flag("special")
+    return AddedToken(
+      content: content, id: id, isSpecial: isSpecial, stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
+      isNormalized: flag("normalized", default: !isSpecial), isSingleWord: flag("single_word"))
+  }
+
+  private func corrupt(_ file: String, _ reason: String) -> TokenizationError {
+    .corruptTokenizer(
+      file: folder?.appendingPathComponent(file).path ?? file, format: "Hugging Face tokenizer", reason: reason)
+  }
+
+  /// The special tokens that the files name.
+  private var specialContents: NamedSpecialTokens {
+    NamedSpecialTokens(configuration, map: objects["special_tokens_map.json"] ?? [:])
+  }
+}
+
+/// The special tokens that tokenizer_config.json, else special_tokens_map.json, name by what they are for.
+private struct NamedSpecialTokens {
+  private static let keys = [
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+  ]
+  /// By key; nil where a key says that there is none.
+  private var contents: [String: String?] = [:]
+  private var others: [String] = []
+
+  init(_ configuration: [String: JSONValue], map: [String: JSONValue]) {
+    for key in Self.keys {
+      guard let value = configuration[key] ?? map[key] else { continue }
+      contents[key] = .some(Self.content(value))
+    }
+    for key in ["additional_special_tokens", "extra_special_tokens"] {
+      if case .array(let elements) = configuration[key] { others += elements.compactMap(Self.content) }
+    }
+  }
+
+  /// All of them, in the order in which transformers adds those that are missing.
+  var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }
+  var all: Set<String> { Set(added) }
+
+  /// The ids of those with a key, as `id` has them, nil where a key says that there is none. A token without an id is
+  /// left out.
+  func ids(_ id: (String) -> Int32?) -> [String: Int32?] {
+    var ids: [String: Int32?] = [:]
+    for (key, content) in contents {
+      guard let content else {
+        ids[key] = .some(nil)
+        continue
+      }
+      if let id = id(content) { ids[key] = .some(id) }
+    }
+    return ids
+  }
+
+  private static func content(_ value: JSONValue) -> String? {
+    switch value {
+    case .string(let content): content
+    case .object(let fields): if case .string(let content) = fields["content"] { content } else { nil }
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import DurableFiles
+import Foundation
+
+extension SentencePieceTokenizer {
+  /// tokenizer.json and tokenizer_config.json, with which `AutoTokenizer` in transformers (4.57 and 5.24) has the ids
+  /// that this tokenizer has, BOS in front. Where tokenizer.json cannot say what the tokenizer does, there is none, and
+  /// transformers makes of tokenizer.model what it can.
+  ///
+  /// Two things differ. U+2581 in text is a space to transformers, also where this tokenizer is lossless. And of
+  /// segmentations with the same score another may be chosen.
+  var huggingFaceFiles: [NamedFile] {
+    var configuration: [String: JSONValue] = [
+      "clean_up_tokenization_spaces": .bool(false),
+      // text is text, even where it spells a special token, as it is here
+      "split_special_tokens": .bool(true),
+    ]
+    for (key, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unknownID)] {
+      configuration[key] = id.map { .string(spelling(of: $0)) }
+    }
+    guard let tokenizer = huggingFaceJSON else {
+      configuration["tokenizer_class"] = .string("LlamaTokenizer")
+      configuration["legacy"] = .bool(false)
+      configuration["add_bos_token"] = .bool(bosID != nil)
+      configuration["add_prefix_space"] = .bool(proto.normalizer.addsDummyPrefix)
+      return [Self.file("tokenizer_config.json", configuration)]
+    }
+    configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
+    return [Self.file("tokenizer.json", tokenizer), Self.file("tokenizer_config.json", configuration)]
+  }
+
+  private static func file(_ name: String, _ members: [String: JSONValue]) -> NamedFile {
+    NamedFile(name: name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
+  }
+
+  /// The members of tokenizer.json (huggingface/tokenizers 0.22); nil where the format has no words for the tokenizer.
+  private var huggingFaceJSON: [String: JSONValue]? {
+    let normalizer = proto.normalizer
+    // names of JSON are equal where only the composition of their characters differs
+    guard proto.modelType <= 2, normalizer.escapesWhitespace, !proto.whitespaceIsSuffix, let unknownID,
+      proto.modelType == 1 || Set(proto.pieces).count == vocabularySize
+    else { return nil }
+    return [
+      "version": .string("1.0"), "truncation": .null, "padding": .null,
+      "added_tokens": .array(addedTokens),
+      "normalizer": .of("Sequence", ["normalizers": .array(normalizers)]),
+      "pre_tokenizer": proto.modelType == 1 ? preTokenizer : .null,
+      "post_processor": postProcessor,
+      "decoder": .of("Sequence", ["decoders": .array(decoders)]),
+      "model": proto.modelType == 1 ? unigramModel(unknownID) : bytePairModel(unknownID),
+    ]
+  }
+
+  private var addedTokens: [JSONValue] {
+    (0..<Int32(vocabularySize)).compactMap { id in
+      let kind = kind(id)
+      let isSpecial = kind == .control || kind == .unknown
+      guard isSpecial || (kind == .userDefined && !isPlain(id)) else { return nil }
+      return .object([
+        "id": .integer(Int(id)), "content": .string(isSpecial ? spelling(of: id) : text(of: id)),
+        "single_word": .bool(false), "lstrip": .bool(false), "rstrip": .bool(false), "normalized": .bool(false),
+        "special": .bool(isSpecial),
+      ])
+    }
+  }
+
+  /// Whether a piece of the user's needs no care: a single character that no other piece has.
+  private func isPlain(_ id: Int32) -> Bool {
+    let piece = spelling(of: id).unicodeScalars
+    guard piece.count == 1, let character = piece.first else { return false }
+    return (0..<Int32(vocabularySize)).allSatisfy {
+      $0 == id || kind($0) == .control || !spelling(of: $0).unicodeScalars.contains(character)
+    }
+  }
+
+  private var normalizers: [JSONValue] {
+    var steps: [JSONValue] = []
+    let normalizer = proto.normalizer
+    if !normalizer.charactersMap.isEmpty {
+      let map = Data(normalizer.charactersMap).base64EncodedString()
+      steps.append(.of("Precompiled", ["precompiled_charsmap": .string(map)]))
+    }
+    if normalizer.removesExtraWhitespace {
+      steps.append(.replacing(["Regex": .string(#"\A +| +\z"#)], with: ""))
+      steps.append(.replacing(["Regex": .string(" {2,}")], with: " "))
+    }
+    if normalizer.addsDummyPrefix { steps.append(.of("Prepend", ["prepend": .string("\u{2581}")])) }
+    steps.append(.replacing(["String": .string(" ")], with: "\u{2581}"))
+    return steps
+  }
+
+  /// A unigram model there finds all pieces in text, also those that are not text: they are cut after their first
+  /// character. (BPE finds what is merged from parts that are text.)
+  private var preTokenizer: JSONValue {
+    var signs = (0..<Int32(vocabularySize)).compactMap { id -> String? in
+      let scalars = spelling(of: id).unicodeScalars
+      guard kind(id) == .control || kind(id) == .unknown, scalars.count > 1 else { return nil }
+      return Self.pattern(scalars.prefix(1)) + "(?=" + Self.pattern(scalars.dropFirst()) + ")"
+    }
+    if proto.byteFallback { signs.append("<(?=0x[0-9A-F]{2}>)") }
+    return .of(
+      "Split",
+      [
+        "pattern": .object(["Regex": .string(signs.joined(separator: "|"))]),
+        "behavior": .string("MergedWithPrevious"), "invert": .bool(false),
+      ])
+  }
+
+  /// A regular expression for these characters as they are.
+  private static func pattern(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+    scalars.map { $0.isASCII && !$0.properties.isAlphabetic ? "\\x{\(String($0.value, radix: 16))}" : String($0) }
+      .joined()
+  }
+
+  private var postProcessor: JSONValue {
+    guard let bosID else { return .null }
+    let bos = JSONValue.string(spelling(of: bosID))
+    let begin = JSONValue.object(["SpecialToken": .object(["id": bos, "type_id": .integer(0)])])
+    func text(_ name: String) -> JSONValue {
+      .object(["Sequence": .object(["id": .string(name), "type_id": .integer(0)])])
+    }
+    let token: [String: JSONValue] = ["id": bos, "ids": .array([.integer(Int(bosID))]), "tokens": .array([bos])]
+    return .of(
+      "TemplateProcessing",
+      [
+        "single": .array([begin, text("A")]), "pair": .array([begin, text("A"), text("B")]),
+        "special_tokens": .object([spelling(of: bosID): .object(token)]),
+      ])
+  }
+
+  private var decoders: [JSONValue] {
+    var steps: [JSONValue] = [
+      .replacing(["String": .string("\u{2581}")], with: " "), .of("ByteFallback", [:]), .of("Fuse", [:]),
+    ]
+    let normalizer = proto.normalizer
+    if normalizer.addsDummyPrefix || normalizer.removesExtraWhitespace {
+      steps.append(.of("Strip", ["content": .string(" "), "start": .integer(1), "stop": .integer(0)]))
+    }
+    return steps
+  }
+
+  private func unigramModel(_ unknownID: Int32) -> JSONValue {
+    let isText = { (kind: Kind) in kind == .normal || kind == .userDefined }
+    // what is no text must not be found in it: below all that is
+    let least = zip(proto.scores, proto.kinds).filter { isText($0.1) }.map(\.0).min() ?? 0
+    let vocabulary = zip(proto.pieces, zip(proto.scores, proto.kinds)).map { piece, entry in
+      JSONValue.array([.string(piece), .number(Double(isText(entry.1) ? entry.0 : least - 1000))])
+    }
+    return .of(
+      "Unigram",
+      [
+        "unk_id": .integer(Int(unknownID)), "vocab": .array(vocabulary), "byte_fallback": .bool(proto.byteFallback),
+      ])
+  }
+
+  /// The pieces say which merges there are: all of two pieces that make a third, better scores first.
+  private func bytePairModel(_ unknownID: Int32) -> JSONValue {
+    var ids: [String: Int] = [:]
+    for (id, piece) in proto.pieces.enumerated() where proto.kinds[id] == .normal { ids[piece] = id }
+    var merges: [(score: Float, left: Int, right: Int)] = []
+    for (id, piece) in proto.pieces.enumerated() where proto.kinds[id] == .normal {
+      let scalars = piece.unicodeScalars
+      for place in scalars.indices.dropFirst() {
+        guard let left = ids[String(scalars[..<place])], let right = ids[String(scalars[place...])] else { continue }
+        merges.append((proto.scores[id], left, right))
+      }
+    }
+    merges.sort { ($1.score, $0.left, $0.right) < ($0.score, $1.left, $1.right) }
+    let vocabulary = Dictionary(
+      proto.pieces.enumerated().map { ($1, JSONValue.integer($0)) }, uniquingKeysWith: { first, _ in first })
+    return .of(
+      "BPE",
+      [
+        "vocab": .object(vocabulary),
+        "merges": .array(merges.map { .string("\(proto.pieces[$0.left]) \(proto.pieces[$0.right])") }),
+        "unk_token": .string(spelling(of: unknownID)), "fuse_unk": .bool(true),
+        "byte_fallback": .bool(proto.byteFallback), "dropout": .null, "continuing_subword_prefix": .null,
+        "end_of_word_suffix": .null,
+      ])
+  }
+}
+
+extension JSONValue {
+  /// An object of tokenizer.json: its type and its other members.
+  fileprivate static func of(_ type: String, _ members: [String: JSONValue]) -> JSONValue {
+    .object(members.merging(["type": .string(type)]) { own, _ in own })
+  }
+
+  fileprivate static func replacing(_ pattern: [String: JSONValue], with content: String) -> JSONValue {
+    .of("Replace", ["pattern": .object(pattern), "content": .string(content)])
+  }
+}

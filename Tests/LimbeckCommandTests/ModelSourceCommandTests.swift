@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  /// Where models come from: sizes, configurations, folders, links and runs.
+  @Suite struct ModelSources {
+    private func train(_ desk: Desk, _ model: String, _ output: String, _ flags: String...) throws -> Outcome {
+      try Command.run(
+        [
+          "train", "--model", model, "--text", desk.workspace.text, "--output", desk.path(output), "--steps", "2",
+          "--batch-size", "2", "--sequence-length", "16",
+        ] + flags, in: desk.folder)
+    }
+
+    private func json(_ text: String) throws -> [String: Any] {
+      try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    @Test func aSizeIsEnough() throws {
+      let desk = try Desk()
+      let outcome = try train(desk, "0.06M", "sized", "--tokenizer", desk.workspace.tokenizer)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let inspected = try json(Command.run("inspect", desk.path("sized"), "--json").output)
+      #expect(inspected["vocabulary_size"] as? Int == Workspace.vocabularySize)
+      #expect(inspected["context_length"] as? Int == 16 && inspected["hidden_size"] as? Int == 32)
+      #expect(inspected["layers"] as? Int == 4 && inspected["feed_forward_size"] as? Int == 96)
+      let distilled = try Command.run(
+        "distill", "--teacher", desk.workspace.teacher, "--student", "60K", "--text", desk.workspace.text, "--output",
+        desk.path("student"), "--steps", "1", "--batch-size", "2", "--sequence-length", "16")
+      #expect(distilled.code == 0, "\(distilled.errors)")
+      // a file of that name comes first
+      _ = try desk.write("{}", to: "3M")
+      let refused = try train(desk, "3M", "other", "--tokenizer", desk.workspace.tokenizer)
+      #expect(refused.code == 1 && refused.errors.contains("3M: model_type, hidden_size"))
+    }
+
+    @Test func whatAConfigurationLeavesOutIsTheTokenizers() throws {
+      let desk = try Desk()
+      let least =
+        #"{"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}"#
+      let outcome = try train(desk, desk.write(least, to: "least.json"), "run", "--tokenizer", desk.workspace.tokenizer)
+      #expect(outcome.code == 0 && !outcome.errors.contains("warning"), "\(outcome.errors)")
+      let written = try json(desk.text("run/config.json"))
+      #expect(written["vocab_size"] as? Int == Workspace.vocabularySize)
+      let wide = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 512), to: "wide.json")
+      let warned = try train(desk, wide, "wide", "--tokenizer", desk.workspace.tokenizer)
+      #expect(warned.code == 0)
+      #expect(
+        warned.errors.contains("wide.json: vocab_size: expected about the tokenizer's 300 tokens, found 512; "),
+        "\(warned.errors)")
+      let padded = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 384), to: "padded.json")
+      #expect(try !train(desk, padded, "padded", "--tokenizer", desk.workspace.tokenizer).errors.contains("warning"))
+    }
+
+    @Test func aConfigurationIsInspected() throws {
+      let desk = try Desk()
+      let outcome = try Command.run("inspect", desk.workspace.largeConfiguration)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      let teacher = try json(Command.run("inspect", desk.workspace.teacher, "--json").output)
+      let sizes = try json(Command.run("inspect", desk.workspace.largeConfiguration, "--json").output)
+      let parameters = try #require(sizes["parameters"] as? Int)
+      #expect(parameters == teacher["parameters"] as? Int)
+      #expect(sizes["training_bytes"] as? Int == 16 * parameters)
+      for fact in ["memory to run", "memory to train", "layers"] { #expect(outcome.output.contains(fact)) }
+      let folder = try Command.run("inspect", desk.workspace.teacher).output
+      #expect(folder.contains("digest of the weights") && folder.contains("digest of the tokenizer"))
+      let strays = try desk.write(
+        Workspace.configuration(hiddenSize: 16, changing: ["eos_token_id": "[2, 999]"]), to: "stray.json")
+      #expect(
+        try Command.run("inspect", strays).errors.contains("eos_token_id: expected ids below the vocab_size of 300"))
+    }
+
+    @Test func linksAreFollowed() throws {
+      let desk = try Desk()
+      try FileManager.default.createSymbolicLink(
+        atPath: desk.path("link"), withDestinationPath: desk.workspace.teacher)
+      let link = desk.path("link")
+      #expect(try Command.run("perplexity", "--model", link, "--text", desk.workspace.heldOut).code == 0)
+      #expect(try Command.run("tokenizer", "encode", "--tokenizer", link, "The fox").code == 0)
+      #expect(try train(desk, link, "trained").code == 0)
+      let distilled = try Command.run(
+        "distill", "--teacher", link, "--student", link, "--text", desk.workspace.text, "--output",
+        desk.path("student"), "--steps", "1", "--batch-size", "2", "--sequence-length", "16")
+      #expect(distilled.code == 0, "\(distilled.errors)")
+    }
+
+    @Test func anUnfinishedRunIsItsNewestCheckpoint() throws {
+      let desk = try Desk()
+      let call = try Command([
+        "train", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer, "--text",
+        desk.workspace.text, "--output", desk.path("run"), "--steps", "100000", "--batch-size", "2",
+        "--sequence-length", "16", "--checkpoint-every", "2",
+      ])
+      try call.send(SIGINT, when: desk.path("run/checkpoints/step-00000002"))
+      #expect(try call.outcome().code != 0 && !desk.exists("run/config.json"))
+      for arguments in [
+        ["perplexity", "--model", desk.path("run"), "--text", desk.workspace.heldOut],
+        ["generate", "--model", desk.path("run"), "--prompt", "The", "--max-tokens", "2"],
+        [
+          "compare", "--teacher", desk.workspace.teacher, "--student", desk.path("run"), "--text",
+          desk.workspace.heldOut,
+        ],
+        ["student", "--from", desk.path("run"), "--output", desk.path("cut")],
+        [
+          "train", "--model", desk.path("run"), "--text", desk.workspace.text, "--output", desk.path("more"), "--steps",
+          "1", "--batch-size", "2", "--sequence-length", "16",
+        ],
+      ] {
+        let outcome = try Command.run(arguments)
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("the run is not finished; its newest checkpoint is taken, of step"))
+      }
+    }
+
+    @Test func aTokenizerCanBeGivenWhereAFolderHasNone() throws {
+      let desk = try Desk()
+      let folder = try desk.copyOfTeacher("bare")
+      for name in ["tokenizer.model", "tokenizer_config.json"] {
+        try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+      }
+      let text = desk.workspace.heldOut
+      let refused = try Command.run("perplexity", "--model", folder, "--text", text)
+      #expect(refused.code == 1 && refused.errors.contains("tokenizer.json instead, which cannot be read"))
+      let tokenizer = desk.workspace.tokenizer
+      let given = try Command.run("perplexity", "--model", folder, "--text", text, "--tokenizer", tokenizer, "--json")
+      let own = try Command.run("perplexity", "--model", desk.workspace.teacher, "--text", text, "--json")
+      let nats = try [given, own].map { try json($0.output)["nats_per_token"] as? Double }
+      #expect(nats[0] != nil && nats[0] == nats[1])
+      let compared = try Command.run(
+        "compare", "--teacher", folder, "--student", folder, "--text", text, "--tokenizer", tokenizer)
+      #expect(compared.code == 0, "\(compared.errors)")
+      let generated = try Command.run(
+        "generate", "--model", folder, "--prompt", "The", "--max-tokens", "2", "--tokenizer", tokenizer)
+      #expect(generated.code == 0, "\(generated.errors)")
+    }
+  }
+}
