@@ -49,7 +49,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "ModelTraining",
-      dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles"],
+      dependencies: [
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelEvaluation",
+      ],
       swiftSettings: safe),
     .target(
       name: "TextGeneration",
@@ -61,8 +63,8 @@ let package = Package(
     .target(
       name: "Distillation",
       dependencies: [
-        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
-        "TextGeneration",
+        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelEvaluation",
+        "ModelTraining", "TextGeneration",
       ],
       swiftSettings: safe),
     .target(
@@ -110,15 +112,15 @@ let package = Package(
     .testTarget(
       name: "ModelTrainingTests",
       dependencies: [
-        "Diagnostics", "DurableFiles", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore",
-        "TestSupport",
+        "Diagnostics", "DurableFiles", "ModelTraining", "ModelEvaluation", "LanguageModels", "ModelFiles",
+        "Tokenization", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
-        "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "TextGeneration", "LanguageModels",
-        "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "ModelEvaluation", "TextGeneration",
+        "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -11,10 +11,10 @@ sizes.layerCount = 2
 let student = try LanguageModel(configuration: sizes, tokenizer: tokenizer, seed: 2)
 
 /// Text in memory.
-func sequences(_ numbers: ClosedRange<Int>, _ name: String) throws -> PackedSequences {
-  let text = numbers.map { "\($0) and \($0) are \(2 * $0).\n" }.joined()
-  return try PackedSequences(TokenArray(tokenizer.encode(text)), sequenceLength: 64, name: name)
-}
+func sums(_ numbers: ClosedRange<Int>) -> String { numbers.map { "\($0) and \($0) are \(2 * $0).\n" }.joined() }
+let text = try PackedSequences(TokenArray(tokenizer.encode(sums(1...400))), sequenceLength: 64, name: "text")
+let heldOut = try ValidationText(
+  EvaluationText(sums(401...440), tokenizer: tokenizer), sequenceLength: 64, name: "held-out text")
 
 // beside the distribution: the states after layers 1 and 3 of the teacher, 0 and 1 of the student
 let hidden = HiddenStateTerms(
@@ -25,7 +25,6 @@ let distiller = try Distiller(
   student: .init(student.trainableDecoder, tokenizer), .forwardKL)
 let recipe = TrainingRecipe(
   steps: 20, batchSize: 4, sequenceLength: 64, learningRate: 4e-3, evaluateEvery: 5, checkpointEvery: 5)
-let (text, heldOut) = (try sequences(1...400, "text"), try sequences(401...440, "held-out text"))
 
 let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-\(UUID().uuidString)")
 let inputs = ["tokenizer": tokenizer.digest.hexadecimal]  // a run is only resumed with the same

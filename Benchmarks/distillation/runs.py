@@ -60,6 +60,6 @@ def compare(corpus, students, files):
     """What `limbeck compare` says of students on a held-out text, in their order."""
     result = corpus.limbeck(
         "compare", "--teacher", corpus.teacher(), "--student", *students, "--text", *files, "--window", corpus.window,
-        "--brief", "--json",
+        "--json",
     )
     return result.json()

@@ -1,7 +1,10 @@
 #include "CSentencePiece.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -151,6 +154,14 @@ int sentencepiece_decode(const sentencepiece_processor *processor, const int32_t
     *text = limbeck::copy(decoded.data(), decoded.size());
     *size = decoded.size();
   });
+}
+
+char *sentencepiece_library_file() {
+  // sentencepiece::logging::SetMinLogLevel(int), found where it lies and not where this program jumps to it.
+  void *symbol = dlsym(RTLD_DEFAULT, "_ZN13sentencepiece7logging14SetMinLogLevelEi");
+  Dl_info info{};
+  if (symbol == nullptr || dladdr(symbol, &info) == 0 || info.dli_fname == nullptr) return nullptr;
+  return realpath(info.dli_fname, nullptr);
 }
 
 void sentencepiece_free(void *memory) { std::free(memory); }

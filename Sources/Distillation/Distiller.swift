@@ -166,7 +166,7 @@ extension Distiller {
   }
 
   /// Checks that a cache was made for these texts. Throws `cache`, which says what differs.
-  public func requireFit(_ text: PackedSequences, validation: PackedSequences? = nil) throws(DistillationError) {
+  public func requireFit(_ text: PackedSequences, validation: ValidationText? = nil) throws(DistillationError) {
     guard case .cached(let cached) = signal else { return }
     do { try cached.requireTexts(training: text, validation: validation) } catch { throw .cache(error) }
   }
@@ -183,7 +183,7 @@ extension Distiller {
   /// - Throws: `training` as `Trainer`; as `requireFit(sequenceLength:)` and `requireFit(_:validation:)`.
   @discardableResult
   public func run(
-    over text: PackedSequences, validation: PackedSequences? = nil, _ recipe: TrainingRecipe,
+    over text: PackedSequences, validation: ValidationText? = nil, _ recipe: TrainingRecipe,
     folder: RunFolder? = nil, continuing continuation: RunContinuation? = nil,
     _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
   ) throws(DistillationError) -> TrainingSummary {

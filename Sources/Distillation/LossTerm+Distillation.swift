@@ -4,11 +4,11 @@ extension LossTerm {
   /// The divergence from the teacher, without temperature factors.
   public static let divergence = LossTerm(
     "divergence", label: "divergence", title: "Divergence from the teacher",
-    note: "per token, of each step and (marks) of the validation text; each run in its own divergence and temperature")
+    note: "per token; lines: training text, circles: validation text; each run in its own divergence and temperature")
   /// What is compared inside of the models, in the objective's weights.
   public static let alignment = LossTerm(
     "alignment", title: "Distance inside of the models",
-    note: "hidden states or relations, weighted, of each step and (marks) of the validation text")
+    note: "hidden states or relations, weighted: lines for the training text, circles for the validation text")
 
   /// All that distillation may report, in the order in which it is shown.
   public static let ofDistillation = [divergence, alignment]

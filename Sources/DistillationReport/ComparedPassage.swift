@@ -26,7 +26,7 @@ public struct ComparedPassage: Sendable, Equatable {
     public var top: String
   }
 
-  /// The place of its first token among all tokens of the text.
+  /// The place of its first token among the tokens of the text that count.
   public var position: Int
   /// Its tokens, in the order of the text.
   public var tokens: [Token]
@@ -48,9 +48,9 @@ extension ComparedPassage {
     self.init(stretches[order[(order.count - 1) / 2]], of: comparison, tokenizer: tokenizer)
   }
 
-  /// A stretch of a comparison's tokens; `range` must lie in the text.
+  /// A stretch of a comparison's tokens; `range` counts those of the text that count, and must lie in it.
   public init(_ range: Range<Int>, of comparison: TokenComparison, tokenizer: any Tokenizer) {
-    let ids = comparison.text.documents.joined().dropFirst(range.lowerBound).prefix(range.count)
+    let ids = comparison.text.countedIDs[range]
     var decoder = StreamingDecoder(tokenizer)
     position = range.lowerBound
     tokens = zip(range, ids).map { position, id in
@@ -67,16 +67,18 @@ extension ComparedPassage {
     if !tokens.isEmpty { tokens[tokens.count - 1].text += decoder.finish() }
   }
 
-  /// The beginnings of windows, `length` tokens of each; shorter ones only where there are no others.
+  /// The beginnings of windows, `length` tokens of each, of those that count, without a gap; shorter ones only where
+  /// there are no others.
   private static func stretches(of comparison: TokenComparison, length: Int) -> [Range<Int>] {
     let most = min(length, comparison.window)
     var stretches: [Range<Int>] = []
     var position = 0
     for document in comparison.text.documents {
-      for start in stride(from: 0, to: document.count, by: comparison.window) {
-        stretches.append(position + start..<position + min(start + most, document.count))
+      for start in stride(from: 0, to: document.ids.count, by: comparison.window) {
+        let counted = document.counted(in: start..<min(start + comparison.window, document.ids.count))
+        if let first = counted.first { stretches.append(position..<position + min(first.count, most)) }
+        position += counted.reduce(0) { $0 + $1.count }
       }
-      position += document.count
     }
     let longest = stretches.map(\.count).max() ?? 0
     return stretches.filter { $0.count == longest }

@@ -12,6 +12,8 @@ struct Curve {
   let points: [Point]
   /// Whether each point is a measurement of its own, to be marked, rather than one of many noisy ones.
   let isMarked: Bool
+  /// Whether a line joins marked points.
+  var isJoined = true
 
   /// The means of at most `count` equally long parts.
   func thinned(to count: Int) -> [Point] {

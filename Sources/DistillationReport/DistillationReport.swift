@@ -7,7 +7,8 @@ public struct DistillationReport: Sendable {
   public var program: String
   /// When it was made.
   public var created: Date
-  /// The models: the teacher first, then the control, then the students.
+  /// The models: the teacher first, then the students, then the control, so that a narrow screen has a student beside
+  /// its teacher.
   public var models: [ReportedModel]
   /// What the models were measured on; nil where they were not.
   public var evaluation: ReportedEvaluation?

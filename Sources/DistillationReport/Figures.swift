@@ -55,7 +55,9 @@ enum Figures {
 
   /// A number of a style or a drawing, with at most one digit after the point.
   static func coordinate(_ value: Double) -> String {
-    let tenths = Int((value * 10).rounded())
+    // far outside of any drawing
+    let bounded = min(max(value, -1e6), 1e6)
+    let tenths = Int((bounded * 10).rounded())
     return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(Double(tenths) / 10)"
   }
 

@@ -27,6 +27,7 @@ struct LearningCurves {
     references = models.indices.compactMap { index in
       let model = models[index]
       guard model.role == .teacher, let result = model.run?.manifest.result?.lastValidation,
+        result.crossEntropy.isFinite,
         students.contains(where: { $0.isValidated(as: model) })
       else { return nil }
       return (index, names[index], result)
@@ -36,7 +37,8 @@ struct LearningCurves {
   /// Those that there is something to draw for.
   var panels: [Panel] {
     let terms = LossTerm.ofDistillation.map { term in
-      panel(term.title, term.note, training { $0.terms[term] } + validation { $0.terms[term] })
+      // A line through the marks would look like a run of its own beside the line of the training text.
+      panel(term.title, term.note, training { $0.terms[term] } + validation(isJoined: false) { $0.terms[term] })
     }
     let all =
       [
@@ -93,23 +95,24 @@ struct LearningCurves {
   private func training(_ value: (MetricsLine) -> Double?) -> [Curve] {
     runs.compactMap { run in
       let points = run.record.steps.compactMap { line in
-        value(line).map { Curve.Point(x: Double(line.tokensSeen ?? line.step), y: $0) }
+        value(line).finite.map { Curve.Point(x: Double(line.tokensSeen ?? line.step), y: $0) }
       }
       return points.isEmpty ? nil : Curve(model: run.model, name: run.name, points: points, isMarked: false)
     }
   }
 
   private func validation(
-    _ value: (MetricsLine) -> Double?, over time: ((MetricsLine) -> Double)? = nil
+    isJoined: Bool = true, _ value: (MetricsLine) -> Double?, over time: ((MetricsLine) -> Double)? = nil
   ) -> [Curve] {
     runs.compactMap { run in
       let tokens = Dictionary(
         run.record.steps.map { ($0.step, $0.tokensSeen ?? $0.step) }, uniquingKeysWith: { first, _ in first })
       let points = run.record.evaluations.compactMap { line in
-        value(line).map { Curve.Point(x: time?(line) ?? Double(tokens[line.step] ?? line.step), y: $0) }
+        value(line).finite.map { Curve.Point(x: time?(line) ?? Double(tokens[line.step] ?? line.step), y: $0) }
       }
       return points.isEmpty
-        ? nil : Curve(model: run.model, name: "\(run.name), validation", points: points, isMarked: true)
+        ? nil
+        : Curve(model: run.model, name: "\(run.name), validation", points: points, isMarked: true, isJoined: isJoined)
     }
   }
 }
@@ -117,8 +120,13 @@ struct LearningCurves {
 extension ReportedModel {
   /// Whether validation measured the same text in the same way.
   fileprivate func isValidated(as other: ReportedModel) -> Bool {
-    ["validation-text", "sequence-length", "evaluation-sequences"].allSatisfy { key in
-      settings.first { $0.key == key } == other.settings.first { $0.key == key }
+    ["validation-text", "sequence-length", "evaluation-sequences", "count"].allSatisfy { key in
+      setting(key) == other.setting(key)
     }
   }
+}
+
+extension Double? {
+  /// What can be drawn: a run that diverged has losses that are not numbers.
+  fileprivate var finite: Double? { flatMap { $0.isFinite ? $0 : nil } }
 }

@@ -91,7 +91,7 @@ private struct Frame {
       """
   }
 
-  /// A curve: marked points, or a smooth line over the faint noisy one.
+  /// A curve: marked points, joined by a line or not, or a smooth line over the faint noisy one.
   func layer(_ curve: Curve, _ points: [Curve.Point]) -> Markup {
     let style: Markup = "m\(curve.model)"
     guard curve.isMarked else {
@@ -107,7 +107,7 @@ private struct Frame {
       <title>\(curve.name): \(Figures.fixed(point.y, 4))</title></circle>
       """
     }
-    return "<polyline class=\"line \(style)\" points=\"\(path(points))\"/>\(marks)"
+    return curve.isJoined ? "<polyline class=\"line \(style)\" points=\"\(path(points))\"/>\(marks)" : "\(marks)"
   }
 
   func reference(_ reference: LineChart.Reference) -> Markup {

@@ -1,3 +1,4 @@
+import LanguageModels
 import ModelEvaluation
 import ModelTraining
 
@@ -8,10 +9,9 @@ extension ReportPage {
     guard !groups.isEmpty else { return nil }
     let heads = report.models.indices.map { index -> Markup in
       let model = report.models[index]
-      return """
-        <th scope="col">\(label(index))<span class="role">\(model.role.title)\
-        \(model.isUnfinished ? ", unfinished" : "")</span></th>
-        """
+      let facts = [names[index] == model.role.title ? nil : model.role.title, model.isUnfinished ? "unfinished" : nil]
+      let role = facts.compactMap(\.self).joined(separator: ", ")
+      return "<th scope=\"col\">\(label(index))<span class=\"role\">\(role)</span></th>"
     }
     let bodies = groups.map { group -> Markup in
       """
@@ -80,7 +80,7 @@ extension ReportPage {
           row("KL, \(name)") { $0.statistics.map { "\(Figures.fixed($0.klDivergencePercentiles[keyPath: path], 4))" } }
         }
         + [
-          row("same first choice", "top-1 agreement") { $0.estimate(\.sameTopToken, scale: 100, unit: "\u{202F}%") },
+          row("same top token", "share of tokens") { $0.estimate(\.sameTopToken, scale: 100, unit: "\u{202F}%") },
           row("speculative acceptance", "Σ min(p, q)") {
             $0.estimate(\.speculativeAcceptance, scale: 100, unit: "\u{202F}%")
           },
@@ -92,6 +92,12 @@ extension ReportPage {
     (
       "Size and speed",
       [
+        row("layers") { $0.configuration.map { "\(Figures.count($0.layerCount))" } },
+        row("width", "hidden size") { $0.configuration.map { "\(Figures.count($0.hiddenSize))" } },
+        row("feed-forward width") { $0.configuration.map { "\(Figures.count($0.feedForwardSize))" } },
+        row("heads", "queries / keys and values") {
+          $0.configuration.map { "\(Figures.count($0.headCount)) / \(Figures.count($0.keyValueHeadCount))" }
+        },
         row("parameters") { model in
           (model.size?.parameters ?? model.run?.manifest.parameters["total"]).map { "\(Figures.count($0))" }
         },
@@ -115,15 +121,58 @@ extension ReportPage {
           model.run.flatMap { $0.seconds > 0 ? "\(Figures.count(Int(Double($0.tokensSeen) / $0.seconds)))" : nil }
         },
         row("peak memory") { $0.run?.manifest.result?.peakMemoryBytes.map { "\(Figures.bytes($0))" } },
-        row("objective") { model in
-          model.run?.manifest.inputs["objective"].map { "<span class=\"words\">\($0)</span>" }
-        },
-      ].compactMap(\.self)
+      ].compactMap(\.self) + objective
     )
   }
 }
 
+// MARK: - What was minimised
+
+extension ReportPage {
+  /// What each run learnt from, and how.
+  private var objective: [Row] {
+    func words(_ name: String, _ text: (ReportedModel) -> String?) -> Row? {
+      row(name) { model in text(model).map { "<span class=\"words\">\($0)</span>" } }
+    }
+    return [
+      words("objective") { model in
+        let inputs = model.run?.manifest.inputs
+        return inputs?["objective"] ?? (inputs?["command"] == "train" ? "cross-entropy with the text" : nil)
+      },
+      words("hidden states") { $0.run?.manifest.inputs["hidden states"] },
+      words("teacher’s predictions") { model in
+        guard let inputs = model.run?.manifest.inputs, inputs["teacher"] != nil else { return nil }
+        return inputs["teacher cache"] == nil ? "computed in each step" : "from a cache"
+      },
+      words("on-policy") { $0.run?.manifest.inputs["on-policy"] },
+      words("counted") { $0.setting("count") == "prompts" ? "prompts and completions" : nil },
+      words("packing") { $0.packing },
+      words("learning rate") { $0.learningRate },
+    ].compactMap(\.self)
+  }
+}
+
 extension ReportedModel {
+  /// Where the training text was cut, and whether sequences begin with BOS.
+  fileprivate var packing: String? {
+    guard let run else { return nil }
+    let cuts = setting("packing") ?? (run.manifest.inputs["teacher cache"] == nil ? "shifted" : "fixed")
+    return setting("no-sequence-bos") == "true" ? "\(cuts), no BOS in front" : cuts
+  }
+
+  /// The highest learning rate, and how it rises and falls.
+  fileprivate var learningRate: String? {
+    setting("learning-rate").map { peak in
+      var text = peak
+      if let schedule = setting("schedule") { text += ", \(schedule)" }
+      if setting("schedule") != "constant", let ratio = setting("minimum-learning-rate-ratio") {
+        text += " to \(ratio) of it"
+      }
+      if let steps = setting("warmup-steps"), steps != "0" { text += ", after \(steps) steps of warm-up" }
+      return text
+    }
+  }
+
   fileprivate func estimate(
     _ value: KeyPath<StudentStatistics, Estimate>, scale: Double = 1, unit: String = ""
   ) -> Markup? {

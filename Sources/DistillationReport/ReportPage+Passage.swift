@@ -17,7 +17,7 @@ extension ReportPage {
     return section(
       "A passage, token by token",
       """
-      <p class="quiet">A typical stretch of the held-out text, from token \(Figures.count(passage.position + 1)) on. The \
+      <p class="quiet">A typical stretch of the held-out text, from its token \(Figures.count(passage.position + 1)) on. The \
       deeper a token’s colour and the thicker the line under it, the farther the model’s prediction of it is from the \
       teacher’s. A pointer over a token shows both sides’ probabilities; the tables list the tokens that differ most.</p>
       \(legend)
@@ -29,9 +29,9 @@ extension ReportPage {
   private var legend: Markup {
     let names = (0...Self.levels.count).map { level in
       switch level {
-      case 0: "below \(Self.levels[0])"
-      case Self.levels.count: "\(Figures.short(Self.levels[level - 1])) and more"
-      default: "\(Self.levels[level - 1]) to \(Self.levels[level])"
+      case 0: "below \(Figures.compact(Self.levels[0]))"
+      case Self.levels.count: "\(Figures.compact(Self.levels[level - 1])) or more"
+      default: "\(Figures.compact(Self.levels[level - 1])) to \(Figures.compact(Self.levels[level]))"
       }
     }
     let items = names.enumerated().map { level, name -> Markup in
@@ -61,7 +61,7 @@ extension ReportPage {
     let level = Self.levels.count { student.divergence >= $0 }
     let title = """
       KL \(Figures.fixed(student.divergence, 3)) nats; teacher \(Figures.percent(token.teacherProbability, 1)), model \
-      \(Figures.percent(student.probability, 1)); first choices: teacher \(token.teacherTop.quoted), model \
+      \(Figures.percent(student.probability, 1)); top tokens: teacher \(token.teacherTop.quoted), model \
       \(student.top.quoted)
       """
     return "<span class=\"k k\(level)\" title=\"\(title)\">\(Self.visible(token.text))</span>"
@@ -91,7 +91,7 @@ extension ReportPage {
       <div class="scroller" tabindex="0" role="region" aria-label="Tokens, a table that scrolls sideways">
       <table>
       <thead><tr><th scope="col">token</th><th scope="col">KL</th><th scope="col">teacher</th><th scope="col">model</th>\
-      <th scope="col">teacher’s first</th><th scope="col">model’s first</th></tr></thead>
+      <th scope="col">teacher’s top token</th><th scope="col">model’s top token</th></tr></thead>
       <tbody>
       \(rows)</tbody>
       </table>

@@ -19,7 +19,7 @@ extension ReportPage {
       <div class="tiles">
       \(tile("perplexity", Figures.fixed(statistics.perplexity.perplexity, 2), perplexityNote(statistics, teacher)))
       \(tile("KL divergence", Figures.short(statistics.klDivergence.mean), "nats per token from the teacher"))
-      \(tile("same first choice", Figures.percent(statistics.sameTopToken.mean, 1), "of tokens, as the teacher’s"))
+      \(tile("same top token", Figures.percent(statistics.sameTopToken.mean, 1), "of tokens, as the teacher’s"))
       \(tile("speculative acceptance", Figures.percent(statistics.speculativeAcceptance.mean, 1), "as the teacher’s draft"))
       \(sizeTile(index, teacher))
       </div>
@@ -64,8 +64,8 @@ extension ReportPage {
       <div class="fill" style="width:\(Figures.coordinate(filled))%"></div>
       <div class="whisker" style="left:\(Figures.coordinate(filled - spread))%;width:\(Figures.coordinate(2 * spread))%"></div>
       </div>
-      <p class="ends"><span>\(names[control]), control <b>\(Figures.fixed(before.perplexity, 2))</b></span>\
-      <span>perplexity</span><span><b>\(Figures.fixed(after.perplexity, 2))</b> \(names[teacher]), teacher</span></p>
+      <p class="ends"><span>\(nameAndRole(control)) <b>\(Figures.fixed(before.perplexity, 2))</b></span>\
+      <span>perplexity</span><span><b>\(Figures.fixed(after.perplexity, 2))</b> \(nameAndRole(teacher))</span></p>
       """
   }
 

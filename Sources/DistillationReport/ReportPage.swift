@@ -69,6 +69,12 @@ struct ReportPage {
     "<span class=\"model m\(index)\"><span class=\"swatch\"></span>\(names[index])</span>"
   }
 
+  /// A model's name and what it is to the others, which is not said twice.
+  func nameAndRole(_ index: Int) -> String {
+    let role = report.models[index].role.title
+    return names[index] == role ? role : "\(names[index]), \(role)"
+  }
+
   private var title: String {
     let (students, teacher) = (models(.student), models(.teacher).first)
     if let teacher, students.count == 1 { return "\(names[students[0]]), distilled from \(names[teacher])" }

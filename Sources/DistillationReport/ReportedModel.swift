@@ -1,3 +1,4 @@
+public import LanguageModels
 public import ModelEvaluation
 public import ModelTraining
 
@@ -59,6 +60,8 @@ public struct ReportedModel: Sendable {
   public var run: RunRecord?
   /// The recipe of that run, in its order.
   public var settings: [Setting]
+  /// Layers, widths and heads; nil while a run has no model yet.
+  public var configuration: DecoderConfiguration?
   /// Nil while a run has no model yet.
   public var size: Size?
   /// How well it predicts the text; nil where that was not measured.
@@ -68,17 +71,22 @@ public struct ReportedModel: Sendable {
 
   /// A model, as the properties say.
   public init(
-    role: Role, folder: String, run: RunRecord? = nil, settings: [Setting] = [], size: Size? = nil,
+    role: Role, folder: String, run: RunRecord? = nil, settings: [Setting] = [],
+    configuration: DecoderConfiguration? = nil, size: Size? = nil,
     perplexity: Perplexity? = nil, statistics: StudentStatistics? = nil
   ) {
     self.role = role
     self.folder = folder
     self.run = run
     self.settings = settings
+    self.configuration = configuration
     self.size = size
     self.perplexity = perplexity
     self.statistics = statistics
   }
+
+  /// What the recipe of its run says; nil where it does not.
+  func setting(_ key: String) -> String? { settings.first { $0.key == key }?.value }
 
   /// Whether its run has not come to its end.
   public var isUnfinished: Bool { run.map { $0.manifest.result == nil } ?? false }

@@ -11,7 +11,8 @@ public struct TextExcerpt: Sendable, Equatable {
 }
 
 extension EvaluationText {
-  /// Beginnings of paragraphs at equal distances through the text, fewer where it is short.
+  /// Places at equal distances through the text, fewer where it is short: beginnings of paragraphs of one document, or
+  /// of several documents beginnings or, where they have prompts, these.
   /// - Parameters:
   ///   - count: how many there are at most.
   ///   - words: the words of each beginning.
@@ -21,7 +22,15 @@ extension EvaluationText {
   public func excerpts(
     _ count: Int, words: Int, continuationWords: Int, tokenizer: any Tokenizer
   ) -> [TextExcerpt] {
-    let ids = Array(documents.joined())
+    let whole = documents.filter { !$0.ids.isEmpty }
+    guard whole.count <= 1 else {
+      let places = min(count, whole.count)
+      return (0..<places).compactMap { place in
+        whole[whole.count * (2 * place + 1) / (2 * places)].excerpt(
+          words: words, continuationWords: continuationWords, tokenizer: tokenizer)
+      }
+    }
+    let ids = whole.first?.ids ?? []
     // A word has few tokens; a paragraph is looked for over as many words again.
     let reach = 6 * (words + continuationWords)
     let places = max(1, min(count, ids.count / reach))
@@ -40,6 +49,22 @@ extension EvaluationText {
       return text[end.upperBound...].drop(while: \.isWhitespace)
     }
     return text[...].drop(while: \.isWhitespace)
+  }
+}
+
+extension TokenizedDocument {
+  /// Its prompt and how it goes on, or its first words where it has no prompt; nil where it is too short for either.
+  fileprivate func excerpt(words: Int, continuationWords: Int, tokenizer: any Tokenizer) -> TextExcerpt? {
+    // a word has few tokens
+    let reach = 6 * (words + continuationWords)
+    guard let prompt = counted.first?.lowerBound, prompt > 0 else {
+      return TextExcerpt(tokenizer.decode(ids.prefix(reach))[...], words: words, continuationWords: continuationWords)
+    }
+    let beginning = tokenizer.decode(ids[..<prompt])
+    let text = tokenizer.decode(ids.prefix(prompt + reach))
+    // a decoder may leave out a space at the beginning of a text, so the rest is not decoded by itself
+    let rest = text.hasPrefix(beginning) ? text.dropFirst(beginning.count) : ""
+    return TextExcerpt(beginning: beginning, continuation: String(rest[..<rest.end(ofWord: continuationWords)]))
   }
 }
 

@@ -24,16 +24,13 @@ extension PackedSequences {
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
   ///   - cuts: where the texts are cut; by default at other places in each epoch.
-  ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for `limbeck` in the user's
-  ///     folder for caches.
+  ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for
+  ///     `TokenCache.folder()`.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where they are too short.
   public init(
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, cuts: SequencePacking.Cuts = .shifted,
     in folder: URL? = nil
   ) throws(LimbeckError) {
-    let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask)
-    let cache = caches.first ?? FileManager.default.temporaryDirectory
-    let folder = folder ?? cache.appendingPathComponent("limbeck", isDirectory: true)
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }
@@ -41,6 +38,24 @@ extension PackedSequences {
       try PackedSequences(
         tokens, sequenceLength: sequenceLength,
         packing: SequencePacking(cuts, for: tokenizer), name: corpus.name)
+    }
+  }
+}
+
+extension ValidationText {
+  /// Texts, encoded and cut into windows of T tokens, to be measured while a model is trained on others.
+  /// - Parameters:
+  ///   - corpus: the texts.
+  ///   - tokenizer: what encodes them.
+  ///   - sequenceLength: T.
+  /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
+  public init(_ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int) throws(LimbeckError) {
+    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try tokenizer.tokens(of: corpus)
+    }
+    self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
+      try ValidationText(
+        EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: corpus.name)
     }
   }
 }
@@ -73,7 +88,7 @@ extension Perplexity {
   /// - Parameters:
   ///   - model: what predicts the texts.
   ///   - corpus: the texts, together at least two tokens.
-  ///   - window: the tokens of a window; nil, the default, for the context of the model.
+  ///   - window: the tokens of a window; nil, the default, for 512, or the context of the model if that is less.
   /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
   public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
@@ -82,7 +97,7 @@ extension Perplexity {
     self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
       try Perplexity(
         of: model.decoder, on: EvaluationText(tokens, tokenizer: model.tokenizer),
-        window: window ?? model.configuration.contextLength)
+        window: window ?? min(512, model.configuration.contextLength))
     }
   }
 }

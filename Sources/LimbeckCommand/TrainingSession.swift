@@ -18,11 +18,11 @@ protocol SessionTask {
   func requireFit(sequenceLength: Int) throws
 
   /// Checks that the texts can be trained on.
-  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws
+  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws
 
   /// Trains the model to the end of the run, or until the handler says stop.
   func run(
-    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,
     continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary
 }
@@ -71,14 +71,13 @@ struct TrainingSession {
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
-  ///   - cache: how the texts of teacher caches are cut, where the run learns from caches.
+  ///   - cachePacking: how the text of the teacher cache is cut, where the run learns from one.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   ///   - continuation: the run that this one goes on with; nil for none.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
-    _ task: some SessionTask, _ tokenizer: any Tokenizer,
-    cache: (training: SequencePacking, validation: SequencePacking?)? = nil, subject: [String],
+    _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil, subject: [String],
     inputs: [String: String], continuing continuation: RunContinuation?
   ) throws {
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
@@ -86,15 +85,17 @@ struct TrainingSession {
       note("\(settings.movedKeys.joined(separator: ", ")): seen from \(folder), where the recipe's run began")
     }
     let packing = TextPacking(
-      tokenizer, sequenceLength: settings.recipe.sequenceLength, beside: settings.output, device: device,
-      console: console)
+      tokenizer, sequenceLength: settings.recipe.sequenceLength, device: device, console: console)
+    let texts = try TrainingTexts(settings, console)
+    try texts.requireApart(log)
     let training =
-      try settings.text.isEmpty
-      ? placeholder()
-      : packing.sequences(of: settings.text, cache?.training ?? settings.packing.packing(for: tokenizer))
-    let validation =
-      try settings.validationText.isEmpty
-      ? nil : packing.sequences(of: settings.validationText, cache?.validation ?? .fixed)
+      try texts.training.map { corpus in
+        try packing.sequences(
+          of: corpus, named: texts.trainingName, cachePacking ?? settings.packing.packing(for: tokenizer))
+      } ?? placeholder()
+    let validation = try texts.validation.map { corpus in
+      try packing.validation(of: corpus, named: texts.validationName, for: task.model.configuration)
+    }
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
@@ -160,9 +161,12 @@ struct TrainingSession {
       console.write("stopping with a checkpoint; Ctrl-C again stops at once, without one")
     }
     var progress = ProgressLine("step", on: console, patience: .zero)
+    // begun anew by each evaluation
+    var evaluation = ProgressLine("validation token", on: console)
     defer { progress.end() }
     let summary = try run { event in
-      show(event, &progress)
+      if case .step = event { evaluation = ProgressLine("validation token", on: console) }
+      show(event, &progress, &evaluation)
       return interruption.isRequested ? .stop : .continue
     }
     progress.end()
@@ -204,12 +208,14 @@ struct TrainingSession {
     }
   }
 
-  private func show(_ event: TrainingEvent, _ progress: inout ProgressLine) {
+  private func show(_ event: TrainingEvent, _ progress: inout ProgressLine, _ evaluation: inout ProgressLine) {
     switch event {
     case .resumed(let step):
       log.info("continuing after step \(step)")
     case .computing:
       break
+    case .evaluating(let measured):
+      evaluation.show(measured)
     case .step(let step):
       progress.show(
         step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,

@@ -5,7 +5,9 @@ public import Foundation
 public enum EvaluationError: Error, Equatable, Sendable {
   /// A text without any token.
   case emptyText
-  /// A text of one token, of which no standard error can be told.
+  /// A text of which no token counts.
+  case nothingCounted
+  /// A text of one token that counts, of which no standard error can be told.
   case tooFewTokens(found: Int)
   /// A window, stride or batch size that cannot be, or a student with another number of outputs than the teacher.
   case value(InvalidValue)
@@ -23,8 +25,10 @@ extension EvaluationError: CustomStringConvertible, LocalizedError {
     switch self {
     case .emptyText:
       "the text is empty: there is nothing to evaluate on"
+    case .nothingCounted:
+      "no token of the text counts: there is nothing to evaluate on"
     case .tooFewTokens(let found):
-      "the text has \(found) token, but at least 2 are needed for a standard error"
+      "the text has \(found) token that counts, but at least 2 are needed for a standard error"
     case .value(let error):
       error.description
     case .noBeginningToken:

@@ -1,4 +1,4 @@
-/// What teacher and student say of each token of a text, in the order of the text; p is the teacher's distribution, q
+/// What teacher and student say of each token of a text that counts, in the order of the text; p is the teacher's distribution, q
 /// the student's, x the true token.
 public struct PairedScores: Sendable, Equatable {
   /// −ln p(x), in nats.

@@ -4,10 +4,11 @@ import TensorCore
 
 /// How well a decoder predicts a text.
 ///
-/// The text is cut into windows of W tokens. Each window is fed BOS and its tokens but the last, and every one of its
-/// tokens is scored, also in the last and shorter window. (A text shorter than one window is that window.) A stride S <
-/// W makes windows overlap: window k begins at token k·S, and scores only what no window before it has scored, S tokens
-/// with W − S tokens of context before them.
+/// Each document of the text is cut into windows of W tokens; no window reaches from one document into the next. Each
+/// window is fed BOS and its tokens but the last, and every one of its tokens that counts is scored, also in the last
+/// and shorter window. (A document shorter than one window is that window.) A stride S < W makes windows overlap: window
+/// k begins at token k·S, and scores only what no window before it has scored, S tokens with W − S tokens of context
+/// before them. The validation of training measures the same, in windows of its sequence length.
 ///
 /// ```swift
 /// let text = EvaluationText(try String(contentsOf: file, encoding: .utf8), tokenizer: tokenizer)
@@ -22,33 +23,23 @@ public struct Perplexity: Codable, Sendable, Equatable {
   public var perplexity: Double
   /// perplexity · √((E[x²] − E[x]²)/(n − 1)).
   public var perplexityStandardError: Double
-  /// Σx / ln 2 / bytes of the text; `nil` where these are not known.
+  /// Σx / ln 2 / bytes of the text that counts; `nil` where these are not known.
   public var bitsPerByte: Double?
-  /// exp(Σx / words of the text); `nil` where these are not known, or there are none.
+  /// exp(Σx / words of the text that counts); `nil` where these are not known, or there are none.
   public var wordPerplexity: Double?
   /// Scored tokens per second of the evaluation; `nil` in a comparison, which evaluates several models at once.
   public var tokensPerSecond: Double?
 
-  private enum CodingKeys: String, CodingKey {
-    case tokens
-    case natsPerToken = "nats_per_token"
-    case perplexity
-    case perplexityStandardError = "perplexity_standard_error"
-    case bitsPerByte = "bits_per_byte"
-    case wordPerplexity = "word_perplexity"
-    case tokensPerSecond = "tokens_per_second"
-  }
-
   /// Evaluates a decoder.
   /// - Parameters:
   ///   - decoder: what predicts the text; nothing is recorded for gradients.
-  ///   - text: at least two tokens. Windows begin with its BOS, or that of the decoder's configuration.
+  ///   - text: at least two tokens that count. Windows begin with its BOS, or that of the decoder's configuration.
   ///   - window: W, the tokens of a window, at most the decoder's context length.
   ///   - stride: S, from 1 to W; W by default, disjoint windows.
   ///   - batchSize: how many windows are computed together; by default as many as have 4,096 tokens.
   ///   - progress: called after each batch of windows.
-  /// - Throws: `EvaluationError` for an empty text or one of a single token, a window, stride or batch size that cannot
-  ///   be, a missing BOS, a token outside the vocabulary, or a model that gives NaN or no probability at all.
+  /// - Throws: `EvaluationError` for a text of which none or a single token counts, a window, stride or batch size that
+  ///   cannot be, a missing BOS, a token outside the vocabulary, or a model that gives NaN or no probability at all.
   public init(
     of decoder: any DecoderModel, on text: EvaluationText, window: Int, stride: Int? = nil, batchSize: Int? = nil,
     progress: (EvaluationProgress) -> Void = { _ in }
@@ -59,21 +50,22 @@ public struct Perplexity: Codable, Sendable, Equatable {
     let decoder = decoder.frozen()
     let clock = ContinuousClock()
     let start = clock.now
-    var nats = [Double](repeating: 0, count: text.tokenCount)
-    var meter = ProgressMeter(totalTokens: text.tokenCount)
-    try windows.forEachBatch { batch throws(EvaluationError) in
-      let hidden = decoder.hiddenStates(batch.ids, batchSize: batch.windows.count)
+    var nats = [Double](repeating: 0, count: windows.scoredTokens)
+    var meter = ProgressMeter(totalTokens: windows.scoredTokens)
+    for group in windows.groups(batchSize: batchSize) {
+      let batch = windows.batch(group)
+      let hidden = decoder.hiddenStates(batch.ids, batchSize: batch.windowCount)
       let scores = decoder.projection(of: hidden).mapLogits(rows: batch.rows) {
         index, logits, _, _ in
         negativeLogProbability(of: batch.targets[index], logits.span)
       }
       for (position, score) in zip(batch.positions, scores) {
-        try requireFinite(score, "loss", of: name, position: position)
+        try text.requireFinite(score, "loss", of: name, position: position)
         nats[position] = score
       }
       progress(meter.adding(scores))
     }
-    self.init(nats: nats, text: text, seconds: start.duration(to: clock.now) / .seconds(1))
+    self.init(nats: nats, text: text, seconds: (clock.now - start) / .seconds(1))
   }
 
   /// Sums up the nats of each token of a text.
@@ -98,6 +90,13 @@ public struct EvaluationProgress: Sendable, Equatable {
   public var totalTokens: Int
   /// The mean −ln q of the tokens so far, in nats; of the first student in a comparison.
   public var natsPerToken: Double
+
+  /// Progress, as the properties say.
+  public init(tokens: Int, totalTokens: Int, natsPerToken: Double) {
+    self.tokens = tokens
+    self.totalTokens = totalTokens
+    self.natsPerToken = natsPerToken
+  }
 }
 
 /// Counts what has been scored.
@@ -122,8 +121,52 @@ func negativeLogProbability(of target: Int32, _ logits: Span<Float>) -> Double {
   return Double(logSum) + (Double(largest) - Double(logits[Int(target)]))
 }
 
-func requireFinite(
-  _ value: Double, _ quantity: String, of model: String, position: Int
-) throws(EvaluationError) {
-  guard value.isFinite else { throw .notFinite(model: model, quantity: quantity, value: value, position: position) }
+extension EvaluationText {
+  /// Throws `notFinite` of the token at `position` among those that count.
+  func requireFinite(
+    _ value: Double, _ quantity: String, of model: String, position: Int
+  ) throws(EvaluationError) {
+    guard value.isFinite else {
+      throw .notFinite(model: model, quantity: quantity, value: value, position: place(ofCounted: position))
+    }
+  }
+}
+
+// MARK: - In files
+
+extension Perplexity {
+  private enum CodingKeys: String, CodingKey {
+    case tokens
+    case natsPerToken = "nats_per_token"
+    case perplexity
+    case perplexityStandardError = "perplexity_standard_error"
+    case bitsPerByte = "bits_per_byte"
+    case wordPerplexity = "word_perplexity"
+    case tokensPerSecond = "tokens_per_second"
+  }
+
+  /// A perplexity, from its object.
+  public init(from decoder: any Decoder) throws {
+    let object = try decoder.container(keyedBy: CodingKeys.self)
+    tokens = try object.decode(Int.self, forKey: .tokens)
+    natsPerToken = try object.decode(Double.self, forKey: .natsPerToken)
+    perplexity = try object.decodeNumber(forKey: .perplexity, null: .infinity)
+    perplexityStandardError = try object.decodeNumber(forKey: .perplexityStandardError, null: .infinity)
+    bitsPerByte = try object.decodeIfPresent(Double.self, forKey: .bitsPerByte)
+    wordPerplexity =
+      try object.contains(.wordPerplexity) ? object.decodeNumber(forKey: .wordPerplexity, null: .infinity) : nil
+    tokensPerSecond = try object.decodeIfPresent(Double.self, forKey: .tokensPerSecond)
+  }
+
+  /// Writes the object of a perplexity; what overflows is `null`.
+  public func encode(to encoder: any Encoder) throws {
+    var object = encoder.container(keyedBy: CodingKeys.self)
+    try object.encode(tokens, forKey: .tokens)
+    try object.encode(natsPerToken, forKey: .natsPerToken)
+    try object.encodeNumber(perplexity, forKey: .perplexity)
+    try object.encodeNumber(perplexityStandardError, forKey: .perplexityStandardError)
+    try object.encodeIfPresent(bitsPerByte, forKey: .bitsPerByte)
+    if let wordPerplexity { try object.encodeNumber(wordPerplexity, forKey: .wordPerplexity) }
+    try object.encodeIfPresent(tokensPerSecond, forKey: .tokensPerSecond)
+  }
 }

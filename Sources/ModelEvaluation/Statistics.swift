@@ -7,11 +7,6 @@ public struct Estimate: Codable, Sendable, Equatable {
   /// Its standard error √((E[x²] − E[x]²)/(n − 1)), as if tokens were independent.
   public var standardError: Double
 
-  private enum CodingKeys: String, CodingKey {
-    case mean
-    case standardError = "standard_error"
-  }
-
   init(mean: Double, standardError: Double) {
     self.mean = mean
     self.standardError = standardError
@@ -36,6 +31,27 @@ public struct Estimate: Codable, Sendable, Equatable {
   var squareRoot: Estimate {
     let value = mean.squareRoot()
     return Estimate(mean: value, standardError: value == 0 ? 0 : standardError / (2 * value))
+  }
+}
+
+extension Estimate {
+  private enum CodingKeys: String, CodingKey {
+    case mean
+    case standardError = "standard_error"
+  }
+
+  /// An estimate, from its object.
+  public init(from decoder: any Decoder) throws {
+    let object = try decoder.container(keyedBy: CodingKeys.self)
+    mean = try object.decodeNumber(forKey: .mean, null: .infinity)
+    standardError = try object.decodeNumber(forKey: .standardError, null: .infinity)
+  }
+
+  /// Writes the object of an estimate; what overflows, such as a ratio of perplexities, is `null`.
+  public func encode(to encoder: any Encoder) throws {
+    var object = encoder.container(keyedBy: CodingKeys.self)
+    try object.encodeNumber(mean, forKey: .mean)
+    try object.encodeNumber(standardError, forKey: .standardError)
   }
 }
 

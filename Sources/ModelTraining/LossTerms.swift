@@ -1,3 +1,5 @@
+import ModelEvaluation
+
 /// A quantity that an objective reports beside its total and the cross-entropy: what files call it, and how it is
 /// shown.
 public struct LossTerm: Sendable, Equatable {
@@ -65,13 +67,13 @@ extension LossTerms {
     let known = Set(others.map(\.stringValue))
     values = [:]
     for key in container.allKeys where !known.contains(key.stringValue) {
-      values[key.stringValue] = try container.decode(Double.self, forKey: key)
+      values[key.stringValue] = try container.decodeNumber(forKey: key, null: .nan)
     }
   }
 
   /// Writes the values into the object that is being written, each under its term's key.
   func encode(beside encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
-    for (key, value) in values { try container.encode(value, forKey: Key(stringValue: key)) }
+    for (key, value) in values { try container.encodeNumber(value, forKey: Key(stringValue: key)) }
   }
 }

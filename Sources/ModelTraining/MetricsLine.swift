@@ -1,7 +1,9 @@
 import DurableFiles
 import Foundation
+import ModelEvaluation
 
-/// A line of `metrics.jsonl`: an optimiser step, or an evaluation after it. Means are per counted token.
+/// A line of `metrics.jsonl`: an optimiser step, or an evaluation after it. Means are per counted token; `null` stands
+/// for a number that is not finite, such as a perplexity that overflows.
 public struct MetricsLine: Sendable, Equatable {
   /// What was measured.
   public enum Kind: String, Codable, Sendable {
@@ -51,10 +53,10 @@ extension MetricsLine: Codable {
     kind = try line.decode(Kind.self, forKey: .kind)
     step = try line.decode(Int.self, forKey: .step)
     tokens = try line.decode(Int.self, forKey: .tokens)
-    loss = try line.decode(Double.self, forKey: .loss)
-    crossEntropy = try line.decode(Double.self, forKey: .crossEntropy)
+    loss = try line.decodeNumber(forKey: .loss, null: .nan)
+    crossEntropy = try line.decodeNumber(forKey: .crossEntropy, null: .nan)
     seconds = try line.decode(Double.self, forKey: .seconds)
-    perplexity = try line.decodeIfPresent(Double.self, forKey: .perplexity)
+    perplexity = try line.contains(.perplexity) ? line.decodeNumber(forKey: .perplexity, null: exp(crossEntropy)) : nil
     gradientNorm = try line.decodeIfPresent(Double.self, forKey: .gradientNorm)
     learningRate = try line.decodeIfPresent(Double.self, forKey: .learningRate)
     tokensSeen = try line.decodeIfPresent(Int.self, forKey: .tokensSeen)
@@ -69,10 +71,10 @@ extension MetricsLine: Codable {
     try line.encode(kind, forKey: .kind)
     try line.encode(step, forKey: .step)
     try line.encode(tokens, forKey: .tokens)
-    try line.encode(loss, forKey: .loss)
-    try line.encode(crossEntropy, forKey: .crossEntropy)
+    try line.encodeNumber(loss, forKey: .loss)
+    try line.encodeNumber(crossEntropy, forKey: .crossEntropy)
     try line.encode(seconds, forKey: .seconds)
-    try line.encodeIfPresent(perplexity, forKey: .perplexity)
+    if let perplexity { try line.encodeNumber(perplexity, forKey: .perplexity) }
     try line.encodeIfPresent(gradientNorm, forKey: .gradientNorm)
     try line.encodeIfPresent(learningRate, forKey: .learningRate)
     try line.encodeIfPresent(tokensSeen, forKey: .tokensSeen)

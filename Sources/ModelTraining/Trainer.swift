@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 public import LanguageModels
+import ModelEvaluation
 import ModelFiles
 import TensorCore
 
@@ -30,7 +31,7 @@ public final class Trainer {
   private let length: TrainingLength
   let objective: any TrainingObjective
   let data: PackedSequences
-  let validation: PackedSequences?
+  let validation: ValidationText?
   private let folder: RunFolder?
   let continuation: RunContinuation?
   private let schedule: LearningRateSchedule
@@ -50,7 +51,7 @@ public final class Trainer {
   ///   - model: a trainable model. Its weights are those to begin with.
   ///   - objective: what is minimised.
   ///   - data: the text to learn.
-  ///   - validation: a text to be measured on the way.
+  ///   - validation: a text to be measured on the way, in windows of the sequence length.
   ///   - recipe: how.
   ///   - folder: where metrics, checkpoints and the final model go; without one nothing is written.
   ///   - continuation: an earlier run whose optimiser and place in the text this one goes on with; `model` has its
@@ -59,11 +60,12 @@ public final class Trainer {
   ///   `nothingCounted` where there is nothing to learn.
   public init(
     model: TransformerDecoder, objective: any TrainingObjective, data: PackedSequences,
-    validation: PackedSequences? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil,
+    validation: ValidationText? = nil, recipe: TrainingRecipe, folder: RunFolder? = nil,
     continuing continuation: RunContinuation? = nil
   ) throws(TrainingError) {
     length = try recipe.length(over: data)
-    for text in [data, validation].compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
+    let texts: [(any TokenSequences)?] = [data, validation]
+    for text in texts.compactMap({ $0 }) where text.sequenceLength != recipe.sequenceLength {
       throw .value(
         InvalidValue(
           "sequence-length", expected: "\(text.sequenceLength), in which \(text.name) was packed",
@@ -73,6 +75,7 @@ public final class Trainer {
       throw .value(
         .sequenceLength(recipe.sequenceLength, beyond: model.configuration.contextLength, of: "the model"))
     }
+    try validation?.requireTokens(below: model.configuration.vocabularySize)
     self.model = model
     self.objective = objective
     self.data = data
@@ -119,7 +122,11 @@ public final class Trainer {
     let clock = RunClock(secondsBefore: state.seconds, stepsBefore: state.step)
     func evaluateIfDue() throws(TrainingError) {
       guard let validation, isEvaluationDue, !isStopping else { return }
-      let result = try evaluate(validation)
+      let result = evaluate(validation) { progress in
+        report(.evaluating(progress))
+        return !isStopping
+      }
+      guard let result else { return }
       state.seconds = clock.seconds
       try metrics?.append(result, seconds: state.seconds)
       report(.evaluated(result))
@@ -239,7 +246,7 @@ extension Trainer {
       var isAbandoned = !isWanted(progress)
       if isAbandoned { return nil }
       let places = (start..<min(size, start + micro)).map { order.place(at: state.sequencesRead + $0) }
-      let batch = try batch(places, of: data)
+      let batch = try batch(places)
       batches.append(
         try objective.batch(inPlaceOf: batch, for: model, at: position(ofStep: number, firstSequence: start)) {
           isAbandoned = isAbandoned || !isWanted(progress)
@@ -254,14 +261,14 @@ extension Trainer {
     StepPosition(step: number, totalSteps: totalSteps, firstSequence: firstSequence, seed: recipe.seed)
   }
 
-  private func batch(_ places: [SequencePlace], of text: PackedSequences) throws(TrainingError) -> TokenBatch {
-    let batch = text.batch(places)
+  private func batch(_ places: [SequencePlace]) throws(TrainingError) -> TokenBatch {
+    let batch = data.batch(places)
     let vocabularySize = model.configuration.vocabularySize
     for ids in [batch.ids, batch.targets] {
       if let id = ids.first(where: { $0 >= vocabularySize }) {
         throw .value(
           InvalidValue(
-            text.name, "token id", expected: "0 to \(vocabularySize - 1), the model's vocabulary", found: "\(id)",
+            data.name, "token id", expected: "0 to \(vocabularySize - 1), the model's vocabulary", found: "\(id)",
             advice: "it was tokenised for another model"))
       }
     }
@@ -281,22 +288,25 @@ extension Trainer {
 // MARK: - Evaluation
 
 extension Trainer {
-  /// Measures the validation text, or as much of its start as the recipe says, in its own order.
-  private func evaluate(_ text: PackedSequences) throws(TrainingError) -> ValidationResult {
-    let count = min(text.count, recipe.evaluationSequences ?? text.count)
+  /// Measures the validation text, or as much of its start as the recipe says; nil once `isWanted`, which is asked after
+  /// each batch of windows, says no. A loss that is not finite is a result like any other: the next step says what
+  /// became of the weights.
+  private func evaluate(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> ValidationResult? {
+    let groups = text.groups(first: recipe.evaluationSequences)
+    let totalTokens = text.countedTokens(ofFirst: recipe.evaluationSequences)
     // no step is taken meanwhile
     let model = model.frozen(isConstant: true)
     var sums = LossSums.zero
-    for start in stride(from: 0, to: count, by: recipe.resolvedMicroBatchSize) {
-      let places = (start..<min(count, start + recipe.resolvedMicroBatchSize)).map { SequencePlace(index: $0) }
-      sums += objective.measure(
-        model, on: try batch(places, of: text), at: position(ofStep: totalSteps, firstSequence: start))
+    var measured = 0
+    for group in groups {
+      let position = position(ofStep: totalSteps, firstSequence: measured)
+      sums += objective.measure(model, on: text.batch(group), at: position)
+      measured += group.count
+      let progress = EvaluationProgress(
+        tokens: sums.tokens, totalTokens: totalTokens, natsPerToken: sums.perToken.crossEntropy)
+      guard isWanted(progress) || sums.tokens == totalTokens else { return nil }
     }
-    guard sums.tokens > 0 else { throw .nothingCounted(text: text.name) }
     let means = sums.perToken
-    guard means.loss.isFinite else {
-      throw .notFinite(step: state.step, quantity: "validation loss", value: means.loss.nonFiniteText, tensor: nil)
-    }
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
       terms: means.terms)

@@ -1,4 +1,5 @@
 public import Foundation
+public import ModelEvaluation
 
 /// What a training run reports while it goes on.
 public enum TrainingEvent: Sendable {
@@ -9,6 +10,9 @@ public enum TrainingEvent: Sendable {
   case computing(StepProgress)
   /// A step is done.
   case step(TrainingStep)
+  /// A batch of windows of the validation text was measured. On `.stop` the evaluation is given up, and repeated when
+  /// the run goes on.
+  case evaluating(EvaluationProgress)
   /// The validation text was measured.
   case evaluated(ValidationResult)
   /// A checkpoint of `step` is safely on disk.
@@ -89,7 +93,7 @@ public struct ValidationResult: Sendable, Equatable {
   /// The means of what else the objective reports.
   public var terms = LossTerms()
 
-  /// exp(cross-entropy)
+  /// exp(cross-entropy); infinite above 709 nats.
   public var perplexity: Double { exp(crossEntropy) }
 }
 
@@ -101,8 +105,8 @@ extension ValidationResult: Codable {
     let result = try decoder.container(keyedBy: Key.self)
     step = try result.decode(Int.self, forKey: .step)
     tokens = try result.decode(Int.self, forKey: .tokens)
-    loss = try result.decode(Double.self, forKey: .loss)
-    crossEntropy = try result.decode(Double.self, forKey: .crossEntropy)
+    loss = try result.decodeNumber(forKey: .loss, null: .nan)
+    crossEntropy = try result.decodeNumber(forKey: .crossEntropy, null: .nan)
     terms = try LossTerms(from: decoder, besides: Key.allCases)
   }
 
@@ -111,8 +115,8 @@ extension ValidationResult: Codable {
     var result = encoder.container(keyedBy: Key.self)
     try result.encode(step, forKey: .step)
     try result.encode(tokens, forKey: .tokens)
-    try result.encode(loss, forKey: .loss)
-    try result.encode(crossEntropy, forKey: .crossEntropy)
+    try result.encodeNumber(loss, forKey: .loss)
+    try result.encodeNumber(crossEntropy, forKey: .crossEntropy)
     try terms.encode(beside: encoder)
   }
 }

@@ -37,7 +37,8 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// Steps between evaluations on the validation text; nil, the default, for only one, at the end.
   public var evaluateEvery: Int?
-  /// Sequences of the validation text that are measured, from its start; nil, the default, for all.
+  /// Windows of the validation text that are measured, from its start, of those with tokens that count; nil, the
+  /// default, for all.
   public var evaluationSequences: Int?
   /// Steps between checkpoints; nil for only one, at the end or at a stop.
   public var checkpointEvery: Int?

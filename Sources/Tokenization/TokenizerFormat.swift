@@ -10,6 +10,8 @@ public struct TokenizerFormat: Sendable {
   public let fileNames: [String]
   /// Loads the tokenizer from its file, with what Hugging Face's files beside it say.
   let load: @Sendable (URL, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
+  /// The file of the library that this process has loaded to encode with; nil without one.
+  public var libraryFile: @Sendable () -> String? = { nil }
 
   /// All kinds. Where a folder has several, the one that comes first here is taken; so it is for files whose ending is
   /// nobody's.

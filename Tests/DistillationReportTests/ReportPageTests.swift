@@ -144,12 +144,12 @@ struct ReportPageTests {
     #expect(html.contains("Distillation closed <b class=\"share\">"))
     for row in [
       "perplexity", "bits per byte", "closed of the gap", "KL divergence, mean", "KL, 99 % of tokens below",
-      "same first choice", "speculative acceptance", "parameters", "weights on disk", "generation", "peak memory",
+      "same top token", "speculative acceptance", "parameters", "weights on disk", "generation", "peak memory",
       "time",
     ] {
       #expect(html.contains("<th scope=\"row\">\(row)"), "\(row)")
     }
-    #expect(html.contains("KL 2.000 nats; teacher 50.0\u{202F}%, model 25.0\u{202F}%; first choices: teacher “"))
+    #expect(html.contains("KL 2.000 nats; teacher 50.0\u{202F}%, model 25.0\u{202F}%; top tokens: teacher “"))
     #expect(html.contains("k k4") && html.contains("k k2") && html.contains("k k1") && html.contains("k k0"))
     #expect(html.contains("↵") && html.contains("◦"))
   }

@@ -2,11 +2,13 @@ import Diagnostics
 import Distillation
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelFiles
 import ModelTraining
 import TensorCore
 import TestSupport
 import Testing
+import Tokenization
 
 /// Making a cache, and learning from it.
 @Suite struct CachedTeacherTests {
@@ -30,8 +32,18 @@ import Testing
       TokenArray(ids, counted: ids.indices.map { $0 % 7 != 0 }), sequenceLength: length, name: "text")
   }
 
+  /// A text to be validated on: prompts with completions, of which some are longer than a window.
+  private func heldOut(seed: UInt64 = 6) throws -> ValidationText {
+    var generator = SeededGenerator(seed: seed)
+    let documents = (0..<14).map { index in
+      let ids = (0..<5 + 3 * index).map { _ in Int32.random(in: 0..<60, using: &generator) }
+      return TokenizedDocument(prompt: Array(ids.prefix(3)), completion: Array(ids.dropFirst(3)))
+    }
+    return try ValidationText(EvaluationText(documents, beginningID: 1), sequenceLength: 16, name: "held-out")
+  }
+
   private func recorder(
-    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, temperature: Float = 2,
+    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: any TokenSequences, temperature: Float = 2,
     seed: UInt64 = 5
   ) throws -> TeacherCacheRecorder {
     try TeacherCacheRecorder(
@@ -47,7 +59,7 @@ import Testing
   }
 
   private func cache(
-    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: PackedSequences, at url: URL,
+    _ method: TeacherCacheMethod, _ teacher: TransformerDecoder, _ text: any TokenSequences, at url: URL,
     temperature: Float = 2,
     seed: UInt64 = 5
   ) throws -> TeacherCache {
@@ -152,8 +164,11 @@ import Testing
     try withFolder { folder in
       let (teacher, text) = (decoder(width: 16, seed: 1), try text())
       let cache = try cache(method, teacher, text, at: folder.appendingPathComponent("cache"), temperature: 1)
+      let heldOut = try heldOut()
+      let validationCache = try self.cache(
+        method, teacher, heldOut, at: folder.appendingPathComponent("validation"), temperature: 1)
       let objective = try CachedTeacherObjective(
-        DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), cache, validation: cache)
+        DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), cache, validation: validationCache)
       let recipe = TrainingRecipe(
         steps: 40, batchSize: 4, sequenceLength: 16, learningRate: 0.02, weightDecay: 0, checkpointEvery: 10)
       func train(_ name: String, stoppingAt stop: Int? = nil) throws -> (TransformerDecoder, TrainingSummary) {
@@ -164,7 +179,7 @@ import Testing
           : RunFolder(creating: url, manifest: RunManifest(version: "1", inputs: [:], parameters: [:]), recipe: "")
         let student = decoder(width: 8, seed: 2)
         let trainer = try Trainer(
-          model: student, objective: objective, data: text, validation: text, recipe: recipe, folder: run)
+          model: student, objective: objective, data: text, validation: heldOut, recipe: recipe, folder: run)
         let summary = try trainer.run { event in
           if case .step(let step) = event, step.number == stop { return .stop }
           return .continue
@@ -175,7 +190,13 @@ import Testing
         teacher: teacher, objective: DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0))
       let start = before.measure(decoder(width: 8, seed: 2), on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss
       let (whole, summary) = try train("whole")
-      #expect(summary.lastValidation?.terms[.divergence] != nil)
+      let validated = try #require(summary.lastValidation)
+      #expect(validated.tokens == heldOut.countedTokens)
+      if method == .dense16 {
+        let live = before.measure(whole, on: heldOut.batch(Array(0..<heldOut.count)), at: .only).perToken
+        let divergence = try #require(live.terms[.divergence])
+        #expect(abs(try #require(validated.terms[.divergence]) - divergence) < 1e-3)
+      }
       #expect(before.measure(whole, on: text.batch([0, 1, 2, 3]), at: .only).perToken.loss < 0.8 * start)
       _ = try train("stopped", stoppingAt: 13)
       let (resumed, _) = try train("stopped")
@@ -243,7 +264,7 @@ import Testing
       let both = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)
       #expect(
-        try key { try both.requireTexts(training: text, validation: self.text(seed: 9)) } == "token digest of text")
+        try key { try both.requireTexts(training: text, validation: self.heldOut()) } == "packing of held-out")
       for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
         let error = #expect(throws: TeacherCacheError.self) {
           try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0.5), cache)

@@ -1,6 +1,7 @@
 import Distillation
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -153,7 +154,8 @@ import Testing
       let manifest = RunManifest(version: "test", inputs: [:], parameters: [:])
       let trainer = try Trainer(
         model: student, objective: try objective(Self.everything, teacher: teacher, student: student), data: text,
-        validation: text,
+        validation: ValidationText(
+          EvaluationText(documents: [ids], beginningID: 1), sequenceLength: 8, name: "held-out"),
         recipe: TrainingRecipe(
           steps: 9, batchSize: 4, microBatchSize: 2, sequenceLength: 8, learningRate: 1e-2, checkpointEvery: 3),
         folder: resuming

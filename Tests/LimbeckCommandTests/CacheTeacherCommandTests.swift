@@ -132,7 +132,7 @@ extension CommandTests {
       try #require(try cache(desk, "text.cache").code == 0)
       let held = try Command.run(
         "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.heldOut, "--output",
-        "held-out.cache", "--sequence-length", "16", "--method", "dense16", in: desk.folder)
+        "held-out.cache", "--sequence-length", "16", "--method", "dense16", "--validation", in: desk.folder)
       try #require(held.code == 0, "\(held.errors)")
       let with = try distill(
         desk, "with", cache: "text.cache", "--validation-text", desk.workspace.heldOut, "--validation-teacher-cache",

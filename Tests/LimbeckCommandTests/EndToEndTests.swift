@@ -51,9 +51,9 @@ extension CommandTests {
       for row in ["parameters", "weights on disk", "perplexity", "bits per byte", "KL divergence", "same top token"] {
         #expect(table.output.contains(row))
       }
-      #expect(table.output.contains("99.9 %") && !table.output.contains("tokens/s"))
-      let brief = try Command.run(compare + ["--brief", "--generate", "4"], in: desk.folder)
-      #expect(!brief.output.contains("99.9 %") && brief.output.contains("generation, tokens/s"))
+      #expect(!table.output.contains("99.9 %") && !table.output.contains("tokens/s"))
+      let verbose = try Command.run(compare + ["--verbose", "--generate", "4"], in: desk.folder)
+      #expect(verbose.output.contains("99.9 %") && verbose.output.contains("generation, tokens/s"))
 
       let rough = try Command.run(
         "compare", "--teacher", workspace.teacher, "--teacher-precision", "bf16", "--text", workspace.heldOut,
@@ -131,13 +131,21 @@ extension CommandTests {
 
     @Test func windowsFitTheContextUnlessChosen() throws {
       let workspace = try Desk().workspace
-      func output(_ flags: String...) throws -> [String: Double] {
+      func output(_ model: String, saying reason: String, _ flags: String...) throws -> [String: Double] {
         let outcome = try Command.run(
-          ["perplexity", "--model", workspace.teacher, "--text", workspace.heldOut, "--json"] + flags)
-        #expect(outcome.errors.contains("windows of 64 tokens") == flags.isEmpty)
+          ["perplexity", "--model", model, "--text", workspace.heldOut, "--json"] + flags)
+        #expect(outcome.errors.contains(reason))
         return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Double])
       }
-      #expect(try output()["nats_per_token"] == output("--window", "64")["nats_per_token"])
+      let desk = try Desk()
+      let other = try desk.copyOfTeacher("other")
+      try? FileManager.default.removeItem(atPath: "\(other)/recipe.yaml")
+      let found = try output(other, saying: "windows of 64 tokens, the context of \(other)")
+      let chosen = try output(other, saying: "windows of 64 tokens\n", "--window", "64")
+      #expect(found["nats_per_token"] == chosen["nats_per_token"])
+      let trained = try output(
+        workspace.teacher, saying: "windows of 16 tokens, the sequence length of \(workspace.teacher)")
+      #expect(trained["nats_per_token"] != chosen["nats_per_token"])
     }
 
     @Test func inspectionShowsModelAndRun() throws {

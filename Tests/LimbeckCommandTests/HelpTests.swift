@@ -32,7 +32,7 @@ extension CommandTests {
         ["cache-teacher"],
         [
           "--teacher", "--text", "--output", "--method", "--k", "--draws", "--temperature", "--sequence-length",
-          "--seed", "--teacher-precision", "--resume", "--threads",
+          "--seed", "--teacher-precision", "--resume", "--threads", "--count", "--validation",
         ]
       ),
       (
@@ -42,8 +42,8 @@ extension CommandTests {
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
         ]
       ),
-      (["perplexity"], ["--model", "--text", "--window", "--stride", "--json", "--threads", "--backend"]),
-      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--brief"]),
+      (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
+      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
       (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (

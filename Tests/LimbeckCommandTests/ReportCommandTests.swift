@@ -127,7 +127,7 @@ extension CommandTests {
         try report(desk, "student", "--control", desk.folder, "--output", "new.html"), desk, naming: "no run.json")
       expectRefusal(
         try report(desk, "student", "--control", "student", "--output", "new.html"), desk,
-        naming: "--control student", "one of limbeck distill")
+        naming: "--control", "one of limbeck distill, student")
     }
 
     @Test func whatARecipeNamesMustBeThere() throws {

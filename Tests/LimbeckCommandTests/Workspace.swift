@@ -121,7 +121,9 @@ struct Command {
     }
     process.executableURL = try program ?? Self.executable
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Never the user's own cache.
+    let cache = ["LIMBECK_CACHE": directory.map { "\($0)/tokens" } ?? folder.appendingPathComponent("tokens").path]
+    process.environment = ProcessInfo.processInfo.environment.merging(cache) { $1 }.merging(environment) { $1 }
     if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory, isDirectory: true) }
     process.standardInput = try FileHandle(forReadingFrom: folder.appendingPathComponent("input"))
     process.standardOutput = try FileHandle(forWritingTo: folder.appendingPathComponent("output"))

@@ -4,6 +4,7 @@ import LanguageModels
 import TensorCore
 import TestSupport
 import Testing
+import Tokenization
 
 @testable import ModelEvaluation
 
@@ -117,6 +118,9 @@ struct PerplexityTests {
     #expect(throws: EvaluationError.emptyText) { try evaluate([]) }
     #expect(throws: EvaluationError.emptyText) { try evaluate([[], []]) }
     #expect(throws: EvaluationError.tooFewTokens(found: 1)) { try evaluate([[], [3]]) }
+    #expect(throws: EvaluationError.nothingCounted) {
+      try Perplexity(of: decoder, on: EvaluationText([TokenizedDocument(prompt: [3, 4], completion: [])]), window: 8)
+    }
     #expect(
       throws: EvaluationError.value(
         InvalidValue("window", expected: "at most 32 tokens, the context of the model", found: "33"))
@@ -183,7 +187,7 @@ struct PerplexityTests {
   func descriptions() {
     let errors: [(EvaluationError, String)] = [
       (.emptyText, "the text is empty: there is nothing to evaluate on"),
-      (.tooFewTokens(found: 1), "the text has 1 token, but at least 2 are needed for a standard error"),
+      (.tooFewTokens(found: 1), "the text has 1 token that counts, but at least 2 are needed for a standard error"),
       (
         .tokenOutsideVocabulary(model: "student 2", id: 60, position: 7, vocabularySize: 50),
         "token 7 of the text has the id 60, but student 2 has ids from 0 to 49; was the text encoded with its tokenizer?"

@@ -33,7 +33,7 @@ import Testing
     let url = folder.file("run")
     var steps: [TrainingStep] = []
     let summary = try Trainer(
-      model: Small.model(), objective: Halving(), data: Small.text(), validation: Small.text(100),
+      model: Small.model(), objective: Halving(), data: Small.text(), validation: Small.validation(100),
       recipe: Small.recipe(steps: 3), folder: RunFolder(small: url)
     ).run { event in
       if case .step(let step) = event { steps.append(step) }

@@ -16,11 +16,11 @@ import Testing
   private func trainer(
     _ folder: RunFolder, model: TransformerDecoder = Small.model(),
     objective: any TrainingObjective = CrossEntropyObjective(),
-    recipe: TrainingRecipe? = nil, data: PackedSequences? = nil, validation: PackedSequences? = nil
+    recipe: TrainingRecipe? = nil, data: PackedSequences? = nil, validation: ValidationText? = nil
   ) throws -> Trainer {
     try Trainer(
       model: model, objective: objective, data: try data ?? Small.text(),
-      validation: try validation ?? Small.text(100, seed: 6), recipe: recipe ?? self.recipe, folder: folder)
+      validation: try validation ?? Small.validation(100, seed: 6), recipe: recipe ?? self.recipe, folder: folder)
   }
 
   /// The final model file of a run, and its metrics without the times.
@@ -216,7 +216,7 @@ import Testing
     func open() throws -> RunFolder { try RunFolder(small: url, resuming: true) }
     #expect(error { try trainer(open(), data: Small.text(seed: 7)).run() } == ["training text"])
     #expect(error { try trainer(open(), data: Small.text(masked: { $0 % 7 == 4 })).run() } == ["training text"])
-    #expect(error { try trainer(open(), validation: Small.text(100, seed: 8)).run() } == ["validation text"])
+    #expect(error { try trainer(open(), validation: Small.validation(100, seed: 8)).run() } == ["validation text"])
     for inputs in [["tokenizer": "abd", "objective": "cross-entropy"], ["objective": "cross-entropy"]] {
       #expect(error { _ = try RunFolder(resuming: url, inputs: inputs) } == ["tokenizer"])
     }

@@ -16,7 +16,7 @@ import Testing
     (recipe.checkpointEvery, recipe.keptCheckpoints) = (2, 3)
     var checkpoints: [Int] = []
     let summary = try Trainer(
-      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: Small.text(100),
+      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: Small.validation(100),
       recipe: recipe, folder: RunFolder(small: url)
     ).run { event in
       if case .checkpointed(let step, let url) = event {
@@ -82,7 +82,7 @@ import Testing
     let manifest = url.appendingPathComponent("run.json")
     func trainer(_ run: RunFolder) throws -> Trainer {
       try Trainer(
-        model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), validation: Small.text(100),
+        model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), validation: Small.validation(100),
         recipe: Small.recipe(steps: 4), folder: run)
     }
     let run = try RunFolder(small: url)

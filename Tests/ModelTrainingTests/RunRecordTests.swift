@@ -9,7 +9,7 @@ import Testing
     (recipe.evaluateEvery, recipe.checkpointEvery) = (3, 2)
     var events: [TrainingEvent] = []
     try Trainer(
-      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), validation: Small.text(100),
+      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(), validation: Small.validation(100),
       recipe: recipe, folder: RunFolder(small: url)
     ).run { event in
       events.append(event)

@@ -1,8 +1,10 @@
 import DurableFiles
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// The names of everything in a folder and below it, hidden files included, sorted.
 func names(below folder: URL) throws -> [String] {
@@ -34,6 +36,17 @@ enum Small {
     _ count: Int = 12 * 40 + 1, seed: UInt64 = 5, masked: (Int) -> Bool = { $0 % 7 == 3 }
   ) throws -> PackedSequences {
     try PackedSequences(tokens(count, seed: seed, masked: masked), sequenceLength: 12, name: "small.txt")
+  }
+
+  /// A text to be validated on, in windows of the recipe's length.
+  static func validation(
+    _ count: Int = 12 * 40 + 1, seed: UInt64 = 5, masked: (Int) -> Bool = { $0 % 7 == 3 }
+  ) throws -> ValidationText {
+    var document = TokenizedDocument()
+    for (position, id) in tokens(count, seed: seed).ids.enumerated() {
+      document.append([id], counted: !masked(position))
+    }
+    return try ValidationText(EvaluationText([document], beginningID: 1), sequenceLength: 12, name: "held-out.txt")
   }
 
   static func recipe(steps: Int) -> TrainingRecipe {

@@ -1,6 +1,7 @@
 import Diagnostics
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelTraining
 import TensorCore
 import TestSupport
@@ -71,7 +72,7 @@ private struct ObservedObjective: TrainingObjective {
     (recipe.microBatchSize, recipe.seed, recipe.evaluateEvery) = (2, 7, 2)
     recipe.evaluationSequences = 3
     try Trainer(
-      model: Small.model(), objective: objective, data: Small.text(), validation: Small.text(), recipe: recipe
+      model: Small.model(), objective: objective, data: Small.text(), validation: Small.validation(), recipe: recipe
     ).run()
     #expect(
       objective.log.trained
@@ -79,8 +80,8 @@ private struct ObservedObjective: TrainingObjective {
           [0, 2].map { StepPosition(step: step, totalSteps: 3, firstSequence: $0, seed: 7) }
         })
     // every validation at the position of the last step
-    let validation = [0, 2].map { StepPosition(step: 3, totalSteps: 3, firstSequence: $0, seed: 7) }
-    #expect(objective.log.measured == validation + validation)
+    let validation = StepPosition(step: 3, totalSteps: 3, seed: 7)
+    #expect(objective.log.measured == [validation, validation])
   }
 
   @Test func aTextIsLearnt() throws {
@@ -107,7 +108,7 @@ private struct ObservedObjective: TrainingObjective {
     let model = TransformerDecoder(configuration: Small.model().configuration, seed: 5, precision: .bfloat16)
     var recipe = Small.recipe(steps: 4)
     recipe.evaluateEvery = 1
-    let validation = try Small.text()
+    let validation = try Small.validation()
     let trainer = try Trainer(
       model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: validation, recipe: recipe)
     var found: [(validation: Double, present: Double)] = []
@@ -152,9 +153,9 @@ private struct ObservedObjective: TrainingObjective {
     }
   }
 
-  @Test func evaluationMeasuresTheWholeTextInOrder() throws {
+  @Test func evaluationMeasuresTheWholeText() throws {
     let model = Small.model()
-    let validation = try Small.text(12 * 9 + 4, seed: 6)
+    let validation = try Small.validation(12 * 9 + 4, seed: 6)
     var recipe = Small.recipe(steps: 10)
     recipe.evaluateEvery = 4
     let trainer = try Trainer(
@@ -165,7 +166,7 @@ private struct ObservedObjective: TrainingObjective {
       return .continue
     }
     #expect(results.map(\.step) == [4, 8, 10])
-    let expected = CrossEntropyObjective().measure(model, on: validation.batch(Array(0..<9)), at: .only)
+    let expected = CrossEntropyObjective().measure(model, on: validation.batch(Array(0..<10)), at: .only)
     #expect(results[2].tokens == expected.tokens)
     #expect(abs(results[2].loss - expected.perToken.loss) < 1e-6 * expected.perToken.loss)
     #expect(results[2].perplexity == exp(results[2].crossEntropy))
@@ -175,7 +176,7 @@ private struct ObservedObjective: TrainingObjective {
 
   @Test func evaluationMayMeasureTheBeginningOnly() throws {
     let model = Small.model()
-    let validation = try Small.text(seed: 6)
+    let validation = try Small.validation(seed: 6)
     var recipe = Small.recipe(steps: 1)
     recipe.evaluationSequences = 3
     let trainer = try Trainer(
@@ -187,10 +188,10 @@ private struct ObservedObjective: TrainingObjective {
   }
 
   @Test func aValidationTextWithoutTargetsIsRefused() throws {
-    let trainer = try Trainer(
-      model: Small.model(), objective: CrossEntropyObjective(), data: Small.text(),
-      validation: Small.text(masked: { _ in true }), recipe: Small.recipe(steps: 1))
-    #expect(throws: TrainingError.nothingCounted(text: "small.txt")) { try trainer.run() }
+    #expect(throws: TrainingError.nothingCounted(text: "held-out.txt")) { try Small.validation(masked: { _ in true }) }
+    #expect(throws: TrainingError.nothingCounted(text: "empty.txt")) {
+      try ValidationText(EvaluationText([], beginningID: 1), sequenceLength: 12, name: "empty.txt")
+    }
   }
 
   @Test(arguments: [SequencePacking.Cuts.fixed, .shifted])

@@ -142,8 +142,11 @@ import Testing
     let text = try tokenizer.tokens(of: Corpus(paths: [file.path]))
     #expect(tokenizer.decode(text.ids) == "ba\nlomi terquaé")
     #expect(text.counts.documents == 4)
-    // Of rows with a prompt the completions alone.
-    #expect(text.counts.words == 5)
+    #expect(text.counts.words == 5 && text.counts.bytes == 14)
+    #expect(text.documents.map(\.countedTokens).reduce(0, +) < text.ids.count)
+    let prompts = try tokenizer.tokens(of: Corpus(paths: [file.path], counting: .prompts))
+    #expect(prompts.ids == text.ids && prompts.counts.words == 6 && prompts.counts.bytes == 16)
+    #expect(prompts.documents.map(\.countedTokens).reduce(0, +) == text.ids.count)
     let renamed = try folder.write(Array("{\"q\": \"ba\", \"a\": \"lo\", \"text\": 3}".utf8), to: "y.jsonl")
     let keys = JSONLinesKeys(text: "none", prompt: "q", completion: "a")
     #expect(try tokenizer.decode(tokenizer.tokens(of: Corpus(paths: [renamed.path], keys: keys)).ids) == "balo")

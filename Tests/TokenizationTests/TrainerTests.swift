@@ -156,3 +156,33 @@ import Testing
     }
   }
 }
+
+@Suite("Texts that libsentencepiece cannot learn from") struct HardTrainingTests {
+  @Test("A word of any length is learnt from", arguments: TokenizerTrainingOptions.Algorithm.allCases)
+  func longWords(_ algorithm: TokenizerTrainingOptions.Algorithm) throws {
+    let options = TokenizerTrainingOptions(algorithm: algorithm, vocabularySize: 400)
+    for long in [
+      String(repeating: "QUJD", count: 15_000), String(repeating: " ", count: 50_000),
+      String(repeating: "é", count: 40_000), String(repeating: "x", count: 70_000),
+    ] {
+      let tokenizer = try TokenizerTrainer(options).train(on: [Trained.text, long, "ba " + long + " lo"])
+      #expect(tokenizer.decode(tokenizer.encode(long)) == long)
+    }
+  }
+
+  @Test(
+    "Whatever ends libsentencepiece is an error of one line", arguments: ["a", "ab", "é", "aaaa", " a", "\u{10FFFF}"])
+  func tinyTexts(_ text: String) {
+    for algorithm in TokenizerTrainingOptions.Algorithm.allCases {
+      for byteFallback in [true, false] {
+        for size in [4, 5, 6, 7, 8, 259, 260, 261, 262, 263, 300, 100_000] {
+          let options = TokenizerTrainingOptions(
+            algorithm: algorithm, vocabularySize: size, byteFallback: byteFallback, userDefinedSymbols: [])
+          do { _ = try TokenizerTrainer(options).train(on: [text]) } catch {
+            #expect(!"\(error)".contains("\n") && "\(error)".count > 20, "\(error)")
+          }
+        }
+      }
+    }
+  }
+}

@@ -65,14 +65,19 @@ int sentencepiece_encode(const sentencepiece_encoder *encoder, const uint8_t *by
 int sentencepiece_decode(const sentencepiece_processor *processor, const int32_t *ids, size_t count, char **text,
                          size_t *size, char **message);
 
-// Sets the next sentence to train on and returns 1, or returns 0 at the end. The bytes must stay valid until the next
-// call.
+// Sets the next sentence to train on and returns 1, or returns 0 at the end, or -1 where the text cannot be read. The
+// bytes must stay valid until the next call.
 typedef int (*sentencepiece_next_sentence)(void *context, const char **bytes, size_t *size);
 
-// Trains a model with libsentencepiece's options `keys[i] = values[i]`, and returns it as a serialized ModelProto.
+// Trains a model with libsentencepiece's options `keys[i] = values[i]`, and returns it as a serialized ModelProto. The
+// library does it in a process of its own, because it ends the process where a text or an option is not as it expects.
 int sentencepiece_train(const char *const *keys, const char *const *values, size_t options,
                         sentencepiece_next_sentence next, void *context, char **model, size_t *size,
                         char **message);
+
+// The file of libsentencepiece that this process has loaded, to be freed with sentencepiece_free; NULL if that cannot
+// be told.
+char *sentencepiece_library_file(void);
 
 void sentencepiece_free(void *memory);
 

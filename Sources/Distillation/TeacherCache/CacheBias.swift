@@ -31,7 +31,7 @@ public struct CacheBias: Sendable, Equatable {
   ///   - teacher: the teacher it was made from.
   ///   - text: the text it was made for.
   ///   - tokens: about how many tokens to compare; always whole sequences.
-  public init(of cache: TeacherCache, teacher: any DecoderModel, text: PackedSequences, tokens: Int = 1_024) {
+  public init(of cache: TeacherCache, teacher: any DecoderModel, text: any TokenSequences, tokens: Int = 1_024) {
     let objective = DistillationObjective(
       .forwardKL, temperature: cache.description.temperature, hardLabelWeight: 0)
     let count = min(text.count, max(1, tokens / text.sequenceLength))

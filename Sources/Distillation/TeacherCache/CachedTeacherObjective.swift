@@ -15,7 +15,8 @@ public struct CachedTeacherObjective: TrainingObjective {
   /// - Parameters:
   ///   - objective: what is minimised at each token, at every step.
   ///   - cache: the teacher on the text to learn.
-  ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
+  ///   - validation: the teacher on the validation text, cut as `ValidationText` cuts it; without it only the
+  ///     cross-entropy is measured there.
   /// - Throws: as with one that changes.
   public init(
     _ objective: DistillationObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
@@ -26,7 +27,8 @@ public struct CachedTeacherObjective: TrainingObjective {
   /// - Parameters:
   ///   - objective: what is minimised at each token, step by step; its temperature must be constant.
   ///   - cache: the teacher on the text to learn.
-  ///   - validation: the teacher on the validation text; without it only the cross-entropy is measured there.
+  ///   - validation: the teacher on the validation text, cut as `ValidationText` cuts it; without it only the
+  ///     cross-entropy is measured there.
   /// - Throws: `value` where a cache was made at another temperature; `needsWholeDistribution` where it has only some
   ///   tokens of each distribution and these are not enough; `needsLogits` where the objective compares logits.
   public init(
@@ -69,9 +71,10 @@ public struct CachedTeacherObjective: TrainingObjective {
   ///   - validation: the validation text, if there is one.
   /// - Throws: `value`, which says what differs.
   public func requireTexts(
-    training: PackedSequences, validation: PackedSequences?
+    training: PackedSequences, validation: ValidationText?
   ) throws(TeacherCacheError) {
-    for (cache, text) in [(cache, training), (self.validation, validation)] {
+    let texts: [(TeacherCache?, (any TokenSequences)?)] = [(cache, training), (self.validation, validation)]
+    for (cache, text) in texts {
       guard let cache, let text else { continue }
       try cache.require("packing of \(text.name)", "\(text.packing)", "\(cache.description.packing)")
       try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)

@@ -30,7 +30,7 @@ public struct TeacherCacheRecorder {
   public let description: TeacherCacheDescription
   private let method: TeacherCacheMethod
   private let teacher: FrozenDecoder
-  private let text: PackedSequences
+  private let text: any TokenSequences
   private let seed: UInt64
 
   /// Tokens that the teacher runs on at a time.
@@ -38,7 +38,7 @@ public struct TeacherCacheRecorder {
 
   /// - Parameters:
   ///   - teacher: the teacher; it stays as it is.
-  ///   - text: the text, packed as it will be trained on, at fixed places.
+  ///   - text: the text, cut at fixed places as it will be trained on, or as it will be validated on.
   ///   - method: what is kept of each distribution.
   ///   - temperature: τ, what the logits are divided by, in `DistillationObjective.allowedTemperatures`.
   ///   - seed: determines what is drawn.
@@ -47,7 +47,7 @@ public struct TeacherCacheRecorder {
   /// - Throws: `value`, where method or sequence length do not fit the teacher, the temperature is not allowed, or the
   ///   text is not cut at fixed places.
   public init(
-    teacher: any DecoderModel, text: PackedSequences, method: TeacherCacheMethod, temperature: Float = 1,
+    teacher: any DecoderModel, text: any TokenSequences, method: TeacherCacheMethod, temperature: Float = 1,
     seed: UInt64 = 0,
     teacherDigest: String, tokenizerDigest: String
   ) throws(TeacherCacheError) {

@@ -50,6 +50,13 @@ struct CacheTeacher: ParsableCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text files, folders of them, or .jsonl files, as for distill.", valueName: "path"))
   var text: [String]
+  @OptionGroup var keys: TextKeyOptions
+  @Option(
+    help: ArgumentHelp(
+      "What counts of rows with a prompt, as for distill: completions alone, or prompts as well.", valueName: "name"))
+  var count = CountedTokens.completions
+  @Flag(help: "Cut the text as a validation text is cut, for --validation-teacher-cache.")
+  var validation = false
   @Option(
     help: ArgumentHelp(
       "Folder to write; must not exist, except with --resume.", valueName: "dir"))
@@ -65,8 +72,7 @@ struct CacheTeacher: ParsableCommand {
     help: ArgumentHelp("Tokens to draw, for sampled (default: \(standardDraws)).", valueName: "n"))
   var draws: Int?
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The temperature, which divides the teacher's logits, 0.05 to 10,000.", valueName: "t"))
+    parsing: .unconditional, help: ArgumentHelp("Temperature of the teacher, 0.05 to 10,000.", valueName: "t"))
   var temperature: Float = 1
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
   var sequenceLength = TrainingRecipe().sequenceLength
@@ -123,10 +129,18 @@ struct CacheTeacher: ParsableCommand {
     let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
-      model.tokenizer, sequenceLength: sequenceLength, beside: url, device: device, console: console)
-    let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
-    let sequences = try packing.sequences(of: text, fixed.packing(for: model.tokenizer))
-    try sequences.requireCountedTokens()
+      model.tokenizer, sequenceLength: sequenceLength, device: device, console: console)
+    let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, console)
+    let name = text.joined(separator: ", ")
+    let sequences: any TokenSequences
+    if validation {
+      sequences = try packing.validation(of: corpus, named: name, for: model.decoder.configuration)
+    } else {
+      let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
+      let packed = try packing.sequences(of: corpus, named: name, fixed.packing(for: model.tokenizer))
+      try packed.requireCountedTokens()
+      sequences = packed
+    }
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
@@ -173,7 +187,7 @@ struct CacheTeacher: ParsableCommand {
     }
   }
 
-  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: PackedSequences) throws {
+  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: any TokenSequences) throws {
     let tokens = text.countedTokens
     var facts = FactList()
     facts.add("method", "\(cache.method), temperature \(temperature)")

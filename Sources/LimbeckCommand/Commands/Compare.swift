@@ -12,8 +12,9 @@ struct Compare: ParsableCommand {
     commandName: "compare",
     abstract: "Measures how close students come to their teacher.",
     discussion: """
-      All models predict the same tokens of the same windows, so that the errors of
-      ratios and differences are paired ones. With p the teacher's probabilities and
+      All models predict the same tokens of the same windows, which are those of
+      'limbeck perplexity', so that the errors of ratios and differences are paired
+      ones. With p the teacher's probabilities and
       q the student's, the KL divergence is KL(p||q), the speculative acceptance the
       sum of min(p, q), and the difference of the true token's probability q - p.
 
@@ -36,8 +37,8 @@ struct Compare: ParsableCommand {
   @Option(
     help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
-  @Flag(help: "Print the table without percentiles.")
-  var brief = false
+  @Flag(help: "Print percentiles, too.")
+  var verbose = false
   @OptionGroup var options: EvaluationOptions
 
   func validate() throws {
@@ -65,19 +66,25 @@ struct Compare: ParsableCommand {
     }
     let text = try options.evaluationText(teacher.tokenizer, on: device)
     let console = Console()
-    let decoders = students.map(\.decoder)
-    let window = options.window(within: ([teacher.decoder] + decoders).map(\.configuration.contextLength), console)
+    let window = MeasuredWindow(
+      options.window,
+      for: zip([self.teacher] + student, [teacher] + students).map {
+        .init(folder: $0, contextLength: $1.configuration.contextLength)
+      })
+    console.write(window.description)
     var progress = ProgressLine("token", on: console)
     let comparison = try TeacherStudentComparison(
-      teacher: teacher.decoder, students: decoders, on: text, window: window, stride: options.stride
-    ) { progress.show($0) }
+      teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
+      stride: options.stride
+    ) { progress.show($0, of: names[1]) }
     progress.end()
     let models = try zip(names, [teacher] + students).map { path, model in
       try ComparedModel(path, model, generating: generate)
     }
+    let table = ComparisonTable(models, comparison, window: window.tokens, withPercentiles: verbose)
     try options.json
       ? StandardOutput.write(json: Report(models, comparison))
-      : StandardOutput.write(ComparisonTable(models, comparison, withPercentiles: !brief).text)
+      : StandardOutput.write(table.text(columns: StandardOutput.columns))
   }
 
   /// The comparison, with what each model is.
@@ -102,6 +109,17 @@ struct ComparedModel: Encodable {
   let folder: String
   let parameters, nonEmbeddingParameters, weightBytes: Int
   let generatedTokensPerSecond: Double?
+
+  /// What is known already.
+  init(
+    folder: String, parameters: Int, nonEmbeddingParameters: Int, weightBytes: Int, generatedTokensPerSecond: Double?
+  ) {
+    self.folder = folder
+    self.parameters = parameters
+    self.nonEmbeddingParameters = nonEmbeddingParameters
+    self.weightBytes = weightBytes
+    self.generatedTokensPerSecond = generatedTokensPerSecond
+  }
 
   /// - Parameters:
   ///   - folder: the model's folder.

@@ -16,9 +16,11 @@ extension Distill {
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
-    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    let onPolicy = try OnPolicySettings(
+      onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
-      ("align-layers", hiddenStates.description), ("on-policy", onPolicy.map { "\($0.probability)" }),
+      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
+      ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
@@ -40,7 +42,7 @@ extension Distill {
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer, cache: cache.packing,
+      distiller, tokenizer, cachePacking: cache.packing,
       subject: [
         "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
       ],

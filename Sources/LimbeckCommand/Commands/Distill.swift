@@ -17,11 +17,9 @@ struct Distill: ParsableCommand {
       without cross-entropy, which was the best choice in docs/distilling.md.
       Starting from a pruned teacher (see 'limbeck student') gained more than any
       choice of divergence.
-      --student is a config.json or a size (1M; see 'limbeck help train') for a new
-      model, or a model folder to start from.
 
-      --student is a config.json for a new model, or a model folder to start from. It
-      gets the teacher's tokenizer.
+      --student is a config.json or a size (1M; see 'limbeck help train') for a new
+      model, or a model folder to start from. It gets the teacher's tokenizer.
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta], symmetric-kl[:weight
       of the forward side], skew-forward-kl[:skew], skew-reverse-kl[:skew],
@@ -83,7 +81,8 @@ struct Distill: ParsableCommand {
     let objective = try objective.objective(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let settings = try TrainingSettings(options, &recipe)
-    let onPolicy = try OnPolicySettings(onPolicy, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    let onPolicy = try OnPolicySettings(
+      onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try settings.requireText(unless: onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import TensorCore
+import Tokenization
 
 /// `limbeck doctor`
 struct Doctor: ParsableCommand {
@@ -82,15 +83,13 @@ struct Machine {
     return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
   }
 
-  /// The file of the SentencePiece library in use, and its version where Debian's package manager knows it; the library
-  /// itself does not tell.
+  /// The version of the SentencePiece library in use, where Debian's package manager knows it, and its file.
   static var sentencePieceLibrary: String? {
-    let mapping = text("/proc/self/maps")?.split(separator: "\n").first { $0.contains("/libsentencepiece.so") }
-    guard let path = mapping?.split(separator: " ").last else { return nil }
+    guard let file = TokenizerFormat.all[0].libraryFile() else { return nil }
     let packages = text("/var/lib/dpkg/status")?.components(separatedBy: "\n\n") ?? []
     let package = packages.first { $0.hasPrefix("Package: libsentencepiece0\n") }
     let version = package?.split(separator: "\n").first { $0.hasPrefix("Version: ") }?.dropFirst("Version: ".count)
-    return [version, path].compactMap { $0.map(String.init) }.joined(separator: ", ")
+    return [version.map(String.init) ?? "version unknown", file].joined(separator: ", ")
   }
 
   private static func text(_ path: String) -> String? {

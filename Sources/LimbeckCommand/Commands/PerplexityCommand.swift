@@ -10,9 +10,15 @@ struct PerplexityCommand: ParsableCommand {
     commandName: "perplexity",
     abstract: "Measures how well a model predicts a text.",
     discussion: """
-      The text is cut into windows; each is fed the beginning-of-text token and its
-      tokens but the last, and every token is scored. With --stride, windows overlap
-      and score only their new tokens.
+      A plain file is one document, and so is each row of a .jsonl file. Each document
+      is cut into windows; a window is fed the beginning-of-text token (BOS) and its
+      tokens but the last, and all its tokens are scored. No window reaches from one
+      document into the next. Of a row with a prompt and a completion only the
+      completion's tokens are scored, unless --count says otherwise. With --stride,
+      windows overlap and score only their new tokens.
+
+      'train' and 'distill' measure their validation text in the same way, in windows
+      of their sequence length, and so do 'compare' and 'report'.
 
       Example:
         limbeck perplexity --model runs/student --text held-out.txt --window 256
@@ -22,18 +28,21 @@ struct PerplexityCommand: ParsableCommand {
   var model: String
   @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
   var tokenizer: String?
-  @Option(help: ArgumentHelp("What the model rounds the factors of its products to.", valueName: "type"))
+  @Option(help: ArgumentHelp("Precision of matrix products.", valueName: "type"))
   var precision = ProductPrecision.float32
   @OptionGroup var options: EvaluationOptions
 
   func run() throws {
     let device = try options.device.device
-    let model = try LanguageModel(folder: model, tokenizer: tokenizer, precision: precision, on: device)
+    let folder = model
+    let model = try LanguageModel(folder: folder, tokenizer: tokenizer, precision: precision, on: device)
     let text = try options.evaluationText(model.tokenizer, on: device)
     let console = Console()
-    let window = options.window(within: [model.decoder.configuration.contextLength], console)
+    let window = MeasuredWindow(
+      options.window, for: [.init(folder: folder, contextLength: model.configuration.contextLength)])
+    console.write(window.description)
     var progress = ProgressLine("token", on: console)
-    let result = try Perplexity(of: model.decoder, on: text, window: window, stride: options.stride) {
+    let result = try Perplexity(of: model.decoder, on: text, window: window.tokens, stride: options.stride) {
       progress.show($0)
     }
     progress.end()
@@ -45,6 +54,7 @@ struct PerplexityCommand: ParsableCommand {
     if let bits = result.bitsPerByte { facts.add("bits per byte", Format.fixed(bits, 6)) }
     if let words = result.wordPerplexity { facts.add("word perplexity", Format.fixed(words, 4)) }
     facts.add("tokens", Format.count(result.tokens))
+    facts.add("window", Format.count(window.tokens))
     if let speed = result.tokensPerSecond { facts.add("tokens/s", Format.count(Int(speed))) }
     try StandardOutput.write(facts.text)
   }

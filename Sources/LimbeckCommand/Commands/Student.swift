@@ -16,8 +16,8 @@ struct Student: ParsableCommand {
     abstract: "Prunes a teacher to a smaller model, for a student to start from.",
     discussion: """
       --layers, --every or --count choose the layers to keep; layers count from 0, as
-      in 'distill --align-layers' (a student of layers 1 and 3 is aligned by
-      1:0,3:1). Embedding, norms and head are always kept. Then
+      in 'distill --align-layers': align a student of layers 1 and 3 by 1:0,3:1. Without
+      them, all layers stay. Embedding, norms and head are always kept. Then
       'limbeck distill --student' trains the student.
 
       --hidden-size, --feed-forward-size, --heads and --key-value-heads make the

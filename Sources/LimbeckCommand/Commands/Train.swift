@@ -37,6 +37,9 @@ struct Train: ParsableCommand {
       change them; the learning rate starts at its highest (--warmup-steps lets it
       rise) and falls over the N steps.
 
+      Files of text, rows and folders, and how they become sequences: docs/data.md.
+      --validation-share holds out a part of --text.
+
       The control for a distilled student is the same model, trained on the same text
       without a teacher: --control-of RUN --output NEW.
 
@@ -118,10 +121,10 @@ private struct LanguageModelling: SessionTask {
     }
   }
 
-  func requireFit(_ text: PackedSequences, validation: PackedSequences?) throws {}
+  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws {}
 
   func run(
-    over text: PackedSequences, validation: PackedSequences?, _ recipe: TrainingRecipe, folder: RunFolder?,
+    over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,
     continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
   ) throws -> TrainingSummary {
     try Trainer(

@@ -1,7 +1,9 @@
 public import ArgumentParser
 public import ModelTraining
 public import TensorCore
+public import Tokenization
 
+extension CountedTokens: ExpressibleByArgument {}
 extension LearningRateDecay: ExpressibleByArgument {}
 extension SequencePacking.Cuts: ExpressibleByArgument {}
 extension ProductPrecision: ExpressibleByArgument {}

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Foundation
+import LanguageModels
+import Limbeck
 import ModelEvaluation
 import TensorCore
 import Tokenization
@@ -7,12 +10,14 @@ import Tokenization
 struct EvaluationOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
+    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
   var text: [String]
+  @OptionGroup var keys: TextKeyOptions
   @Option(
-    parsing: .unconditional,
     help: ArgumentHelp(
-      "Tokens per window, at most the model's context (default: 512, or the context if that is less).", valueName: "n"))
+      "What counts of rows with a prompt: completions alone, or prompts as well.", valueName: "name"))
+  var count = CountedTokens.completions
+  @Option(parsing: .unconditional, help: MeasuredWindow.help)
   var window: Int?
   @Option(
     parsing: .unconditional,
@@ -29,37 +34,25 @@ struct EvaluationOptions: ParsableArguments {
     }
   }
 
-  /// The window for models with these contexts.
-  func window(within contextLengths: [Int], _ console: Console) -> Int {
-    Self.window(window, within: contextLengths, console)
-  }
-
-  /// The window that the user chose, or else one for models with these contexts. One that the user did not choose is
-  /// told where it is not the usual one, for perplexities of different windows do not compare.
-  static func window(_ window: Int?, within contextLengths: [Int], _ console: Console) -> Int {
-    let usual = 512
-    let context = contextLengths.min() ?? usual
-    if window == nil, context < usual { console.write("windows of \(context) tokens, the context of the model") }
-    return window ?? min(usual, context)
-  }
-
   /// The text as the tokens that windows are cut from.
   func evaluationText(_ tokenizer: any Tokenizer, on device: Device) throws -> EvaluationText {
-    try EvaluationText(paths: text, tokenizer, on: device)
+    let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, Console())
+    return EvaluationText(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
   }
 }
 
 extension EvaluationText {
   /// The text of files and folders.
-  init(paths: [String], _ tokenizer: any Tokenizer, on device: Device) throws {
-    self.init(try tokenizer.tokens(of: Corpus(paths: paths), threads: device.threads), tokenizer: tokenizer)
+  init(paths: [String], counting: CountedTokens, _ tokenizer: any Tokenizer, on device: Device) throws {
+    let corpus = try Corpus(paths: paths, counting: counting)
+    self.init(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
   }
 }
 
 extension ProgressLine {
-  /// Shows how far an evaluation has come.
-  mutating func show(_ progress: EvaluationProgress) {
-    show(
-      progress.tokens, of: progress.totalTokens, details: ["nats per token \(Format.fixed(progress.natsPerToken, 4))"])
+  /// Shows how far an evaluation has come; of several models, the mean is that of `model`.
+  mutating func show(_ progress: EvaluationProgress, of model: String? = nil) {
+    let nats = "\(Format.fixed(progress.natsPerToken, 4)) nats per token"
+    show(progress.tokens, of: progress.totalTokens, details: [model.map { "\($0): \(nats)" } ?? nats])
   }
 }

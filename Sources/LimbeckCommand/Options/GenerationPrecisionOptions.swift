@@ -5,15 +5,12 @@ import TensorCore
 struct GenerationPrecisionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      """
-      Precision of matrix products; bf16 halves the weights that are read for each token, which is up to twice as fast \
-      on CPUs with AVX512_BF16.
-      """,
+      "Precision of matrix products; bf16 is up to twice as fast on CPUs with AVX512_BF16.",
       valueName: "type"))
   var precision = ProductPrecision.float32
   @Option(
     help: ArgumentHelp(
-      "Precision of the key-value cache; float16 takes half the memory and makes many prompts together faster.",
+      "Precision of the key-value cache; float16 takes half the memory.",
       valueName: "type"))
   var cachePrecision = CachePrecision.float32
 }

@@ -5,16 +5,14 @@ import Distillation
 struct HiddenStateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Pairs of layers, counted from 0, whose hidden states are compared (default: last).",
+      "Pairs of layers, from 0, whose outputs are compared; also 'embedding' and 'last' (default: last).",
       valueName: "teacher:student,…"))
   var alignLayers: LayerPairs?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      """
-      The weight of 1 - the cosine similarity of hidden states (default: 1 with --align-layers and no \
-      --hidden-mse-weight, else 0).
-      """, valueName: "w"))
+      "Weight of 1 - cosine of the hidden states (default: 1 with --align-layers alone, else 0).",
+      valueName: "w"))
   var hiddenCosineWeight: Schedule?
   @Option(
     parsing: .unconditional,
@@ -23,17 +21,17 @@ struct HiddenStateOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of MiniLMv2's loss on the relations of queries, keys and values (default: 0).",
+      "Weight of the divergence of query, key and value relations, as in MiniLMv2 (default: 0).",
       valueName: "w"))
   var relationWeight: Schedule?
   @Option(
     help: ArgumentHelp(
-      "The pair of layers, counted from 0, for --relation-weight (default: last).", valueName: "teacher:student"))
+      "Pair of layers, from 0, whose relations are compared (default: last).", valueName: "teacher:student"))
   var relationLayers: LayerPairs?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The number of heads for --relation-weight, the same for both models (default: the student's key-value heads).",
+      "Relation heads (default: the student's key-value heads).",
       valueName: "n"))
   var relationHeads: Int?
 

@@ -7,29 +7,28 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The loss weights of a paper; other flags override them. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
-      the cosine of the last hidden states (default: none).
+      Weights of a paper, which other flags override. distilbert: 5 * tau^2 * divergence + 2 * cross-entropy + \
+      1 - cosine of the last hidden states (default: none).
       """, valueName: "name"))
   var preset: ObjectivePreset?
   @Option(
     help: ArgumentHelp(
-      "The divergence that is minimised (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
+      "Divergence from the teacher to minimise (default: \(DivergenceMixture.forwardKL.defaultValueDescription)).",
       valueName: "name[:x]"))
   var divergence: DivergenceMixture?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The temperature tau, which divides the logits of both models, 0.05 to 10,000 (default: 1, or the cache's).",
-      valueName: "t"))
+      "Temperature tau of both models, 0.05 to 10,000 (default: 1, or the cache's).", valueName: "t"))
   var temperature: Schedule?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
+    help: ArgumentHelp("Weight lambda of the cross-entropy with the text, 0 to 1 (default: 0).", valueName: "w"))
   var hardLabelWeight: Schedule?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The weight of tau^2 * divergence (default: 1 - lambda). With it, lambda may exceed 1.",
+      "Weight of tau^2 * divergence (default: 1 - lambda).",
       valueName: "w"))
   var softLabelWeight: Schedule?
   @Option(
@@ -39,8 +38,8 @@ struct ObjectiveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The weight of each token in the terms that compare the models: 1, the entropy of the teacher's distribution \
-      divided by log V, or its largest probability (default: \(TokenWeighting.uniform.rawValue)).
+      Weight of each token in the divergence: all equal, the entropy of the teacher's distribution / log V, or its \
+      largest probability (default: \(TokenWeighting.uniform.rawValue)).
       """, valueName: "name"))
   var tokenWeighting: TokenWeighting?
 

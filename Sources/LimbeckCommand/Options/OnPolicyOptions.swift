@@ -12,33 +12,29 @@ struct OnPolicyOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The share of steps, 0 to 1, that learn from the student's own completions instead of the text (default: 0).",
+      "Share of steps, 0 to 1, that train on the student's completions (default: 0).",
       valueName: "lambda"))
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The temperature at which on-policy completions are sampled (default: 1).", valueName: "t"))
+      "Temperature at which the student samples completions (default: 1).", valueName: "t"))
   var onPolicyTemperature: Double?
   @Option(
     help: ArgumentHelp(
-      """
-      Prompts for on-policy steps: one a line, or a .jsonl file (default: the beginnings of the text's sequences); with \
-      --on-policy 1, --text is not needed.
-      """,
+      "Prompts to complete: one a line, or JSON rows (default: beginnings of sequences). "
+        + "With --on-policy 1, --text is not needed.",
       valueName: "file"))
   var prompts: String?
-  @Option(help: ArgumentHelp("The key of the prompt in a .jsonl file (default: prompt).", valueName: "key"))
-  var promptField: String?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most tokens of a prompt from the text, which begins and ends with whole words (default: half of --sequence-length).",
+      "Most tokens of a prompt from the text, cut between words (default: half of --sequence-length).",
       valueName: "n"))
   var promptLength: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The most tokens of a sampled completion (default: half of --sequence-length).", valueName: "n"))
+    help: ArgumentHelp("Most tokens of a completion (default: half of --sequence-length).", valueName: "n"))
   var completionLength: Int?
 }
 
@@ -52,15 +48,17 @@ struct OnPolicySettings {
   private let promptLength: Int
   private let completionLength: Int
 
-  init?(_ options: OnPolicyOptions, sequenceLength: Int, _ recipe: inout RecipeFile) throws(RecipeError) {
+  /// `promptField` is the key of a prompt in rows.
+  init?(
+    _ options: OnPolicyOptions, promptField: String, sequenceLength: Int, _ recipe: inout RecipeFile
+  ) throws(RecipeError) {
     let probability = try recipe.value("on-policy", options.onPolicy)
     let temperature = try recipe.value("on-policy-temperature", options.onPolicyTemperature)
     let prompts = try recipe.path("prompts", options.prompts)
-    let promptField = try recipe.value("prompt-field", options.promptField)
     let promptLength = try recipe.value("prompt-length", options.promptLength)
     let completionLength = try recipe.value("completion-length", options.completionLength)
     let others = [
-      ("on-policy-temperature", temperature != nil), ("prompts", prompts != nil), ("prompt-field", promptField != nil),
+      ("on-policy-temperature", temperature != nil), ("prompts", prompts != nil),
       ("prompt-length", promptLength != nil), ("completion-length", completionLength != nil),
     ]
     guard let probability else {
@@ -79,7 +77,7 @@ struct OnPolicySettings {
       throw recipe.invalid("on-policy-temperature", expected: "0 or a number above 1e-6", found: "\(self.temperature)")
     }
     self.prompts = prompts
-    self.promptField = promptField ?? "prompt"
+    self.promptField = promptField
     self.promptLength = promptLength ?? max(1, sequenceLength / 2)
     self.completionLength = completionLength ?? max(1, sequenceLength / 2)
     if prompts != nil, promptLength != nil {
@@ -118,7 +116,8 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampler: sampler, endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
+      sampler: sampler,
+      endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
     return (value, ["on-policy": description])

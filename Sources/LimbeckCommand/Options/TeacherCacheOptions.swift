@@ -34,7 +34,7 @@ struct TeacherCacheSettings {
   /// Where the cache of the text is, as the user named it.
   let path: String
   /// How the texts of the caches are cut.
-  private(set) var packing: (training: SequencePacking, validation: SequencePacking?)
+  let packing: SequencePacking
   private let training: URL
   private let validation: URL?
 
@@ -55,16 +55,16 @@ struct TeacherCacheSettings {
     let description = try TeacherCacheFolder(contentsOf: training).description
     temperature = description.temperature
     outputs = description.vocabularySize
-    packing = (description.packing, try validation.map { try TeacherCacheFolder(contentsOf: $0).description.packing })
+    packing = description.packing
   }
 
   /// Refuses a packing that was asked for and is not that of the cache.
   func requirePacking(_ settings: PackingSettings, _ recipe: RecipeFile) throws(RecipeError) {
-    if let cuts = settings.cuts, cuts != packing.training.cuts {
+    if let cuts = settings.cuts, cuts != packing.cuts {
       throw recipe.invalid(
-        "packing", expected: "\(packing.training.cuts), as in the teacher cache", found: cuts.rawValue)
+        "packing", expected: "\(packing.cuts), as in the teacher cache", found: cuts.rawValue)
     }
-    if !settings.beginsWithBOS, packing.training.beginningID != nil {
+    if !settings.beginsWithBOS, packing.beginningID != nil {
       throw recipe.invalid(
         "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
     }

@@ -8,7 +8,7 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model folder to learn from; several times for a mixture of teachers.", valueName: "dir"))
+      "Teacher's model folder; several times for a mixture of teachers.", valueName: "dir"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,
@@ -16,7 +16,7 @@ struct TeacherOptions: ParsableArguments {
   var teacherWeights: String?
   @Option(
     help: ArgumentHelp(
-      "Precision of the teachers' matrix products (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of the teachers' matrix products (default: float32); bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
 }

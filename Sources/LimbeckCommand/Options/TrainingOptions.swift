@@ -5,6 +5,7 @@ import LanguageModels
 import ModelFiles
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// The flags that `train` and `distill` share. Each is optional: what is not given comes from the recipe, else from
 /// `TrainingRecipe`'s defaults.
@@ -13,25 +14,27 @@ struct TrainingOptions: ParsableArguments {
   /// The library leaves it to its user; a run of the command must not be lost with its process.
   fileprivate static let standardCheckpointEvery = 100
 
-  @Option(help: ArgumentHelp("A YAML file of flags, by their names; flags on the command line win.", valueName: "file"))
+  @Option(help: ArgumentHelp("YAML file with flags by name; flags of the command line win.", valueName: "file"))
   var recipe: String?
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text files, folders of them, or .jsonl files.", valueName: "path"))
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
   var text: [String] = []
+  @OptionGroup var validation: ValidationOptions
+  @OptionGroup var keys: TextKeyOptions
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Text to measure the loss on, not to learn.", valueName: "path"))
-  var validationText: [String] = []
-  @Option(help: ArgumentHelp("The folder to write; it must not exist, unless with --resume.", valueName: "dir"))
+    help: ArgumentHelp(
+      "What counts of rows with a prompt: completions alone, or prompts as well (default: completions).",
+      valueName: "name"))
+  var count: CountedTokens?
+  @Option(help: ArgumentHelp("Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String?
   @Flag(help: "Go on with the unfinished run in the output folder, from its last checkpoint.")
   var resume = false
   @Option(
     name: .customLong("continue"),
     help: ArgumentHelp(
-      """
-      Train the model of another run, finished or not, for --steps more: with its weights, optimiser, place in the text \
-      and, where no --recipe is given, settings.
-      """,
+      "Train the model of a run for --steps more, with its optimiser, place in the text and settings.",
       valueName: "run"))
   var continuedRun: String?
 
@@ -39,7 +42,7 @@ struct TrainingOptions: ParsableArguments {
   var steps: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Passes over the text; give this or --steps.", valueName: "x"))
+    help: ArgumentHelp("Passes over the text; this or --steps.", valueName: "x"))
   var epochs: Double?
   @Option(
     parsing: .unconditional,
@@ -48,10 +51,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      """
-      Sequences computed at once, a divisor of the batch size; fewer take less memory (default: as many as have 1,024 \
-      tokens, or all where the output head is most of the model).
-      """,
+      "Sequences per forward pass, a divisor of --batch-size; fewer take less memory (default: 1,024 tokens, or all).",
       valueName: "n")
   )
   var microBatchSize: Int?
@@ -67,13 +67,13 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The last learning rate divided by the highest (default: \(standard.minimumLearningRateRatio)).",
+      "Final learning rate as a share of the peak (default: \(standard.minimumLearningRateRatio)).",
       valueName: "x"))
   var minimumLearningRateRatio: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps in which the learning rate rises, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
+      "Steps of linear warm-up, at most all (default: \(standard.warmupSteps)).", valueName: "n"))
   var warmupSteps: Int?
   @Option(
     help: ArgumentHelp("How the learning rate falls (default: \(standard.decay.rawValue)).", valueName: "name"))
@@ -81,45 +81,44 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's beta1, for the mean of the gradients (default: \(standard.beta1)).", valueName: "x"))
+      "AdamW's beta1 (default: \(standard.beta1)).", valueName: "x"))
   var beta1: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's beta2, for the mean of their squares (default: \(standard.beta2)).", valueName: "x"))
+      "AdamW's beta2 (default: \(standard.beta2)).", valueName: "x"))
   var beta2: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's epsilon, added to the root of the second mean (default: \(standard.epsilon)).", valueName: "x"))
+      "AdamW's epsilon (default: \(standard.epsilon)).", valueName: "x"))
   var epsilon: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "AdamW's weight decay, of all matrices but the embedding (default: \(standard.weightDecay)).", valueName: "x"))
+      "AdamW's weight decay, of matrices but not the embedding (default: \(standard.weightDecay)).", valueName: "x"))
   var weightDecay: Double?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Gradients with a larger norm are scaled down to this one; 0 for never (default: \(standard.gradientClip)).",
-      valueName: "x"))
+      "Gradient norm is clipped to this; 0 for no clipping (default: \(standard.gradientClip)).", valueName: "x"))
   var gradientClip: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The seed of fresh weights, cuts and order of text (default: \(standard.seed)).", valueName: "n")
-  )
+    help: ArgumentHelp("Seed of new weights and of the order of the text (default: \(standard.seed)).", valueName: "n"))
   var seed: UInt64?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Steps between evaluations (default: only one, at the end).", valueName: "n"))
   var evaluateEvery: Int?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Validation sequences to measure (default: all).", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Windows of the validation text to measure, from its start (default: all).", valueName: "n"))
   var evaluationSequences: Int?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Steps between checkpoints; a killed run resumes from the last (default: \(standardCheckpointEvery)).",
+      "Steps between checkpoints (default: \(standardCheckpointEvery)).",
       valueName: "n"))
   var checkpointEvery: Int?
   @Option(
@@ -130,7 +129,7 @@ struct TrainingOptions: ParsableArguments {
   var weights: WeightType?
   @Option(
     help: ArgumentHelp(
-      "Precision of the trained model's matrix products (default: float32); bf16 is faster on CPUs with AVX512_BF16.",
+      "Precision of matrix products (default: float32); bf16 is faster with AVX512_BF16.",
       valueName: "type"))
   var precision: ProductPrecision?
   @Option(parsing: .unconditional, help: DeviceOptions.threadsHelp)
@@ -183,6 +182,9 @@ struct TrainingStart {
 struct TrainingSettings {
   let text: [String]
   let validationText: [String]
+  let validationShare: Double?
+  let keys: JSONLinesKeys
+  let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
   let packing: PackingSettings
@@ -199,7 +201,10 @@ struct TrainingSettings {
 
   init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
     text = try settings.paths("text", options.text)
-    validationText = try settings.paths("validation-text", options.validationText)
+    validationText = try settings.paths("validation-text", options.validation.validationText)
+    validationShare = try options.validation.share(&settings, validationText: validationText)
+    keys = try options.keys.keys(&settings)
+    counting = try settings.value("count", options.count, default: .completions)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
 

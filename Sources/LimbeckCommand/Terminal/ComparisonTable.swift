@@ -3,17 +3,21 @@ import ModelEvaluation
 /// A comparison as a table: one column a model, the teacher's first.
 struct ComparisonTable {
   private let comparison: TeacherStudentComparison
-  private var rows: [[String]]
-
-  var text: String { "\(Format.count(comparison.teacher.tokens)) tokens\n" + TextTable(rows: rows).text }
+  private let window: Int
+  /// What models are called, the teacher first.
+  private let folders: [String]
+  /// Each with a cell for each model, which is empty where it has none.
+  private var rows: [[String]] = []
 
   /// - Parameters:
   ///   - models: the models, the teacher first.
   ///   - comparison: what is shown.
+  ///   - window: the tokens of a window.
   ///   - withPercentiles: whether the spreads over tokens are shown.
-  init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison, withPercentiles: Bool) {
+  init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison, window: Int, withPercentiles: Bool) {
     self.comparison = comparison
-    rows = [[""] + models.map(\.folder)]
+    self.window = window
+    folders = models.map(\.folder)
     rows.append(["parameters"] + models.map { Format.count($0.parameters) })
     rows.append(["  without embedding and head"] + models.map { Format.count($0.nonEmbeddingParameters) })
     rows.append(["weights on disk"] + models.map { Format.bytes($0.weightBytes) })
@@ -34,6 +38,19 @@ struct ComparisonTable {
       rows.append(
         ["generation, tokens/s"] + models.map { $0.generatedTokensPerSecond.map { Format.count(Int($0)) } ?? "-" })
     }
+  }
+
+  /// The table, or where a screen of so many columns is too narrow for it, one model below another; nil is no screen.
+  func text(columns: Int?) -> String {
+    let table = TextTable(rows: [[""] + folders] + rows)
+    let measured = "\(Format.count(comparison.teacher.tokens)) tokens in windows of \(Format.count(window))\n"
+    guard let columns, table.width > columns else { return measured + table.text }
+    return measured
+      + folders.enumerated().map { index, folder in
+        var facts = FactList()
+        for row in rows where !row[index + 1].isEmpty { facts.add("  " + row[0], row[index + 1]) }
+        return "\n\(index == 0 ? "teacher" : "student") \(folder)\n" + facts.text
+      }.joined()
   }
 
   private mutating func addModels(_ name: String, _ cell: (Perplexity) -> String) {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import Glibc
 import Synchronization
@@ -49,6 +50,9 @@ final class Console: Sendable {
 /// Standard output: what the user asked for, and nothing else.
 enum StandardOutput {
   static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// The columns of the terminal; nil where it is none, or does not tell.
+  static var columns: Int? { terminalColumns(of: STDOUT_FILENO) }
 
   /// Writes `text` at once, so that it can be watched as it grows.
   static func write(_ text: String) throws(CommandError) { try write(bytes: Data(text.utf8)) }

@@ -37,9 +37,17 @@ enum Format {
 struct TextTable {
   var rows: [[String]]
 
+  /// The columns of a screen that it takes.
+  var width: Int { widths.reduce(0, +) + 2 * max(0, widths.count - 1) }
+
+  private var widths: [Int] {
+    (0..<(rows.map(\.count).max() ?? 0)).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+  }
+
   var text: String {
-    let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    let widths = widths
     return rows.map { row in
       let cells = row.enumerated().map { column, cell in
         let padding = String(repeating: " ", count: widths[column] - cell.count)

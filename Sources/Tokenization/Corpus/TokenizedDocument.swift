@@ -32,6 +32,14 @@ public struct TokenizedDocument: Hashable, Sendable {
     }
   }
 
+  /// Takes the last id away; there must be one.
+  public mutating func removeLast() {
+    ids.removeLast()
+    guard let last = counted.last, last.upperBound > ids.count else { return }
+    counted.removeLast()
+    if last.count > 1 { counted.append(last.lowerBound..<ids.count) }
+  }
+
   /// The number of ids that count.
   public var countedTokens: Int { counted.reduce(0) { $0 + $1.count } }
 

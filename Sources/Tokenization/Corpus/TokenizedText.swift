@@ -35,7 +35,10 @@ extension Tokenizer {
       switch part {
       case .startOfDocument: document = TokenizedDocument()
       case .ids(let ids, let counted): document.append(ids, counted: counted)
-      case .endOfDocument: text.documents.append(document)
+      case .endOfDocument:
+        // that of a completion which was generated is not part of the text
+        if let eosID, document.ids.last == eosID { document.removeLast() }
+        text.documents.append(document)
       }
     }
     return text

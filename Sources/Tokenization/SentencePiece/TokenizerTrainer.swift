@@ -62,7 +62,8 @@ public struct TokenizerTrainer: Sendable {
         { context, bytes, size in
           guard let context, let bytes, let size else { return 0 }
           let sentences = Unmanaged<TrainingSentences>.fromOpaque(context).takeUnretainedValue()
-          return sentences.next(&bytes.pointee, &size.pointee) ? 1 : 0
+          if sentences.next(&bytes.pointee, &size.pointee) { return 1 }
+          return sentences.failure == nil ? 0 : -1
         }, Unmanaged.passUnretained(sentences).toOpaque(), &model, &size, &message)
       if let failure = sentences.failure { throw failure }
       guard status == 0, let model else { throw .trainingFailed(reason: withoutSourceLocation(takenText(message))) }

@@ -1,7 +1,9 @@
 /// The lines of text that arrives in parts, as sentences for libsentencepiece to learn from. A line longer than
-/// `longestSentence` is taken in several.
+/// `longestSentence` is taken in several, and so is one with a longer word than `longestWord`.
 final class TrainingSentences {
   static let longestSentence = 1 << 16
+  /// libsentencepiece 0.1.97 crashes on words of more than 32,768 characters, the spaces before them included.
+  static let longestWord = 1 << 13
 
   /// Why the text ended early.
   private(set) var failure: TokenizationError?
@@ -61,12 +63,13 @@ final class TrainingSentences {
       if let end = pending[position...].firstIndex(of: 0x0A) ?? (isAtEnd ? pending.count : nil) {
         guard position < pending.count else { return nil }
         let line = pending[position..<min(end, position + Self.longestSentence)]
-        let sentence = Array(line.endIndex == end ? line : Self.wholeWords(line))
+        let sentence = Array(Self.withoutLongWords(line.endIndex == end ? line : Self.wholeWords(line)))
         position += sentence.count
         if position == end, end < pending.count { position += 1 }
         if !sentence.isEmpty { return sentence }
       } else if pending.count - position > Self.longestSentence {
-        let sentence = Array(Self.wholeWords(pending[position..<position + Self.longestSentence]))
+        let line = pending[position..<position + Self.longestSentence]
+        let sentence = Array(Self.withoutLongWords(Self.wholeWords(line)))
         position += sentence.count
         return sentence
       } else {
@@ -75,6 +78,17 @@ final class TrainingSentences {
         if let part = try nextPart() { pending += part } else { isAtEnd = true }
       }
     }
+  }
+
+  /// `line` up to the place at which a word, or a run of spaces, is longer than it may be.
+  private static func withoutLongWords(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    guard line.count > longestWord else { return line }
+    var (start, isSpace) = (line.startIndex, false)
+    for index in line.indices {
+      if (line[index] == 0x20) != isSpace { (start, isSpace) = (index, !isSpace) }
+      if index - start >= longestWord, line[index] & 0xC0 != 0x80 { return line[..<index] }
+    }
+    return line
   }
 
   /// `line` up to its last space or, without one, its last complete character.

@@ -7,6 +7,7 @@ import ModelEvaluation
 import ModelFiles
 import TensorCore
 import TextGeneration
+import Tokenization
 
 /// `limbeck report`
 struct ReportCommand: ParsableCommand {
@@ -41,9 +42,11 @@ struct ReportCommand: ParsableCommand {
     help: ArgumentHelp("Held-out text (default: the validation text of the recipes).", valueName: "path"))
   var text: [String] = []
   @Option(
-    parsing: .unconditional,
     help: ArgumentHelp(
-      "Tokens per window, at most the models' context (default: 512, or the context if that is less).", valueName: "n"))
+      "What counts of rows with a prompt: completions alone, or prompts as well (default: as in the runs' recipes).",
+      valueName: "name"))
+  var count: CountedTokens?
+  @Option(parsing: .unconditional, help: MeasuredWindow.help)
   var window: Int?
   @Option(
     help: ArgumentHelp(
@@ -70,7 +73,7 @@ struct ReportCommand: ParsableCommand {
     let prompts = try prompts.map { try PromptFile(contentsOf: URL(fileURLWithPath: $0)).records.map(\.prompt) }
     let measurement = try ReportMeasurement(sources, on: device.device)
     let report = try measurement.report(
-      text: textPaths, window: window,
+      text: textPaths, counting: count ?? sources.counting, window: window,
       samples: .init(prompts: prompts ?? [], maxTokens: sampleTokens, seed: seed))
     let page = Data(report.html.utf8)
     try requireRoom(for: destination)

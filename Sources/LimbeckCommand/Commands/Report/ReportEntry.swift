@@ -28,6 +28,7 @@ struct ReportEntry {
     let facts = try model.map { try ComparedModel(path, $0, generating: count) }
     return ReportedModel(
       role: role, folder: path, run: run?.record, settings: run?.settings ?? [],
+      configuration: model?.configuration,
       size: facts.map {
         .init(
           parameters: $0.parameters, nonEmbeddingParameters: $0.nonEmbeddingParameters, weightBytes: $0.weightBytes,

@@ -31,17 +31,17 @@ struct ReportMeasurement {
   private let remarks: [String]
   private let console = Console()
 
-  /// Loads the models: the teacher, the control, the others. Throws what is wrong with their files, and
+  /// Loads the models: the teacher, the others, the control. Throws what is wrong with their files, and
   /// `teacherChanged` or `unlikeTokenizer` where they do not belong together.
   init(_ sources: ReportSources, on device: Device) throws {
     var entries: [ReportEntry] = []
     if let (path, _) = sources.teacher {
       entries.append(try ReportEntry(.teacher, path, sources.teacherRun, on: device))
     }
-    if let control = sources.control { entries.append(try ReportEntry(.control, control.path, control, on: device)) }
     for run in sources.others {
       entries.append(try ReportEntry(run.isDistilled ? .student : .baseline, run.path, run, on: device))
     }
+    if let control = sources.control { entries.append(try ReportEntry(.control, control.path, control, on: device)) }
     try Self.requireOneVocabulary(entries)
     self.entries = entries
     self.device = device
@@ -51,23 +51,30 @@ struct ReportMeasurement {
   /// Measures everything.
   /// - Parameters:
   ///   - paths: the held-out text; without any, nothing is measured on text.
+  ///   - counting: what counts of rows with a prompt.
   ///   - window: the tokens of a window, if the user chose them.
   ///   - samples: how samples are made.
   /// - Returns: the report.
   /// - Throws: what is wrong with the text or the prompts, and what evaluation and generation refuse.
-  func report(text paths: [String], window: Int?, samples: SampleOptions) throws -> DistillationReport {
+  func report(
+    text paths: [String], counting: CountedTokens, window: Int?, samples: SampleOptions
+  ) throws -> DistillationReport {
     let present = entries.compactMap(\.model)
     let tokenizer = paths.isEmpty ? nil : present.first?.tokenizer
-    let text = try tokenizer.map { try EvaluationText(paths: paths, $0, on: device) }
+    let text = try tokenizer.map { try EvaluationText(paths: paths, counting: counting, $0, on: device) }
     var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
     report.samples = try self.samples(samples, text)
     report.models = try entries.map { try $0.reported(generating: Self.timedTokens) }
     guard let text else { return report }
-    let window = EvaluationOptions.window(
-      window, within: present.map(\.decoder.configuration.contextLength), console)
-    let passage = try measure(&report.models, on: text, window: window)
+    let window = MeasuredWindow(
+      window,
+      for: entries.compactMap { entry in
+        entry.model.map { .init(folder: entry.path, contextLength: $0.configuration.contextLength) }
+      })
+    console.write(window.description)
+    let passage = try measure(&report.models, on: text, window: window.tokens)
     report.evaluation = ReportedEvaluation(
-      text: paths.joined(separator: ", "), tokens: text.tokenCount, window: window, passage: passage)
+      text: paths.joined(separator: ", "), tokens: text.countedTokens, window: window.tokens, passage: passage)
     return report
   }
 
@@ -81,13 +88,15 @@ struct ReportMeasurement {
     guard entries[0].role == .teacher, let teacher = entries[0].model, !compared.isEmpty else {
       for index in entries.indices {
         guard let model = entries[index].model else { continue }
-        models[index].perplexity = try Perplexity(of: model.decoder, on: text, window: window) { progress.show($0) }
+        models[index].perplexity = try Perplexity(of: model.decoder, on: text, window: window) {
+          progress.show($0, of: entries[index].path)
+        }
       }
       return nil
     }
     let tokens = try TokenComparison(
       teacher: teacher.decoder, students: compared.compactMap { entries[$0].model?.decoder }, on: text, window: window
-    ) { progress.show($0) }
+    ) { progress.show($0, of: entries[compared[0]].path) }
     let comparison = TeacherStudentComparison(
       tokens, control: compared.firstIndex { entries[$0].role == .control })
     models[0].perplexity = comparison.teacher

@@ -2,6 +2,7 @@ import DistillationReport
 import Foundation
 import ModelEvaluation
 import ModelTraining
+import Tokenization
 
 /// A run that a report is about.
 struct ReportedRun {
@@ -89,6 +90,12 @@ struct ReportSources {
       }
       return first.validationText
     }
+  }
+
+  /// What counts of rows with a prompt, as the runs have it: prompts, too, if they count in one of them.
+  var counting: CountedTokens {
+    let runs = others + [control].compactMap(\.self)
+    return runs.contains { $0.settings.contains(.init(key: "count", value: "prompts")) } ? .prompts : .completions
   }
 
   /// The one teacher that the recipes name; nil if they name none.

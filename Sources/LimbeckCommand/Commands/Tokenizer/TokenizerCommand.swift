@@ -16,6 +16,15 @@ struct TokenizerCommand: ParsableCommand {
     subcommands: [TokenizerTrain.self, TokenizerInspect.self, TokenizerEncode.self, TokenizerDecode.self])
 }
 
+/// The tokenizer to use.
+struct TokenizerOption: ParsableArguments {
+  @Option(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
+  var tokenizer: String
+
+  /// Throws what is wrong with it.
+  func load() throws -> any Tokenizer { try loadTokenizer(from: URL(fileURLWithPath: tokenizer)) }
+}
+
 extension URL {
   /// Whether a folder stands there, or a symbolic link to one.
   var isFolder: Bool { DurableFiles.isFolder(at: path) }

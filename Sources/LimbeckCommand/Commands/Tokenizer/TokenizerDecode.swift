@@ -15,13 +15,12 @@ struct TokenizerDecode: ParsableCommand {
         limbeck tokenizer decode --tokenizer tokenizer.model < ids.txt
       """)
 
-  @Option(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
-  var tokenizer: String
+  @OptionGroup var tokenizer: TokenizerOption
   @Argument(help: ArgumentHelp("Token ids (default: standard input).", valueName: "id"))
   var ids: [String] = []
 
   func run() throws {
-    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
+    let tokenizer = try tokenizer.load()
     let words = ids.isEmpty ? try StandardInput.text().split(whereSeparator: \.isWhitespace).map(String.init) : ids
     let ids = try words.map { word in
       guard let id = Int32(word), (0..<Int32(tokenizer.vocabularySize)).contains(id) else {

@@ -13,8 +13,7 @@ struct TokenizerEncode: ParsableCommand {
         limbeck tokenizer encode --tokenizer tokenizer.model < story.txt > ids.txt
       """)
 
-  @Option(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
-  var tokenizer: String
+  @OptionGroup var tokenizer: TokenizerOption
   @Flag(help: "Print the pieces, one a line, instead of their ids.")
   var pieces = false
   @Flag(help: "Print one JSON object: ids and pieces.")
@@ -26,7 +25,7 @@ struct TokenizerEncode: ParsableCommand {
   private static let partSize = 2 << 20
 
   func run() throws {
-    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
+    let tokenizer = try tokenizer.load()
     if json {
       var all: [Int32] = []
       try encode(by: tokenizer) { all += $0 }

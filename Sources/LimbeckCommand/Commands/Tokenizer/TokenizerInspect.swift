@@ -13,15 +13,23 @@ struct TokenizerInspect: ParsableCommand {
         limbeck tokenizer inspect tokenizer.model --pieces | head
       """)
 
+  @Option(name: .customLong("tokenizer"), help: ArgumentHelp("The same, as for encode and decode.", valueName: "file"))
+  var namedTokenizer: String?
   @Argument(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
-  var tokenizer: String
+  var tokenizer: String?
   @Flag(help: "List all pieces instead: id, kind, score and piece, separated by tabs.")
   var pieces = false
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  func validate() throws {
+    if (tokenizer == nil) == (namedTokenizer == nil) {
+      throw ValidationError("Give the tokenizer once: as FILE, or with --tokenizer.")
+    }
+  }
+
   func run() throws {
-    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer))
+    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: tokenizer ?? namedTokenizer ?? ""))
     if pieces {
       let lines = (0..<Int32(tokenizer.vocabularySize)).map { id in
         (["\(id)"] + tokenizer.details(of: id).map(\.value) + [tokenizer.spelling(of: id).debugDescription])
