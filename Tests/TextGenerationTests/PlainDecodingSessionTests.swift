@@ -44,10 +44,9 @@ struct PlainDecodingSessionTests {
         #expect(tokens.count == request.maximumTokens)
         var ids = request.ids
         for token in tokens {
-          let logits = decoder.lastLogits(ids).prefix(300).map(Double.init)
+          let logits = decoder.lastLogits(ids).map(Double.init)
           let expected = log(DoubleReference.softmax(logits)[Int(token.id)])
           #expect(abs(Double(token.logProbability) - expected) < 1e-4)
-          #expect(token.id < 300)
           ids.append(token.id)
         }
       }
