@@ -120,7 +120,9 @@ struct LearningCurves {
 extension ReportedModel {
   /// Whether validation measured the same text in the same way.
   fileprivate func isValidated(as other: ReportedModel) -> Bool {
-    ["validation-text", "sequence-length", "evaluation-sequences", "count"].allSatisfy { key in
+    [
+      "validation-text", "validation-share", "sequence-length", "evaluation-sequences", "count",
+    ].allSatisfy { key in
       setting(key) == other.setting(key)
     }
   }

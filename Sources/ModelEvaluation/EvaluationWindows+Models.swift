@@ -4,7 +4,8 @@ import Tokenization
 
 extension EvaluationWindows {
   /// Windows for models, once it is proved that windows and tokens fit all of them. Throws as `init` does, and
-  /// `tooFewTokens`, `tokenOutsideVocabulary`, and `value` for a batch size that cannot be or a window beyond a context.
+  /// `tooFewTokens`, `tokenOutsideVocabulary`, and `value` for a batch size that cannot be or a window beyond a
+  /// context.
   init(
     _ text: EvaluationText, window: Int, stride: Int?, batchSize: Int?,
     models: [(name: String, decoder: any DecoderModel)]

@@ -7,9 +7,9 @@ import Tokenization
 ///
 /// Window k of a document of n tokens has the tokens from k·S up to k·S + W, or up to n for the last one, which is the
 /// first to reach n. It is fed BOS and its tokens but the last; the tokens that count and that no window before it has
-/// scored are scored. With S = W the windows are disjoint; with S < W each window but the first sees W − S tokens before
-/// the first one it scores. Every token that counts is scored exactly once, and a window without such a token is left
-/// out.
+/// scored are scored. With S = W the windows are disjoint; with S < W each window but the first sees W − S tokens
+/// before the first one it scores. Every token that counts is scored exactly once, and a window without such a token is
+/// left out.
 package struct EvaluationWindows: Sendable {
   private struct Window {
     /// Which document it is of.

@@ -1,5 +1,5 @@
-/// What teacher and student say of each token of a text that counts, in the order of the text; p is the teacher's distribution, q
-/// the student's, x the true token.
+/// What teacher and student say of each token of a text that counts, in the order of the text; p is the teacher's
+/// distribution, q the student's, x the true token.
 public struct PairedScores: Sendable, Equatable {
   /// −ln p(x), in nats.
   public private(set) var teacherNats: [Double]

@@ -6,9 +6,9 @@ import TensorCore
 ///
 /// Each document of the text is cut into windows of W tokens; no window reaches from one document into the next. Each
 /// window is fed BOS and its tokens but the last, and every one of its tokens that counts is scored, also in the last
-/// and shorter window. (A document shorter than one window is that window.) A stride S < W makes windows overlap: window
-/// k begins at token k·S, and scores only what no window before it has scored, S tokens with W − S tokens of context
-/// before them. The validation of training measures the same, in windows of its sequence length.
+/// and shorter window. (A document shorter than one window is that window.) A stride S < W makes windows overlap:
+/// window k begins at token k·S, and scores only what no window before it has scored, S tokens with W − S tokens of
+/// context before them. The validation of training measures the same, in windows of its sequence length.
 ///
 /// ```swift
 /// let text = EvaluationText(try String(contentsOf: file, encoding: .utf8), tokenizer: tokenizer)

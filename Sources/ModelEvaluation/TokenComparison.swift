@@ -23,8 +23,8 @@ public struct TokenComparison: Sendable {
   ///   - stride: S, from 1 to W; W by default, disjoint windows.
   ///   - batchSize: how many windows are computed together; by default as many as have 4,096 tokens.
   ///   - progress: called after each batch of windows.
-  /// - Throws: `EvaluationError` for a student with another vocabulary, a text of which none or a single token counts, a
-  ///   window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that
+  /// - Throws: `EvaluationError` for a student with another vocabulary, a text of which none or a single token counts,
+  ///   a window, stride or batch size that cannot be, a missing BOS, a token outside the vocabulary, or a model that
   ///   gives NaN or no probability at all.
   public init(
     teacher: any DecoderModel, students: [any DecoderModel], on text: EvaluationText, window: Int,

@@ -288,9 +288,9 @@ extension Trainer {
 // MARK: - Evaluation
 
 extension Trainer {
-  /// Measures the validation text, or as much of its start as the recipe says; nil once `isWanted`, which is asked after
-  /// each batch of windows, says no. A loss that is not finite is a result like any other: the next step says what
-  /// became of the weights.
+  /// Measures the validation text, or as much of its start as the recipe says; nil once `isWanted`, which is asked
+  /// after each batch of windows, says no. A loss that is not finite is a result like any other: the next step says
+  /// what became of the weights.
   private func evaluate(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> ValidationResult? {
     let groups = text.groups(first: recipe.evaluationSequences)
     let totalTokens = text.countedTokens(ofFirst: recipe.evaluationSequences)

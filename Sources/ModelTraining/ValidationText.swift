@@ -5,8 +5,8 @@ public import ModelEvaluation
 import Tokenization
 
 /// A text that a run is measured on, in the same windows, and so with the same numbers, as `Perplexity` measures it:
-/// disjoint windows of T tokens within each document, each fed BOS and its tokens but the last. Only windows with tokens
-/// that count are sequences.
+/// disjoint windows of T tokens within each document, each fed BOS and its tokens but the last. Only windows with
+/// tokens that count are sequences.
 public struct ValidationText: TokenSequences {
   /// What errors call the text: its path.
   public let name: String

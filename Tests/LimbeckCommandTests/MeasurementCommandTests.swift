@@ -9,7 +9,9 @@ extension CommandTests {
     /// Validation, `perplexity`, `compare` and the report measure one thing: the same number for the same text.
     @Test func allCommandsFindTheSamePerplexity() throws {
       let desk = try Desk()
-      let words = try String(contentsOfFile: desk.workspace.heldOut, encoding: .utf8).split(separator: " ")
+      // backwards, so that no row is part of the training text
+      let words = try String(contentsOfFile: desk.workspace.heldOut, encoding: .utf8)
+        .split(whereSeparator: \.isWhitespace).reversed().map(String.init)
       let rows = (0..<9).map { row in words[(20 * row)..<(20 * row + 8 + row)].joined(separator: " ") }
       func quoted(_ text: String) throws -> String { try StandardOutput.json(text) }
       let texts = try rows.map { "{\"text\": \(try quoted($0))}\n" }.joined()
@@ -53,6 +55,27 @@ extension CommandTests {
         #expect(page.contains("<td>\(Format.fixed(nats, 4))</td>"))
       }
       #expect(tokens[2] < tokens[3])
+    }
+
+    /// The report reads rows as its runs do, and measures what they held out.
+    @Test func theReportMeasuresWhatRunsHeldOut() throws {
+      let desk = try Desk()
+      let rows = (1...40).map { "{\"q\": \"In year \($0)\", \"a\": \" the sea was \($0 % 7) feet deep.\"}\n" }.joined()
+      try rows.write(toFile: desk.path("rows.jsonl"), atomically: true, encoding: .utf8)
+      let trained = try Command.run(
+        "train", "--model", desk.workspace.teacher, "--text", "rows.jsonl", "--prompt-field", "q", "--completion-field",
+        "a", "--validation-share", "0.25", "--seed", "3", "--output", "run", "--steps", "1", "--batch-size", "2",
+        "--sequence-length", "16", "--learning-rate", "1e-3", in: desk.folder)
+      try #require(trained.code == 0, "\(trained.errors)")
+      let line = try #require(desk.text("run/metrics.jsonl").split(separator: "\n").last)
+      let validated = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      let reported = try Command.run("report", "run", "--output", "run.html", in: desk.folder)
+      try #require(reported.code == 0, "\(reported.errors)")
+      let page = try desk.text("run.html")
+      #expect(page.contains("measured on \(Format.count(validated["tokens"] as? Int ?? 0)) tokens of"))
+      #expect(page.contains("held out of rows.jsonl"))
+      let perplexity = exp(try #require(validated["cross_entropy"] as? Double))
+      #expect(page.contains(String(Format.fixed(perplexity, 6).prefix(3))))
     }
 
     @Test func aValidationTextOfPromptsIsRefusedBeforeTheRunBegins() throws {

@@ -37,14 +37,13 @@ struct EvaluationOptions: ParsableArguments {
   /// The text as the tokens that windows are cut from.
   func evaluationText(_ tokenizer: any Tokenizer, on device: Device) throws -> EvaluationText {
     let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, Console())
-    return EvaluationText(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
+    return try EvaluationText(corpus, tokenizer, on: device)
   }
 }
 
 extension EvaluationText {
-  /// The text of files and folders.
-  init(paths: [String], counting: CountedTokens, _ tokenizer: any Tokenizer, on device: Device) throws {
-    let corpus = try Corpus(paths: paths, counting: counting)
+  /// A text, encoded.
+  init(_ corpus: Corpus, _ tokenizer: any Tokenizer, on device: Device) throws {
     self.init(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
   }
 }

@@ -43,8 +43,8 @@ struct MeasuredWindow {
     description = "windows of \(Format.count(tokens)) tokens" + (reason.map { ", \($0)" } ?? "")
   }
 
-  /// The sequence length in the recipe of the run that made a model: of the folder itself, or of the run that the folder
-  /// is a checkpoint of. Nil where there is no such recipe, or none that can be read.
+  /// The sequence length in the recipe of the run that made a model: of the folder itself, or of the run that the
+  /// folder is a checkpoint of. Nil where there is no such recipe, or none that can be read.
   private static func trainedLength(ofModel folder: String) -> Int? {
     let url = URL(fileURLWithPath: folder, isDirectory: true).standardizedFileURL.resolvingSymlinksInPath()
     let run = url.deletingLastPathComponent().deletingLastPathComponent()

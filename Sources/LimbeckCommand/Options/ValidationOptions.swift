@@ -43,7 +43,7 @@ struct TrainingTexts {
 
   /// Lists the files; holds out a share of the text, where one is given.
   init(_ settings: TrainingSettings, _ console: Console) throws {
-    let listing = TextListing(keys: settings.keys)
+    let listing = TextListing(keys: settings.keys, counting: settings.counting)
     let corpus = try settings.text.isEmpty ? nil : listing.corpus(settings.text, console)
     trainingName = settings.text.joined(separator: ", ")
     let split = settings.validationShare.flatMap { corpus?.split(validationShare: $0, seed: settings.recipe.seed) }

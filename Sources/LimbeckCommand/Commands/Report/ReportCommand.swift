@@ -39,7 +39,7 @@ struct ReportCommand: ParsableCommand {
   var control: String?
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Held-out text (default: the validation text of the recipes).", valueName: "path"))
+    help: ArgumentHelp("Held-out text (default: what the runs were validated on).", valueName: "path"))
   var text: [String] = []
   @Option(
     help: ArgumentHelp(
@@ -69,11 +69,11 @@ struct ReportCommand: ParsableCommand {
     let destination = URL(fileURLWithPath: output)
     try requireRoom(for: destination)
     let sources = try ReportSources(runs: runs, teacher: teacher, control: control)
-    let textPaths = try text.isEmpty ? sources.validationText : text
+    let heldOut = try sources.heldOutText(text, counting: count)
     let prompts = try prompts.map { try PromptFile(contentsOf: URL(fileURLWithPath: $0)).records.map(\.prompt) }
     let measurement = try ReportMeasurement(sources, on: device.device)
     let report = try measurement.report(
-      text: textPaths, counting: count ?? sources.counting, window: window,
+      on: heldOut, window: window,
       samples: .init(prompts: prompts ?? [], maxTokens: sampleTokens, seed: seed))
     let page = Data(report.html.utf8)
     try requireRoom(for: destination)

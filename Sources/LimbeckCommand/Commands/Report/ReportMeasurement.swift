@@ -50,22 +50,22 @@ struct ReportMeasurement {
 
   /// Measures everything.
   /// - Parameters:
-  ///   - paths: the held-out text; without any, nothing is measured on text.
-  ///   - counting: what counts of rows with a prompt.
+  ///   - heldOut: the held-out text; without one, nothing is measured on text.
   ///   - window: the tokens of a window, if the user chose them.
   ///   - samples: how samples are made.
   /// - Returns: the report.
   /// - Throws: what is wrong with the text or the prompts, and what evaluation and generation refuse.
   func report(
-    text paths: [String], counting: CountedTokens, window: Int?, samples: SampleOptions
+    on heldOut: HeldOutText?, window: Int?, samples: SampleOptions
   ) throws -> DistillationReport {
     let present = entries.compactMap(\.model)
-    let tokenizer = paths.isEmpty ? nil : present.first?.tokenizer
-    let text = try tokenizer.map { try EvaluationText(paths: paths, counting: counting, $0, on: device) }
+    let text = try heldOut.flatMap { heldOut in
+      try present.first.map { try EvaluationText(heldOut.corpus, $0.tokenizer, on: device) }
+    }
     var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
     report.samples = try self.samples(samples, text)
     report.models = try entries.map { try $0.reported(generating: Self.timedTokens) }
-    guard let text else { return report }
+    guard let heldOut, let text else { return report }
     let window = MeasuredWindow(
       window,
       for: entries.compactMap { entry in
@@ -74,7 +74,7 @@ struct ReportMeasurement {
     console.write(window.description)
     let passage = try measure(&report.models, on: text, window: window.tokens)
     report.evaluation = ReportedEvaluation(
-      text: paths.joined(separator: ", "), tokens: text.countedTokens, window: window.tokens, passage: passage)
+      text: heldOut.name, tokens: text.countedTokens, window: window.tokens, passage: passage)
     return report
   }
 

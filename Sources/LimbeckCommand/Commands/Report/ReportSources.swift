@@ -10,8 +10,13 @@ struct ReportedRun {
   let path: String
   let record: RunRecord
   let settings: [ReportedModel.Setting]
-  /// What its recipe gives as teacher and validation text, as paths.
-  let teachers, validationText: [String]
+  /// What its recipe gives as teacher, text and validation text, as paths.
+  let teachers, text, validationText: [String]
+  /// What the keys of its rows are called.
+  let keys: JSONLinesKeys
+  /// How much of its text was held out, and the seed that drew it; nil where it was validated on a text of its own, or
+  /// not at all.
+  let heldOutShare: (share: Double, seed: UInt64)?
 
   /// Whether it learnt from a teacher.
   var isDistilled: Bool { record.manifest.inputs["command"].map { $0 == "distill" } ?? !teachers.isEmpty }
@@ -30,8 +35,17 @@ struct ReportedRun {
     func paths(_ key: String) -> [String] {
       (recipe.first { $0.key == key }?.values ?? []).map { places.resolved($0)?.path ?? $0 }
     }
+    func value(_ key: String) -> String? { recipe.first { $0.key == key }?.values.first }
     teachers = paths("teacher")
+    text = paths("text")
     validationText = paths("validation-text")
+    let usual = JSONLinesKeys()
+    keys = JSONLinesKeys(
+      text: value("text-field") ?? usual.text, prompt: value("prompt-field") ?? usual.prompt,
+      completion: value("completion-field") ?? usual.completion)
+    heldOutShare = value("validation-share").flatMap(Double.init).flatMap { share in
+      share > 0 && share <= 0.5 ? (share, value("seed").flatMap { UInt64($0) } ?? 0) : nil
+    }
   }
 }
 
@@ -73,29 +87,6 @@ struct ReportSources {
     }
     let controlPath = self.control?.path.resolvedPath
     others = rest.filter { $0.path.resolvedPath != controlPath }
-  }
-
-  /// The text that the runs were validated on, which must be one; none if no run was.
-  var validationText: [String] {
-    get throws {
-      let trained = (others + [control].compactMap(\.self)).filter { !$0.validationText.isEmpty }
-      guard let first = trained.first ?? teacherRun else { return [] }
-      if let other = trained.first(where: { $0.validationText != first.validationText }) {
-        throw CommandError.recordsDiffer(
-          first: first.recipeFile, second: other.recipeFile, key: "validation-text", flag: "--text")
-      }
-      for path in first.validationText where !FileManager.default.fileExists(atPath: path) {
-        throw CommandError.recordedPathMissing(
-          recipe: first.recipeFile, key: "validation-text", path: path, flag: "--text")
-      }
-      return first.validationText
-    }
-  }
-
-  /// What counts of rows with a prompt, as the runs have it: prompts, too, if they count in one of them.
-  var counting: CountedTokens {
-    let runs = others + [control].compactMap(\.self)
-    return runs.contains { $0.settings.contains(.init(key: "count", value: "prompts")) } ? .prompts : .completions
   }
 
   /// The one teacher that the recipes name; nil if they name none.
