@@ -47,17 +47,17 @@ extension CommandTests {
       (["--logits-mse-weight", "-1"], "--logits-mse-weight: expected a number from 0, found -1.0"),
       (["--teacher-weights", "1,2"], "--teacher-weights: expected a number above 0 for each teacher"),
       (["--teacher-weights", "0"], "--teacher-weights: expected a number above 0 for each teacher"),
-      (["--temperature", "linear:4"], "'linear:4' is invalid for '--temperature"),
-      (["--divergence", "forward-kl+"], "'forward-kl+' is invalid for '--divergence"),
-      (["--divergence", "forward-kl+-1*reverse-kl"], "'forward-kl+-1*reverse-kl' is invalid for '--divergence"),
-      (["--token-weighting", "length"], "'length' is invalid for '--token-weighting"),
-      (["--align-layers", "3"], "'3' is invalid for '--align-layers"),
-      (["--align-layers", "1:-1"], "'1:-1' is invalid for '--align-layers"),
+      (["--temperature", "linear:4"], "--temperature: expected one of"),
+      (["--divergence", "forward-kl+"], "--divergence: expected one of"),
+      (["--divergence", "forward-kl+-1*reverse-kl"], "--divergence: expected one of"),
+      (["--token-weighting", "length"], "--token-weighting: expected one of"),
+      (["--align-layers", "3"], "--align-layers: expected one of"),
+      (["--align-layers", "1:-1"], "--align-layers: expected one of"),
       (["--hidden-cosine-weight", "-1"], "--hidden-cosine-weight: expected a number from 0, found -1.0"),
       (["--relation-weight", "linear:1..-2"], "--relation-weight: expected a number from 0, found linear:1.0..-2.0"),
       (["--relation-layers", "1:1,last"], "--relation-layers: expected one pair of layers, found 1:1,last"),
       (["--relation-heads", "0"], "--relation-heads: expected a whole number above 0, found 0"),
-      (["--preset", "tinybert"], "'tinybert' is invalid for '--preset"),
+      (["--preset", "tinybert"], "--preset: expected one of"),
     ])
     func mistakesAreNamedBeforeAnyWork(flags: [String], message: String) throws {
       let desk = try Desk()
@@ -124,7 +124,7 @@ extension CommandTests {
       #expect(try desk.data("run/model.safetensors") == desk.data("again/model.safetensors"))
     }
 
-    @Test func aTeacherWithAnotherTokenizerIsNamedByItsNumber() throws {
+    @Test func aTeacherWithAnotherTokenizerIsNamedByItsPath() throws {
       let desk = try Desk()
       let folder = try desk.copyOfTeacher("other")
       let made = try Command.run(
@@ -134,7 +134,7 @@ extension CommandTests {
       try desk.data("other.model").write(to: URL(fileURLWithPath: folder).appendingPathComponent("tokenizer.model"))
       let outcome = try distil(desk, "run", ["--teacher", folder])
       #expect(outcome.code == 1)
-      #expect(outcome.errors.contains("teacher 2: "), "\(outcome.errors)")
+      #expect(outcome.errors.contains("\(folder): id "), "\(outcome.errors)")
       #expect(!desk.exists("run") && !desk.exists("tokens"))
     }
   }
