@@ -32,7 +32,7 @@ extension PackedSequences {
     in folder: URL? = nil
   ) throws(LimbeckError) {
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
-      try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
+      try TokenFile.open(for: corpus.chatting(for: tokenizer), tokenizer: tokenizer, in: folder)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try PackedSequences(
@@ -92,7 +92,7 @@ extension Perplexity {
   /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
   public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
     let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
-      try model.tokenizer.tokens(of: corpus)
+      try model.tokenizer.tokens(of: corpus.chatting(for: model.tokenizer))
     }
     self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
       try Perplexity(

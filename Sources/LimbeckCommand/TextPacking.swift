@@ -4,6 +4,7 @@ import Logging
 import ModelEvaluation
 import ModelTraining
 import TensorCore
+import TextGeneration
 import Tokenization
 
 /// Texts as sequences of ids, to train and to validate on. The token files lie in one cache, so that runs on the same
@@ -28,7 +29,8 @@ struct TextPacking {
     of corpus: Corpus, named name: String, _ packing: SequencePacking = .fixed
   ) throws -> PackedSequences {
     var progress = ProgressLine("tokenising \(name), MiB", on: console)
-    let file = try TokenFile.open(for: corpus, tokenizer: tokenizer, threads: device.threads) { reading in
+    let file = try TokenFile.open(for: corpus.chatting(for: tokenizer), tokenizer: tokenizer, threads: device.threads) {
+      reading in
       progress.show(reading.bytesDone >> 20, of: reading.bytesTotal >> 20)
     }
     progress.end()
@@ -41,7 +43,7 @@ struct TextPacking {
     of corpus: Corpus, named name: String, for configuration: DecoderConfiguration
   ) throws -> ValidationText {
     var progress = ProgressLine("tokenising \(name), MiB", on: console)
-    let tokens = try tokenizer.tokens(of: corpus, threads: device.threads) {
+    let tokens = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads) {
       progress.show($0.bytesDone >> 20, of: $0.bytesTotal >> 20)
     }
     progress.end()

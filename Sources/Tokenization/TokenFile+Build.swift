@@ -71,7 +71,7 @@ extension Corpus {
   /// Stands for the text itself, wherever it lies, and for how it is read. Throws `file`.
   fileprivate func fingerprint() throws(TokenizationError) -> String {
     var content = "Limbeck corpus 2\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
-    content += "\(chatFormat)\n\(part.map { "\($0)" } ?? "all")\n"
+    content += "\(chatFormat ?? .plain)\n\(part.map { "\($0)" } ?? "all")\n"
     for source in sources {
       let text = try OpenText(source)
       content += "\(source.format.rawValue) \(text.withBytes { Digest.sha256(of: $0) })\n"

@@ -88,4 +88,34 @@ struct ChatTemplateTests {
     #expect(error?.description.hasPrefix("\(folder.path)/chat_template.jinja: chat_template: expected ") == true)
     #expect(error?.description.contains("--no-template") == true)
   }
+
+  @Test("Messages to train on are written by the template among the tokenizer's files")
+  func messages() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-template-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func write(_ text: String, _ name: String) throws -> String {
+      let file = folder.appendingPathComponent(name)
+      try Data(text.utf8).write(to: file)
+      return file.path
+    }
+    let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../tokenizers/austen-4096.model").standardizedFileURL
+    try FileManager.default.copyItem(at: model, to: folder.appendingPathComponent("tokenizer.model"))
+    let rows = try write(
+      #"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Emma."}]}"#, "rows.jsonl")
+    let plain = try write(#"{"text": "It is a truth"}"#, "plain.jsonl")
+    func text(_ path: String) throws -> String {
+      let tokenizer = try loadTokenizer(from: folder)
+      let corpus = try Corpus(paths: [path]).chatting(for: tokenizer)
+      return tokenizer.decode(try tokenizer.tokens(of: corpus).documents.flatMap(\.ids))
+    }
+    #expect(try text(rows).contains("Who?") && !text(rows).contains("<|im_start|>"))
+    _ = try write("{\"chat_template\": \"<|im_start|>\"}", "tokenizer_config.json")
+    #expect(try text(rows).contains("<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\nEmma."))
+    _ = try write("{\"chat_template\": \"### Instruction:\"}", "tokenizer_config.json")
+    let error = #expect(throws: TokenizationError.self) { try text(rows) }
+    #expect(error?.description.contains("chat template") == true)
+    #expect(try text(plain).contains("It is a truth"))
+  }
 }

@@ -4,6 +4,7 @@ import LanguageModels
 import Limbeck
 import ModelEvaluation
 import TensorCore
+import TextGeneration
 import Tokenization
 
 /// What `perplexity` and `compare` share.
@@ -44,7 +45,7 @@ struct EvaluationOptions: ParsableArguments {
 extension EvaluationText {
   /// A text, encoded.
   init(_ corpus: Corpus, _ tokenizer: any Tokenizer, on device: Device) throws {
-    self.init(try tokenizer.tokens(of: corpus, threads: device.threads), tokenizer: tokenizer)
+    self.init(try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads), tokenizer: tokenizer)
   }
 }
 

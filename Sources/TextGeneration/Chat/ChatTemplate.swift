@@ -26,10 +26,25 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
   /// It stands in `chat_template.jinja`, or under `chat_template` in `tokenizer_config.json`: a text, or a list in which
   /// the one called `default` is taken. Throws where it is of no known family, naming the file.
   public init?(folder: URL) throws(InvalidValue) {
-    guard let (text, file) = Self.source(in: folder) else { return nil }
-    guard let template = Self(recognising: text) else {
+    let template = Self.source { name in
+      let file = folder.appendingPathComponent(name)
+      return (try? Data(contentsOf: file)).map { NamedFile(name: file.path, contents: $0) }
+    }
+    guard let template else { return nil }
+    try self.init(template)
+  }
+
+  /// The template among the files of a tokenizer; nil where it has none. Throws as `init(folder:)`.
+  public init?(of tokenizer: any Tokenizer) throws(InvalidValue) {
+    let files = tokenizer.files
+    guard let template = Self.source({ name in files.first { $0.name == name } }) else { return nil }
+    try self.init(template)
+  }
+
+  private init(_ source: (text: String, file: String)) throws(InvalidValue) {
+    guard let template = Self(recognising: source.text) else {
       throw InvalidValue(
-        file.path, "chat_template",
+        source.file, "chat_template",
         expected: "the template of ChatML, Llama 2, Llama 3, Gemma, Mistral, Zephyr or TinyLlama",
         found: "one without their markers",
         advice: "give the family that is nearest with --template, or --no-template to continue plain text")
@@ -92,16 +107,17 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
     }
   }
 
-  /// The template's program and its file.
-  private static func source(in folder: URL) -> (text: String, file: URL)? {
-    let program = folder.appendingPathComponent("chat_template.jinja")
-    if let data = try? Data(contentsOf: program) { return (String(decoding: data, as: UTF8.self), program) }
-    let file = folder.appendingPathComponent("tokenizer_config.json")
-    guard let data = try? Data(contentsOf: file),
-      case .object(let settings) = try? JSONValue(parsing: Array(data), file: file.path),
+  /// The template's program and its file, among files that are found by name.
+  private static func source(_ file: (String) -> NamedFile?) -> (text: String, file: String)? {
+    if let program = file("chat_template.jinja") {
+      return (String(decoding: program.contents, as: UTF8.self), program.name)
+    }
+    guard let file = file("tokenizer_config.json"),
+      case .object(let settings) = try? JSONValue(
+        parsing: Array(file.contents), file: file.name, dialect: .python),
       let value = settings["chat_template"]
     else { return nil }
-    return text(of: value).map { ($0, file) }
+    return text(of: value).map { ($0, file.name) }
   }
 
   private static func text(of value: JSONValue) -> String? {

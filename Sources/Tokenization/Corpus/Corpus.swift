@@ -29,8 +29,8 @@ public struct Corpus: Hashable, Sendable {
   public let keys: JSONLinesKeys
   /// Which tokens of rows with a prompt count.
   public let counting: CountedTokens
-  /// How chats are written as text; by default without any sign of who speaks.
-  public var chatFormat = ChatFormat.plain
+  /// How chats are written as text; by default without any sign of who speaks. With nil, chats are refused.
+  public var chatFormat: ChatFormat? = .plain
   /// The files in the folders given that are not read, hidden ones aside.
   public let leftOut: [LeftOutFile]
   /// The part that is read; nil for all.

@@ -13,7 +13,7 @@ struct TextRow: Equatable {
   var plainText: String? { parts.count == 1 && parts[0].isCounted && !parts[0].isTemplate ? parts[0].text : nil }
 
   /// Reads a row. Throws what it lacks, as text for the user.
-  init(_ value: JSONValue, _ keys: JSONLinesKeys, _ chatFormat: ChatFormat) throws(RowDefect) {
+  init(_ value: JSONValue, _ keys: JSONLinesKeys, _ chatFormat: ChatFormat?) throws(RowDefect) {
     guard case .object(let object) = value else {
       throw RowDefect("expected a JSON object, found \(Self.kind(of: value))")
     }
@@ -38,6 +38,9 @@ struct TextRow: Equatable {
       recorded = RecordedCompletion(object)
     case (nil, _, nil):
       guard case .array(let messages)? = object["messages"] else { throw Self.missingKeys(object, keys) }
+      guard let chatFormat else {
+        throw RowDefect("\"messages\": expected a tokenizer whose chat template is of a known family, found another")
+      }
       parts = chatFormat.parts(of: try Self.messages(messages))
       hasEnd = chatFormat.endsWithEOS && parts.last?.isCounted == true
     default:
