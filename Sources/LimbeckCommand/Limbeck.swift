@@ -9,20 +9,21 @@ struct Limbeck: ParsableCommand {
     abstract: "Distils large language models into small ones, on CPUs.",
     discussion: """
       A small model of your own, from a text, in six commands:
-        limbeck tokenizer train --text books.txt --output tokenizer.model
-        limbeck train --model large.json --tokenizer tokenizer.model \\
-          --text books.txt --output teacher --epochs 2
-        limbeck distill --teacher teacher --student small.json \\
-          --text books.txt --output student --epochs 2
+        limbeck tokenizer train --text books.txt --vocabulary-size 2048 \\
+          --output tokenizer.model
+        limbeck train --model small --tokenizer tokenizer.model \\
+          --text books.txt --output teacher --steps 400 --learning-rate 4e-3
+        limbeck distill --teacher teacher --student 500K \\
+          --text books.txt --output student --steps 400 --learning-rate 4e-3
         limbeck compare --teacher teacher --student student --text held-out.txt
         limbeck report student --text held-out.txt --output report.html
         limbeck generate --model student --prompt "Once upon a time"
 
       A teacher may also be a Hugging Face folder with a SentencePiece tokenizer.
 
-      Results go to standard output; progress, logs and errors to standard error. The
-      exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130 after
-      Ctrl-C.
+      Results go to standard output; progress, logs and errors to standard error.
+      The exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130
+      after Ctrl-C.
 
       Examples of every subcommand: limbeck help SUBCOMMAND
       """,

@@ -27,12 +27,12 @@ struct CacheTeacher: ParsableCommand {
       'distill --teacher-cache' cuts it in the same way. The cache also holds the
       tokenizer.
 
-      At the end, the bytes per token are printed, and the errors in loss and gradient
-      that the cache causes, measured on the last sequences for a student with half
-      the teacher's logits. 'By chance' is the gradient's error if the errors of
-      tokens were independent. If both are about equal, errors average out, and the
-      cache is as good as the teacher. If the error is larger, the cache is biased:
-      take more draws, a larger k or another method.
+      At the end, the bytes per token are printed, and the errors in loss and
+      gradient that the cache causes, measured on the last sequences for a student
+      with half the teacher's logits. 'By chance' is the gradient's error if the
+      errors of tokens were independent. If both are about equal, errors average
+      out, and the cache is as good as the teacher. If the error is larger, the
+      cache is biased: take more draws, a larger k or another method.
 
       After Ctrl-C or a kill, --resume continues, with the same result; at most one
       file is lost.

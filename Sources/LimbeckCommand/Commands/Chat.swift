@@ -18,15 +18,16 @@ struct Chat: ParsableCommand {
         /help    lists these commands
         /exit    leaves, as Ctrl-D does
 
-      Ctrl-C stops an answer; what was said of it stays. The model reads each message
-      once. When its context is full, the oldest turns are dropped.
+      Ctrl-C stops an answer; what was said of it stays. The model reads each
+      message once. When its context is full, the oldest turns are dropped.
 
-      The chat template is the model's own: the families of ChatML, Llama 2, Llama 3,
-      Gemma, Mistral, Zephyr and TinyLlama are known. Without a template the model
-      continues plain text. A default system message in a template is not used.
+      The chat template is the model's own: the families of ChatML, Llama 2, Llama
+      3, Gemma, Mistral, Zephyr and TinyLlama are known. Without a template the
+      model continues plain text. A default system message in a template is not
+      used.
 
-      From a pipe, each line is a message, and only the answers are printed, an empty
-      line between them.
+      From a pipe, each line is a message, and only the answers are printed, an
+      empty line between them.
 
       Example:
         limbeck chat --model runs/student

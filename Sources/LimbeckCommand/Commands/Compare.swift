@@ -13,10 +13,10 @@ struct Compare: ParsableCommand {
     abstract: "Measures how close students come to their teacher.",
     discussion: """
       All models predict the same tokens of the same windows, which are those of
-      'limbeck perplexity', so that the errors of ratios and differences are paired
-      ones. With p the teacher's probabilities and
-      q the student's, the KL divergence is KL(p||q), the speculative acceptance the
-      sum of min(p, q), and the difference of the true token's probability q - p.
+      'limbeck perplexity', so errors of ratios and differences are computed from
+      pairs. With p the teacher's probabilities and q the student's, the KL
+      divergence is KL(p||q), the speculative acceptance the sum of min(p, q), and
+      the difference of the true token's probability q - p.
 
       Example:
         limbeck compare --teacher runs/teacher --student runs/student runs/control \\

@@ -21,32 +21,33 @@ struct Distill: ParsableCommand {
       --student is a config.json or a size (1M; see 'limbeck help train') for a new
       model, or a model folder to start from. It gets the teacher's tokenizer.
 
-      Divergences: forward-kl, reverse-kl, jensen-shannon[:beta], symmetric-kl[:weight
-      of the forward side], skew-forward-kl[:skew], skew-reverse-kl[:skew],
-      total-variation; or a weighted sum of them: 0.7*forward-kl+0.3*reverse-kl.
+      Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
+      symmetric-kl[:weight of the forward side], skew-forward-kl[:skew],
+      skew-reverse-kl[:skew], total-variation; or a weighted sum of them:
+      0.7*forward-kl+0.3*reverse-kl.
 
       Temperature and weights are numbers, or schedules from the first step to the
       last: linear:4..1 or cosine:0.9..0.1 (half a cosine, flat at both ends).
 
-      With several --teacher, the student learns the mixture of their distributions.
-      All teachers must have the same tokenizer.
+      With several --teacher, the student learns the mixture of their
+      distributions. All teachers must have the same tokenizer.
 
-      --align-layers 2:0,5:1 compares the outputs of the teacher's layers 2 and 5 with
-      those of the student's layers 0 and 1. Layers count from 0; 'embedding' is the
-      input of layer 0, 'last' the output of the final norm. If the sizes differ, a
-      projection of the student's states is trained and then discarded. With several
-      teachers, the first one is compared.
+      --align-layers 2:0,5:1 compares the outputs of the teacher's layers 2 and 5
+      with those of the student's layers 0 and 1. Layers count from 0; 'embedding'
+      is the input of layer 0, 'last' the output of the final norm. If the sizes
+      differ, a projection of the student's states is trained and then discarded.
+      With several teachers, the first one is compared.
 
       --on-policy is the share of steps that train on completions which the student
-      samples and the teacher scores (GKD). It completes --prompts, or the beginnings
-      of the text's sequences. metrics.jsonl marks these steps.
+      samples and the teacher scores (GKD). It completes --prompts, or the
+      beginnings of the text's sequences. metrics.jsonl marks these steps.
 
-      With --teacher-cache no teacher is loaded, and the temperature is the cache's.
-      If --teacher is also given, the cache must be of that teacher.
+      With --teacher-cache no teacher is loaded, and the temperature is the
+      cache's. If --teacher is also given, the cache must be of that teacher.
 
-      Output folder, recipes, Ctrl-C, --resume and --continue are as in
-      'limbeck train'. 'limbeck train --control-of RUN' trains the same student
-      without the teacher, to measure the gain.
+      Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
+      train'. 'limbeck train --control-of RUN' trains the same student without the
+      teacher, to measure the gain.
 
       Example:
         limbeck distill --teacher runs/teacher --student small.json \\

@@ -9,8 +9,8 @@ struct Doctor: ParsableCommand {
     commandName: "doctor",
     abstract: "Shows what this machine computes with, and warns of what slows it down.",
     discussion: """
-      Lists processor, vector units, backends for matrix products, the SentencePiece
-      library, memory and disk.
+      Lists processor, vector units, backends for matrix products, the
+      SentencePiece library, memory and disk.
 
       Example:
         limbeck doctor

@@ -8,27 +8,28 @@ struct Generate: ParsableCommand {
     commandName: "generate",
     abstract: "Generates text that continues a prompt.",
     discussion: """
-      Give one prompt (--prompt or --prompt-file) or several (--prompts). A single one
-      is printed with its continuation as it grows; several are printed in order, an
-      empty line between them. A text ends with the model's end-of-text token or BOS,
-      with a --stop text, after --max-tokens, or when the context is full.
+      Give one prompt (--prompt or --prompt-file) or several (--prompts). A single
+      one is printed with its continuation as it grows; several are printed in
+      order, an empty line between them. A text ends with the model's end-of-text
+      token or BOS, with a --stop text, after --max-tokens, or when the context is
+      full.
 
-      bash writes a newline in --prompt as $'one\\ntwo'. Of a --prompt-file one newline
-      at the end is dropped.
+      bash writes a newline in --prompt as $'one\\ntwo'. One newline at the end of
+      a --prompt-file is dropped.
 
       --output writes completions to train on, one JSON object a line: prompt,
       completion, sample, stop_reason, tokens, log_probability and
       mean_log_probability (nats, at temperature 1), the ids of all tokens, and, as
       record, the other keys of the prompt's line. 'train' and 'distill' count the
-      completions alone in the loss and learn exactly these tokens, if they have the
-      same tokenizer. A completion that was cut off gets no EOS. The file depends on
-      model, prompts, seed, sampling and precision, not on --batch-size or --threads.
-      After Ctrl-C or a kill, the same command with --resume goes on.
+      completions alone in the loss and learn exactly these tokens, if they have
+      the same tokenizer. A completion that was cut off gets no EOS. The file
+      depends on model, prompts, seed, sampling and precision, not on --batch-size
+      or --threads. After Ctrl-C or a kill, the same command with --resume goes on.
 
-      --draft is speculative decoding (Leviathan et al. 2023): a small model proposes
-      tokens, and --model accepts or replaces them. The text keeps its distribution,
-      and at temperature 0 it stays the same. Acceptance and speed-up are printed to
-      standard error.
+      --draft is speculative decoding (Leviathan et al. 2023): a small model
+      proposes tokens, and --model accepts or replaces them. The text keeps its
+      distribution, and at temperature 0 it stays the same. Acceptance and speed-up
+      are printed to standard error.
 
       Example:
         limbeck generate --model runs/student --prompt "It is a truth" \\

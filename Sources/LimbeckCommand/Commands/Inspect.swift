@@ -12,10 +12,11 @@ struct Inspect: ParsableCommand {
     commandName: "inspect",
     abstract: "Shows a model: sizes, parameters, storage, tokenizer, and how it was made.",
     discussion: """
-      Of a run that is not finished, the newest checkpoint is shown. Of a config.json,
-      the parameters are shown that a model made from it has, and the memory for its
-      weights: 4 bytes each to run in float32, 16 to train (weights, gradients and two
-      moments of AdamW); activations come on top, and grow with the micro-batch.
+      Of a run that is not finished, the newest checkpoint is shown. Of a
+      config.json, the parameters are shown that a model made from it has, and the
+      memory for its weights: 4 bytes each to run in float32, 16 to train (weights,
+      gradients and two moments of AdamW); activations come on top, and grow with
+      the micro-batch.
 
       Example:
         limbeck inspect runs/student
@@ -55,7 +56,7 @@ struct Inspect: ParsableCommand {
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()
     sizes.add(to: &facts)
-    facts.add("memory to run", "\(Format.bytes(sizes.runningBytes)) in float32, half of it in bfloat16")
+    facts.add("memory to run", "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16")
     facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations")
     try StandardOutput.write(facts.text)
   }

@@ -10,15 +10,15 @@ struct PerplexityCommand: ParsableCommand {
     commandName: "perplexity",
     abstract: "Measures how well a model predicts a text.",
     discussion: """
-      A plain file is one document, and so is each row of a .jsonl file. Each document
-      is cut into windows; a window is fed the beginning-of-text token (BOS) and its
-      tokens but the last, and all its tokens are scored. No window reaches from one
-      document into the next. Of a row with a prompt and a completion only the
-      completion's tokens are scored, unless --count says otherwise. With --stride,
-      windows overlap and score only their new tokens.
+      A plain file is one document, and so is each row of a .jsonl file. Each
+      document is cut into windows; a window is fed the beginning-of-text token
+      (BOS) and its tokens but the last, and all its tokens are scored. No window
+      reaches from one document into the next. Of a row with a prompt and a
+      completion only the completion's tokens are scored, unless --count says
+      otherwise. With --stride, windows overlap and score only their new tokens.
 
-      'train' and 'distill' measure their validation text in the same way, in windows
-      of their sequence length, and so do 'compare' and 'report'.
+      'train' and 'distill' measure their validation text in the same way, in
+      windows of their sequence length, and so do 'compare' and 'report'.
 
       Example:
         limbeck perplexity --model runs/student --text held-out.txt --window 256

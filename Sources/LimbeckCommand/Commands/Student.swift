@@ -15,19 +15,20 @@ struct Student: ParsableCommand {
     commandName: "student",
     abstract: "Prunes a teacher to a smaller model, for a student to start from.",
     discussion: """
-      --layers, --every or --count choose the layers to keep; layers count from 0, as
-      in 'distill --align-layers': align a student of layers 1 and 3 by 1:0,3:1. Without
-      them, all layers stay. Embedding, norms and head are always kept. Then
-      'limbeck distill --student' trains the student.
+      --layers, --every or --count choose the layers to keep; layers count from 0,
+      as in 'distill --align-layers'. A student made of the teacher's layers 1 and
+      3 is aligned with --align-layers 1:0,3:1. Without these flags, all layers
+      stay. Embedding, norms and head are always kept. Then 'limbeck distill
+      --student' trains the student.
 
       --hidden-size, --feed-forward-size, --heads and --key-value-heads make the
-      student narrower: the channels, neurons and heads with the largest activations
-      on --calibration-text stay. A few pages are enough, without labels. Every
-      key-value head keeps equally many query heads. Vocabulary, head size and
-      context do not change.
+      student narrower: the channels, neurons and heads with the largest
+      activations on --calibration-text stay. A few pages are enough, without
+      labels. Every key-value head keeps equally many query heads. Vocabulary, head
+      size and context do not change.
 
       Example:
-        limbeck student --from runs/teacher --count 3 --output small
+        limbeck student --from runs/teacher --count 3 --output pruned
         limbeck student --from runs/teacher --hidden-size 144 --heads 4 \\
           --feed-forward-size 384 --calibration-text books/ --output narrow
         limbeck distill --teacher runs/teacher --student narrow --text books/ \\

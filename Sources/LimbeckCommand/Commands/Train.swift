@@ -12,36 +12,38 @@ struct Train: ParsableCommand {
     commandName: "train",
     abstract: "Trains a language model on text.",
     discussion: """
-      --model is a config.json or a size for a new model, or a model folder to start
-      from. A size is a number of parameters with K, M or B, embedding included:
-      260K, 3M, 1.5B; small is 3M. It gives a Llama with 4 + C/128 layers, heads of 32
-      channels (64 from C = 512 on), a feed-forward size of 8/3 C and a tied head,
-      where the hidden size C is the multiple of 32 (64 from 512 on) that comes
-      nearest, and the context is the sequence length. The least that a config.json
-      must say (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if
-      they are left out):
+      --model is a config.json or a size for a new model, or a model folder to
+      start from. A size is a number of parameters with K, M or B, embedding
+      included: 260K, 3M, 1.5B; small is 3M. The model is a Llama with hidden size
+      C, 4 + C/128 layers, heads of 32 channels (64 from C = 512 on), feed-forward
+      size 8/3 C and a tied head. C is the multiple of 32 (64 from 512 on) that
+      comes nearest to the size. The context is the sequence length.
+
+      A minimal config.json (vocab_size, bos_token_id and eos_token_id are those of
+      the tokenizer if they are left out):
         {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688,
-         "num_hidden_layers": 6, "num_attention_heads": 8}
+         "num_hidden_layers": 6, "num_attention_heads": 8,
+         "tie_word_embeddings": true, "initializer_range": 0.05}
 
-      The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl and
-      recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
-      relative to the current folder or, if they do not exist there, to the folder in
-      which its run began.
+      The output folder gets the model, its tokenizer, checkpoints, metrics.jsonl
+      and recipe.yaml; --recipe repeats a run from that file. Paths in a recipe are
+      relative to the current folder or, if they do not exist there, to the folder
+      in which its run began.
 
-      Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from the
-      last checkpoint, with the same result, to the bit. A run that was killed
+      Ctrl-C writes a checkpoint and stops. --resume --output DIR continues from
+      the last checkpoint, with the same result, to the bit. A run that was killed
       continues from its last checkpoint, too (--checkpoint-every).
 
-      To train a model further: --continue RUN --steps N --output NEW takes the model
-      of RUN, its optimiser and its place in the text. Its settings hold unless flags
-      change them; the learning rate starts at its highest (--warmup-steps lets it
-      rise) and falls over the N steps.
+      To train a model further: --continue RUN --steps N --output NEW takes the
+      model of RUN, its optimiser and its place in the text. Its settings hold
+      unless flags change them; the learning rate starts at its highest
+      (--warmup-steps lets it rise) and falls over the N steps.
 
       Files of text, rows and folders, and how they become sequences: docs/data.md.
       --validation-share holds out a part of --text.
 
-      The control for a distilled student is the same model, trained on the same text
-      without a teacher: --control-of RUN --output NEW.
+      The control for a distilled student is the same model, trained on the same
+      text without a teacher: --control-of RUN --output NEW.
 
       Example:
         limbeck train --model config.json --tokenizer tokenizer.model \\

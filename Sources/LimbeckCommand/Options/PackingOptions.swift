@@ -16,7 +16,7 @@ struct PackingOptions: ParsableArguments {
 
 /// What sequences begin with.
 struct SequenceBeginningOptions: ParsableArguments {
-  @Flag(help: "Do not begin each sequence with BOS, as generation and evaluation do.")
+  @Flag(help: "Leave out the BOS before each sequence. (Generation and evaluation always begin with BOS.)")
   var noSequenceBos = false
 }
 

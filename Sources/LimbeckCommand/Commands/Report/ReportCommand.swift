@@ -18,9 +18,9 @@ struct ReportCommand: ParsableCommand {
       The report is one HTML file without scripts or links: curves, a table of
       teacher, control and students, samples side by side, a passage coloured by KL
       divergence, and the recipes. RUN is an output folder of 'limbeck distill' or
-      'limbeck train'; of an unfinished run the newest checkpoint is used. Teacher and
-      held-out text are those of the runs' recipes, unless flags say otherwise. The
-      only run without a teacher is the control.
+      'limbeck train'; of an unfinished run the newest checkpoint is used. Teacher
+      and held-out text are those of the runs' recipes, unless flags say otherwise.
+      The only run without a teacher is the control.
 
       Example:
         limbeck report runs/student --control runs/control --output report.html

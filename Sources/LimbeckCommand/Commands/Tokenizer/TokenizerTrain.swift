@@ -16,9 +16,9 @@ struct TokenizerTrain: ParsableCommand {
       gives back every text unchanged.
 
       At the end it prints bytes per token: the more of them, the shorter the text
-      in tokens. A larger vocabulary has more, but each piece is met less often, and
-      the model's embedding grows with it. About 2,000 pieces suit a text of 1 MB,
-      8,000 one of 10 MB, 32,000 one of 1 GB.
+      in tokens. A larger vocabulary has more, but each piece is met less often,
+      and the model's embedding grows with it. About 2,000 pieces suit a text of 1
+      MB, 8,000 one of 10 MB, 32,000 one of 1 GB.
 
       Example:
         limbeck tokenizer train --text books/ more.txt \\
