@@ -22,6 +22,11 @@ extension ModelFolder {
   init(path: String) throws {
     try self.init(contentsOf: ModelLocation(path: path).folder)
     for warning in warnings { Console().write("warning: \(warning)") }
+    let lost = try addedTokens(beyond: configuration.vocabularySize, in: url)
+    guard let first = lost.first else { return }
+    let others = lost.count > 1 ? " and \(lost.count - 1) more" : ""
+    Console().write(
+      "warning: \(url.path): added token \(first)\(others): read as plain text, for vocab_size has no such id")
   }
 
   /// The tokenizer at `path`, which must be the folder's if there are both.

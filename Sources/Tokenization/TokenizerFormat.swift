@@ -57,6 +57,12 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
   return try beside.adding(to: format.load(file, beside), limit: vocabularySize(ofModelIn: folder))
 }
 
+/// The added tokens of a model's folder for whose ids a model of so many outputs has no row: in text they are read
+/// as any other text. Throws what is wrong with the folder's files.
+public func addedTokens(beyond vocabularySize: Int, in folder: URL) throws(TokenizationError) -> [String] {
+  try HuggingFaceTokenizerFiles(in: folder).listed().filter { Int($0.id) >= vocabularySize }.map(\.content)
+}
+
 /// The files of the tokenizer in a model's folder, as they are; none if it has no tokenizer. Throws what the disk
 /// refuses.
 public func tokenizerFiles(in folder: URL) throws(FileError) -> [NamedFile] {

@@ -34,6 +34,14 @@ extension CommandTests {
       #expect(refused.code == 1 && refused.errors.contains("3M: model_type, hidden_size"))
     }
 
+    @Test func addedTokensWithoutARowAreWarnedOf() throws {
+      let desk = try Desk()
+      let folder = try desk.copyOfTeacher("added")
+      try Data(#"{"<x>": 99999}"#.utf8).write(to: URL(fileURLWithPath: "\(folder)/added_tokens.json"))
+      let outcome = try Command.run("perplexity", "--model", folder, "--text", desk.workspace.heldOut)
+      #expect(outcome.code == 0 && outcome.errors.contains("added token <x>: read as plain text"), "\(outcome.errors)")
+    }
+
     @Test func whatAConfigurationLeavesOutIsTheTokenizers() throws {
       let desk = try Desk()
       let least =

@@ -56,7 +56,9 @@ struct Inspect: ParsableCommand {
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()
     sizes.add(to: &facts)
-    facts.add("memory to run", "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16")
+    facts.add(
+      "memory to run",
+      "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16")
     facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations")
     try StandardOutput.write(facts.text)
   }

@@ -23,9 +23,8 @@ public struct Mistral: Architecture {
     let window = file.contains("sliding_window") ? try file.integer("sliding_window", in: sizes) : 4096
     guard configuration.contextLength <= window ?? .max else {
       throw file.invalid(
-        "sliding_window",
-        expected:
-          "null, or at least max_position_embeddings \(configuration.contextLength), for attention has no windows yet,")
+        "sliding_window", expected: "null, or at least max_position_embeddings \(configuration.contextLength)",
+        advice: "attention has no windows yet; a smaller max_position_embeddings lets shorter texts be read")
     }
     return configuration
   }

@@ -134,8 +134,9 @@ public struct HuggingFaceConfiguration: Sendable {
   }
 
   /// The error for the value at `key`.
-  func invalid(_ key: String, expected: String) -> ModelFileError {
-    .value(InvalidValue(file, key, expected: expected, found: members[key]?.description ?? "nothing"))
+  func invalid(_ key: String, expected: String, advice: String? = nil) -> ModelFileError {
+    .value(
+      InvalidValue(file, key, expected: expected, found: members[key]?.description ?? "nothing", advice: advice))
   }
 
   func present(_ key: String) -> JSONValue? {

@@ -93,7 +93,7 @@ struct HuggingFaceTokenizerFiles {
   }
 
   /// The added tokens that a file lists with their ids.
-  private func listed() throws(TokenizationError) -> [AddedToken] {
+  func listed() throws(TokenizationError) -> [AddedToken] {
     var tokens: [AddedToken] = []
     if case .object(let members) = configuration["added_tokens_decoder"], !members.isEmpty {
       for (id, value) in members {
