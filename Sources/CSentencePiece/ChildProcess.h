@@ -107,7 +107,11 @@ class ChildProcess {
     const int failure = errno;
     close(pair[1]);
     channel_ = std::make_unique<Channel>(pair[0]);
-    if (process_ < 0) throw std::runtime_error(strerror(failure));
+    if (process_ < 0) {
+      // no destructor runs
+      if (errors_ >= 0) close(errors_);
+      throw std::runtime_error(strerror(failure));
+    }
   }
 
   ~ChildProcess() {

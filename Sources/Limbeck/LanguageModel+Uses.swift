@@ -31,8 +31,8 @@ extension PackedSequences {
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, cuts: SequencePacking.Cuts = .shifted,
     in folder: URL? = nil
   ) throws(LimbeckError) {
-    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
-      try TokenFile.open(for: corpus.chatting(for: tokenizer), tokenizer: tokenizer, in: folder)
+    let tokens = try corpus.read(for: tokenizer) { (corpus) throws(TokenizationError) in
+      try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try PackedSequences(
@@ -50,7 +50,7 @@ extension ValidationText {
   ///   - sequenceLength: T.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
   public init(_ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int) throws(LimbeckError) {
-    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+    let tokens = try corpus.read(for: tokenizer) { (corpus) throws(TokenizationError) in
       try tokenizer.tokens(of: corpus)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
@@ -91,8 +91,8 @@ extension Perplexity {
   ///   - window: the tokens of a window; nil, the default, for 512, or the context of the model if that is less.
   /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
   public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
-    let tokens = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
-      try model.tokenizer.tokens(of: corpus.chatting(for: model.tokenizer))
+    let tokens = try corpus.read(for: model.tokenizer) { (corpus) throws(TokenizationError) in
+      try model.tokenizer.tokens(of: corpus)
     }
     self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
       try Perplexity(
@@ -109,5 +109,17 @@ extension Generator {
   /// - Throws: `GenerationError` where model, tokenizer and draft do not fit together.
   public init(_ model: LanguageModel, draft: LanguageModel? = nil) throws(GenerationError) {
     try self.init(model.decoder, model.tokenizer, draft: draft?.decoder)
+  }
+}
+
+extension Corpus {
+  /// Reads this corpus by `body`, with its chats written by the template among a tokenizer's files. Throws
+  /// `tokenization`.
+  fileprivate func read<Result>(
+    for tokenizer: any Tokenizer, _ body: (Corpus) throws(TokenizationError) -> Result
+  ) throws(LimbeckError) -> Result {
+    try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try body(chatting(for: tokenizer))
+    }
   }
 }

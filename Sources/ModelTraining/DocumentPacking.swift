@@ -33,7 +33,7 @@ struct DocumentPacking {
 
   init(_ tokens: any TokenSource, sequenceLength: Int, _ packing: SequencePacking) {
     var (parts, uncounted) = ([SequencePart](), 0)
-    Self.forEachDocument(of: tokens, packing.boundary) { document, firstID in
+    Self.forEachDocument(of: tokens) { document, firstID in
       for part in Self.parts(of: document, firstID, sequenceLength: sequenceLength, packing.beginningID) {
         if part.targets.contains(where: tokens.countsInLoss) { parts.append(part) } else { uncounted += 1 }
       }
@@ -43,20 +43,12 @@ struct DocumentPacking {
   }
 
   /// The documents of a text: their positions and first ids.
-  private static func forEachDocument(
-    of tokens: any TokenSource, _ boundary: SequencePacking.Boundary, _ body: (Range<Int>, Int32) -> Void
-  ) {
-    let chunk = 1 << 20
-    var (start, firstID, last) = (0, Int32?.none, Int32?.none)
-    for lower in stride(from: 0, to: tokens.count, by: chunk) {
-      for (offset, id) in tokens.ids(lower..<min(tokens.count, lower + chunk)).enumerated() {
-        let begins = boundary.firstID == nil ? last != nil && last == boundary.lastID : id == boundary.firstID
-        if begins, let firstID { body(start..<lower + offset, firstID) }
-        if begins || firstID == nil { (start, firstID) = (lower + offset, id) }
-        last = id
-      }
+  private static func forEachDocument(of tokens: any TokenSource, _ body: (Range<Int>, Int32) -> Void) {
+    var start = 0
+    for position in 1...tokens.count where position == tokens.count || tokens.beginsDocument(position) {
+      body(start..<position, tokens.ids(start..<start + 1)[0])
+      start = position
     }
-    if let firstID { body(start..<tokens.count, firstID) }
   }
 
   /// A document as one part, or as many as it takes; each of its tokens but a first one that is BOS, or has nothing in

@@ -136,10 +136,10 @@ public struct PackedSequences: Sendable {
 
   /// Whether the first token of a part is the first one of a document.
   private func beginsDocument(_ part: SequencePart) -> Bool {
-    let (start, boundary) = (part.start % tokens.count, packing.boundary)
-    if start == 0 { return true }
-    let window = tokens.ids(start - 1..<start + 1)
-    return window[1] == boundary.firstID || window[0] == boundary.firstID || window[0] == boundary.lastID
+    let start = part.start % tokens.count
+    if tokens.beginsDocument(start) { return true }
+    // or the first one behind its BOS
+    return start > 0 && tokens.beginsDocument(start - 1) && tokens.ids(start - 1..<start)[0] == packing.beginningID
   }
 
   /// The position of a sequence's first token, before or just behind the end of the ring.

@@ -14,39 +14,21 @@ public struct SequencePacking: Sendable, Equatable {
     case documents
   }
 
-  /// What tells one document from the next.
-  public struct Boundary: Sendable, Equatable {
-    /// The id that each document begins with, if there is one.
-    public var firstID: Int32?
-    /// The id that each document ends with, which is looked for where there is no first one.
-    public var lastID: Int32?
-
-    /// A boundary, as the properties say; without either id, a text is one document.
-    public init(firstID: Int32? = nil, lastID: Int32? = nil) {
-      (self.firstID, self.lastID) = (firstID, lastID)
-    }
-  }
-
   /// Where the stream is cut.
   public var cuts: Cuts
   /// BOS, to be put in front of each sequence, or part of a document, that does not begin with it, as models are fed
   /// when they are evaluated and when they generate; nil for nothing.
   public var beginningID: Int32?
-  /// What tells documents apart, where the stream is cut between them.
-  public var boundary: Boundary
 
   /// A packing, as the properties say: by default shifted, with nothing in front.
-  public init(_ cuts: Cuts = .shifted, beginningID: Int32? = nil, boundary: Boundary = Boundary()) {
+  public init(_ cuts: Cuts = .shifted, beginningID: Int32? = nil) {
     self.cuts = cuts
     self.beginningID = beginningID
-    self.boundary = boundary
   }
 
   /// A packing of a tokenizer's ids; where it has a BOS, this is put in front, unless that is switched off.
   public init(_ cuts: Cuts = .shifted, for tokenizer: any Tokenizer, beginsWithBOS: Bool = true) {
-    self.init(
-      cuts, beginningID: beginsWithBOS ? tokenizer.bosID : nil,
-      boundary: Boundary(firstID: tokenizer.bosID, lastID: tokenizer.eosID))
+    self.init(cuts, beginningID: beginsWithBOS ? tokenizer.bosID : nil)
   }
 
   /// At fixed places, with nothing in front.

@@ -8,6 +8,13 @@ public protocol TokenSource: Sendable {
   func ids(_ range: Range<Int>) -> [Int32]
   /// Whether the id at `position`, which lies in 0..<count, counts in the loss as the token to be predicted.
   func countsInLoss(_ position: Int) -> Bool
+  /// Whether the id at `position`, which lies in 0..<count, is the first one of a document.
+  func beginsDocument(_ position: Int) -> Bool
+}
+
+extension TokenSource {
+  /// By default all ids are one document.
+  public func beginsDocument(_ position: Int) -> Bool { position == 0 }
 }
 
 extension TokenFile: TokenSource {}
@@ -17,12 +24,15 @@ public struct TokenArray: TokenSource {
   /// The ids.
   public let ids: [Int32]
   private let counted: [Bool]?
+  private let documentStarts: Set<Int>
 
-  /// Ids, with the mark whether each counts in the loss; all do without marks.
-  public init(_ ids: [Int32], counted: [Bool]? = nil) {
+  /// Ids, with the mark whether each counts in the loss; all do without marks. Documents begin at `documentStarts`; by
+  /// default all ids are one document.
+  public init(_ ids: [Int32], counted: [Bool]? = nil, documentStarts: Set<Int> = [0]) {
     precondition(counted == nil || counted?.count == ids.count, "not one mark for each of \(ids.count) ids")
     self.ids = ids
     self.counted = counted
+    self.documentStarts = documentStarts
   }
 
   /// The number of ids.
@@ -33,4 +43,7 @@ public struct TokenArray: TokenSource {
 
   /// Whether the id at `position` counts in the loss.
   public func countsInLoss(_ position: Int) -> Bool { counted?[position] ?? true }
+
+  /// Whether the id at `position` is the first one of a document.
+  public func beginsDocument(_ position: Int) -> Bool { documentStarts.contains(position) }
 }

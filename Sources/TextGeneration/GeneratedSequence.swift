@@ -47,7 +47,7 @@ struct GeneratedSequence {
   private func stopReason(_ finish: FinishReason) -> StopReason {
     switch finish {
     case .endToken: .endOfText
-    // as few as the context had room for may have been asked for
+    // as few as fitted into the context may have been asked for
     case .maximumTokens: generation.tokenIDs.count >= maxTokens ? .maxTokens : .contextFull
     case .contextFull: .contextFull
     }

@@ -9,9 +9,9 @@ public enum GenerationError: Error, Equatable, Sendable {
   case vocabularyTooSmall(model: Int, tokenizer: Int)
   /// A draft with another number of outputs than the model.
   case vocabulariesDiffer(model: Int, draft: Int)
-  /// A prompt whose tokens, BOS included, leave no room in the model's context; `prompt` counts from 0.
+  /// A prompt whose tokens, BOS included, leave no place in the model's context; `prompt` counts from 0.
   case promptTooLong(prompt: Int, tokens: Int, contextLength: Int)
-  /// A prompt whose tokens, BOS included, leave no room in the draft's context; `prompt` counts from 0.
+  /// A prompt whose tokens, BOS included, leave no place in the draft's context; `prompt` counts from 0.
   case promptTooLongForDraft(prompt: Int, tokens: Int, contextLength: Int)
   /// An empty prompt where the tokenizer has no BOS to start from; `prompt` counts from 0.
   case emptyPrompt(prompt: Int)

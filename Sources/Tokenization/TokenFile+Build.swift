@@ -46,8 +46,13 @@ extension TokenFile {
     }
     var header = TokenFileHeader(tokenizer: tokenizer.digest, fingerprint: fingerprint)
     try append(header.encoded.span.bytes)
+    // whether the next id is the first one of a document
+    var isFirst = false
     func append(_ ids: [Int32], counted: Bool) throws(TokenizationError) {
-      let words = ids.map { (UInt32($0) | (counted ? 0 : uncounted)).littleEndian }
+      guard !ids.isEmpty else { return }
+      var words = ids.map { (UInt32($0) | (counted ? 0 : uncounted)).littleEndian }
+      if isFirst { words[0] |= first.littleEndian }
+      isFirst = false
       try append(words.span.bytes)
       header.tokens += ids.count
       if counted { header.countedTokens += ids.count }
@@ -55,7 +60,9 @@ extension TokenFile {
     header.counts = try tokenizer.read(corpus, threads: threads, progress: progress) {
       (part) throws(TokenizationError) in
       switch part {
-      case .startOfDocument: try append([tokenizer.bosID].compactMap(\.self), counted: false)
+      case .startOfDocument:
+        isFirst = true
+        try append([tokenizer.bosID].compactMap(\.self), counted: false)
       case .ids(let ids, let counted): try append(ids, counted: counted)
       case .endOfDocument(let hasEnd): if hasEnd { try append([tokenizer.eosID].compactMap(\.self), counted: true) }
       }
@@ -70,8 +77,8 @@ extension TokenFile {
 extension Corpus {
   /// Stands for the text itself, wherever it lies, and for how it is read. Throws `file`.
   fileprivate func fingerprint() throws(TokenizationError) -> String {
-    var content = "Limbeck corpus 2\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
-    content += "\(chatFormat ?? .plain)\n\(part.map { "\($0)" } ?? "all")\n"
+    var content = "Limbeck corpus 3\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
+    content += "\(chatFormat.map { "\($0)" } ?? "none")\n\(part.map { "\($0)" } ?? "all")\n"
     for source in sources {
       let text = try OpenText(source)
       content += "\(source.format.rawValue) \(text.withBytes { Digest.sha256(of: $0) })\n"

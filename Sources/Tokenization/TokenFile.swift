@@ -3,12 +3,13 @@ public import Foundation
 
 /// A corpus as ids, in a memory-mapped file: tokenised once, read many times, larger than memory if need be.
 ///
-/// Documents lie one after another, each as BOS, text, EOS (as far as the tokenizer has them; a text that was cut off has
-/// no EOS). Every id knows whether it counts in the loss when it is the label to be predicted: prompts do not, nor does
-/// BOS, for which nothing in the document before gives a reason.
+/// Documents lie one after another, each as BOS, text, EOS (as far as the tokenizer has them; a text that was cut off
+/// has no EOS). Every id knows whether it counts in the loss when it is the label to be predicted: prompts do not, nor
+/// does BOS, for which nothing in the document before gives a reason. It also knows whether it is the first one of a
+/// document, which the ids alone do not tell: a chat template may put BOS or EOS between the turns of one chat.
 ///
 /// The file: a header of 192 bytes, then the ids as 32-bit little-endian numbers, whose highest bit means "does not
-/// count in the loss".
+/// count in the loss", and the next one "is the first of a document".
 public final class TokenFile: Sendable {
   /// Where the file is.
   public let url: URL
@@ -76,6 +77,9 @@ public final class TokenFile: Sendable {
   /// Whether the id at `position` in `0..<count` counts in the loss as the label to be predicted.
   public func countsInLoss(_ position: Int) -> Bool { UInt32(littleEndian: words[position]) & Self.uncounted == 0 }
 
+  /// Whether the id at `position` in `0..<count` is the first one of a document.
+  public func beginsDocument(_ position: Int) -> Bool { UInt32(littleEndian: words[position]) & Self.first != 0 }
+
   /// The ids at `range`, which must lie in `0..<count`.
   public func ids(_ range: Range<Int>) -> [Int32] {
     words.withSpan { words in range.map { Int32(UInt32(littleEndian: words[$0]) & Self.idMask) } }
@@ -91,7 +95,8 @@ public final class TokenFile: Sendable {
   }
 
   static let uncounted: UInt32 = 1 << 31
-  static let idMask: UInt32 = uncounted - 1
+  static let first: UInt32 = 1 << 30
+  static let idMask: UInt32 = first - 1
 
   /// What the file was made from: a digest of the text and of how it is read.
   var fingerprint: String { header.fingerprint }
@@ -101,7 +106,7 @@ public final class TokenFile: Sendable {
 struct TokenFileHeader {
   static let size = 192
   /// With the format's version.
-  private static let magic = Array("LMBKTOK1".utf8)
+  private static let magic = Array("LMBKTOK2".utf8)
 
   var tokenizer: TokenizerDigest
   var fingerprint: String

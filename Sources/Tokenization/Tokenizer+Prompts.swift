@@ -31,8 +31,8 @@ extension Tokenizer {
     return encode(texts: prompts.map { [Array($0.utf8)] }, areContinued: true).map { beginning + $0[0] }
   }
 
-  /// The ids of a prompt and its completion, both UTF-8. Up to `threads` threads encode (default: as many as the machine
-  /// has cores).
+  /// The ids of a prompt and its completion, both UTF-8. Up to `threads` threads encode (default: as many as the
+  /// machine has cores).
   public func encode(
     prompt: some Collection<UInt8>, completion: some Collection<UInt8>,
     threads: Int = ProcessInfo.processInfo.activeProcessorCount
@@ -53,25 +53,25 @@ extension Tokenizer {
   ) -> [EncodedPart] {
     // The texts to encode, and between them the ids that are known.
     var texts: [[UInt8]] = []
-    var pieces: [(id: Int32?, isCounted: Bool)] = []
+    var spans: [(id: Int32?, isCounted: Bool)] = []
     for part in parts {
-      for piece in part.isTemplate ? specialTokens(in: part.text) : [.text(part.text[...])] {
-        switch piece {
+      for span in part.isTemplate ? specialTokens(in: part.text) : [.text(part.text[...])] {
+        switch span {
         case .text(let text):
           texts.append(Array(text.utf8))
-          pieces.append((nil, part.isCounted))
+          spans.append((nil, part.isCounted))
         case .special(let id):
-          if id != bosID || !pieces.isEmpty { pieces.append((id, part.isCounted)) }
+          if id != bosID || !spans.isEmpty { spans.append((id, part.isCounted)) }
         }
       }
     }
     // A token that is known may follow the last text.
-    let isLastContinued = isContinued || pieces.last?.id != nil
+    let isLastContinued = isContinued || spans.last?.id != nil
     var encoded = encode(texts: [texts], areContinued: isLastContinued, threads: threads)[0][...]
     var result: [EncodedPart] = []
-    for piece in pieces {
-      let ids = piece.id.map { [$0] } ?? encoded.removeFirst()
-      if !ids.isEmpty { result.append(EncodedPart(ids: ids, isCounted: piece.isCounted)) }
+    for span in spans {
+      let ids = span.id.map { [$0] } ?? encoded.removeFirst()
+      if !ids.isEmpty { result.append(EncodedPart(ids: ids, isCounted: span.isCounted)) }
     }
     return result
   }
@@ -112,22 +112,23 @@ extension Tokenizer {
   }
 
   /// Cuts a template's text at the spellings of BOS and EOS.
-  private func specialTokens(in text: String) -> [TemplatePiece] {
+  private func specialTokens(in text: String) -> [TemplateSpan] {
     let special = [bosID, eosID].compactMap { id in id.map { (id: $0, spelling: spelling(of: $0)) } }
-    var (pieces, rest) = ([TemplatePiece](), text[...])
+    var (spans, rest) = ([TemplateSpan](), text[...])
     while !rest.isEmpty {
       let found = special.compactMap { token in rest.firstRange(of: token.spelling).map { (range: $0, id: token.id) } }
         .min { $0.range.lowerBound < $1.range.lowerBound }
       let end = found?.range.lowerBound ?? rest.endIndex
-      if end > rest.startIndex { pieces.append(.text(rest[..<end])) }
-      if let found { pieces.append(.special(found.id)) }
+      if end > rest.startIndex { spans.append(.text(rest[..<end])) }
+      if let found { spans.append(.special(found.id)) }
       rest = rest[(found?.range.upperBound ?? rest.endIndex)...]
     }
-    return pieces
+    return spans
   }
 }
 
-private enum TemplatePiece {
+/// A part of a template's text.
+private enum TemplateSpan {
   case text(Substring)
   case special(Int32)
 }

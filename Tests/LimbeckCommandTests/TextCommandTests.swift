@@ -51,6 +51,14 @@ extension CommandTests {
       _ = try desk.write(Data([0x1F, 0x8B, 8, 0]), to: "books/b.txt.gz")
       let outcome = try Command.run("perplexity", "--model", desk.workspace.teacher, "--text", "books", in: desk.folder)
       #expect(outcome.code == 0 && outcome.errors.contains("left out books/b.txt.gz: a file compressed with gzip"))
+      for call in [
+        "generate --model \(desk.workspace.teacher) --prompts books --prompt-length 2 --max-tokens 2",
+        "student --from \(desk.workspace.teacher) --output new --feed-forward-size 8 --calibration-text books",
+        "tokenizer train --text books --output new.model --vocabulary-size 300",
+      ] {
+        let outcome = try Command.run(call.split(separator: " ").map(String.init), in: desk.folder)
+        #expect(outcome.errors.contains("left out books/b.txt.gz"), "\(call): \(outcome.errors)")
+      }
     }
   }
 }

@@ -45,6 +45,19 @@ import Testing
     #expect(try one.text(after: "It is", maxTokens: 8, seed: 3) == other.text(after: "It is", maxTokens: 8, seed: 3))
   }
 
+  @Test("Chats to validate on are written by the template among the tokenizer's files, as those to train on")
+  func chats() throws {
+    try model(width: 8, seed: 1).write(to: folder.file("model"))
+    _ = try folder.write("### Instruction:", to: "model/chat_template.jinja")
+    let tokenizer = try loadTokenizer(from: folder.file("model"))
+    let row = #"{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Emma."}]}"#
+    let corpus = try Corpus(paths: [folder.write(row, to: "chats.jsonl").path])
+    #expect(throws: LimbeckError.self) { try ValidationText(corpus, tokenizer: tokenizer, sequenceLength: 8) }
+    #expect(throws: LimbeckError.self) {
+      try PackedSequences(corpus, tokenizer: tokenizer, sequenceLength: 4, in: folder.file("tokens"))
+    }
+  }
+
   @Test("The digest of a fresh model is that of its configuration, not of its seed")
   func digests() throws {
     #expect(try model(width: 8, seed: 1).digest == model(width: 8, seed: 2).digest)

@@ -7,16 +7,15 @@ import Testing
 
 /// Sequences of whole documents that know nothing of each other.
 @Suite struct DocumentPackingTests {
-  private static let boundary = SequencePacking.Boundary(firstID: 1, lastID: 2)
-
   private func sequences(
-    _ documents: [[Int32]], length: Int, beginningID: Int32? = 1, boundary: SequencePacking.Boundary = boundary
+    _ documents: [[Int32]], length: Int, beginningID: Int32? = 1
   ) throws -> PackedSequences {
     let ids = documents.flatMap(\.self)
+    let starts = documents.indices.map { documents[..<$0].reduce(0) { $0 + $1.count } }
     // odd ids do not count, nor does BOS
     return try PackedSequences(
-      TokenArray(ids, counted: ids.map { $0 % 2 == 0 }), sequenceLength: length,
-      packing: SequencePacking(.documents, beginningID: beginningID, boundary: boundary), name: "text")
+      TokenArray(ids, counted: ids.map { $0 % 2 == 0 }, documentStarts: Set(starts)), sequenceLength: length,
+      packing: SequencePacking(.documents, beginningID: beginningID), name: "text")
   }
 
   @Test func documentsShareSequences() throws {
@@ -46,13 +45,21 @@ import Testing
     #expect(plain.targets == batch.targets)
   }
 
-  @Test func documentsAreToldApartByTheirEndsWhereTheyHaveNoBeginning() throws {
+  @Test func documentsWithoutBOSAreToldApart() throws {
     let text = try sequences(
-      [[10, 12, 2], [14, 16, 18, 2]], length: 3, beginningID: nil, boundary: .init(lastID: 2))
+      [[10, 12, 2], [14, 16, 18, 2]], length: 3, beginningID: nil)
     let batch = text.batch([0, 1])
     #expect(batch.ids == [14, 16, 18] + [10, 12, 0])
     #expect(batch.targets == [16, 18, 2] + [12, 2, -1])
     #expect(batch.segments == [3, 2, 1])
+  }
+
+  /// As chat templates write the turns of one chat.
+  @Test func aDocumentMayHaveBOSAndEOSWithin() throws {
+    let chat: [Int32] = [1, 10, 12, 2, 1, 14, 16, 2]
+    let batch = try sequences([chat, [1, 18, 2]], length: 10).batch([0])
+    #expect(batch.ids == chat.dropLast() + [1, 18, 0])
+    #expect(batch.segments == [7, 2, 1])
   }
 
   @Test func littleStaysFree() throws {

@@ -331,6 +331,10 @@ struct CompletionTests {
     } throws: {
       "\($0)".contains("expected a document of more than 10000 tokens")
     }
+    for length in 1...3 {
+      let short = try PromptFile(cutting: corpus, promptLength: length, tokenizer: tokenizer)
+      #expect(short.records.allSatisfy { !$0.prompt.isEmpty })
+    }
     let wordless = try Corpus(texts: [String(repeating: "猫", count: 100)])
     #expect(try PromptFile(cutting: wordless, promptLength: 9, tokenizer: tokenizer).records[0].prompt.contains("猫"))
     #expect(throws: CompletionError.self) { try PromptFile(cutting: corpus, promptLength: .max, tokenizer: tokenizer) }

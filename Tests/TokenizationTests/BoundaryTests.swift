@@ -60,6 +60,19 @@ import Testing
     #expect(encoded("ba lo", text, tokenizer).completion == completion, "\(name): \(text)")
   }
 
+  @Test("Recorded ids are used for the texts they were made of, and not for edited ones", arguments: 0..<kinds.count)
+  func recorded(_ kind: Int) {
+    let tokenizer = Self.kinds[kind].1
+    let ids = encoded("ba lo", " mi", tokenizer)
+    let whole = RecordedCompletion(tokenizer, prompt: ids.prompt, completion: ids.completion)
+    #expect(whole.agrees(with: tokenizer, prompt: "ba lo", completion: " mi"))
+    for prompt in ["ter ba lo", "ba loqua", "", "lo"] {
+      #expect(!whole.agrees(with: tokenizer, prompt: prompt, completion: " mi"), "\(prompt)")
+    }
+    let promptless = RecordedCompletion(tokenizer, prompt: [], completion: ids.completion)
+    #expect(!promptless.agrees(with: tokenizer, prompt: "ba lo", completion: " mi"))
+  }
+
   @Test("A chat's parts are encoded one after another; BOS and EOS are found in templates alone")
   func chat() throws {
     let tokenizer = Trained.standard

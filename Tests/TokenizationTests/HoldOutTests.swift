@@ -53,6 +53,20 @@ import Testing
     #expect(other.url != file.url && !other.wasReused)
   }
 
+  @Test("Of few rows or blocks one at least is held out, and one is not", arguments: 2...25)
+  func few(_ count: Int) throws {
+    let rows = (0..<count).map { "{\"text\": \"row \($0)\"}" }.joined(separator: "\n")
+    let blocks = (0..<count).map { "\($0) " + String(repeating: "ba lo mi ", count: 150) }.joined(separator: "\n\n")
+    for (text, name) in [(rows, "few.jsonl"), (rows, "few.json"), (blocks, "few.txt")] {
+      let corpus = try Corpus(paths: [folder.write(text, to: name).path])
+      for seed in 0..<UInt64(8) {
+        let split = corpus.split(validationShare: 0.05, seed: seed)
+        #expect(try !texts(split.validation).isEmpty && !texts(split.training).isEmpty, "\(name), seed \(seed)")
+      }
+      #expect(try texts(corpus.split(validationShare: 1e-300, seed: 1).validation).count == 1)
+    }
+  }
+
   @Test("A share that leaves nothing is an error")
   func nothing() throws {
     let corpus = try Corpus(texts: ["ba lo"])
@@ -83,5 +97,28 @@ import Testing
     let other = try folder.write("{\"text\": \"lo\"}\n{\"text\": \"mi\"}\n", to: "other.jsonl")
     let shared = try Corpus(paths: [other.path]).overlap(with: Corpus(paths: [rows.path]))
     #expect(shared.documents == 2 && shared.sharedDocuments == 1 && shared.isNotable && !shared.isComplete)
+  }
+
+  @Test("Answers that rows of different questions share are no overlap")
+  func answers() throws {
+    func rows(_ range: Range<Int>, _ name: String) throws -> Corpus {
+      let rows = range.map { #"{"prompt": "Is \#($0) even? ", "completion": "\#($0 % 2 == 0 ? "yes" : "no")"}"# }
+      return try Corpus(paths: [folder.write(rows.joined(separator: "\n"), to: name).path])
+    }
+    let training = try rows(0..<50, "questions.jsonl")
+    let other = try rows(50..<70, "others.jsonl").overlap(with: training)
+    #expect(other.documents == 20 && other.sharedDocuments == 0 && !other.isNotable && !other.isComplete)
+    #expect(try rows(10..<20, "same.jsonl").overlap(with: training).isComplete)
+  }
+
+  @Test("A long header that two texts share is worth a warning, not an error")
+  func header() throws {
+    let header = "This text is free for all uses, without any warranty at all.\n"
+    func corpus(_ seed: UInt64, _ name: String) throws -> Corpus {
+      let lines = (0..<20).map { "short line \($0) of \(seed)\n" }
+      return try Corpus(paths: [folder.write(header + lines.joined(), to: name).path])
+    }
+    let overlap = try corpus(1, "one.txt").overlap(with: corpus(2, "two.txt"))
+    #expect(overlap.lines == 1 && overlap.sharedLines == 1 && overlap.isNotable && !overlap.isComplete)
   }
 }

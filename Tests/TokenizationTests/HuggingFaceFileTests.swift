@@ -4,8 +4,8 @@ import Testing
 
 @testable import Tokenization
 
-/// That transformers has our ids with these files was checked with transformers 4.57 and 5.24 (Tests/Fixtures/README.md);
-/// here is what they must say.
+/// That transformers has our ids with these files was checked with transformers 4.57 and 5.24
+/// (Tests/Fixtures/README.md); here is what they must say.
 @Suite("Files for Hugging Face beside a tokenizer") struct HuggingFaceFileTests {
   private func members(_ tokenizer: SentencePieceTokenizer, _ name: String) throws -> [String: JSONValue] {
     let file = try #require(tokenizer.huggingFaceFiles.first { $0.name == name })

@@ -47,6 +47,13 @@ import Testing
     #expect(message("{\"question\": \"a\"}").contains("--text-field"))
   }
 
+  @Test("Rows know the lines they begin in, however many there are", arguments: ["many.jsonl", "many.json"])
+  func lines(_ name: String) throws {
+    let text = (0..<40_000).map { "{\"n\": \($0)}\n" + ($0 % 3 == 0 ? "\n" : "") }.joined()
+    let rows = try SmallTextFile(TextSource(file: folder.write(text, to: name))).rows()
+    #expect(rows.map(\.line) == (0..<40_000).map { $0 + 1 + ($0 + 2) / 3 })
+  }
+
   @Test("Null is absent, and a prompt without a completion is another key")
   func absent() throws {
     let lines = """

@@ -96,7 +96,7 @@ enum Trained {
 }
 
 extension SentencePieceTokenizer {
-  /// What libsentencepiece makes of `text` in one piece.
+  /// What libsentencepiece makes of all of `text` at once.
   func idsByLibrary(_ text: String) -> [Int32] {
     BatchEncoder(start: encoder.start, inner: encoder.inner, spaced: nil, unigram: nil, literalSpace: nil)
       .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [true]), threads: 1).ids

@@ -35,11 +35,27 @@ import Testing
     let uncounted = (0..<file.count).filter { !file.countsInLoss($0) }
     let second = first.count + 2
     #expect(uncounted == [0] + Array(second...second + prompt.count) + [file.count - last.count - 2])
+    #expect((0..<file.count).filter(file.beginsDocument) == [0, second, file.count - last.count - 2])
     #expect(file.countedTokens == file.count - uncounted.count)
     #expect(file.counts == TextCounts(bytes: 9 + 6 + 2, words: 3 + 2 + 1, documents: 3))
     var some: [Int32] = [9, 9, 9, 9]
     file.copy(1..<3, into: &some, at: 1)
     #expect(some == [9, expected[1], expected[2], 9])
+  }
+
+  @Test("A chat is one document, whatever its template puts between the turns; other templates have other files")
+  func chats() throws {
+    let row = #"{"messages": [{"role": "user", "content": "ba"}, {"role": "assistant", "content": "lo"}]}"#
+    var corpus = try Corpus(paths: [folder.write(row + "\n" + row, to: "chats.jsonl").path])
+    let turn = ChatFormat.Turn(prefix: "<s>", suffix: "</s>")
+    corpus.chatFormat = ChatFormat(system: turn, user: turn, assistant: turn)
+    let file = try TokenFile.open(for: corpus, tokenizer: tokenizer, in: tokens)
+    #expect(file.ids(0..<file.count).count { $0 == tokenizer.bosID } == 4)
+    #expect((0..<file.count).filter(file.beginsDocument) == [0, file.count / 2])
+    corpus.chatFormat = .plain
+    #expect(try TokenFile.open(for: corpus, tokenizer: tokenizer, in: tokens).url != file.url)
+    corpus.chatFormat = nil
+    #expect(throws: TokenizationError.self) { try TokenFile.open(for: corpus, tokenizer: tokenizer, in: tokens) }
   }
 
   @Test("A tokenizer without BOS and EOS gets no separators")
@@ -120,7 +136,7 @@ import Testing
       ("does not start", with(.max, at: 140)), ("truncated", sound.dropLast(1)), ("truncated", sound.dropLast(4)),
       ("truncated", sound + Data(count: 4)), ("truncated", with(1 << 30, at: 136)), ("counted ids", with(3, at: 144)),
       ("id \(vocabularySize) at position 2, but the vocabulary has \(vocabularySize)", with(vocabularySize, at: id)),
-      ("id \(Int32.max) at position 2", with(.max, at: id)), ("counted ids", with(5 | 1 << 31, at: id)),
+      ("id \(UInt32.max >> 2) at position 2", with(.max, at: id)), ("counted ids", with(5 | 1 << 31, at: id)),
     ]
     for (reason, data) in cases {
       try data.write(to: url)

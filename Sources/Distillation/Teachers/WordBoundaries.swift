@@ -10,9 +10,9 @@ public struct WordBoundaries: Sendable {
 
   /// Those of a tokenizer's tokens.
   public init(_ tokenizer: any Tokenizer) {
-    let texts = (0..<Int32(tokenizer.vocabularySize)).map { tokenizer.text(of: $0) }
-    begins = texts.map { $0.first?.isWhitespace ?? false }
-    ends = texts.map { $0.last?.isWhitespace ?? false }
+    let ids = 0..<Int32(tokenizer.vocabularySize)
+    begins = ids.map { tokenizer.beginsWord($0) }
+    ends = ids.map { tokenizer.text(of: $0).last?.isWhitespace ?? false }
     bosID = tokenizer.bosID
   }
 

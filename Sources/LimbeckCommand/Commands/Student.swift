@@ -105,7 +105,8 @@ struct Student: ParsableCommand {
   }
 
   private func importance(of teacher: LanguageModel, on device: Device) throws -> ActivationImportance {
-    let ids = try teacher.tokenizer.tokens(of: Corpus(paths: calibrationText), threads: device.threads).ids
+    let corpus = try TextListing().corpus(calibrationText, Console())
+    let ids = try teacher.tokenizer.tokens(of: corpus, threads: device.threads).ids
     let longest = min(512, teacher.decoder.configuration.contextLength, max(1, ids.count - 1), calibrationTokens)
     let text = try PackedSequences(
       TokenArray(ids), sequenceLength: longest, name: calibrationText.joined(separator: ", "))

@@ -48,7 +48,8 @@ struct PromptOptions: ParsableArguments {
     var file =
       if let promptLength {
         try PromptFile(
-          cutting: Corpus(paths: [path]), promptLength: promptLength, count: promptCount, tokenizer: tokenizer)
+          cutting: TextListing().corpus([path], Console()), promptLength: promptLength, count: promptCount,
+          tokenizer: tokenizer)
       } else {
         try PromptFile(contentsOf: URL(fileURLWithPath: path), field: promptField ?? "prompt")
       }

@@ -23,8 +23,8 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
 
   /// The template of a model's folder; nil where it has none.
   ///
-  /// It stands in `chat_template.jinja`, or under `chat_template` in `tokenizer_config.json`: a text, or a list in which
-  /// the one called `default` is taken. Throws where it is of no known family, naming the file.
+  /// It stands in `chat_template.jinja`, or under `chat_template` in `tokenizer_config.json`: a text, or a list in
+  /// which the one called `default` is taken. Throws where it is of no known family, naming the file.
   public init?(folder: URL) throws(InvalidValue) {
     let template = Self.source { name in
       let file = folder.appendingPathComponent(name)

@@ -17,7 +17,7 @@ public enum CompletionError: Error, Sendable {
   case text(TokenizationError)
   /// The text that prompts were to be cut from is shorter than one.
   case textTooShort(text: String, tokens: Int, promptLength: Int)
-  /// A prompt whose tokens, BOS included, leave no room in the model's context.
+  /// A prompt whose tokens, BOS included, leave no place in the model's context.
   case promptTooLong(prompt: String, tokens: Int, contextLength: Int)
   /// An empty prompt where the tokenizer has no BOS to start from.
   case emptyPrompt(prompt: String)
@@ -54,8 +54,8 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
     case .text(let error):
       error.description
     case .textTooShort(let text, let tokens, let promptLength):
-      "\(text): expected a document of more than \(promptLength) tokens, to cut a prompt from, found at most \(tokens); "
-        + "give more text or shorter prompts"
+      "\(text): expected a document of more than \(promptLength) tokens, to cut a prompt from, found at most "
+        + "\(tokens); give more text or shorter prompts"
     case .promptTooLong(let prompt, let tokens, let contextLength):
       "\(prompt): expected at most \(contextLength - 1) tokens, one less than the model's context of \(contextLength), "
         + "found \(tokens); shorten the prompt or take it out"

@@ -65,11 +65,11 @@ public struct CompletionRun {
     }
     totalCompletions = total
     if let minTokens = settings.filters.minTokens, let shortest = promptIDs.map(\.count).min() {
-      let room = generator.contextLength - shortest
-      guard minTokens <= room else {
+      let most = generator.contextLength - shortest
+      guard minTokens <= most else {
         throw .value(
           InvalidValue(
-            "--keep-min-tokens", expected: "at most \(room), which the model's context leaves the shortest prompt",
+            "--keep-min-tokens", expected: "at most \(most), which the model's context leaves the shortest prompt",
             found: "\(minTokens)"))
       }
     }

@@ -41,11 +41,14 @@ struct PromptCutter {
     // The last token that begins a word, if it is not too early.
     let cut = (max(1, promptLength / 2)...max(1, promptLength)).last { tokenizer.beginsWord(ids[$0]) }
     let length = cut ?? promptLength
-    // A tokenizer that normalises may have changed the text: words and characters are counted.
+    // A tokenizer that normalises may have changed the text: words and characters are counted. The first token may be
+    // a space that the text does not have, of which nothing is decoded; a prompt has at least a character.
     let decoded = tokenizer.decode(ids[..<length])
-    return cut == nil
-      ? Self.end(ofCharacters: decoded.unicodeScalars.count, in: document, from: start)
-      : Self.end(ofWords: Self.words(in: decoded), in: document, from: start)
+    let end =
+      cut == nil
+      ? Self.end(ofCharacters: max(1, decoded.unicodeScalars.count), in: document, from: start)
+      : Self.end(ofWords: max(1, Self.words(in: decoded)), in: document, from: start)
+    return end < document.count ? end : nil
   }
 
   /// The beginning of the next paragraph or, where that is far away, of the next line, sentence or word.

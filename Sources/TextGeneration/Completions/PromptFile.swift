@@ -27,8 +27,8 @@ public struct PromptFile: Sendable, Equatable {
   /// A single prompt.
   public init(_ prompt: String) { records = [PromptRecord(prompt: prompt, name: "the prompt")] }
 
-  /// The lines of `file` that are not blank or, in a file of rows (`.jsonl`, `.ndjson`, `.json`), the text under the key
-  /// `field` in each. Throws `text`, `noPrompts` or `malformedPrompt`.
+  /// The lines of `file` that are not blank or, in a file of rows (`.jsonl`, `.ndjson`, `.json`), the text under the
+  /// key `field` in each. Throws `text`, `noPrompts` or `malformedPrompt`.
   public init(contentsOf file: URL, field: String = "prompt") throws(CompletionError) {
     let (text, rows): (SmallTextFile, [JSONRow])
     do throws(TokenizationError) {
@@ -43,12 +43,13 @@ public struct PromptFile: Sendable, Equatable {
     guard !records.isEmpty else { throw .noPrompts(file: file.path, field: field) }
   }
 
-  /// Prompts of about `promptLength` tokens cut out of the text of a corpus. Each begins with a paragraph, or a line or a
-  /// sentence where paragraphs are long, and ends where a word does; text goes on behind each. (In a text without spaces
-  /// between words a prompt ends between two characters.)
+  /// Prompts of about `promptLength` tokens cut out of the text of a corpus. Each begins with a paragraph, or a line or
+  /// a sentence where paragraphs are long, and ends where a word does; text goes on behind each. (In a text without
+  /// spaces between words a prompt ends between two characters.)
   /// - Parameters:
   ///   - corpus: the text.
-  ///   - promptLength: the most tokens of a prompt, without BOS; half as many are the fewest where words are short enough.
+  ///   - promptLength: the most tokens of a prompt, without BOS; half as many are the fewest where words are short
+  ///     enough.
   ///   - count: the most prompts; nil, the default, for all that there are.
   ///   - tokenizer: what counts tokens.
   /// - Throws: `text`, or `textTooShort` where there is not one.
@@ -81,7 +82,7 @@ public struct PromptFile: Sendable, Equatable {
     return Digest.sha256(of: Data(lines.joined().utf8))
   }
 
-  /// The tokens of each prompt, with BOS, where there is room in the context for at least one more. Throws
+  /// The tokens of each prompt, with BOS, where at least one more fits into the context. Throws
   /// `promptTooLong` or `emptyPrompt`, naming the prompt.
   public func ids(
     _ tokenizer: any Tokenizer, contextLength: Int

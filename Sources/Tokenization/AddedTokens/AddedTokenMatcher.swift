@@ -88,7 +88,7 @@ struct AddedTokenMatcher: Sendable {
   func isSafeCut(_ place: Int, in text: borrowing Span<UInt8>) -> Bool {
     let (left, right) = (text[place - 1], text[place])
     if neighbours.contains(Self.pair(left, right)) { return false }
-    // white space beyond ASCII begins with one of four bytes; a place beside other characters of theirs is only less apt
+    // white space beyond ASCII begins with one of four bytes; a place beside their other characters is only less apt
     let isSpace = { (byte: UInt8) in byte <= 0x20 || [0xC2, 0xE1, 0xE2, 0xE3].contains(byte) }
     if strips, isSpace(right) || isSpace(left) || left >= 0x80 { return false }
     return !wordEdges.contains(left) && !wordEdges.contains(right)

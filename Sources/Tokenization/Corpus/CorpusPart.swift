@@ -10,16 +10,22 @@ struct CorpusPart: Hashable, Sendable {
   /// The bytes from which on a block of a plain text ends with its paragraph.
   var blockBytes: Int
 
+  /// The rows or blocks of the first group.
+  var firstGroupSize: Int { start(ofGroup: 1) }
+
   /// Whether the row or block with this number, over all of the corpus, is in this part. Of each group of 1 / share of
-  /// them, one is drawn for validation.
-  func contains(_ index: Int) -> Bool {
+  /// them, one is drawn for validation; of a corpus that has fewer, one of `total`, the number of those there are.
+  func contains(_ index: Int, of total: Int) -> Bool {
     let group = (Double(index) * share).rounded(.down)
     // the first row of a group, and of the next one
-    let first = Int((group / share).rounded(.up))
-    let end = Int(((group + 1) / share).rounded(.up))
+    let (first, wholeEnd) = (start(ofGroup: group), start(ofGroup: group + 1))
+    let end = group == 0 ? min(wholeEnd, total) : wholeEnd
     let drawn = first + Int(Self.hash(seed, UInt64(group)) % UInt64(max(1, end - first)))
     return (index == drawn) == isValidation
   }
+
+  /// The first row or block of a group. No corpus has as many as a share near 0 would ask for.
+  private func start(ofGroup group: Double) -> Int { Int(min(0x1p60, (group / share).rounded(.up))) }
 
   /// Mixes two numbers (the finaliser of SplitMix64).
   private static func hash(_ seed: UInt64, _ number: UInt64) -> UInt64 {
@@ -46,7 +52,8 @@ extension Corpus {
   ///
   /// Rows of JSON are drawn one by one. Plain texts are drawn in blocks of whole paragraphs, so long that about 16 of
   /// them are drawn from the corpus (at least 1 KiB and at most 64 KiB, or a whole text that is shorter), and what is
-  /// left of a text beside such a block is a document of its own. No paragraph is cut, and the same seed draws the same.
+  /// left of a text beside such a block is a document of its own. No paragraph is cut, and the same seed draws the
+  /// same. Of two rows or blocks and more, at least one is held out and at least one is not.
   /// - Parameters:
   ///   - share: how much is held out, above 0 and at most 0.5.
   ///   - seed: decides what is drawn.

@@ -1,7 +1,7 @@
 import Diagnostics
 
-/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a row of
-/// JSON is taken whole.)
+/// Reads a corpus, a part of bounded size at a time; files are mapped, so they may be larger than memory. (Only a row
+/// of JSON is taken whole.)
 struct CorpusReader {
   enum Event: Equatable {
     case startOfDocument
@@ -27,6 +27,9 @@ struct CorpusReader {
   private var hasDocuments = false
   /// The number of rows and blocks so far, over all texts, and where the block ends that is being read.
   private var (units, blockEnd, isInDocument) = (0, 0, false)
+  /// The number of rows and blocks that are drawn from, or that of a whole group where there are more; nil before they
+  /// are counted.
+  private var unitsToDraw: Int?
   /// Events that are already known, last first.
   private var events: [Event] = []
   /// Bytes of the texts read so far.
@@ -39,21 +42,15 @@ struct CorpusReader {
 
   /// The next event, or `nil` at the end. Throws what is wrong with the text.
   mutating func nextEvent() throws(TokenizationError) -> Event? {
+    if let part = corpus.part, unitsToDraw == nil {
+      unitsToDraw = try Self.units(of: corpus, upTo: part.firstGroupSize)
+    }
     while true {
       if let event = events.popLast() {
         if event == .startOfDocument { hasDocuments = true }
         return event
       }
-      guard let text else {
-        guard next < corpus.sources.count else { break }
-        try open(corpus.sources[next])
-        continue
-      }
-      switch corpus.sources[next].format {
-      case .plain: try readPart(of: text)
-      case .jsonLines: try readLine(of: text)
-      case .json: try readElement(of: text)
-      }
+      guard try goOn() else { break }
     }
     if let part = corpus.part, !hasDocuments {
       throw .value(
@@ -64,6 +61,31 @@ struct CorpusReader {
     }
     return nil
   }
+
+  /// Reads on by a part, a row or a file. Returns false at the end of the corpus.
+  private mutating func goOn() throws(TokenizationError) -> Bool {
+    guard let text else {
+      guard next < corpus.sources.count else { return false }
+      try open(corpus.sources[next])
+      return true
+    }
+    switch corpus.sources[next].format {
+    case .plain: try readPart(of: text)
+    case .jsonLines: try readLine(of: text)
+    case .json: try readElement(of: text)
+    }
+    return true
+  }
+
+  /// The number of rows and blocks of `corpus`, or `limit` where there are more.
+  private static func units(of corpus: Corpus, upTo limit: Int) throws(TokenizationError) -> Int {
+    var reader = CorpusReader(corpus)
+    while reader.units < limit, try reader.goOn() { reader.events = [] }
+    return reader.units
+  }
+
+  /// Whether the row or block that begins is in the part that is read.
+  private var isWanted: Bool { corpus.part?.contains(units, of: unitsToDraw ?? .max) ?? true }
 
   private mutating func open(_ source: TextSource) throws(TokenizationError) {
     let opened = try OpenText(source)
@@ -102,7 +124,7 @@ struct CorpusReader {
   /// Begins the block at `offset` or, where it is of another part, goes past it.
   private mutating func beginBlock(of text: OpenText, _ part: CorpusPart) throws(TokenizationError) {
     blockEnd = text.endOfBlock(from: offset, blockBytes: part.blockBytes)
-    let isWanted = part.contains(units)
+    let isWanted = isWanted
     units += 1
     if isWanted != isInDocument { events = [isWanted ? .startOfDocument : .endOfDocument(hasEnd: false)] }
     isInDocument = isWanted
@@ -148,7 +170,7 @@ struct CorpusReader {
 
   private mutating func readRow(_ bytes: [UInt8], at start: Int, of text: OpenText) throws(TokenizationError) {
     defer { units += 1 }
-    guard corpus.part?.contains(units) != false else {
+    guard isWanted else {
       hasText = true
       return
     }

@@ -67,9 +67,13 @@ public struct SmallTextFile: Sendable {
   /// The rows of JSON Lines, or of JSON. Throws `malformedJSONLine`.
   public func rows() throws(TokenizationError) -> [JSONRow] {
     var (rows, start) = ([JSONRow](), text.start)
+    // the line of the last row, and where that row begins
+    var (line, counted) = (1, 0)
     func add(_ range: Range<Int>) throws(TokenizationError) {
       let value = try text.row(text.bytes(range), at: range.lowerBound)
-      rows.append(JSONRow(value: value, line: text.place(of: range.lowerBound).line))
+      line += text.lineBreaks(in: counted..<range.lowerBound)
+      counted = range.lowerBound
+      rows.append(JSONRow(value: value, line: line))
     }
     if format == .jsonLines {
       while start < text.count {

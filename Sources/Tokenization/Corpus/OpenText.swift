@@ -55,6 +55,15 @@ struct OpenText {
     }
   }
 
+  /// How many line feeds there are in `range`.
+  func lineBreaks(in range: Range<Int>) -> Int {
+    withBytes { bytes in
+      var count = 0
+      for index in range where bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) == 0x0A { count += 1 }
+      return count
+    }
+  }
+
   /// The line, counted from 1, and the column, counted from 1 in characters, of the byte at `offset`.
   func place(of offset: Int) -> (line: Int, column: Int) {
     withBytes { bytes in

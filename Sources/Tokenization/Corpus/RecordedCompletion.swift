@@ -60,7 +60,7 @@ public struct RecordedCompletion: Hashable, Sendable {
   func agrees(with tokenizer: any Tokenizer, prompt text: String, completion: String) -> Bool {
     guard tokenizer.digest.hexadecimal.hasPrefix(self.tokenizer),
       (prompt + self.completion).allSatisfy({ $0 >= 0 && $0 < tokenizer.vocabularySize }),
-      tokenizer.encode(prompts: [text])[0].suffix(prompt.count) == prompt[...]
+      tokenizer.encode(prompts: [text])[0].dropFirst(tokenizer.bosID == nil ? 0 : 1) == prompt[...]
     else { return false }
     var decoder = StreamingDecoder(tokenizer, after: prompt)
     var decoded = ""

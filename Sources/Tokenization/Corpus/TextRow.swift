@@ -81,9 +81,9 @@ struct TextRow: Equatable {
   private static func missingKeys(_ object: [String: JSONValue], _ keys: JSONLinesKeys) -> RowDefect {
     let found = object.filter { $0.value != .null }.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
     return RowDefect(
-      "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", or \"messages\", found "
-        + "\(found.isEmpty ? "no key with a value" : found); name other keys with --text-field, or --prompt-field and "
-        + "--completion-field")
+      "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", or \"messages\", "
+        + "found \(found.isEmpty ? "no key with a value" : found); name other keys with --text-field, "
+        + "or --prompt-field and --completion-field")
   }
 
   /// A value that is not of the type expected, as errors show it.

@@ -41,8 +41,8 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
   /// default is 4 and not the machine's number of cores.
   public var threads: Int
 
-  /// The rule by which characters are normalised, as libsentencepiece calls it, and whether spaces at the ends of a text
-  /// and runs of them are removed. Ours leave text as it is; tests need tokenizers as others make them.
+  /// The rule by which characters are normalised, as libsentencepiece calls it, and whether spaces at the ends of a
+  /// text and runs of them are removed. Ours leave text as it is; tests need tokenizers as others make them.
   var (normalizationRule, removesExtraWhitespace) = ("identity", false)
 
   /// The defaults: a lossless unigram tokenizer, newline a piece of its own, `<unk>` 0, `<s>` 1, `</s>` 2.

@@ -23,7 +23,8 @@ extension ReportSources {
     let keys = (runs.first ?? teacherRun)?.keys ?? JSONLinesKeys()
     func text(_ paths: [String]) throws -> HeldOutText {
       HeldOutText(
-        name: paths.joined(separator: ", "), corpus: try Corpus(paths: paths, keys: keys, counting: counting))
+        name: paths.joined(separator: ", "),
+        corpus: try TextListing(keys: keys, counting: counting).corpus(paths, Console()))
     }
     if !paths.isEmpty { return try text(paths) }
     let recorded = try validationText

@@ -60,12 +60,13 @@ struct TokenizerTrain: ParsableCommand {
   var threads = standard.threads
 
   func run() throws {
-    let log = Logger(Console())
+    let console = Console()
+    let log = Logger(console)
     let destination = URL(fileURLWithPath: output)
     guard !FileManager.default.fileExists(atPath: output) else {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }
-    let corpus = try Corpus(paths: text)
+    let corpus = try TextListing().corpus(text, console)
     log.info("training on \(Format.bytes(corpus.byteCount)) of text")
     let tokenizer = try TokenizerTrainer(options).train(on: corpus)
     try AtomicFile.write(Data(tokenizer.serialized), to: destination)
