@@ -8,6 +8,13 @@ public protocol TokenSource: Sendable {
   func ids(_ range: Range<Int>) -> [Int32]
   /// Whether the id at `position`, which lies in 0..<count, counts in the loss as the token to be predicted.
   func countsInLoss(_ position: Int) -> Bool
+  /// Whether all ids are known to count in the loss, so that none need be looked at.
+  var countsEverywhere: Bool { get }
+}
+
+extension TokenSource {
+  /// Not known.
+  public var countsEverywhere: Bool { false }
 }
 
 extension TokenFile: TokenSource {}
@@ -33,4 +40,25 @@ public struct TokenArray: TokenSource {
 
   /// Whether the id at `position` counts in the loss.
   public func countsInLoss(_ position: Int) -> Bool { counted?[position] ?? true }
+
+  /// Whether there are no marks.
+  public var countsEverywhere: Bool { counted == nil }
+}
+
+/// Zeros that take no memory: the ids of a run that learns from no text, in which nobody reads them.
+public struct PlaceholderTokens: TokenSource {
+  /// The number of ids.
+  public let count: Int
+
+  /// So many ids.
+  public init(count: Int) { self.count = count }
+
+  /// Zeros.
+  public func ids(_ range: Range<Int>) -> [Int32] { [Int32](repeating: 0, count: range.count) }
+
+  /// True.
+  public func countsInLoss(_ position: Int) -> Bool { true }
+
+  /// True.
+  public var countsEverywhere: Bool { true }
 }

@@ -17,9 +17,9 @@ struct Train: ParsableCommand {
       260K, 3M, 1.5B; small is 3M. It gives a Llama with 4 + C/128 layers, heads of 32
       channels (64 from C = 512 on), a feed-forward size of 8/3 C and a tied head,
       where the hidden size C is the multiple of 32 (64 from 512 on) that comes
-      nearest, and the context is the sequence length. The least that a config.json
-      must say (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if
-      they are left out):
+      nearest, and the context is the sequence length. A minimal config.json
+      (vocab_size, bos_token_id and eos_token_id are the tokenizer's, if they are
+      left out):
         {"model_type": "llama", "hidden_size": 256, "intermediate_size": 688,
          "num_hidden_layers": 6, "num_attention_heads": 8}
 
@@ -98,7 +98,7 @@ struct Train: ParsableCommand {
       for: tokenizer, outputs: outputs, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     try session.run(
       LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
-      inputs: ["model": model.digest], continuing: start.continuation)
+      inputs: ["model": model.digest], from: start)
   }
 
   /// The settings of a student's run, as of a run without a teacher.

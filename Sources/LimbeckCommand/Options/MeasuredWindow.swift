@@ -12,7 +12,10 @@ struct MeasuredWindow {
   }
 
   static let help = ArgumentHelp(
-    "Tokens per window (default: the sequence length that the model was trained with, where its folder tells it; else 512, or the context if that is less; of several models the smallest).",
+    """
+    Tokens per window (default: the sequence length that the model was trained with, where its folder tells it; else \
+    512, or the context if that is less; of several models the smallest).
+    """,
     valueName: "n")
   private static let usual = 512
 
