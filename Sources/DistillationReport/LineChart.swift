@@ -74,20 +74,21 @@ private struct Frame {
     let rows = vertical.ticks.map { tick -> Markup in
       let height = Figures.coordinate(top + y(tick))
       return """
-        <line class="grid" x1="\(Figures.coordinate(left))" x2="\(Figures.coordinate(left + innerWidth))" y1="\(height)" \
-        y2="\(height)"/><text x="\(Figures.coordinate(left - 8))" y="\(height)" dy="0.32em" text-anchor="end">\
+        <line class="grid" x1="\(Figures.coordinate(left))" x2="\(Figures.coordinate(left + innerWidth))" \
+        y1="\(height)" y2="\(height)"/><text x="\(Figures.coordinate(left - 8))" \
+        y="\(height)" dy="0.32em" text-anchor="end">\
         \(Figures.fixed(tick, digits))</text>
         """
     }
     let columns = horizontal.ticks.map { tick -> Markup in
       """
-      <text x="\(Figures.coordinate(left + x(tick)))" y="\(Figures.coordinate(top + innerHeight + 18))" text-anchor="middle">\
-      \(Figures.compact(tick))</text>
+      <text x="\(Figures.coordinate(left + x(tick)))" y="\(Figures.coordinate(top + innerHeight + 18))" \
+      text-anchor="middle">\(Figures.compact(tick))</text>
       """
     }
     return """
-      \(rows)\(columns)<text class="axis" x="\(Figures.coordinate(left + innerWidth))" y="\(Figures.coordinate(height - 5))" \
-      text-anchor="end">\(xName)</text>
+      \(rows)\(columns)<text class="axis" x="\(Figures.coordinate(left + innerWidth))" \
+      y="\(Figures.coordinate(height - 5))" text-anchor="end">\(xName)</text>
       """
   }
 
@@ -103,8 +104,8 @@ private struct Frame {
     }
     let marks = points.map { point -> Markup in
       """
-      <circle class="mark \(style)" cx="\(Figures.coordinate(x(point.x)))" cy="\(Figures.coordinate(y(point.y)))" r="3.5">\
-      <title>\(curve.name): \(Figures.fixed(point.y, 4))</title></circle>
+      <circle class="mark \(style)" cx="\(Figures.coordinate(x(point.x)))" \
+      cy="\(Figures.coordinate(y(point.y)))" r="3.5"><title>\(curve.name): \(Figures.fixed(point.y, 4))</title></circle>
       """
     }
     return curve.isJoined ? "<polyline class=\"line \(style)\" points=\"\(path(points))\"/>\(marks)" : "\(marks)"

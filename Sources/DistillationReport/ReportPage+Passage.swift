@@ -17,9 +17,10 @@ extension ReportPage {
     return section(
       "A passage, token by token",
       """
-      <p class="quiet">A typical stretch of the held-out text, from its token \(Figures.count(passage.position + 1)) on. The \
-      deeper a token’s colour and the thicker the line under it, the farther the model’s prediction of it is from the \
-      teacher’s. A pointer over a token shows both sides’ probabilities; the tables list the tokens that differ most.</p>
+      <p class="quiet">A typical stretch of the held-out text, from its token \
+      \(Figures.count(passage.position + 1)) on. The deeper a token’s colour and the thicker the line under it, the \
+      farther the model’s prediction of it is from the teacher’s. A pointer over a token shows both sides’ \
+      probabilities; the tables list the tokens that differ most.</p>
       \(legend)
       <div class="passages">
       \(figures)</div>
@@ -90,8 +91,9 @@ extension ReportPage {
     return """
       <div class="scroller" tabindex="0" role="region" aria-label="Tokens, a table that scrolls sideways">
       <table>
-      <thead><tr><th scope="col">token</th><th scope="col">KL</th><th scope="col">teacher</th><th scope="col">model</th>\
-      <th scope="col">teacher’s top token</th><th scope="col">model’s top token</th></tr></thead>
+      <thead><tr><th scope="col">token</th><th scope="col">KL</th><th scope="col">teacher</th>\
+      <th scope="col">model</th><th scope="col">teacher’s top token</th>\
+      <th scope="col">model’s top token</th></tr></thead>
       <tbody>
       \(rows)</tbody>
       </table>

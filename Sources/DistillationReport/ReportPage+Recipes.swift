@@ -49,7 +49,8 @@ extension ReportPage {
       \(body("Different", differing))\(body("The same for all", same))</table>
       </div>
       <p class="quiet">Each run’s folder has its whole recipe, <code>recipe.yaml</code>; with it \
-      <code>limbeck train</code> or <code>distill</code> <code>--recipe FILE --output NEW</code> makes the run again.</p>
+      <code>limbeck train</code> or <code>distill</code> <code>--recipe FILE --output NEW</code> makes the run \
+      again.</p>
       """)
   }
 
@@ -70,19 +71,19 @@ extension ReportPage {
       "How to read it",
       """
       <dl class="terms">
-      <dt>±</dt><dd>one standard error over tokens, as if they were independent. Ratios, divergences and shares are those of \
-      the same tokens, so that their errors are paired ones and smaller than those of the perplexities.</dd>
+      <dt>±</dt><dd>one standard error over tokens, as if they were independent. Ratios, divergences and shares are \
+      those of the same tokens, so that their errors are paired ones and smaller than those of the perplexities.</dd>
       <dt>perplexity</dt><dd>exp of the mean −ln q(token). Each document is cut into windows; a window is fed the \
-      beginning-of-text token and its own tokens, and every token counts, but for prompts that have completions, unless \
-      the run counts them. The validation points of the curves are measured in the same way, in windows of the run’s \
-      sequence length.</dd>
-      <dt>gap closed</dt><dd>(control − student) / (control − teacher), in nats per token: 0 % is the control, 100 % the \
-      teacher.</dd>
-      <dt>KL divergence</dt><dd>Σ p (ln p − ln q) over the vocabulary, p the teacher’s probabilities and q the model’s, at \
-      temperature 1.</dd>
+      beginning-of-text token and its own tokens, and every token counts, but for prompts that have completions, \
+      unless the run counts them. The validation points of the curves are measured in the same way, in windows of the \
+      run’s sequence length.</dd>
+      <dt>gap closed</dt><dd>(control − student) / (control − teacher), in nats per token: 0 % is the control, 100 % \
+      the teacher.</dd>
+      <dt>KL divergence</dt><dd>Σ p (ln p − ln q) over the vocabulary, p the teacher’s probabilities and q the \
+      model’s, at temperature 1.</dd>
       <dt>same top token</dt><dd>the share of tokens for which teacher and model have the same most probable token.</dd>
-      <dt>speculative acceptance</dt><dd>Σ min(p, q): the share of the model’s tokens that the teacher accepts when the \
-      model drafts for it.</dd>
+      <dt>speculative acceptance</dt><dd>Σ min(p, q): the share of the model’s tokens that the teacher accepts when \
+      the model drafts for it.</dd>
       <dt>peak memory</dt><dd>the most that the training process ever held, teacher included.</dd>
       </dl>
       <details>

@@ -27,7 +27,8 @@ extension ReportPage {
 
   private func card(_ index: Int, _ text: String) -> Markup {
     """
-    <article class="card"><h3>\(label(index))</h3><p class="prose">… \(text.trimmingPrefix(while: \.isWhitespace))</p></article>
+    <article class="card"><h3>\(label(index))</h3>\
+    <p class="prose">… \(text.trimmingPrefix(while: \.isWhitespace))</p></article>
 
     """
   }

@@ -5,9 +5,11 @@ extension ReportPage {
       --paper: #faf8f4; --card: #ffffff; --ink: #1f1b16; --muted: #6b6256; --rule: #e4ddd2; --accent: #a44a17;
       --teacher: #1f1b16; --control: #66717e; --hue0: #b4501a; --hue1: #2560b5; --hue2: #0b7a70; --hue3: #7d47ad;
       --hue4: #8b6b00; --hue5: #b23463;
-      --shadow: rgb(60 40 20 / 0.2); --k1: #fbe9d7; --k2: #f7cfa8; --k3: #f0a970; --k4: #e58a4d; --on-k: #1f1b16; --k-line: #a44a17;
+      --shadow: rgb(60 40 20 / 0.2); --k1: #fbe9d7; --k2: #f7cfa8; --k3: #f0a970; --k4: #e58a4d; --on-k: #1f1b16;
+      --k-line: #a44a17;
       --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
-      --serif: ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", "Liberation Serif", Georgia, serif;
+      --serif: ui-serif, "Iowan Old Style", "Palatino Linotype", Palatino, "Noto Serif", "Liberation Serif", Georgia,
+        serif;
       --mono: ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", "Liberation Mono", monospace;
     }
     @media (prefers-color-scheme: dark) {
@@ -15,7 +17,8 @@ extension ReportPage {
         --paper: #151210; --card: #1e1a17; --ink: #efe8df; --muted: #a79c8e; --rule: #37302a; --accent: #eb9b66;
         --teacher: #efe8df; --control: #98a3b0; --hue0: #ee935a; --hue1: #82aef0; --hue2: #58c7ba; --hue3: #c39bea;
         --hue4: #d9b84a; --hue5: #ee86ab;
-        --shadow: rgb(0 0 0 / 0.75); --k1: #3a2619; --k2: #5a331a; --k3: #80451c; --k4: #a7561f; --on-k: #fff8f1; --k-line: #f0a872;
+        --shadow: rgb(0 0 0 / 0.75); --k1: #3a2619; --k2: #5a331a; --k3: #80451c; --k4: #a7561f; --on-k: #fff8f1;
+        --k-line: #f0a872;
       }
     }
     * { box-sizing: border-box; }
@@ -32,7 +35,8 @@ extension ReportPage {
     section { margin-top: 3rem; padding-top: 1.6rem; border-top: 1px solid var(--rule); }
     code { font-family: var(--mono); font-size: 0.88em; }
     .kicker {
-      margin: 0; color: var(--accent); font-size: 0.8rem; font-weight: 600; letter-spacing: 0.09em; text-transform: uppercase;
+      margin: 0; color: var(--accent); font-size: 0.8rem; font-weight: 600; letter-spacing: 0.09em;
+      text-transform: uppercase;
     }
     .facts, .quiet, .note, .unit, .role, .none, .error, footer { color: var(--muted); }
     .path { overflow-wrap: anywhere; }
@@ -100,12 +104,14 @@ extension ReportPage {
     summary { cursor: pointer; color: var(--accent); font-size: 0.92rem; }
     details[open] > summary { margin-bottom: 0.7rem; }
 
-    .legend { display: flex; flex-wrap: wrap; gap: 0.4rem 1.4rem; margin: 0 0 1rem; padding: 0; list-style: none; font-size: 0.9rem; }
+    .legend { display: flex; flex-wrap: wrap; gap: 0.4rem 1.4rem; margin: 0 0 1rem; padding: 0; list-style: none;
+      font-size: 0.9rem; }
     .legend li { display: flex; align-items: center; gap: 0.5rem; overflow-wrap: anywhere; }
     .legend svg { flex: none; width: 30px; height: 10px; }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.2rem; }
     figure { margin: 0; }
-    .chart { padding: 1rem 1rem 0.6rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; min-width: 0; }
+    .chart { padding: 1rem 1rem 0.6rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
+      min-width: 0; }
     .chart figcaption { margin-bottom: 0.6rem; font-size: 0.85rem; line-height: 1.4; color: var(--muted); }
     .chart figcaption b { display: block; font-size: 1rem; color: var(--ink); }
     .chart svg { display: block; width: 100%; height: auto; overflow: visible; }
@@ -118,15 +124,19 @@ extension ReportPage {
     .reference { stroke: var(--series); stroke-width: 1.5; stroke-dasharray: 1 3; }
     .narrow { display: none; }
 
-    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 1rem; margin-top: 1rem; }
-    .card { padding: 1rem 1.1rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; min-width: 0; }
-    .prose { margin: 0; font-family: var(--serif); white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
+    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 1rem;
+      margin-top: 1rem; }
+    .card { padding: 1rem 1.1rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
+      min-width: 0; }
+    .prose { margin: 0; font-family: var(--serif); white-space: pre-wrap; overflow-wrap: anywhere;
+      unicode-bidi: isolate; }
     .original { color: var(--muted); }
     .sample + .sample { margin-top: 1.6rem; padding-top: 1.4rem; border-top: 1px dashed var(--rule); }
     .sample > .prose { max-width: 46rem; padding-left: 0.9rem; border-left: 3px solid var(--rule); }
 
     .passages { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1.2rem; }
-    .passage { padding: 1rem 1.2rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; min-width: 0; }
+    .passage { padding: 1rem 1.2rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
+      min-width: 0; }
     .passage figcaption { margin-bottom: 0.6rem; font-weight: 600; }
     .passage figcaption .unit { font-weight: 400; }
     .tokens { line-height: 1.95; }
@@ -141,7 +151,8 @@ extension ReportPage {
     .context { font-family: var(--serif); }
     mark { background: var(--k2); color: var(--on-k); }
 
-    dl { margin: 0; display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0.35rem 1.2rem; font-size: 0.92rem; }
+    dl { margin: 0; display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0.35rem 1.2rem;
+      font-size: 0.92rem; }
     dt { font-weight: 600; overflow-wrap: anywhere; }
     dd { margin: 0; color: var(--muted); overflow-wrap: anywhere; min-width: 0; }
     dl + h3 { margin-top: 1.2rem; }

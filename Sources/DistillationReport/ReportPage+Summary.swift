@@ -20,7 +20,8 @@ extension ReportPage {
       \(tile("perplexity", Figures.fixed(statistics.perplexity.perplexity, 2), perplexityNote(statistics, teacher)))
       \(tile("KL divergence", Figures.short(statistics.klDivergence.mean), "nats per token from the teacher"))
       \(tile("same top token", Figures.percent(statistics.sameTopToken.mean, 1), "of tokens, as the teacher’s"))
-      \(tile("speculative acceptance", Figures.percent(statistics.speculativeAcceptance.mean, 1), "as the teacher’s draft"))
+      \(tile(
+        "speculative acceptance", Figures.percent(statistics.speculativeAcceptance.mean, 1), "as the teacher’s draft"))
       \(sizeTile(index, teacher))
       </div>
       </article>
@@ -53,8 +54,8 @@ extension ReportPage {
     else { return .none }
     guard let share = statistics.gapClosed else {
       return """
-        <p class="finding">The control is not surely worse than the teacher here, so there is no gap that distillation could \
-        close.</p>
+        <p class="finding">The control is not surely worse than the teacher here, so there is no gap that distillation \
+        could close.</p>
         """
     }
     let (filled, spread) = (100 * min(1, max(0, share.mean)), 100 * min(1, 2 * share.standardError))
@@ -62,7 +63,8 @@ extension ReportPage {
       <p class="finding">\(finding(share, of: index))</p>
       <div class="meter" role="img" aria-label="\(Figures.percent(share.mean, 1)) of the way from control to teacher">
       <div class="fill" style="width:\(Figures.coordinate(filled))%"></div>
-      <div class="whisker" style="left:\(Figures.coordinate(filled - spread))%;width:\(Figures.coordinate(2 * spread))%"></div>
+      <div class="whisker" \
+      style="left:\(Figures.coordinate(filled - spread))%;width:\(Figures.coordinate(2 * spread))%"></div>
       </div>
       <p class="ends"><span>\(nameAndRole(control)) <b>\(Figures.fixed(before.perplexity, 2))</b></span>\
       <span>perplexity</span><span><b>\(Figures.fixed(after.perplexity, 2))</b> \(nameAndRole(teacher))</span></p>
@@ -76,16 +78,16 @@ extension ReportPage {
       ? ": no more than chance explains." : share.mean < 0 ? ": the student is worse than the control." : "."
     let subject = report.models[index].role == .student ? "Distillation" : "Its training"
     return """
-      \(subject) closed <b class="share">\(Figures.percent(share.mean, 1))</b> <span class="error">± \(error)</span> of \
-      the gap between control and teacher\(verdict)
+      \(subject) closed <b class="share">\(Figures.percent(share.mean, 1))</b> <span class="error">± \(error)</span> \
+      of the gap between control and teacher\(verdict)
       """
   }
 
   private var missingControl: Markup {
     models(.control).isEmpty
       ? """
-      <p class="quiet">There is no control, the same student trained without the teacher, so what distillation itself gained \
-      is not known. With one: <code>limbeck report … --control DIR</code>.</p>
+      <p class="quiet">There is no control, the same student trained without the teacher, so what distillation itself \
+      gained is not known. With one: <code>limbeck report … --control DIR</code>.</p>
       """ : .none
   }
 }

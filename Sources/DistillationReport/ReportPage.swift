@@ -87,8 +87,8 @@ struct ReportPage {
     if let evaluation = report.evaluation {
       facts.append(
         """
-        measured on \(Figures.count(evaluation.tokens)) tokens of <span class="path">\(evaluation.text)</span> in windows \
-        of \(Figures.count(evaluation.window))
+        measured on \(Figures.count(evaluation.tokens)) tokens of <span class="path">\(evaluation.text)</span> in \
+        windows of \(Figures.count(evaluation.window))
         """)
     } else {
       facts.append("not measured on any text: none was given, and no run names one")

@@ -4,8 +4,8 @@ extension DecoderConfiguration {
   /// The hidden size C is the multiple of 32 (from 512 on, of 64) whose model comes nearest; it has 4 + C / 128 layers,
   /// heads of 32 (from C = 512 on, of 64) channels, a feed-forward size of 8/3 C, rounded up to a multiple of 32, and a
   /// head that is tied to the embedding. Fresh weights of models narrower than 512 have a standard deviation of 0.05,
-  /// with which these learn faster than with 0.02 (docs/performance/training-quality.md). That is near the sizes of published models from 260 thousand to 1 billion
-  /// parameters.
+  /// with which these learn faster than with 0.02 (docs/performance/training-quality.md). That is near the sizes of
+  /// published models from 260 thousand to 1 billion parameters.
   /// - Parameters:
   ///   - parameters: the number of parameters to come near to, the embedding's included, at least 1.
   ///   - vocabularySize: V, at least 1.

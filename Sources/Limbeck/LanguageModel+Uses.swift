@@ -17,27 +17,39 @@ extension Distiller {
   }
 }
 
+extension Corpus {
+  /// Encodes the corpus, whose chats are written as the model of the tokenizer writes them.
+  fileprivate func encoded<Tokens>(
+    for tokenizer: any Tokenizer, _ encode: (Corpus) throws(TokenizationError) -> Tokens
+  ) throws(LimbeckError) -> Tokens {
+    try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
+      try encode(chatting(for: tokenizer))
+    }
+  }
+}
+
 extension PackedSequences {
-  /// Texts, encoded and cut into sequences of T tokens, each with BOS in front.
+  /// Texts, encoded and cut into sequences of T tokens.
   /// - Parameters:
   ///   - corpus: the texts.
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
   ///   - cuts: where the texts are cut; by default at other places in each epoch.
+  ///   - beginsWithBOS: whether BOS is put in front of each sequence; by default it is, if the tokenizer has one.
   ///   - folder: where the file with the ids is kept, for the next time; nil, the default, for
   ///     `TokenCache.folder()`.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where they are too short.
   public init(
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, cuts: SequencePacking.Cuts = .shifted,
-    in folder: URL? = nil
+    beginsWithBOS: Bool = true, in folder: URL? = nil
   ) throws(LimbeckError) {
-    let tokens = try corpus.read(for: tokenizer) { (corpus) throws(TokenizationError) in
+    let tokens = try corpus.encoded(for: tokenizer) { (corpus) throws(TokenizationError) in
       try TokenFile.open(for: corpus, tokenizer: tokenizer, in: folder)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try PackedSequences(
         tokens, sequenceLength: sequenceLength,
-        packing: SequencePacking(cuts, for: tokenizer), name: corpus.name)
+        packing: SequencePacking(cuts, for: tokenizer, beginsWithBOS: beginsWithBOS), name: corpus.name)
     }
   }
 }
@@ -50,7 +62,7 @@ extension ValidationText {
   ///   - sequenceLength: T.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
   public init(_ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int) throws(LimbeckError) {
-    let tokens = try corpus.read(for: tokenizer) { (corpus) throws(TokenizationError) in
+    let tokens = try corpus.encoded(for: tokenizer) { (corpus) throws(TokenizationError) in
       try tokenizer.tokens(of: corpus)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
@@ -65,15 +77,19 @@ extension Distiller {
   /// - Parameters:
   ///   - corpus: the texts to learn on.
   ///   - recipe: steps, batches, sequence length, learning rate.
+  ///   - beginsWithBOS: whether BOS is put in front of each sequence; by default it is. Give false with a teacher to
+  ///     which BOS is the beginning of a document.
   ///   - show: receives each event; by default nothing happens.
   /// - Returns: how far the run has come.
   /// - Throws: `tokenization` for what is wrong with the texts; `training` and `distillation` as
   ///   `run(over:validation:_:folder:_:)`.
   @discardableResult
   public func run(
-    over corpus: Corpus, _ recipe: TrainingRecipe, _ show: (TrainingEvent) -> Void = { _ in }
+    over corpus: Corpus, _ recipe: TrainingRecipe, beginsWithBOS: Bool = true,
+    _ show: (TrainingEvent) -> Void = { _ in }
   ) throws(LimbeckError) -> TrainingSummary {
-    let text = try PackedSequences(corpus, tokenizer: tokenizer, sequenceLength: recipe.sequenceLength)
+    let text = try PackedSequences(
+      corpus, tokenizer: tokenizer, sequenceLength: recipe.sequenceLength, beginsWithBOS: beginsWithBOS)
     return try LimbeckError.wrapping(LimbeckError.distillation) { () throws(DistillationError) in
       try run(over: text, recipe) { event in
         show(event)
@@ -91,7 +107,7 @@ extension Perplexity {
   ///   - window: the tokens of a window; nil, the default, for 512, or the context of the model if that is less.
   /// - Throws: `tokenization` for what is wrong with the texts; `evaluation`.
   public init(of model: LanguageModel, on corpus: Corpus, window: Int? = nil) throws(LimbeckError) {
-    let tokens = try corpus.read(for: model.tokenizer) { (corpus) throws(TokenizationError) in
+    let tokens = try corpus.encoded(for: model.tokenizer) { (corpus) throws(TokenizationError) in
       try model.tokenizer.tokens(of: corpus)
     }
     self = try LimbeckError.wrapping(LimbeckError.evaluation) { () throws(EvaluationError) in
@@ -109,17 +125,5 @@ extension Generator {
   /// - Throws: `GenerationError` where model, tokenizer and draft do not fit together.
   public init(_ model: LanguageModel, draft: LanguageModel? = nil) throws(GenerationError) {
     try self.init(model.decoder, model.tokenizer, draft: draft?.decoder)
-  }
-}
-
-extension Corpus {
-  /// Reads this corpus by `body`, with its chats written by the template among a tokenizer's files. Throws
-  /// `tokenization`.
-  fileprivate func read<Result>(
-    for tokenizer: any Tokenizer, _ body: (Corpus) throws(TokenizationError) -> Result
-  ) throws(LimbeckError) -> Result {
-    try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
-      try body(chatting(for: tokenizer))
-    }
   }
 }

@@ -159,7 +159,8 @@ extension DecoderConfiguration {
       throw InvalidValue(
         file, "the sizes together",
         expected:
-          "a model that this machine's \(Format.bytes(Int(clamping: bytes))) can train, \(bytesPerWeight) bytes per weight",
+          "a model that this machine's \(Format.bytes(Int(clamping: bytes))) can train, "
+          + "\(bytesPerWeight) bytes per weight",
         found: "\(Format.count(count)) weights")
     }
   }

@@ -74,12 +74,14 @@ struct TrainingSession {
   ///   - cachePacking: how the text of the teacher cache is cut, where the run learns from one.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
-  ///   - continuation: the run that this one goes on with; nil for none.
+  ///   - start: the run that this one goes on with, if there is one.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
     _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil, subject: [String],
-    inputs: [String: String], continuing continuation: RunContinuation?
+    inputs: [String: String], from start: TrainingStart
   ) throws {
+    let continuation = start.continuation
+    try start.requireSameSplit(settings)
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     if let folder = settings.workingFolder, !settings.movedKeys.isEmpty {
       note("\(settings.movedKeys.joined(separator: ", ")): seen from \(folder), where the recipe's run began")
@@ -99,9 +101,7 @@ struct TrainingSession {
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
-    var inputs = inputs
-    inputs["continues"] = continuation?.description
-    let folder = try runFolder(task.model, tokenizer, inputs: inputs)
+    let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
     for line in subject { note(line) }
     if let continuation { note("continues a run: \(continuation)") }
     note(text(training, length) + ", \(device.threads) threads")
@@ -114,8 +114,8 @@ struct TrainingSession {
   /// Sequences for a run that learns from none: their number is that of a batch, and their tokens are not read.
   private func placeholder() throws -> PackedSequences {
     let length = settings.recipe.sequenceLength
-    let ids = [Int32](repeating: 0, count: settings.recipe.batchSize * length + 1)
-    return try PackedSequences(TokenArray(ids), sequenceLength: length, name: "prompts")
+    let tokens = PlaceholderTokens(count: settings.recipe.batchSize * length + 1)
+    return try PackedSequences(tokens, sequenceLength: length, name: "prompts")
   }
 
   /// How long the run is, in steps and in the text.
@@ -133,8 +133,8 @@ struct TrainingSession {
     if text.uncountedSequences > 0 {
       log.warning(
         """
-        \(text.name): \(Format.count(text.uncountedSequences)) sequences have no token that counts in the loss, such as \
-        those within long prompts, and are left out; a larger --sequence-length makes them fewer
+        \(text.name): \(Format.count(text.uncountedSequences)) sequences have no token that counts in the loss, such \
+        as those within long prompts, and are left out; a larger --sequence-length makes them fewer
         """)
     }
     if length.batchSize < recipe.batchSize {

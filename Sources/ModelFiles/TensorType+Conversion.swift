@@ -12,8 +12,8 @@ extension TensorType {
   /// The names of the types that weights are read from.
   static var readableNames: String { allCases.filter(\.isReadable).map(\.rawValue).joined(separator: ", ") }
 
-  /// Converts elements to float32, rounding to nearest. The type must be readable, and `values` have as many elements as
-  /// `bytes`.
+  /// Converts elements to float32, rounding to nearest. The type must be readable, and `values` have as many elements
+  /// as `bytes`.
   func decode(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
     switch self {
     case .float64:

@@ -6,11 +6,16 @@ import TensorCore
 /// A text cut into sequences of T tokens, as `SequencePacking` says.
 ///
 /// Unless it is cut between documents, the n tokens of the text are a ring, in which the last is followed by the first.
-/// Sequence i covers the T tokens from offset + i·T on; the offset is 0, or drawn anew in each epoch. Without BOS in
-/// front, these are the inputs, and each one's successor is its target. With BOS in front, they are the targets, and
-/// the inputs are BOS and all of them but the last. Where BOS is the first of them anyway, none is put in front: they
-/// are the inputs, and the last one's successor, which the next sequence begins with, is no target. Less than a
-/// sequence is left over in each epoch: at the end of the text, or before the offset.
+/// Sequence i covers the T tokens from offset + i·T on. The offset is 0, or drawn anew in each epoch. What the model is
+/// fed, and what it learns to predict, depends on BOS:
+///
+/// | BOS | inputs | targets |
+/// | --- | --- | --- |
+/// | is not put in front | the T tokens | the token after each of them |
+/// | is put in front | BOS and the first T − 1 tokens | the T tokens |
+/// | is the first of the T tokens itself | the T tokens | tokens 2 to T; the last input has no target |
+///
+/// Less than a sequence is left over in each epoch: at the end of the text, or before the offset.
 public struct PackedSequences: Sendable {
   /// What errors call the text: its path.
   public let name: String
@@ -207,14 +212,15 @@ extension PackedSequences {
     if isEmpty { throw .nothingCounted(text: name) }
   }
 
-  /// From a sequence's first token to its first target that may count. BOS in front makes the first token a target; where
-  /// the first is BOS itself, it does not count anyway.
+  /// From a sequence's first token to its first target that may count. BOS in front makes the first token a target;
+  /// where the first is BOS itself, it does not count anyway.
   private var targetShift: Int { packing.beginningID == nil ? 1 : 0 }
 
   /// Whether the targets of the last sequence of an epoch go on at the beginning of the text.
   private func wraps(_ offset: Int) -> Bool { offset + targetShift + count * sequenceLength > tokens.count }
 
   private static func uncountedRuns(of tokens: any TokenSource, atLeast length: Int) -> [Range<Int>] {
+    if tokens.countsEverywhere { return [] }
     var (runs, start) = ([Range<Int>](), 0)
     for position in 0...tokens.count where position == tokens.count || tokens.countsInLoss(position) {
       if position - start >= length { runs.append(start..<position) }

@@ -76,15 +76,16 @@ public final class RunFolder {
   ) throws(TrainingError) {
     self.url = url
     self.weightType = weightType
-    guard let begun = try RunManifest(ofRun: url) else {
-      throw .file(
-        .missing(
-          file: RunManifest.file(in: url).path,
-          advice: "this is no run that could be continued; start it without --resume"))
-    }
+    let missing = TrainingError.file(
+      .missing(
+        file: RunManifest.file(in: url).path,
+        advice: "this is no run that could be continued; start it without --resume"))
+    guard FileManager.default.fileExists(atPath: RunManifest.file(in: url).path) else { throw missing }
+    // Locked before it is read: the process that has the lock may finish the run meanwhile.
+    lock = try wrappingFile { () throws(FileError) in try FileLock(folder: url) }
+    guard let begun = try RunManifest(ofRun: url) else { throw missing }
     manifest = begun
     guard manifest.result == nil else { throw .alreadyFinished(folder: url.path) }
-    lock = try wrappingFile { () throws(FileError) in try FileLock(folder: url) }
     for key in Set(manifest.inputs.keys).union(inputs.keys).sorted() where manifest.inputs[key] != inputs[key] {
       throw .cannotResume(
         folder: url.path, key: key, begun: manifest.inputs[key] ?? "none", now: inputs[key] ?? "none")

@@ -27,6 +27,9 @@ public struct SequenceOrder: Sendable {
   private var epochStart = 0
   /// The epoch's sequences, once they are asked for.
   private var places: [SequencePlace]?
+  /// The number of sequences by offset. Offsets are fewer than epochs may be, and each takes a look at all of the text
+  /// that does not count.
+  private var counts: [Int: Int] = [:]
 
   /// The order of the sequences of a text, of which one has something to learn; the same seed gives the same order.
   public init(of text: PackedSequences, seed: UInt64) {
@@ -49,21 +52,30 @@ public struct SequenceOrder: Sendable {
   }
 
   /// The number of sequences in an epoch from 0: those that have something to learn.
-  func count(ofEpoch epoch: Int) -> Int { text.countedSequences(offset: offset(ofEpoch: epoch)) }
+  mutating func count(ofEpoch epoch: Int) -> Int {
+    let offset = offset(ofEpoch: epoch)
+    if let count = counts[offset] { return count }
+    let count = text.countedSequences(offset: offset)
+    counts[offset] = count
+    return count
+  }
 
   /// The number of sequences in so many epochs, at least 1; the part of a last epoch is rounded. nil where it is more
   /// than 10¹⁵.
-  func count(inEpochs epochs: Double) -> Int? {
+  mutating func count(inEpochs epochs: Double) -> Int? {
     guard epochs * Double(text.count) < 1e15 else { return nil }
     let whole = Int(epochs)
-    let before =
-      text.packing.cuts == .shifted
-      ? (0..<whole).reduce(0) { $0 + count(ofEpoch: $1) } : whole * count(ofEpoch: 0)
+    var before = 0
+    if text.packing.cuts == .shifted {
+      for epoch in 0..<whole { before += count(ofEpoch: epoch) }
+    } else {
+      before = whole * count(ofEpoch: 0)
+    }
     let part = ((epochs - Double(whole)) * Double(count(ofEpoch: whole))).rounded()
     return max(1, before + Int(part))
   }
 
-  private func places(ofEpoch epoch: Int) -> [SequencePlace] {
+  private mutating func places(ofEpoch epoch: Int) -> [SequencePlace] {
     let offset = offset(ofEpoch: epoch)
     let places = permutation(ofEpoch: epoch).map { SequencePlace(index: $0, offset: offset) }
     return count(ofEpoch: epoch) == text.count ? places : places.filter(text.hasCountedTarget)

@@ -1,5 +1,5 @@
 /// B sequences of T tokens each, with the token that follows each of them where it is to be learnt. A sequence may hold
-/// several segments, such as documents, that know nothing of each other.
+/// several segments, such as documents; the tokens of one do not attend to those of another.
 public struct TokenBatch: Sendable, Equatable {
   /// The inputs [B·T], sequence by sequence.
   public let ids: [Int32]

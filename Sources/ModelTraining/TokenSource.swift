@@ -10,11 +10,15 @@ public protocol TokenSource: Sendable {
   func countsInLoss(_ position: Int) -> Bool
   /// Whether the id at `position`, which lies in 0..<count, is the first one of a document.
   func beginsDocument(_ position: Int) -> Bool
+  /// Whether all ids are known to count in the loss, so that none need be looked at.
+  var countsEverywhere: Bool { get }
 }
 
 extension TokenSource {
   /// By default all ids are one document.
   public func beginsDocument(_ position: Int) -> Bool { position == 0 }
+  /// Not known.
+  public var countsEverywhere: Bool { false }
 }
 
 extension TokenFile: TokenSource {}
@@ -46,4 +50,25 @@ public struct TokenArray: TokenSource {
 
   /// Whether the id at `position` is the first one of a document.
   public func beginsDocument(_ position: Int) -> Bool { documentStarts.contains(position) }
+
+  /// Whether there are no marks.
+  public var countsEverywhere: Bool { counted == nil }
+}
+
+/// Zeros that take no memory: the ids of a run that learns from no text, in which nobody reads them.
+public struct PlaceholderTokens: TokenSource {
+  /// The number of ids.
+  public let count: Int
+
+  /// So many ids.
+  public init(count: Int) { self.count = count }
+
+  /// Zeros.
+  public func ids(_ range: Range<Int>) -> [Int32] { [Int32](repeating: 0, count: range.count) }
+
+  /// True.
+  public func countsInLoss(_ position: Int) -> Bool { true }
+
+  /// True.
+  public var countsEverywhere: Bool { true }
 }

@@ -9,8 +9,9 @@ extension Trainer {
     return texts
   }
 
-  /// Takes over what an earlier run left: the optimiser's means, and the place in the text.
+  /// Takes over what an earlier run left: the number of its steps, the optimiser's means, and the place in the text.
   func begin(after continuation: RunContinuation) throws(TrainingError) {
+    state.stepsBefore = continuation.step + (continuation.checkpoint?.state.stepsBefore ?? 0)
     guard let (url, saved) = continuation.checkpoint else { return }
     try TrainingCheckpoint.restoreOptimizers(optimizer, objectiveOptimizer, from: url, saved)
     let place = continuation.place(in: state.texts.isEmpty ? textDigests : state.texts, recipe)

@@ -257,8 +257,10 @@ extension Trainer {
     return batches
   }
 
-  private func position(ofStep number: Int, firstSequence: Int) -> StepPosition {
-    StepPosition(step: number, totalSteps: totalSteps, firstSequence: firstSequence, seed: recipe.seed)
+  func position(ofStep number: Int, firstSequence: Int) -> StepPosition {
+    StepPosition(
+      step: number, totalSteps: totalSteps, stepsBefore: state.stepsBefore ?? 0, firstSequence: firstSequence,
+      seed: recipe.seed)
   }
 
   private func batch(_ places: [SequencePlace]) throws(TrainingError) -> TokenBatch {
@@ -282,37 +284,6 @@ extension Trainer {
       throw .notFinite(step: step, quantity: "gradient norm", value: norm.nonFiniteText, tensor: tensor)
     }
     throw .notFinite(step: step, quantity: "loss", value: sums.perToken.loss.nonFiniteText, tensor: tensor)
-  }
-}
-
-// MARK: - Evaluation
-
-extension Trainer {
-  /// Measures the validation text, or as much of its start as the recipe says; nil once `isWanted`, which is asked
-  /// after each batch of windows, says no. A loss that is not finite is a result like any other: the next step says
-  /// what became of the weights.
-  private func evaluate(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> ValidationResult? {
-    let groups = text.groups(first: recipe.evaluationSequences)
-    let totalTokens = text.countedTokens(ofFirst: recipe.evaluationSequences)
-    // no step is taken meanwhile
-    let model = model.frozen(isConstant: true)
-    var sums = LossSums.zero
-    var measured = 0
-    for group in groups {
-      let position = position(ofStep: totalSteps, firstSequence: measured)
-      sums += objective.measure(model, on: text.batch(group), at: position)
-      measured += group.count
-      let progress = EvaluationProgress(
-        tokens: sums.tokens, totalTokens: totalTokens, natsPerToken: sums.perToken.crossEntropy)
-      guard isWanted(progress) || sums.tokens == totalTokens else { return nil }
-    }
-    let means = sums.perToken
-    let result = ValidationResult(
-      step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
-      terms: means.terms)
-    state.lastValidation = result
-    if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
-    return result
   }
 }
 

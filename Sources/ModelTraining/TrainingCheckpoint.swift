@@ -16,6 +16,8 @@ struct TrainingState: Codable, Equatable {
   var sequencesRead = 0
   /// Those of them that the run read which this one goes on with; nil for a run of its own.
   var sequencesBefore: Int?
+  /// The steps of that run and of those before it; nil for a run of its own.
+  var stepsBefore: Int?
   /// Updates of the weights.
   var updates = 0
   /// Input tokens of all steps.

@@ -47,8 +47,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
       "\(folder): this run is finished and will not be overwritten; to train its model further, continue it in a new "
         + "folder: --continue \(folder) --steps N --output NEW"
     case .cannotResume(let folder, let key, let begun, let now) where key == "steps" || key == "epochs":
-      "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now), for the learning rate of each "
-        + "step depends on it; use what it was begun with, then train further with --continue"
+      "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now), for the learning rate of "
+        + "each step depends on it; use what it was begun with, then train further with --continue"
     case .cannotResume(let folder, let key, let begun, let now):
       "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now); "
         + "use what it was begun with, or start a new run"

@@ -22,7 +22,7 @@ extension TrainingRecipe {
   public func length(over text: PackedSequences) throws(TrainingError) -> TrainingLength {
     try validate()
     try text.requireCountedTokens()
-    let order = SequenceOrder(of: text, seed: seed)
+    var order = SequenceOrder(of: text, seed: seed)
     let batchSize = min(batchSize, max(1, order.count(ofEpoch: 0)))
     if let steps { return TrainingLength(steps: steps, batchSize: batchSize, sequences: nil) }
     guard let epochs, let sequences = order.count(inEpochs: epochs) else {

@@ -27,7 +27,8 @@ struct ReportPageTests {
             + (divergence ? "\"divergence\":1," : "") + "\"perplexity\":\(exp(loss + 0.2)),\"seconds\":\(step)}\n" : "")
     }
     let result = """
-      ,"result":{"finished":"2026-01-02T00:00:00Z","steps":40,"tokens_seen":2560,"seconds":20,"peak_memory_bytes":1048576}
+      ,"result":{"finished":"2026-01-02T00:00:00Z","steps":40,"tokens_seen":2560,"seconds":20,
+       "peak_memory_bytes":1048576}
       """
     try folder.write(
       """

@@ -73,6 +73,34 @@ struct OnPolicyTests {
     #expect(try run(onPolicy(base(), 1)).weights != plain.weights)
   }
 
+  @Test("A continuation draws what the whole run draws, and not the numbers of the run before it again")
+  func continuations() throws {
+    let objective = onPolicy(base(), 0.5)
+    let later = StepPosition(step: 2, totalSteps: 3, stepsBefore: 9, seed: 3)
+    let (batch, student) = (try text().batch([0, 1]), decoder(width: 8, seed: 2))
+    let always = onPolicy(base(), 1)
+    let ids = try always.batch(inPlaceOf: batch, for: student, at: later).ids
+    #expect(try ids == always.batch(inPlaceOf: batch, for: student, at: position(11)).ids)
+    #expect(try ids != always.batch(inPlaceOf: batch, for: student, at: position(2)).ids)
+
+    let folder = try TemporaryFolder()
+    func run(_ name: String, steps: Int, _ continued: RunContinuation? = nil) throws -> [UInt32] {
+      var recipe = Self.recipe
+      (recipe.steps, recipe.decay, recipe.warmupSteps) = (steps, .constant, 0)
+      let student = try continued.map { try TransformerDecoder(contentsOf: $0.model) } ?? decoder(width: 8, seed: 2)
+      let run = try RunFolder(
+        creating: folder.file(name), manifest: RunManifest(version: "0", inputs: [:], parameters: [:]), recipe: "")
+      try Trainer(
+        model: student, objective: objective, data: text(), recipe: recipe, folder: run, continuing: continued
+      ).run()
+      return student.parameters.parameters.flatMap { $0.value.array().map(\.bitPattern) }
+    }
+    let whole = try run("whole", steps: 7)
+    _ = try run("first", steps: 3)
+    _ = try run("second", steps: 2, RunContinuation(ofRun: folder.file("first")))
+    #expect(try run("third", steps: 2, RunContinuation(ofRun: folder.file("second"))) == whole)
+  }
+
   @Test("The gradient is that of the objective within on the tokens that were sampled, divided by their number")
   func gradient() throws {
     let objective = onPolicy(base(), 1)

@@ -200,6 +200,10 @@ import Testing
       let error = #expect(throws: TeacherCacheError.self) { try TeacherCacheFolder(resuming: url, begun) }
       #expect(try #require(error).description.contains("is being written by process "))
       #expect(try TeacherCacheFolder(contentsOf: url).description == begun)
+      // what is being written is not even read
+      try Data("{".utf8).write(to: url.appendingPathComponent("cache.json"))
+      let unread = #expect(throws: TeacherCacheError.self) { try TeacherCacheFolder(resuming: url, begun) }
+      #expect(try #require(unread).description.contains("is being written by process "))
       withExtendedLifetime(lock) {}
     }
   }

@@ -16,7 +16,8 @@ extension CommandTests {
       func quoted(_ text: String) throws -> String { try StandardOutput.json(text) }
       let texts = try rows.map { "{\"text\": \(try quoted($0))}\n" }.joined()
       let pairs = try rows.map { row in
-        "{\"prompt\": \(try quoted(String(row.prefix(12)))), \"completion\": \(try quoted(String(row.dropFirst(12))))}\n"
+        "{\"prompt\": \(try quoted(String(row.prefix(12)))), "
+          + "\"completion\": \(try quoted(String(row.dropFirst(12))))}\n"
       }.joined()
       try texts.write(toFile: desk.path("rows.jsonl"), atomically: true, encoding: .utf8)
       try pairs.write(toFile: desk.path("pairs.jsonl"), atomically: true, encoding: .utf8)

@@ -45,7 +45,8 @@ extension CommandTests {
     @Test func whatAConfigurationLeavesOutIsTheTokenizers() throws {
       let desk = try Desk()
       let least =
-        #"{"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}"#
+        #"{"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "#
+        + #""num_attention_heads": 2}"#
       let outcome = try train(desk, desk.write(least, to: "least.json"), "run", "--tokenizer", desk.workspace.tokenizer)
       #expect(outcome.code == 0 && !outcome.errors.contains("warning"), "\(outcome.errors)")
       let written = try json(desk.text("run/config.json"))

@@ -75,6 +75,37 @@ extension CommandTests {
       #expect(none.errors.contains("none/recipe.yaml"), "\(none.errors)")
     }
 
+    @Test func aContinuationIsResumedWithoutTheRunThatItContinues() throws {
+      let desk = try Desk()
+      try #require(try desk.train("first", "--learning-rate", "0.01").code == 0)
+      let flags = ["train", "--continue", "first", "--steps", "300", "--checkpoint-every", "5"]
+      let call = try Command(flags + ["--output", "longer"], in: desk.folder)
+      try call.send(SIGINT, when: desk.path("longer/checkpoints/step-00000005"))
+      #expect(try call.outcome().code == 130)
+      let whole = try Command.run(flags + ["--output", "whole"], in: desk.folder)
+      try #require(whole.code == 0, "\(whole.errors)")
+      try FileManager.default.removeItem(atPath: desk.path("first"))
+      let resumed = try Command.run("train", "--resume", "--output", "longer", in: desk.folder)
+      try #require(resumed.code == 0, "\(resumed.errors)")
+      #expect(try desk.data("longer/model.safetensors") == desk.data("whole/model.safetensors"))
+    }
+
+    @Test func aContinuationHoldsOutWhatItsRunHeldOut() throws {
+      let desk = try Desk()
+      try #require(try desk.train("first", "--validation-share", "0.2").code == 0)
+      for (flags, message) in [
+        (["--seed", "2"], "--seed: expected 0, by which first held out its validation text, found 2"),
+        (["--validation-share", "0.1"], "--validation-share: expected 0.2, as in first, found 0.1"),
+      ] {
+        let wrong = try Command.run(
+          ["train", "--continue", "first", "--steps", "1", "--output", "wrong"] + flags, in: desk.folder)
+        #expect(wrong.code == 64 && wrong.errors.contains(message), "\(wrong.errors)")
+        #expect(!desk.exists("wrong"))
+      }
+      let same = try Command.run("train", "--continue", "first", "--steps", "1", "--output", "same", in: desk.folder)
+      #expect(same.code == 0, "\(same.errors)")
+    }
+
     @Test func aStudentIsDistilledFurther() throws {
       let desk = try Desk()
       let first = try distil(desk, "student")

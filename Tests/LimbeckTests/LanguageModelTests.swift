@@ -1,3 +1,4 @@
+import Foundation
 import Limbeck
 import TestSupport
 import Testing
@@ -56,6 +57,33 @@ import Testing
     #expect(throws: LimbeckError.self) {
       try PackedSequences(corpus, tokenizer: tokenizer, sequenceLength: 4, in: folder.file("tokens"))
     }
+  }
+
+  @Test("Chats are written by the model's template wherever they are read, and BOS can be left out")
+  func texts() throws {
+    let model = try Data(contentsOf: Folders.project.appendingPathComponent("tokenizers/austen-2048.model"))
+    let url = folder.file("chatting")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    try model.write(to: url.appendingPathComponent("tokenizer.model"))
+    try Data("{\"chat_template\": \"<|im_start|>\"}".utf8).write(
+      to: url.appendingPathComponent("tokenizer_config.json"))
+    let chatting = try loadTokenizer(from: url)
+    let row =
+      "{\"messages\": [{\"role\": \"user\", \"content\": \"What is true?\"}, "
+      + "{\"role\": \"assistant\", \"content\": \"That a single man must be in want of a wife.\"}]}\n"
+    let corpus = try Corpus(paths: [folder.write(row, to: "chat.jsonl").path])
+    let validation = try ValidationText(corpus, tokenizer: chatting, sequenceLength: 8)
+    let plain = try ValidationText(corpus, tokenizer: tokenizer, sequenceLength: 8)
+    #expect(validation.digest() != plain.digest())
+
+    func begins(_ beginsWithBOS: Bool) throws -> Int32? {
+      try PackedSequences(
+        corpus, tokenizer: chatting, sequenceLength: 8, cuts: .fixed, beginsWithBOS: beginsWithBOS,
+        in: folder.file("cache")
+      ).batch([1]).ids.first
+    }
+    #expect(try begins(true) == chatting.bosID)
+    #expect(try begins(false) != chatting.bosID)
   }
 
   @Test("The digest of a fresh model is that of its configuration, not of its seed")

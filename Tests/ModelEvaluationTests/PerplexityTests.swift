@@ -190,7 +190,8 @@ struct PerplexityTests {
       (.tooFewTokens(found: 1), "the text has 1 token that counts, but at least 2 are needed for a standard error"),
       (
         .tokenOutsideVocabulary(model: "student 2", id: 60, position: 7, vocabularySize: 50),
-        "token 7 of the text has the id 60, but student 2 has ids from 0 to 49; was the text encoded with its tokenizer?"
+        "token 7 of the text has the id 60, but student 2 has ids from 0 to 49; was the text "
+          + "encoded with its tokenizer?"
       ),
       (
         .tokenOutsideVocabulary(model: "the model", id: 60, position: nil, vocabularySize: 50),

@@ -97,7 +97,8 @@ import Testing
   }
 
   static let llama3 =
-    #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":64}"#
+    #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4,"#
+    + #""original_max_position_embeddings":64}"#
 
   @Test(arguments: [
     (#"{"type":"linear","factor":2}"#, RotaryScaling.linear(factor: 2)),
@@ -230,8 +231,8 @@ import Testing
     let text = "\(try #require(error))"
     #expect(
       text.hasPrefix(
-        "config.json: model_type, vocab_size, intermediate_size, num_hidden_layers, num_attention_heads: expected values"
-      ))
+        "config.json: model_type, vocab_size, intermediate_size, num_hidden_layers, num_attention_heads: expected "
+          + "values"))
     let example = try #require(text.range(of: "for example: ").map { String(text[$0.upperBound...]) })
     #expect(
       try DecoderConfiguration(HuggingFaceConfiguration(Data(example.utf8), file: "config.json")).vocabularySize == 8192

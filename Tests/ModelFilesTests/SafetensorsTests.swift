@@ -102,7 +102,8 @@ import Testing
 
   @Test func otherTypesAreKnownButNotWeights() throws {
     let header =
-      #"{"ids":{"dtype":"I64","shape":[3],"data_offsets":[0,24]},"q":{"dtype":"F4","shape":[2,3],"data_offsets":[24,27]}}"#
+      #"{"ids":{"dtype":"I64","shape":[3],"data_offsets":[0,24]},"#
+      + #""q":{"dtype":"F4","shape":[2,3],"data_offsets":[24,27]}}"#
     let file = try open(header, data: 27)
     #expect(file["ids"]?.type == .int64)
     #expect(file["q"]?.type == .float4)

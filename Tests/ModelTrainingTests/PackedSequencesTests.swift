@@ -43,6 +43,30 @@ import Testing
         + "give more text or a smaller sequence length")
   }
 
+  @Test func aPlaceholderTakesNoMemory() throws {
+    let (count, length) = (1 << 20, 1 << 20)
+    let tokens = PlaceholderTokens(count: count * length + 1)
+    let sequences = try PackedSequences(tokens, sequenceLength: length, name: "prompts")
+    #expect(sequences.count == count && sequences.uncountedSequences == 0)
+    try sequences.requireCountedTokens()
+    #expect(tokens.ids(count * length - 1..<count * length + 1) == [0, 0])
+  }
+
+  /// 400 prompts of 50 tokens that do not count, and a million epochs: each offset is looked at once.
+  @Test func manyEpochsAreCountedByTheirOffsets() throws {
+    let ids = [Int32](repeating: 7, count: 400 * 60)
+    let tokens = TokenArray(ids, counted: ids.indices.map { $0 % 60 >= 50 })
+    let text = try PackedSequences(tokens, sequenceLength: 16, packing: SequencePacking(.shifted), name: "text")
+    var order = SequenceOrder(of: text, seed: 5)
+    let few = (0..<40).map { order.count(ofEpoch: $0) }
+    #expect(Set(few).count > 1 && few.allSatisfy { $0 < text.count })
+    let forty = order.count(inEpochs: 40)
+    #expect(forty == few.reduce(0, +))
+    let counted = order.count(inEpochs: 1_000_000)
+    let all = try #require(counted)
+    #expect(abs(Double(all) / 25_000 / Double(few.reduce(0, +)) - 1) < 0.05)
+  }
+
   @Test func aLengthOfZeroIsRefused() {
     #expect(throws: TrainingError.self) { try sequences(5, length: 0) }
   }

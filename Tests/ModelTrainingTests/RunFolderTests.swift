@@ -149,6 +149,17 @@ import Testing
     #expect(file == folder.file("file/run").path)
   }
 
+  /// What the process that has the lock does to the manifest meanwhile, nobody else sees.
+  @Test func aRunIsLockedBeforeItIsRead() throws {
+    let folder = try TemporaryFolder()
+    let url = folder.file("run")
+    let run = try RunFolder(small: url)
+    try Data("{".utf8).write(to: url.appendingPathComponent("run.json"))
+    let error = #expect(throws: TrainingError.self) { try RunFolder(small: url, resuming: true) }
+    #expect(try #require(error).description.contains("is being written by process "))
+    withExtendedLifetime(run) {}
+  }
+
   @Test func aRunCanBeLookedAtWithoutOpeningIt() throws {
     let folder = try TemporaryFolder()
     #expect(try RunManifest(ofRun: folder.url) == nil)

@@ -33,8 +33,8 @@ extension TeacherCacheError: CustomStringConvertible, LocalizedError {
     case .notFinite(let sequence, let position):
       "sequence \(sequence), position \(position): the teacher's logits are not finite; its weights must be damaged"
     case .needsWholeDistribution(let cache, let method):
-      "\(cache): a cache made with \(method) has only some tokens of each distribution, which is enough for the forward "
-        + "KL divergence alone, with all tokens weighted the same; use that, or a cache made with dense16"
+      "\(cache): a cache made with \(method) has only some tokens of each distribution, which is enough for the "
+        + "forward KL divergence alone, with all tokens weighted the same; use that, or a cache made with dense16"
     case .needsLogits(let cache):
       "\(cache): a cache has the teacher's probabilities, from which its logits do not follow; leave the mean squared "
         + "difference of the logits out, or use the teacher itself"

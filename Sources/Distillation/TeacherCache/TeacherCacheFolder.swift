@@ -41,11 +41,11 @@ public struct TeacherCacheFolder: Sendable {
   }
 
   /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process
-  /// left. Throws `file` where another process writes it, `value` naming the first thing in which `description` differs from the one in the folder; `damaged`,
-  /// `file`.
+  /// left. Throws `file` where another process writes it, `value` naming the first thing in which `description` differs
+  /// from the one in the folder; `damaged`, `file`.
   public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
-    try self.init(contentsOf: url)
     try TeacherCacheError.wrapping { () throws(FileError) in try FileLock.requireFree(folder: url) }
+    try self.init(contentsOf: url)
     if let (key, expected, found) = description.firstDifference(from: self.description) {
       throw .mismatch(url, key, expected: expected, found: found)
     }

@@ -79,9 +79,9 @@ public struct OnPolicySteps: Sendable {
 /// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that
 /// the student samples itself, of which the completions alone are counted.
 ///
-/// All else, the teacher's part in it above all, is another objective's, which never knows. What is drawn at random
-/// depends on the run's seed, the step and the place within the step alone: not on how a step is cut into
-/// micro-batches, not on threads, and not on whether a run was continued. Validation measures its text, as ever.
+/// The loss, with the teacher's part in it, is computed by another objective, which is given the completions like any
+/// text. Random numbers depend on the run's seed, the number of the step and the place within the step: not on
+/// micro-batches, not on threads, and not on whether a run was continued. Validation measures the validation text.
 public struct OnPolicyObjective: TrainingObjective {
   private let base: any TrainingObjective
   private let steps: OnPolicySteps
@@ -119,7 +119,7 @@ public struct OnPolicyObjective: TrainingObjective {
 
   /// Whether the step is an on-policy one. All micro-batches of a step are of one kind.
   public func isOnPolicy(at position: StepPosition) -> Bool {
-    var choice = SeededGenerator(seed: position.seed, stream: position.step)
+    var choice = SeededGenerator(seed: position.seed, stream: position.stepOfAllRuns)
     return choice.nextUniform() < steps.probability
   }
 
@@ -157,7 +157,7 @@ public struct OnPolicyObjective: TrainingObjective {
   /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
   private func request(for sequence: Int, in batch: TokenBatch, at position: StepPosition) -> DecodingRequest {
     let place = position.firstSequence + sequence
-    var generator = SeededGenerator(seed: position.seed, stream: position.step, place)
+    var generator = SeededGenerator(seed: position.seed, stream: position.stepOfAllRuns, place)
     let ids: [Int32]
     switch steps.prompts {
     case .beginnings(let length):

@@ -18,8 +18,9 @@ struct Chat: ParsableCommand {
         /help    lists these commands
         /exit    leaves, as Ctrl-D does
 
-      Ctrl-C stops an answer; what was said of it stays. The model reads each
-      message once. When its context is full, the oldest turns are dropped.
+      Ctrl-C stops an answer; the part that was written stays in the conversation.
+      The model reads each message once. When its context is full, the oldest turns
+      are dropped.
 
       The chat template is the model's own: the families of ChatML, Llama 2, Llama
       3, Gemma, Mistral, Zephyr and TinyLlama are known. Without a template the

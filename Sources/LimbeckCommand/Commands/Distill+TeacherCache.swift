@@ -47,6 +47,6 @@ extension Distill {
         "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
       ],
       inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 },
-      continuing: start.continuation)
+      from: start)
   }
 }

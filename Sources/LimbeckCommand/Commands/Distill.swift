@@ -112,7 +112,7 @@ struct Distill: ParsableCommand {
       subject: [
         "student: \(student.size)", "teacher: \(teachers.description)",
         "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
-      ], inputs: inputs, continuing: start.continuation)
+      ], inputs: inputs, from: start)
   }
 }
 

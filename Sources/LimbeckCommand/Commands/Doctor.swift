@@ -125,8 +125,8 @@ enum MatrixKernelAdvice {
     let best = vectorUnits.last
     if let best, let used = vectorUnit(ofKernel: kernel), used.rank < best.rank {
       warnings.append(
-        "OpenBLAS chose the kernel \(kernel) (\(used.rawValue)), but this processor has \(best.rawValue): matrix products "
-          + "are slower than they could be; unset OPENBLAS_CORETYPE, or install a newer libopenblas0-pthread")
+        "OpenBLAS chose the kernel \(kernel) (\(used.rawValue)), but this processor has \(best.rawValue): matrix "
+          + "products are slower than they could be; unset OPENBLAS_CORETYPE, or install a newer libopenblas0-pthread")
     }
     return warnings
   }

@@ -43,8 +43,8 @@ extension Inspect {
       var warnings = checkpoint.warnings
       if let tokens = tokenizer?.vocabularySize, tokens > checkpoint.configuration.vocabularySize {
         warnings.append(
-          "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong together"
-        )
+          "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong "
+            + "together")
       }
       let configuration = checkpoint.configuration
       if let bos = tokenizer?.bosID, let expected = configuration.bosTokenID, bos != expected {

@@ -97,7 +97,8 @@ extension Inspect {
       if let result = run.result {
         facts.add(
           "run finished",
-          "\(Format.count(result.steps)) steps, \(Format.count(result.tokensSeen)) tokens in \(Format.time(result.seconds))"
+          "\(Format.count(result.steps)) steps, \(Format.count(result.tokensSeen)) tokens "
+            + "in \(Format.time(result.seconds))"
             + (result.lastValidation.map { ", validation perplexity \(Format.fixed($0.perplexity, 3))" } ?? ""))
       } else {
         facts.add(

@@ -100,7 +100,7 @@ struct Train: ParsableCommand {
       for: tokenizer, outputs: outputs, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     try session.run(
       LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
-      inputs: ["model": model.digest], continuing: start.continuation)
+      inputs: ["model": model.digest], from: start)
   }
 
   /// The settings of a student's run, as of a run without a teacher.

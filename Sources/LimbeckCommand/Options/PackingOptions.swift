@@ -7,8 +7,8 @@ struct PackingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Where the text is cut into sequences: shifted (default), at other places in each epoch; fixed, always at the same; \
-      documents, between documents, several of which share a sequence without seeing each other.
+      Where the text is cut into sequences: shifted (default), at other places in each epoch; fixed, always at the \
+      same; documents, between documents, several of which share a sequence without seeing each other.
       """, valueName: "name"))
   var packing: SequencePacking.Cuts?
   @OptionGroup var beginning: SequenceBeginningOptions

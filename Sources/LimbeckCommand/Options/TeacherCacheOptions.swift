@@ -70,7 +70,8 @@ struct TeacherCacheSettings {
     }
   }
 
-  /// Where the tokenizer is, for a student that has none: what the user says, else the cache, else the teacher's folder.
+  /// Where the tokenizer is, for a student that has none: what the user says, else the cache, else the teacher's
+  /// folder.
   func tokenizer(orOf teacher: String?) throws -> String? {
     if let tokenizer { return tokenizer }
     return try tokenizerFiles(in: training).isEmpty ? teacher : training.path

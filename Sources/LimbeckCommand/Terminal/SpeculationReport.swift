@@ -40,14 +40,14 @@ struct SpeculationReport: Encodable {
     var facts = FactList()
     facts.add(
       "acceptance",
-      "\(percent(acceptance)) of \(Format.count(testedTokens)) drafted tokens, \(percent(predictedAcceptance)) predicted"
-    )
+      "\(percent(acceptance)) of \(Format.count(testedTokens)) drafted tokens, "
+        + "\(percent(predictedAcceptance)) predicted")
     facts.add("tokens per pass", tokensPerPass.map { Format.fixed($0, 2) } ?? "-")
     facts.add(
       "speed-up",
       "\(Format.fixed(speedUp, 2)): \(Format.fixed(tokensPerSecond, 1)) tokens/s; the model alone "
-        + "\(Format.fixed(tokensPerSecondAlone, 1)), over the first \(Self.timedTokens) tokens or fewer after the same prompts"
-    )
+        + "\(Format.fixed(tokensPerSecondAlone, 1)), over the first \(Self.timedTokens) tokens or fewer "
+        + "after the same prompts")
     return facts.text.split(separator: "\n").map(String.init)
   }
 }

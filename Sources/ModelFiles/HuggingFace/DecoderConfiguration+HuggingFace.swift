@@ -6,8 +6,8 @@ public import TensorCore
 
 extension DecoderConfiguration {
   /// Reads the members of a config.json of any known family and checks them. Special ids beyond the vocabulary, as
-  /// fine-tuning leaves them where it adds a token and no row, are left out: no model can predict them. (`strayIDs(in:)`
-  /// names them.) Throws `value`, by the keys of config.json.
+  /// fine-tuning leaves them where it adds a token and no row, are left out: no model can predict them.
+  /// (`strayIDs(in:)` names them.) Throws `value`, by the keys of config.json.
   public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
     let architecture = try KnownArchitectures.named(in: file)
     self = try architecture.configuration(from: file)

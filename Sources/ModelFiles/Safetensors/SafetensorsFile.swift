@@ -44,8 +44,8 @@ public struct SafetensorsFile: Sendable {
   /// The reference implementation's `MAX_HEADER_SIZE`.
   static let headerLimit = 100_000_000
 
-  /// Maps and checks the file at `url`. Throws `file`, also for a pointer of git-lfs; `headerTooLong`, `value`, `overlappingTensors` or `unusedBytes`
-  /// where it is damaged.
+  /// Maps and checks the file at `url`. Throws `file`, also for a pointer of git-lfs; `headerTooLong`, `value`,
+  /// `overlappingTensors` or `unusedBytes` where it is damaged.
   public init(contentsOf url: URL) throws(ModelFileError) {
     try self.init(
       ModelFileError.wrapping { () throws(FileError) in

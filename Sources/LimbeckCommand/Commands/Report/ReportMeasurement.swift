@@ -148,7 +148,7 @@ struct ReportMeasurement {
       guard isGiven else { throw .teacherChanged(recipe: run.recipeFile, teacher: path) }
       remarks.append(
         teachers.contains(digest[...])
-          ? "\(run.path) learnt from \(teachers.count) teachers, of which \(path), which it is compared with here, is one."
+          ? "\(run.path) learnt from \(teachers.count) teachers; \(path), which it is compared with here, is one."
           : "\(run.path) learnt from another teacher than \(path), which it is compared with here.")
     }
     return remarks

@@ -103,7 +103,8 @@ struct TokenizerTrain: ParsableCommand {
       let bytesPerToken = Double(bytes) / Double(tokens)
       let meetings = Double(textBytes) / bytesPerToken / Double(pieces)
       let facts =
-        "\(Format.fixed(bytesPerToken, 2)) bytes per token; each piece is met \(Format.count(Int(meetings))) times on average"
+        "\(Format.fixed(bytesPerToken, 2)) bytes per token; each piece is met \(Format.count(Int(meetings))) times "
+        + "on average"
       return meetings < Double(Self.meetings) ? facts + ": a smaller --vocabulary-size would be learnt better" : facts
     }
   }
