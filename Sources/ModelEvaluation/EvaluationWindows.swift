@@ -99,6 +99,7 @@ package struct EvaluationWindows: Sendable {
   /// - Parameters:
   ///   - count: how many windows there are, from the beginning of the text; nil, the default, for all.
   ///   - batchSize: the most windows of a group; nil, the default, for as many as have 4,096 tokens.
+  /// - Returns: the groups, each at least one number.
   package func groups(first count: Int? = nil, batchSize: Int? = nil) -> [[Int]] {
     let order = (0..<min(count ?? windows.count, windows.count)).sorted {
       (windows[$1].tokens.count, $0) < (windows[$0].tokens.count, $1)

@@ -16,6 +16,8 @@ extension ReportSources {
   ///   - paths: what the user names.
   ///   - counting: what counts of rows with a prompt, if the user says so; by default prompts count if they do in one
   ///     of the runs.
+  /// - Returns: the text and what messages call it.
+  /// - Throws: where the runs were validated on different texts, and what is wrong with the files.
   func heldOutText(_ paths: [String], counting: CountedTokens?) throws -> HeldOutText? {
     let runs = others + [control].compactMap(\.self)
     let countsPrompts = runs.contains { $0.settings.contains(.init(key: "count", value: "prompts")) }
