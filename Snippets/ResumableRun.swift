@@ -16,7 +16,7 @@ let text = try PackedSequences(TokenArray(tokenizer.encode(sums(1...400))), sequ
 let heldOut = try ValidationText(
   EvaluationText(sums(401...440), tokenizer: tokenizer), sequenceLength: 64, name: "held-out text")
 
-// beside the distribution: the states after layers 1 and 3 of the teacher, 0 and 1 of the student
+// beside the distribution: the states after layer 1 of the teacher and 0 of the student, and after both final norms
 let hidden = HiddenStateTerms(
   pairs: [LayerPair(teacher: .layer(1), student: .layer(0)), LayerPair(teacher: .last, student: .last)],
   cosineWeight: 1)
@@ -30,10 +30,13 @@ let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limb
 let inputs = ["tokenizer": tokenizer.digest.hexadecimal]  // a run is only resumed with the same
 let manifest = RunManifest(
   version: "snippet", inputs: inputs, parameters: ["total": student.decoder.parameters.count])
-let begun = try RunFolder(creating: folder, manifest: manifest, recipe: "", modelFiles: tokenizer.files)
-try distiller.run(over: text, validation: heldOut, recipe, folder: begun) { event in
-  if case .step(let step) = event, step.number == 10 { return .stop }
-  return .continue
+do {
+  // the folder is locked for as long as its `RunFolder` lives
+  let begun = try RunFolder(creating: folder, manifest: manifest, recipe: "", modelFiles: tokenizer.files)
+  try distiller.run(over: text, validation: heldOut, recipe, folder: begun) { event in
+    if case .step(let step) = event, step.number == 10 { return .stop }
+    return .continue
+  }
 }
 
 let resumed = try RunFolder(resuming: folder, inputs: inputs)
