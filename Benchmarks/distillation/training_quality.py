@@ -25,8 +25,8 @@ STORY_STUDENT = {
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """`flags` of limbeck, or None where it has none for this; `peer`: those of pytorch_training.py; `deviation`: that of
-    the initial weights."""
+    """`flags` of limbeck, or None where it has none for this; `peer`: those of pytorch_training.py; `deviation`: that
+    of the initial weights."""
 
     name: str
     title: str
@@ -74,7 +74,8 @@ def arguments():
     names, corpora, objectives = [part.name for part in PARTS], ["tinystories", "austen"], ["train", "distill"]
     parser.add_argument("--corpus", nargs="+", choices=corpora, default=corpora)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=f"of {', '.join(names)} (default: all)")
+    parts = f"of {', '.join(names)} (default: all)"
+    parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=parts)
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives)
     parser.add_argument("--steps", type=int, help="of every run (default: the task's)")
     parser.add_argument("--quick", action="store_true", help="one seed, 60 steps")
@@ -203,12 +204,17 @@ def main():
                     figures[part.name, program, objective] = values
                     say(f"{task.name}, {part.name}, {program} {objective}: {values}")
             found[task.name] = {" ".join(key): values for key, values in figures.items()}
-            print(f"\n{task.title}; {task.steps} steps of {task.batch_size} × {WINDOW} tokens, learning rate "
-                  f"{task.learning_rate:g}; nats per held-out token, seeds {', '.join(map(str, options.seeds))}\n")  # fmt: skip
+            seeds = ", ".join(map(str, options.seeds))
+            print(
+                f"\n{task.title}; {task.steps} steps of {task.batch_size} × {WINDOW} tokens, learning rate "
+                f"{task.learning_rate:g}; nats per held-out token, seeds {seeds}\n"
+            )
             print("| training | " + " | ".join(f"{program} {objective}" for program, objective in columns) + " |")
             print("| --- |" + " --- |" * len(columns))
             for part in parts:
-                first = {column: next(values for key, values in figures.items() if key[1:] == column) for column in columns}
+                first = {
+                    column: next(values for key, values in figures.items() if key[1:] == column) for column in columns
+                }
                 cells = [cell(figures.get((part.name, *column)), first[column]) for column in columns]
                 print(f"| {part.title} | " + " | ".join(cells) + " |", flush=True)
     except Failure as failure:

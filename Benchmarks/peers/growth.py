@@ -15,13 +15,14 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 def arguments():
     parser = argparse.ArgumentParser(
         prog="growth",
-        description="Times the distillation step over vocabularies, lengths, batches and model sizes, and draws what it finds.",
+        description="Times the distillation step over vocabularies, lengths, batches and model sizes, and draws the "
+        "results.",
         epilog="PYTHON=… names a Python with matplotlib and numpy; otherwise Benchmarks/.venv is made.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer points, none of them large: under a minute")
-    parser.add_argument("--training-state", action="store_true", help="memory of a large step: estimated, and measured once")
+    parser.add_argument("--training-state", action="store_true", help="memory of a large step: estimated and measured")
     parser.add_argument("--on-paper", action="store_true", help="with --training-state: estimate only")
-    parser.add_argument("--output", type=pathlib.Path, help="for plots and figures (default: Benchmarks/results/growth)")
+    parser.add_argument("--output", type=pathlib.Path, help="folder for plots (default: Benchmarks/results/growth)")
     parser.add_argument("--precision", default="float32", choices=["float32", "bf16"], help="of all products")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: one per core")
     parser.add_argument("--programs", type=pathlib.Path, help=argparse.SUPPRESS)

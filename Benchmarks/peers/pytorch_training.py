@@ -41,8 +41,8 @@ def arguments():
         "--offsets",
         choices=["drawn", "shifted", "fixed"],
         default="drawn",
-        help="where sequences begin: anywhere, drawn with replacement; one after another from an offset that is drawn for "
-        "each epoch, shuffled; the same with no offset",
+        help="where sequences begin: anywhere, drawn with replacement; one after another from an offset that is drawn "
+        "for each epoch, shuffled; the same with no offset",
     )
     parser.add_argument("--bos", choices=["every", "documents"], default="every", help="which sequences begin with BOS")
     parser.add_argument("--initial-deviation", type=float, help="of all matrices (default: initializer_range)")
@@ -122,7 +122,8 @@ def main():
     torch.manual_seed(options.seed)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(options.tokenizer))
     bos = tokenizer.bos_id()
-    ids, held_out = (torch.tensor(tokenizer.encode(path.read_text())) for path in (options.text, options.validation_text))
+    texts = (options.text, options.validation_text)
+    ids, held_out = (torch.tensor(tokenizer.encode(path.read_text())) for path in texts)
     if options.bos == "documents":
         ids = torch.cat([torch.tensor([bos]), ids, torch.tensor([tokenizer.eos_id()])])
     model = student(options)
@@ -134,7 +135,8 @@ def main():
     start = time.perf_counter()
     losses = []
     for step in range(1, options.steps + 1):
-        windows = torch.stack([ids[first : first + span] for first in (next(following) for _ in range(options.batch_size))])
+        firsts = [next(following) for _ in range(options.batch_size)]
+        windows = torch.stack([ids[first : first + span] for first in firsts])
         inputs, targets = (fed(windows, bos), windows) if options.bos == "every" else (windows[:, :-1], windows[:, 1:])
         logits = model(inputs).logits.flatten(0, 1)
         if teacher:

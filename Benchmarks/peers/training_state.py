@@ -1,4 +1,4 @@
-"""Memory of distilling a student of 100 M weights from a teacher of 1 B: estimated for some batches, measured for one."""
+"""Memory of distilling a student of 100 M weights from a teacher of 1 B: estimated for batches, measured for one."""
 
 import statistics
 
@@ -76,7 +76,8 @@ def report(options, say):
     run = step_report(shape, options, STEPS, warmup=0)
     seconds, work = statistics.median(run["seconds_per_step"]), shape.distillation_gflop() + shape.attention_gflop()
     print(
-        f"\nMeasured, {STEPS} steps of {shape.batch} × {shape.length} tokens: {run['peak_resident_mib']:,.0f} MiB at the peak "
+        f"\nMeasured, {STEPS} steps of {shape.batch} × {shape.length} tokens: "
+        f"{run['peak_resident_mib']:,.0f} MiB at the peak "
         f"(estimated: {mib(sum(parts.values()))}, without the program itself); {seconds:.2f} s per step, "
         f"{work / seconds:.0f} GFLOP/s; losses {', '.join(f'{loss:.4f}' for loss in run['losses'])}."
     )

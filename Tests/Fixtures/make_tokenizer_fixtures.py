@@ -1,4 +1,4 @@
-"""Makes tokenizer/: a small tokenizer as Llama's, files with added tokens beside it, and what transformers makes of them.
+"""Makes tokenizer/: a small tokenizer as Llama's, files with added tokens beside it, and transformers' ids for them.
 
 The tokenizer is trained on this repository's README; it is only made if it is not there, so that ids stay as they are.
 Needs protobuf and tiktoken besides what README.md lists.
@@ -39,7 +39,8 @@ SEVERAL = {
     "405": token("<W>", single_word=True, special=False, normalized=True), "406": token("<Lo>", special=False),
     "407": token("<Long>", special=False),
 }  # fmt: skip
-LLAMA = {"tokenizer_class": "LlamaTokenizer", "legacy": False, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+LLAMA = {"tokenizer_class": "LlamaTokenizer", "legacy": False, **SPECIAL}
 CASES = {
     "several": {"tokenizer_config.json": LLAMA | {"added_tokens_decoder": SEVERAL}},
     "legacy": {"tokenizer_config.json": LLAMA | {"legacy": True, "added_tokens_decoder": SEVERAL}},
