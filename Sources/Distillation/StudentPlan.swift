@@ -40,7 +40,7 @@ public struct StudentPlan: Sendable, Equatable {
     let keyValueHeads = keyValueHeadCount ?? min(teacher.keyValueHeadCount, headCount ?? .max)
     var student = teacher
     self.layers = try layers.indices(of: teacher.layerCount)
-    student.layerCount = self.layers.count
+    student.attention = self.layers.map { teacher.attention[$0] }
     student.keyValueHeadCount = keyValueHeads
     // of key-value heads that cannot be there is no product
     let isPossible = (1...teacher.keyValueHeadCount).contains(keyValueHeads)
@@ -64,12 +64,6 @@ public struct StudentPlan: Sendable, Equatable {
           expected: "a multiple of the \(keyValueHeads) key-value heads, up to the teacher's \(group) for each",
           found: "\(student.headCount)"))
     }
-    guard student.hiddenSize.isMultiple(of: student.headCount) else {
-      throw .value(
-        InvalidValue(
-          "hidden-size", expected: "a multiple of the \(student.headCount) heads, as config.json demands",
-          found: "\(student.hiddenSize)"))
-    }
     self.teacher = teacher
     configuration = student
   }
@@ -77,7 +71,7 @@ public struct StudentPlan: Sendable, Equatable {
   /// Whether channels, heads or neurons are left out, so that their importance must be known.
   public var prunesWidth: Bool {
     var uncut = configuration
-    uncut.layerCount = teacher.layerCount
+    uncut.attention = teacher.attention
     return uncut != teacher
   }
 }

@@ -51,7 +51,9 @@ private struct WeightOrigin {
       self.role = .layer(plan.layers[layer], weight)
       let (part, headSize) = (widths.layers[layer], plan.teacher.headSize)
       switch weight {
-      case .attentionNorm, .feedForwardNorm: (rows, columns) = (widths.channels, nil)
+      case .attentionNorm, .feedForwardNorm, .attentionPostNorm, .feedForwardPostNorm:
+        (rows, columns) = (widths.channels, nil)
+      case .queryNorm, .keyNorm: (rows, columns) = (Array(0..<plan.teacher.headSize), nil)
       case .bias(let matrix): (rows, columns) = (part.outputs(of: matrix, widths, headSize: headSize), nil)
       case .matrix(let matrix):
         rows = part.outputs(of: matrix, widths, headSize: headSize)

@@ -5,7 +5,7 @@ extension DecoderConfiguration {
   public static let sizeLimit = 1 << 31
   /// Each layer has a dozen tensors of its own, and each position a row in the table of rotations: numbers above these
   /// would only run for hours, or out of memory.
-  private static let (layerLimit, contextLimit) = (1 << 13, 1 << 22)
+  static let (layerLimit, contextLimit) = (1 << 13, 1 << 22)
   /// The largest model taken for real: 1 TB of float32 weights.
   private static let weightLimit = 1_000_000_000_000 / 4
 
@@ -28,16 +28,28 @@ extension DecoderConfiguration {
     try requireSize("headSize", headSize)
     try requireSize("contextLength", contextLength, limit: Self.contextLimit)
     try require(
-      hiddenSize.isMultiple(of: headCount), "headCount", "a divisor of the hidden size \(hiddenSize)", headCount)
-    try require(
       headCount.isMultiple(of: keyValueHeadCount), "keyValueHeadCount", "a divisor of the \(headCount) query heads",
       keyValueHeadCount)
     try require(
       headSize.isMultiple(of: 2), "headSize",
       "an even number (by default the hidden size divided by the heads), for rotary embeddings turn pairs", headSize)
     try require(normEpsilon > 0 && normEpsilon < 1, "normEpsilon", "a number above 0 and below 1", normEpsilon)
-    try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
-    if let flaw = rotary.scaling.flaw { try require(false, "rotary.scaling", flaw, rotary.scaling) }
+    for layer in attention {
+      if let window = layer.window { try requireSize("window", window) }
+      guard let rotary = layer.rotary else { continue }
+      try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
+      if let flaw = rotary.scaling.flaw { try require(false, "rotary.scaling", flaw, rotary.scaling) }
+    }
+    let scales: [(key: String, value: Float?)] = [
+      ("attentionScale", attentionScale), ("attentionCap", attentionCap), ("logitCap", logitCap),
+      ("embeddingScale", embeddingScale.value(hiddenSize: hiddenSize)), ("residualScale", residualScale),
+      ("logitScale", logitScale),
+    ]
+    for (key, value) in scales {
+      guard let value else { continue }
+      try require(value > 0 && value.isFinite, key, "a number above 0", value)
+    }
+    try require(normOffset.isFinite, "normOffset", "a number", normOffset)
     try require((0...1).contains(initializerRange), "initializerRange", "a number from 0 to 1", initializerRange)
     let ids = [("bosTokenID", bosTokenID), ("padTokenID", padTokenID)] + eosTokenIDs.map { ("eosTokenIDs", $0) }
     for (key, id) in ids {

@@ -36,13 +36,19 @@ extension DecoderConfiguration {
     LayerMatrix.allCases.flatMap { matrix -> [LayerWeight] in
       biases.contains(matrix) ? [.matrix(matrix), .bias(matrix)] : [.matrix(matrix)]
     } + [.attentionNorm, .feedForwardNorm]
+      + (normalizesQueriesAndKeys ? [.queryNorm, .keyNorm] : [])
+      + (hasPostNorms ? [.attentionPostNorm, .feedForwardPostNorm] : [])
   }
 
   /// The shape of a weight.
   func shape(of role: WeightRole) -> [Int] {
     switch role {
     case .embedding, .head: [vocabularySize, hiddenSize]
-    case .finalNorm, .layer(_, .attentionNorm), .layer(_, .feedForwardNorm): [hiddenSize]
+    case .finalNorm: [hiddenSize]
+    case .layer(_, .queryNorm), .layer(_, .keyNorm): [headSize]
+    case .layer(_, .attentionNorm), .layer(_, .feedForwardNorm), .layer(_, .attentionPostNorm),
+      .layer(_, .feedForwardPostNorm):
+      [hiddenSize]
     case .layer(_, .matrix(let matrix)): [outputs(of: matrix), inputs(of: matrix)]
     case .layer(_, .bias(let matrix)): [outputs(of: matrix)]
     }
@@ -68,7 +74,6 @@ extension DecoderConfiguration {
   private func initialization(of role: WeightRole) -> Initialization {
     switch role {
     case .embedding, .head: .normal(standardDeviation: initializerRange)
-    case .finalNorm, .layer(_, .attentionNorm), .layer(_, .feedForwardNorm): .ones
     case .layer(_, .bias): .zeros
     case .layer(_, .matrix(let matrix)):
       switch matrix {
@@ -77,6 +82,7 @@ extension DecoderConfiguration {
       // stream's variance does not grow with depth
       case .output, .down: .normal(standardDeviation: initializerRange / Float(2 * layerCount).squareRoot())
       }
+    case .finalNorm, .layer: normOffset == 1 ? .zeros : .ones
     }
   }
 

@@ -23,6 +23,22 @@ public enum LayerWeight: Hashable, Sendable {
   case attentionNorm
   /// The gain of the norm before the feed-forward network [C].
   case feedForwardNorm
+  /// The gain of the norm of each head's queries [D].
+  case queryNorm
+  /// The gain of the norm of each head's keys [D].
+  case keyNorm
+  /// The gain of the norm of what attention gives [C].
+  case attentionPostNorm
+  /// The gain of the norm of what the feed-forward network gives [C].
+  case feedForwardPostNorm
+
+  /// Whether it is the gain of a norm.
+  var isNorm: Bool {
+    switch self {
+    case .matrix, .bias: false
+    case .attentionNorm, .feedForwardNorm, .queryNorm, .keyNorm, .attentionPostNorm, .feedForwardPostNorm: true
+    }
+  }
 }
 
 /// A matrix of one layer.
@@ -52,8 +68,7 @@ extension WeightRole: CustomStringConvertible {
     case .head: "head"
     case .layer(let layer, .matrix(let matrix)): "layers.\(layer).\(matrix)"
     case .layer(let layer, .bias(let matrix)): "layers.\(layer).\(matrix).bias"
-    case .layer(let layer, .attentionNorm): "layers.\(layer).attentionNorm"
-    case .layer(let layer, .feedForwardNorm): "layers.\(layer).feedForwardNorm"
+    case .layer(let layer, let norm): "layers.\(layer).\(norm)"
     }
   }
 
@@ -69,7 +84,7 @@ extension WeightRole: CustomStringConvertible {
   var decays: Bool {
     switch self {
     case .head, .layer(_, .matrix): true
-    case .embedding, .finalNorm, .layer(_, .bias), .layer(_, .attentionNorm), .layer(_, .feedForwardNorm): false
+    case .embedding, .finalNorm, .layer: false
     }
   }
 }

@@ -37,7 +37,7 @@ import Testing
     var configuration = DecoderConfiguration(
       vocabularySize: 16, hiddenSize: 8, feedForwardSize: 8, layerCount: 1, headCount: 1)
     #expect(throws: Never.self) { try configuration.check() }
-    configuration.rotary.scaling = scaling
+    configuration.attention[0].rotary?.scaling = scaling
     let error = #expect(throws: (any Error).self) { try configuration.check() }
     #expect("\(String(describing: error))".contains("rotary.scaling"))
   }

@@ -46,7 +46,7 @@ import Testing
     #expect(configuration.headSize == 8)
     #expect(configuration.contextLength == 2048)
     #expect(configuration.normEpsilon == 1e-6)
-    #expect(configuration.rotary.base == 10_000)
+    #expect(configuration.attention[0].rotary?.base == 10_000)
     #expect(configuration.tiesEmbeddings == false)
     #expect(configuration.biases == [])
     #expect(configuration.initializerRange == 0.02)
@@ -84,16 +84,20 @@ import Testing
     #expect(configuration.bosTokenID == nil)
     #expect(configuration.eosTokenIDs == [])
     #expect(configuration.keyValueHeadCount == 8)
-    #expect(configuration.rotary.base == 10_000)
+    #expect(configuration.attention[0].rotary?.base == 10_000)
   }
 
   /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.23).
   @Test func rotaryBaseIsFoundWhereverItStands() throws {
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5e5,"rope_type":"default"}"#]).rotary.base == 500_000)
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_theta": "7"]).rotary.base == 5)
-    #expect(try Self.read(["rope_parameters": #"{"rope_type":"default"}"#, "rope_theta": "7"]).rotary.base == 7)
-    #expect(try Self.read(["rope_scaling": #"{"type":"default"}"#, "rope_theta": "7"]).rotary.base == 7)
-    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).rotary.base == 5)
+    #expect(
+      try Self.read(["rope_parameters": #"{"rope_theta":5e5,"rope_type":"default"}"#]).attention[0].rotary?.base
+        == 500_000)
+    #expect(try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_theta": "7"]).attention[0].rotary?.base == 5)
+    #expect(
+      try Self.read(["rope_parameters": #"{"rope_type":"default"}"#, "rope_theta": "7"]).attention[0].rotary?.base == 7)
+    #expect(try Self.read(["rope_scaling": #"{"type":"default"}"#, "rope_theta": "7"]).attention[0].rotary?.base == 7)
+    #expect(
+      try Self.read(["rope_parameters": #"{"rope_theta":5}"#, "rope_scaling": "{}"]).attention[0].rotary?.base == 5)
   }
 
   static let llama3 =
@@ -111,7 +115,7 @@ import Testing
   func rotaryScalingIsReadAndWritten(text: String, scaling: RotaryScaling) throws {
     for key in ["rope_scaling", "rope_parameters"] {
       let configuration = try Self.read([key: text, "rope_theta": "500000"])
-      #expect(configuration.rotary == RotaryPositions(base: 500_000, scaling: scaling))
+      #expect(configuration.attention[0].rotary == RotaryPositions(base: 500_000, scaling: scaling))
       let json = try configuration.huggingFaceJSON(weightType: .float32)
       #expect(try DecoderConfiguration(HuggingFaceConfiguration(json, file: "config.json")) == configuration)
     }
@@ -120,7 +124,7 @@ import Testing
   /// As `convert_rope_params_to_dict` in modeling_rope_utils.py (transformers 5.24).
   @Test func theOriginalContextIsFoundWhereverItStands() throws {
     func original(_ changes: [String: String]) throws -> Int? {
-      guard case .llama3(_, _, _, let length) = try Self.read(changes).rotary.scaling else { return nil }
+      guard case .llama3(_, _, _, let length) = try Self.read(changes).attention[0].rotary?.scaling else { return nil }
       return length
     }
     let without = #"{"rope_type":"llama3","factor":8.0,"low_freq_factor":1,"high_freq_factor":4}"#

@@ -226,7 +226,7 @@ import Testing
           resuming: url, inputs: ["tokenizer": "abc", "objective": "cross-entropy", "teacher": "x"])
       } == ["teacher"])
     var configuration = Small.configuration
-    configuration.rotary.base = 9_999
+    configuration.attention[0].rotary?.base = 9_999
     let other = TransformerDecoder(configuration: configuration, seed: 1, device: Device(threads: 1))
     let weights = try Small.weights(other)
     #expect(error { try trainer(open(), model: other).run() } == ["a model of"])

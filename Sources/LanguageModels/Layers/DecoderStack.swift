@@ -41,7 +41,8 @@ struct DecoderStack {
     self.rotary =
       rotary
       ?? RotaryEmbedding(
-        frequencies: configuration.rotary.frequencies(headSize: configuration.headSize),
+        frequencies: (configuration.attention.first?.rotary ?? RotaryPositions()).frequencies(
+          headSize: configuration.headSize),
         contextLength: configuration.contextLength, on: device)
   }
 

@@ -91,7 +91,7 @@ extension Inspect {
       keyValueHeads = configuration.keyValueHeadCount
       headSize = configuration.headSize
       contextLength = configuration.contextLength
-      ropeTheta = configuration.rotary.base
+      ropeTheta = configuration.attention[0].rotary?.base ?? 0
       normEpsilon = configuration.normEpsilon
       tiedEmbeddings = configuration.tiesEmbeddings
       let sizes = configuration.weights.map { ($0.role, $0.shape.reduce(1, *)) }

@@ -120,6 +120,6 @@ enum LlamaKeys {
       "rms_norm_eps": .shortest(configuration.normEpsilon),
       "tie_word_embeddings": .bool(configuration.tiesEmbeddings),
       "vocab_size": .integer(configuration.vocabularySize),
-    ].merging(configuration.rotary.members) { own, _ in own }
+    ].merging((configuration.attention.first?.rotary ?? RotaryPositions()).members) { own, _ in own }
   }
 }

@@ -17,6 +17,11 @@ enum LlamaNames {
     case .bias(let matrix): "\(name(of: matrix)).bias"
     case .attentionNorm: "input_layernorm.weight"
     case .feedForwardNorm: "post_attention_layernorm.weight"
+    case .queryNorm: "self_attn.q_norm.weight"
+    case .keyNorm: "self_attn.k_norm.weight"
+    // those of Gemma 2, where the norm before the feed-forward network has another name, too
+    case .attentionPostNorm: "post_attention_layernorm.weight"
+    case .feedForwardPostNorm: "post_feedforward_layernorm.weight"
     }
   }
 
