@@ -77,6 +77,15 @@ void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p
 void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n);
 
+// ---- Soft caps (SoftCap.c)
+
+/// x ← cap · tanh(scale · x / cap)
+void limbeck_soft_cap(float *x, float scale, float cap, size_t n);
+/// scores ← p = exp(cap · t − log_sum_exp) with t = tanh(scale · score / cap), and d_weights ←
+/// p·(d_weights − delta)·scale·(1 − t²).
+void limbeck_capped_gradients(float *scores, float *d_weights, float scale, float cap, float log_sum_exp, float delta,
+                              size_t n);
+
 // ---- Attention's rows, on CPUs that limbeck_has_product_bf16 (AttentionRows.c)
 // `rows` rows lie `line` floats apart, at least as many as the last has elements, in whole vectors of 32. The first has
 // `visible` elements, each other one more than the one before. Results are in bfloat16, from where the floats began,

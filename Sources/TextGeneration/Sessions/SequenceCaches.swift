@@ -22,14 +22,18 @@ public final class SequenceCaches {
     let limit = max(0, min(self.ids.count, ids.count) - 1)
     var kept = 0
     while kept < min(limit, decoder.length), self.ids[kept] == ids[kept] { kept += 1 }
-    return kept
+    // windows may have moved past the place where the two differ
+    return decoder.canTruncate(to: kept) ? kept : 0
   }
 
   /// Begins a sequence with `ids`, of which `keptTokens(of:)` stay.
   func begin(_ ids: [Int32]) {
     let kept = keptTokens(of: ids)
     decoder.truncate(to: kept)
-    if let draft { draft.truncate(to: min(kept, draft.length)) }
+    if let draft {
+      let draftKept = min(kept, draft.length)
+      draft.truncate(to: draft.canTruncate(to: draftKept) ? draftKept : 0)
+    }
     self.ids = ids
   }
 
