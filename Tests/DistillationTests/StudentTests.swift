@@ -71,7 +71,7 @@ import Testing
     #expect(relativeError(found, expected.map(Double.init)) < 1e-5)
   }
 
-  @Test(arguments: ["mistral", "qwen2", "llama/llama3"]) func aStudentIsOfItsTeachersFamily(_ name: String) throws {
+  @Test(arguments: ModelFixture.families + ["llama/llama3"]) func aStudentIsOfItsTeachersFamily(_ name: String) throws {
     let teacher = try FrozenDecoder(contentsOf: ModelFixture(name).folder)
     let student = TransformerDecoder(
       studentOf: teacher, try StudentPlan(of: teacher.configuration, layers: .count(1)))
