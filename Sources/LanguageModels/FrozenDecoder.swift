@@ -78,20 +78,25 @@ public final class FrozenDecoder: DecoderModel {
   /// Where rotations depend on the length of a sequence (`RotaryScaling.longRope`), they are those of the length that
   /// its cache expects; where more tokens come, its keys and values are computed again, once, with those of longer ones.
   public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
-    for (cache, count) in zip(caches, counts) { prepare(cache, for: count) }
-    note(ids, counts: counts, caches: caches)
+    prepare(caches, for: ids, counts: counts)
     let hidden = stack.run(ids, layout: .cached(caches, counts: counts), on: device)
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
   }
 
-  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more,
-  /// and what it keeps keys and values as.
-  public func makeCache(expectedLength: Int? = nil, precision: CachePrecision = .float32) -> KeyValueCache {
+  /// An empty key-value cache for one sequence.
+  /// - Parameters:
+  ///   - expectedLength: the tokens that it has room for from the beginning, and whose number rotations may depend on;
+  ///     there may be more.
+  ///   - rewind: how many tokens it can be truncated by at any time; layers without windows by any number.
+  ///   - precision: what it keeps keys and values as.
+  public func makeCache(
+    expectedLength: Int? = nil, rewind: Int = KeyValueCache.usualRewind, precision: CachePrecision = .float32
+  ) -> KeyValueCache {
     KeyValueCache(
-      layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
+      windows: configuration.attention.map(\.window), headCount: configuration.keyValueHeadCount,
       headSize: configuration.headSize, contextLength: configuration.contextLength, expectedLength: expectedLength,
-      precision: precision, on: device)
+      rewind: rewind, precision: precision, on: device)
   }
 
   /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where

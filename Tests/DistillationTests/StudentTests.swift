@@ -296,7 +296,7 @@ private struct DoubleImportance {
         rotated(linear(input, layer, .query, 24, 48), columns: 48),
         rotated(linear(input, layer, .key, 24, 24), columns: 24),
         linear(input, layer, .value, 24, 24), batchSize: ids.count / sequenceLength,
-        length: sequenceLength, heads: 6, keyValueHeads: 3, headSize: 8)
+        length: sequenceLength, heads: 6, keyValueHeads: 3, rule: AttentionRule(headSize: 8))
       for row in ids.indices {
         for head in 0..<6 {
           let start = row * 48 + head * 8
