@@ -15,3 +15,11 @@ KERNEL void limbeck_capped_gradients(float *scores, float *d_weights, float scal
     d_weights[i] = p * (d_weights[i] - delta) * (scale * t.slope);
   }
 }
+
+KERNEL void limbeck_soft_cap_slopes(float *restrict x, float *restrict slopes, float cap, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    tanh_and_slope t = tanh_inline(x[i] / cap);
+    x[i] = cap * t.value;
+    slopes[i] = t.slope;
+  }
+}

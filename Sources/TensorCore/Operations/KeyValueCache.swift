@@ -25,6 +25,10 @@ public final class KeyValueCache {
   public private(set) var length = 0
   /// The number of tokens that the layer with the most room has room for at present.
   public var capacity: Int { layers.map(\.capacity).max() ?? 0 }
+  /// The tokens that the sequence will have, as far as anyone knows: rotations may depend on it.
+  public var expectedLength: Int?
+  /// What the decoder must know of the sequence where its rotations depend on the length; it alone sets it.
+  public var sequence: CachedSequence?
   private var layers: [CachedLayer]
   /// What they are kept as.
   public let precision: CachePrecision
@@ -47,6 +51,7 @@ public final class KeyValueCache {
     precondition(precision == .float32 || headSize % 2 == 0, "heads of \(headSize) in float16")
     precondition(rewind >= 0 && windows.allSatisfy { $0 ?? 1 >= 1 }, "windows of \(windows), rewind \(rewind)")
     self.contextLength = contextLength
+    self.expectedLength = expectedLength
     self.precision = precision
     let rowSize = precision == .float32 ? headSize : headSize / 2
     self.rowSize = rowSize

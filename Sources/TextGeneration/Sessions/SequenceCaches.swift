@@ -26,15 +26,18 @@ public final class SequenceCaches {
     return decoder.canTruncate(to: kept) ? kept : 0
   }
 
-  /// Begins a sequence with `ids`, of which `keptTokens(of:)` stay.
-  func begin(_ ids: [Int32]) {
-    let kept = keptTokens(of: ids)
+  /// Begins the sequence of a request, of whose tokens `keptTokens(of:)` stay.
+  func begin(_ request: DecodingRequest) {
+    let kept = keptTokens(of: request.ids)
+    // one that goes on until the context is full
+    decoder.expectedLength = request.expectedLength ?? decoder.contextLength
+    draft?.expectedLength = decoder.expectedLength
     decoder.truncate(to: kept)
     if let draft {
       let draftKept = min(kept, draft.length)
       draft.truncate(to: draft.canTruncate(to: draftKept) ? draftKept : 0)
     }
-    self.ids = ids
+    ids = request.ids
   }
 
   /// Notes what the sequence is continued with.

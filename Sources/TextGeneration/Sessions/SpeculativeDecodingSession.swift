@@ -82,7 +82,7 @@ public final class SpeculativeDecodingSession: DecodingSession {
         decoder: decoder.makeCache(
           expectedLength: length, rewind: self.length.rewind, precision: cachePrecision),
         draft: draft.makeCache(expectedLength: length, rewind: self.length.rewind, precision: cachePrecision))
-    caches.begin(submitted.request.ids)
+    caches.begin(submitted.request)
     let known = Array(submitted.request.ids.dropLast())
     read(known, with: decoder, to: caches.decoder)
     if let draftCache = caches.draft, known.count <= draftCache.contextLength {
