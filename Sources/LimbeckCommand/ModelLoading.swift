@@ -54,8 +54,8 @@ extension LanguageModel {
   /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
   var size: String {
     let configuration = decoder.configuration
-    return "\(Format.count(decoder.parameters.count)) parameters, \(configuration.layerCount) "
-      + (configuration.layerCount == 1 ? "layer" : "layers") + " of \(configuration.hiddenSize) channels"
+    return "\(Format.count(decoder.parameters.count, "parameter")), \(Format.count(configuration.layerCount, "layer")) "
+      + "of \(Format.count(configuration.hiddenSize, "channel"))"
   }
 }
 
@@ -66,13 +66,22 @@ enum ModelSource {
   case folder(ModelFolder)
 
   /// - Parameters:
-  ///   - path: of a folder or a file, or a size, where no such file exists.
+  ///   - path: of a folder or a file, or a size; not both.
   ///   - contextLength: of a model that is given by its size.
   /// - Throws: what is wrong with the folder or the file.
   init(path: String, contextLength: Int) throws {
     let url = URL(fileURLWithPath: path)
-    if let size = ModelSize(path), !somethingExists(at: url.path) {
+    let exists = somethingExists(at: url.path)
+    if let size = ModelSize(path) {
+      guard !exists else {
+        throw InvalidValue(
+          path, "the model", expected: "one thing of this name, a size or a path",
+          found: "both", advice: "write ./\(path) for the path, or \(ModelSize.otherSpelling(of: path)) for the size")
+      }
       self = .size(size, contextLength: contextLength)
+    } else if !exists {
+      throw FileError.missing(
+        file: path, advice: "expected a config.json, a model folder or a size such as 260K, 3M, 1.5B or small")
     } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
       self = .folder(try ModelFolder(path: path))
     } else {

@@ -76,6 +76,12 @@ extension CommandTests {
       #expect(
         page.contains("<p class=\"prose\">The grey<span") && page.contains("bits per byte")
           && !page.contains("KL divergence, mean"))
+      let asked = try report(
+        desk, "alone", "--text", desk.workspace.heldOut, "--prompts", prompts, "--template", "chatml", "--output",
+        "asked.html")
+      try #require(asked.code == 0, "\(asked.errors)")
+      #expect(try desk.text("asked.html") != page)
+      #expect(try desk.text("asked.html").contains("<p class=\"prose\">The grey<span"))
     }
 
     @Test func unfinishedRunsAreShownAsOfTheirCheckpoint() throws {
