@@ -80,7 +80,6 @@ import Testing
     let read = try FrozenDecoder(contentsOf: folder.url)
     #expect(read.configuration == student.configuration)
     #expect(read.configuration.family == teacher.configuration.family)
-    #expect(read.configuration.attention == teacher.configuration.attention)
     #expect(logits(read) == logits(student))
   }
 
