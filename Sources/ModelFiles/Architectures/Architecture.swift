@@ -18,18 +18,28 @@ public protocol Architecture: Sendable {
   func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation
 }
 
-/// The tensor that holds a weight.
+/// The tensor that holds a weight, alone or with others, in the weight's order of rows or in another.
 public struct TensorLocation: Equatable, Sendable {
   /// The tensor's name.
   public let name: String
-  /// The rows that are the weight's, where the tensor holds several; nil where it is the whole.
-  public let rows: Range<Int>?
+  /// The rows that are the weight's, which is their concatenation in this order; nil where it is the whole tensor.
+  /// Ranges that follow one another are one, and none is empty.
+  public let rows: [Range<Int>]?
 
   /// A location; by default the whole tensor.
-  public init(_ name: String, rows: Range<Int>? = nil) {
+  public init(_ name: String, rows: [Range<Int>]? = nil) {
     self.name = name
-    self.rows = rows
+    self.rows = rows?.reduce(into: []) { joined, range in
+      if let last = joined.last, last.upperBound == range.lowerBound {
+        joined[joined.count - 1] = last.lowerBound..<range.upperBound
+      } else if !range.isEmpty {
+        joined.append(range)
+      }
+    }
   }
+
+  /// The location of some rows that lie together.
+  public init(_ name: String, rows: Range<Int>) { self.init(name, rows: [rows]) }
 }
 
 /// The families that Limbeck reads and writes.
