@@ -1,7 +1,21 @@
 #include "KernelSupport.h"
 
-KERNEL void limbeck_add(float *out, const float *a, const float *b, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+KERNEL void limbeck_add(float *out, const float *a, const float *b, float scale, size_t n) {
+  CONTRACT
+  // of a scale of 1 the fused sum is the plain one
+  for (size_t i = 0; i < n; i++) out[i] = a[i] + scale * b[i];
+}
+
+KERNEL void limbeck_scaled(float *out, const float *x, float alpha, float beta, size_t n) {
+  CONTRACT
+  for (size_t i = 0; i < n; i++) out[i] = (beta == 0.0f ? 0.0f : out[i]) + alpha * x[i];
+}
+
+KERNEL void limbeck_multiply(float *out, const float *a, const float *b, float beta, size_t n) {
+  CONTRACT
+  // out is a or overlaps nothing
+#pragma clang loop vectorize(assume_safety)
+  for (size_t i = 0; i < n; i++) out[i] = (beta == 0.0f ? 0.0f : out[i]) + a[i] * b[i];
 }
 
 KERNEL void limbeck_accumulate(float *y, const float *x, float alpha, size_t n) {
@@ -42,31 +56,10 @@ KERNEL void limbeck_round_bf16(float *out, const float *x, size_t n) {
   }
 }
 
-KERNEL void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + exp_inline(-gate[i])) * up[i];
-}
-
-// A function of its own: with out == gate the one above would find that its memory overlaps, and leave its vectors.
-KERNEL void limbeck_swiglu_in_place(float *gate, const float *up, size_t n) {
-  for (size_t i = 0; i < n; i++) gate[i] = gate[i] / (1.0f + exp_inline(-gate[i])) * up[i];
-}
-
-KERNEL void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
-                                    float gate_beta, float up_beta, size_t n) {
-  CONTRACT
-  for (size_t i = 0; i < n; i++) {
-    // in the forward pass: out = silu(gate) · up, silu(g) = g·σ(g), silu'(g) = σ(g)·(1 + g·(1 − σ(g)))
-    float sigmoid = 1.0f / (1.0f + exp_inline(-gate[i]));
-    float silu = gate[i] * sigmoid;
-    float slope = sigmoid * (1.0f + gate[i] * (1.0f - sigmoid));
-    d_up[i] = (up_beta == 0.0f ? 0.0f : d_up[i]) + d_out[i] * silu;
-    d_gate[i] = (gate_beta == 0.0f ? 0.0f : d_gate[i]) + d_out[i] * up[i] * slope;
-  }
-}
-
+// Turns the first 2·half of `size` elements of each head; the others stay as they are.
 INLINE void rotate_heads(float *out, const float *x, const float *cosine, const float *sine, size_t heads, size_t half,
-                         float direction, float beta) {
-  for (size_t h = 0; h < heads; h++, out += 2 * half, x += 2 * half) {
+                         size_t size, float direction, float beta) {
+  for (size_t h = 0; h < heads; h++, out += size, x += size) {
     CONTRACT
     // out is x or overlaps nothing
 #pragma clang loop vectorize(assume_safety)
@@ -77,18 +70,23 @@ INLINE void rotate_heads(float *out, const float *x, const float *cosine, const 
       out[i] = (beta == 0.0f ? 0.0f : out[i]) + first;
       out[i + half] = (beta == 0.0f ? 0.0f : out[i + half]) + second;
     }
+#pragma clang loop vectorize(assume_safety)
+    for (size_t i = 2 * half; i < size; i++) out[i] = (beta == 0.0f ? 0.0f : out[i]) + x[i];
   }
 }
 
 KERNEL void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t heads,
-                                size_t half, float direction, float beta) {
+                                size_t half, size_t size, float direction, float beta) {
+  if (size != 2 * half) return rotate_heads(out, x, cosine, sine, heads, half, size, direction, beta);
   switch (half) {
     // a known number of whole vectors
-    case 4: return rotate_heads(out, x, cosine, sine, heads, 4, direction, beta);
-    case 8: return rotate_heads(out, x, cosine, sine, heads, 8, direction, beta);
-    case 16: return rotate_heads(out, x, cosine, sine, heads, 16, direction, beta);
-    case 32: return rotate_heads(out, x, cosine, sine, heads, 32, direction, beta);
-    default: return rotate_heads(out, x, cosine, sine, heads, half, direction, beta);
+    case 4: return rotate_heads(out, x, cosine, sine, heads, 4, 8, direction, beta);
+    case 8: return rotate_heads(out, x, cosine, sine, heads, 8, 16, direction, beta);
+    case 16: return rotate_heads(out, x, cosine, sine, heads, 16, 32, direction, beta);
+    case 32: return rotate_heads(out, x, cosine, sine, heads, 32, 64, direction, beta);
+    case 64: return rotate_heads(out, x, cosine, sine, heads, 64, 128, direction, beta);
+    case 128: return rotate_heads(out, x, cosine, sine, heads, 128, 256, direction, beta);
+    default: return rotate_heads(out, x, cosine, sine, heads, half, 2 * half, direction, beta);
   }
 }
 

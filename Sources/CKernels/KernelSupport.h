@@ -139,3 +139,27 @@ INLINE float log_inline(float x) {
   float y = m * z * p + e * -2.12194440e-4f - 0.5f * z;
   return m + y + e * 0.693359375f;
 }
+
+// tanh x: near 0 the polynomial of Cephes' tanhf, elsewhere (1 − e)/(1 + e) of e = e^(−2|x|), which would cancel there.
+INLINE float tanh_inline(float x) {
+  CONTRACT
+  float z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z + -5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z + -3.33332819422e-1f;
+  float near = p * z * x + x;
+  float size = __builtin_fabsf(x);
+  float e = exp_inline(-2.0f * size);
+  float far = __builtin_copysignf((1.0f - e) / (1.0f + e), x);
+  return size < 0.625f ? near : far;
+}
+
+// 1 − tanh² x, as 4e/(1 + e)², which does not cancel.
+INLINE float tanh_slope_inline(float x) {
+  CONTRACT
+  float e = exp_inline(-2.0f * __builtin_fabsf(x));
+  float r = 1.0f / (1.0f + e);
+  return 4.0f * e * r * r;
+}

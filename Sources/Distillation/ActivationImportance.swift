@@ -10,7 +10,7 @@ public struct ActivationImportance: Sendable, Equatable {
   public private(set) var channels: [Double]
   /// Of each query head of each layer [L][H]: the mean of the Euclidean norm of what it gives.
   public private(set) var heads: [[Double]]
-  /// Of each neuron of each layer [L][F]: the mean of |silu(gate(x)) · up(x)|.
+  /// Of each neuron of each layer [L][F]: the mean of |activation(gate(x)) · up(x)|.
   public private(set) var neurons: [[Double]]
 
   /// Tokens per forward pass.
@@ -38,7 +38,7 @@ public struct ActivationImportance: Sendable, Equatable {
     for start in stride(from: 0, to: count, by: together) {
       let batch = text.batch(Array(indices[start..<min(count, start + together)]))
       let output = decoder.hiddenStates(batch.ids, lengths: batch.segments) { add($1, at: $0, of: total) }
-      Self.addMagnitudes(of: output, to: &channels, of: total)
+      Self.addMagnitudes(of: decoder.normalizedStates(output), to: &channels, of: total)
       progress(min(total, (start + together) * text.sequenceLength), total)
     }
   }

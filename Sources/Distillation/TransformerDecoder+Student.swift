@@ -3,8 +3,12 @@ public import TensorCore
 
 extension TransformerDecoder {
   /// A trainable student that starts from parts of its teacher: the layers, channels, heads and neurons that the plan
-  /// keeps, with the weights between them, embedding and head included. Nothing is scaled. A plan that cuts nothing
-  /// gives the teacher again, the same logits bit for bit.
+  /// keeps, with the weights between them, embedding and head included. A plan that cuts nothing gives the teacher again,
+  /// the same logits bit for bit.
+  ///
+  /// Nothing is scaled but where embeddings are multiplied by √C, which fewer channels would make smaller: their weights
+  /// make up for it, so that what enters the first layer stays. Where the head is the same matrix, the final norm's gain
+  /// takes that out again.
   /// - Parameters:
   ///   - teacher: what it is cut from; it stays as it is.
   ///   - plan: what stays; made for this teacher's sizes.
@@ -29,7 +33,29 @@ extension TransformerDecoder {
       let origin = WeightOrigin(of: role, widths, plan)
       guard let source = sources[origin.role] else { preconditionFailure("the teacher has no \(origin.role)") }
       let values = source.dense(on: teacher.device).detached
-      return .dense(values.selecting(rows: origin.rows, columns: origin.columns))
+      let selected = values.selecting(rows: origin.rows, columns: origin.columns)
+      plan.keepEmbeddings(in: selected, of: role)
+      return .dense(selected)
+    }
+  }
+}
+
+extension StudentPlan {
+  /// Makes up for a scale of the embeddings that depends on the number of channels, in the weights that were chosen.
+  fileprivate func keepEmbeddings(in weights: Tensor, of role: WeightRole) {
+    let ratio =
+      teacher.embeddingScale.value(hiddenSize: teacher.hiddenSize)
+      / configuration.embeddingScale.value(hiddenSize: configuration.hiddenSize)
+    if ratio == 1 { return }
+    weights.withMutableSpan { values in
+      switch role {
+      case .embedding:
+        for index in values.indices { values[index] *= ratio }
+      case .finalNorm where configuration.tiesEmbeddings:
+        let offset = configuration.normOffset
+        for index in values.indices { values[index] = (offset + values[index]) / ratio - offset }
+      case .finalNorm, .head, .layer: break
+      }
     }
   }
 }

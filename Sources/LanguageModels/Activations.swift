@@ -2,13 +2,14 @@ public import TensorCore
 
 /// A place inside a decoder whose values can be observed during a forward pass. Layers count from 0.
 public enum ActivationSite: Hashable, Sendable {
-  /// What the first layer reads, the embeddings of the ids [N, C].
+  /// What the first layer reads, the embeddings of the ids, scaled [N, C].
   case embedding
   /// What a layer adds up to, before any norm [N, C].
   case layerOutput(layer: Int)
-  /// The queries of a layer's attention, before the rotary embedding [N, H·D].
+  /// The queries of a layer's attention, normalised where the decoder normalises them, before the rotary embedding
+  /// [N, H·D]: what attention compares but for positions.
   case queries(layer: Int)
-  /// The keys of a layer's attention, before the rotary embedding [N, K·D].
+  /// The keys of a layer's attention, as the queries are, before the rotary embedding [N, K·D].
   case keys(layer: Int)
   /// The values of a layer's attention [N, K·D].
   case values(layer: Int)
@@ -18,7 +19,7 @@ public enum ActivationSite: Hashable, Sendable {
   case headOutputs(layer: Int)
   /// What a layer's feed-forward network reads, the output of its norm [N, C].
   case feedForwardInput(layer: Int)
-  /// The neurons of a layer's feed-forward network, silu(gate(x)) · up(x) [N, F].
+  /// The neurons of a layer's feed-forward network, activation(gate(x)) · up(x) [N, F].
   case neurons(layer: Int)
 }
 

@@ -36,9 +36,7 @@ extension DecoderConfiguration {
     try require(normEpsilon > 0 && normEpsilon < 1, "normEpsilon", "a number above 0 and below 1", normEpsilon)
     for layer in attention {
       if let window = layer.window { try requireSize("window", window) }
-      guard let rotary = layer.rotary else { continue }
-      try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
-      if let flaw = rotary.scaling.flaw { try require(false, "rotary.scaling", flaw, rotary.scaling) }
+      if let rotary = layer.rotary { try check(rotary, place: place) }
     }
     let scales: [(key: String, value: Float?)] = [
       ("attentionScale", attentionScale), ("attentionCap", attentionCap), ("logitCap", logitCap),
@@ -47,7 +45,8 @@ extension DecoderConfiguration {
     ]
     for (key, value) in scales {
       guard let value else { continue }
-      try require(value > 0 && value.isFinite, key, "a number above 0", value)
+      // what a float32 rounds to nothing is none
+      try require(value.isNormal && value > 0, key, "a number above 0", value)
     }
     try require(normOffset.isFinite, "normOffset", "a number", normOffset)
     try require((0...1).contains(initializerRange), "initializerRange", "a number from 0 to 1", initializerRange)
@@ -59,5 +58,19 @@ extension DecoderConfiguration {
     try require(
       (weightCount ?? .max) <= Self.weightLimit, "the sizes together", "at most 1 TB of float32 weights",
       weightCount.map { "\($0) weights" } ?? "more weights than can be counted")
+  }
+
+  /// Checks how a layer tells positions apart.
+  private func check(_ rotary: RotaryPositions, place: String) throws(InvalidValue) {
+    func require(_ holds: Bool, _ key: String, _ expected: String, _ found: some Any) throws(InvalidValue) {
+      guard holds else { throw InvalidValue(place, key, expected: expected, found: "\(found)") }
+    }
+    try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
+    try require(
+      (0...1).contains(rotary.rotatedShare) && rotary.rotatedSize(headSize: headSize).isMultiple(of: 2),
+      "rotary.rotatedShare", "a number from 0 to 1 that gives an even number of the \(headSize) channels of a head",
+      rotary.rotatedShare)
+    let pairs = rotary.rotatedSize(headSize: headSize) / 2
+    if let flaw = rotary.scaling.flaw(pairs: pairs) { try require(false, "rotary.scaling", flaw, rotary.scaling) }
   }
 }

@@ -82,7 +82,8 @@ extension DecoderConfiguration {
       // stream's variance does not grow with depth
       case .output, .down: .normal(standardDeviation: initializerRange / Float(2 * layerCount).squareRoot())
       }
-    case .finalNorm, .layer: normOffset == 1 ? .zeros : .ones
+    // a gain of 1
+    case .finalNorm, .layer: .constant(1 - normOffset)
     }
   }
 

@@ -25,8 +25,9 @@ public protocol DecoderModel: AnyObject {
   var precision: ProductPrecision { get }
   /// The output matrix [V, C]: the embedding where the two are tied.
   var head: WeightMatrix { get }
-  /// The final, normalised hidden states [N, C] of sequences of the given lengths, one after another, which sum to N:
-  /// each has positions of its own from 0, and its tokens attend to no other sequence. Every id must lie in 0..<V, and
+  /// The final, normalised hidden states [N, C], times the configuration's `logitScale`, of sequences of the given
+  /// lengths, one after another, which sum to N: each has positions of its own from 0, and its tokens attend to no other
+  /// sequence. Every id must lie in 0..<V, and
   /// no length may exceed the context.
   func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor
   /// As `hiddenStates(_:lengths:)`, where `observe` receives what is computed inside, of all sequences together.
@@ -64,12 +65,19 @@ extension DecoderModel {
   /// The same decoder without gradients: see the requirement.
   public func frozen(precision: ProductPrecision) -> FrozenDecoder { frozen(precision: precision, isConstant: false) }
 
+  /// The output of the final norm [N, C] of hidden states as `hiddenStates` gives them, without the `logitScale`: what
+  /// states of several models are compared by.
+  public func normalizedStates(_ hidden: Tensor) -> Tensor { hidden.scaled(by: 1 / configuration.logitScale) }
+
   /// Logits [N, V] of hidden states [N, C].
-  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(head, precision: precision) }
+  public func logits(_ hidden: Tensor) -> Tensor {
+    let logits = hidden.linear(head, precision: precision)
+    return configuration.logitCap.map(logits.softCapped) ?? logits
+  }
 
   /// Hidden states [N, C] on their way to logits, a block of tokens at a time.
   public func projection(of hidden: Tensor) -> VocabularyProjection {
-    VocabularyProjection(hidden: hidden, head: head, precision: precision)
+    VocabularyProjection(hidden: hidden, head: head, cap: configuration.logitCap, precision: precision)
   }
 }
 

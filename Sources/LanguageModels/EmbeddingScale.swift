@@ -13,3 +13,8 @@ public enum EmbeddingScale: Equatable, Sendable {
     }
   }
 }
+
+extension DecoderConfiguration {
+  /// What embeddings are multiplied by.
+  var embeddingFactor: Float { embeddingScale.value(hiddenSize: hiddenSize) }
+}

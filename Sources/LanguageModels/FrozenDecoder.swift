@@ -74,11 +74,13 @@ public final class FrozenDecoder: DecoderModel {
 
   /// The final hidden states [N, C] of new tokens of sequences with a past: the first `counts[0]` ids continue the
   /// sequence of `caches[0]`, and so on. The caches take in the new tokens.
+  ///
+  /// Where rotations depend on the length of a sequence (`RotaryScaling.longRope`), they are those of the length that
+  /// its cache expects; where more tokens come, its keys and values are computed again, once, with those of longer ones.
   public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
-    let positions = zip(counts, caches).flatMap { count, cache in
-      (cache.length..<cache.length + count).map { Int32($0) }
-    }
-    let hidden = stack.run(ids, positions: positions, layout: .cached(caches, counts: counts), on: device)
+    for (cache, count) in zip(caches, counts) { prepare(cache, for: count) }
+    note(ids, counts: counts, caches: caches)
+    let hidden = stack.run(ids, layout: .cached(caches, counts: counts), on: device)
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
   }
@@ -102,7 +104,9 @@ public final class FrozenDecoder: DecoderModel {
     else { return nil }
     if let tokenProjections { return tokenProjections }
     if tokensWithoutProjections >= vocabulary {
-      tokenProjections = TokenProjections(of: first, embedding: stack.embedding.matrix.dense(on: device))
+      tokenProjections = TokenProjections(
+        of: first,
+        embedding: stack.embedding.matrix.dense(on: device).detached.scaled(by: configuration.embeddingFactor))
     }
     tokensWithoutProjections += tokens
     return tokenProjections

@@ -1,6 +1,7 @@
 import TensorCore
 
-/// Queries, keys and values of the first layer, before rotation, of every token id.
+/// Queries, keys and values of the first layer, normalised where the decoder normalises them and before rotation, of
+/// every token id.
 ///
 /// Neither positions nor other tokens enter them, so that a decoder whose weights are constant need not compute them
 /// token by token (Graef 2024, "Transformer tricks: Precomputing the first layer").
@@ -10,7 +11,7 @@ struct TokenProjections {
 
   /// - Parameters:
   ///   - block: the first layer.
-  ///   - embedding: the weights of the embedding [V, C].
+  ///   - embedding: the embedding of every id, scaled [V, C].
   init(of block: DecoderBlock, embedding: Tensor) {
     table = block.attention.projections(of: block.attentionNorm(embedding))
   }

@@ -170,6 +170,96 @@ import Testing
   }
 }
 
+/// Students of teachers whose arithmetic is not Llama's.
+@Suite struct StudentArithmeticTests {
+  private static var configuration: DecoderConfiguration {
+    var configuration = DecoderConfiguration(
+      vocabularySize: 67, hiddenSize: 24, feedForwardSize: 20, layerCount: 3, headCount: 6, keyValueHeadCount: 3,
+      headSize: 8, contextLength: 64,
+      attention: [
+        LayerAttention(), LayerAttention(rotary: nil), LayerAttention(rotary: RotaryPositions(base: 50)),
+      ], biases: [.query], initializerRange: 0.3)
+    configuration.normOffset = 1
+    configuration.hasPostNorms = true
+    configuration.normalizesQueriesAndKeys = true
+    configuration.activation = .geluTanh
+    configuration.logitCap = 20
+    configuration.embeddingScale = .rootOfHiddenSize
+    configuration.logitScale = 0.5
+    return configuration
+  }
+
+  private func teacher(tied: Bool) -> TransformerDecoder {
+    var configuration = Self.configuration
+    configuration.tiesEmbeddings = tied
+    let teacher = TransformerDecoder(configuration: configuration, seed: 3, device: Device(threads: 2))
+    var generator = SeededGenerator(seed: 4)
+    for parameter in teacher.parameters.parameters where parameter.shape.count == 1 {
+      parameter.value.withMutableSpan { values in
+        for index in values.indices { values[index] += 0.3 * Float(generator.nextNormal()) }
+      }
+    }
+    return teacher
+  }
+
+  private func logits(_ decoder: any DecoderModel) -> [Float] {
+    let ids = (0..<40).map { Int32($0 * 37 % 67) }
+    return decoder.logits(decoder.frozen().hiddenStates(ids, batchSize: 2)).array()
+  }
+
+  @Test(arguments: [true, false]) func whereNothingIsCutTheLogitsAreTheSame(tied: Bool) throws {
+    let teacher = teacher(tied: tied)
+    let plan = try StudentPlan(of: teacher.configuration, layers: .layers([0, 1, 2]))
+    #expect(logits(TransformerDecoder(studentOf: teacher, plan)) == logits(teacher))
+  }
+
+  @Test func layersThatStayKeepTheirAttention() throws {
+    let teacher = teacher(tied: true)
+    let plan = try StudentPlan(of: teacher.configuration, layers: .layers([1, 2]), feedForwardSize: 8, headCount: 3)
+    #expect(plan.configuration.attention == Array(teacher.configuration.attention[1...]))
+    let text = try PackedSequences(TokenArray((0..<200).map { Int32($0 % 67) }), sequenceLength: 16, name: "text")
+    let student = TransformerDecoder(
+      studentOf: teacher, plan, importance: ActivationImportance(of: teacher, on: text))
+    let weights = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.value.array()) })
+    for weight in student.weights {
+      switch weight.role {
+      case .layer(let layer, .queryNorm), .layer(let layer, .keyNorm), .layer(let layer, .attentionPostNorm):
+        guard case .layer(_, let part) = weight.role else { continue }
+        #expect(weight.parameter.value.array() == weights[.layer(layer + 1, part)])
+      default: break
+      }
+    }
+    #expect(logits(student).allSatisfy(\.isFinite))
+  }
+
+  /// Of channels that carry nothing, dropping half changes what is divided by their number, and that alone: embeddings
+  /// enter as they were, and logits are as large.
+  @Test(arguments: [true, false]) func embeddingsEnterAsTheyWere(tied: Bool) throws {
+    let teacher = teacher(tied: tied)
+    let plan = try StudentPlan(of: teacher.configuration, hiddenSize: 12)
+    var widths = WidthSelection(try StudentPlan(of: teacher.configuration), nil)
+    widths.channels = Array(0..<12)
+    let student = TransformerDecoder(cutting: widths, outOf: teacher, plan)
+    var entering: [String: [Float]] = [:]
+    for (name, decoder) in [("teacher", teacher), ("student", student)] {
+      _ = decoder.hiddenStates([3, 5], lengths: [2]) { site, value in
+        if site == .embedding { entering[name] = value.array() }
+      }
+    }
+    let before = try #require(entering["teacher"])
+    let expected = Array(before[..<12] + before[24..<36]).map(Double.init)
+    #expect(relativeError(try #require(entering["student"]), expected) < 1e-6)
+    // gain of the final norm times a row of the head
+    func products(_ decoder: TransformerDecoder) throws -> [Double] {
+      let reference = DoubleDecoder(decoder)
+      let gain = try #require(reference.weights[.finalNorm]).map { 1 + $0 }
+      let head = try #require(reference.weights[tied ? .embedding : .head])
+      return (0..<12).map { gain[$0] * head[$0] }
+    }
+    #expect(relativeError(try products(student).map { Float($0) }, try products(teacher)) < 1e-6)
+  }
+}
+
 /// Importance from a forward pass in Double.
 private struct DoubleImportance {
   var channels = [Double](repeating: 0, count: 24)
@@ -195,7 +285,9 @@ private struct DoubleImportance {
     }
     let positions = ids.indices.map { Int32($0 % sequenceLength) }
     func rotated(_ x: [Double], columns: Int) -> [Double] {
-      DoubleReference.rotated(x, headSize: 8, columns: columns, theta: 10_000, positions: positions)
+      DoubleReference.rotated(
+        x, headSize: 8, columns: columns, frequencies: DoubleReference.frequencies(theta: 10_000, of: 8),
+        positions: positions)
     }
     var x = ids.flatMap { id in (weights[.embedding] ?? [])[Int(id) * 24..<(Int(id) + 1) * 24] }
     for layer in 0..<3 {
@@ -213,8 +305,8 @@ private struct DoubleImportance {
       }
       x = zip(x, linear(mixed, layer, .output, 48, 24)).map { $0 + $1 }
       let hidden = norm(x, .layer(layer, .feedForwardNorm))
-      let inner = DoubleReference.swiGLU(
-        linear(hidden, layer, .gate, 24, 20), linear(hidden, layer, .up, 24, 20))
+      let inner = DoubleReference.gated(
+        linear(hidden, layer, .gate, 24, 20), linear(hidden, layer, .up, 24, 20), by: .silu)
       addMagnitudes(inner, to: &neurons[layer])
       x = zip(x, linear(inner, layer, .down, 20, 24)).map { $0 + $1 }
     }

@@ -28,7 +28,7 @@ import Testing
     #expect(rows.count == expected.countedTokens)
     let scale = 1 / Float(rows.count)
     let backward = BackwardPass()
-    let losses = VocabularyProjection(hidden: hidden, head: decoder.head)
+    let losses = decoder.projection(of: hidden)
       .mapLogits(rows: rows, backward: backward) { index, student, _, _ in
         let label = Int(targets[Int(rows[index])])
         let logProbabilities = DoubleReference.logSoftmax((0..<student.count).map { Double(student[$0]) })

@@ -16,9 +16,32 @@ import Testing
     return (0..<count).map { _ in Int32.random(in: 0..<Int32(Self.vocabulary), using: &generator) }
   }
 
-  private func decoder(_ precision: ProductPrecision, on device: Device) -> FrozenDecoder {
-    TransformerDecoder(configuration: Self.configuration, seed: 1, precision: precision, device: device)
+  /// One of which everything differs from Llama that is there before rotation.
+  private static var another: DecoderConfiguration {
+    var configuration = configuration
+    configuration.embeddingScale = .rootOfHiddenSize
+    configuration.normOffset = 1
+    configuration.hasPostNorms = true
+    configuration.normalizesQueriesAndKeys = true
+    configuration.residualScale = 0.5
+    configuration.attention[0].rotary = nil
+    return configuration
+  }
+
+  private func decoder(
+    _ precision: ProductPrecision, on device: Device, _ configuration: DecoderConfiguration = configuration
+  ) -> FrozenDecoder {
+    TransformerDecoder(configuration: configuration, seed: 1, precision: precision, device: device)
       .frozen(isConstant: true)
+  }
+
+  @Test("So have those of a decoder that normalises queries and keys", arguments: ProductPrecision.allCases)
+  func bitsOfAnother(precision: ProductPrecision) throws {
+    let ids = ids(8 * 130)
+    let decoder = decoder(precision, on: Device(threads: 2), Self.another)
+    let expected = decoder.hiddenStates(ids, batchSize: 8) { _, _ in }.array()
+    for _ in 1...3 { #expect(decoder.hiddenStates(ids, batchSize: 8).array() == expected) }
+    #expect((decoder.tokenProjections(forPassOf: ids.count) != nil) == decoder.device.rowsAreIndependent)
   }
 
   @Test(

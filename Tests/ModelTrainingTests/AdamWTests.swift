@@ -10,7 +10,7 @@ import Testing
   @Test func updatesFollowTheFormulas() throws {
     let store = ParameterStore(on: Device(threads: 2))
     _ = store.root.parameter("matrix", [2, 3], .normal(standardDeviation: 1), decays: true)
-    _ = store.root.parameter("gain", [3], .ones, decays: false)
+    _ = store.root.parameter("gain", [3], .constant(1), decays: false)
     var generator = SeededGenerator(seed: 1)
     store.initialize(using: &generator)
     let (values, gradients) = (try #require(store.values), try #require(store.gradients))

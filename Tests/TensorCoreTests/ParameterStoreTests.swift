@@ -6,7 +6,7 @@ import Testing
   private func store(threads: Int = 2) -> ParameterStore {
     let store = ParameterStore(on: Device(threads: threads))
     let layer = store.root("layer")
-    _ = layer.parameter("norm", [3], .ones, decays: false)
+    _ = layer.parameter("norm", [3], .constant(1), decays: false)
     _ = layer("inner").parameter("weight", [5, 7], .normal(standardDeviation: 0.5), decays: true)
     _ = store.root.parameter("bias", [2], .zeros, decays: false)
     return store

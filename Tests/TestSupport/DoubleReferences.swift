@@ -1,4 +1,5 @@
 import Foundation
+public import TensorCore
 
 /// The operations of TensorCore again, plainly and in Double: what the fast ones are checked against.
 ///
@@ -18,34 +19,46 @@ public enum DoubleReference {
     return out
   }
 
-  /// x [N, C], weight [C] → [N, C]
-  public static func rmsNorm(_ x: [Double], _ weight: [Double], epsilon: Double) -> [Double] {
+  /// x [N, G·C], weight [C] → [N, G·C], each part of C by itself
+  public static func rmsNorm(_ x: [Double], _ weight: [Double], epsilon: Double, offset: Double = 0) -> [Double] {
     let channels = weight.count
     return x.indices.map { index in
       let start = index / channels * channels
       let squares = x[start..<start + channels].reduce(0) { $0 + $1 * $1 }
-      return x[index] / (squares / Double(channels) + epsilon).squareRoot() * weight[index - start]
+      return x[index] / (squares / Double(channels) + epsilon).squareRoot() * (offset + weight[index - start])
     }
   }
 
   /// gate, up [N, F] → [N, F]
-  public static func swiGLU(_ gate: [Double], _ up: [Double]) -> [Double] {
-    zip(gate, up).map { $0 / (1 + exp(-$0)) * $1 }
+  public static func gated(_ gate: [Double], _ up: [Double], by activation: GateActivation) -> [Double] {
+    zip(gate, up).map { gate, up in
+      switch activation {
+      case .silu: gate / (1 + exp(-gate)) * up
+      case .geluTanh: gate / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (gate + 0.044715 * pow(gate, 3)))) * up
+      }
+    }
   }
 
-  /// x [N, H·D], positions [N] → [N, H·D]
+  /// x [N, H·D], positions [N] → [N, H·D]: the first 2·frequencies channels of each head are turned.
   public static func rotated(
-    _ x: [Double], headSize: Int, columns: Int, theta: Double, positions: [Int32]
+    _ x: [Double], headSize: Int, columns: Int, frequencies: [Double], amplitude: Double = 1, positions: [Int32]
   ) -> [Double] {
-    let half = headSize / 2
+    let half = frequencies.count
     return x.indices.map { index in
       let (row, column) = index.quotientAndRemainder(dividingBy: columns)
       let place = column % headSize
-      let angle = Double(positions[row]) * pow(theta, -2 * Double(place % half) / Double(headSize))
-      return place < half
-        ? x[index] * cos(angle) - x[index + half] * sin(angle)
-        : x[index] * cos(angle) + x[index - half] * sin(angle)
+      guard place < 2 * half else { return x[index] }
+      let angle = Double(positions[row]) * frequencies[place % half]
+      return amplitude
+        * (place < half
+          ? x[index] * cos(angle) - x[index + half] * sin(angle)
+          : x[index] * cos(angle) + x[index - half] * sin(angle))
     }
+  }
+
+  /// θ^(−2i/R) of R channels [R/2].
+  public static func frequencies(theta: Double, of channels: Int) -> [Double] {
+    (0..<channels / 2).map { pow(theta, -2 * Double($0) / Double(channels)) }
   }
 
   /// query [B·T, H·D], key, value [B·T, K·D] → [B·T, H·D]

@@ -52,7 +52,8 @@ extension OperationCase {
 
   /// Row by row or element by element, over the teacher's batch.
   private static let rows = [
-    rmsNorm(rows: tokens, channels: 288), swiGLU(rows: tokens, width: 768),
+    rmsNorm(rows: tokens, channels: 288), gated(by: .silu, rows: tokens, width: 768),
+    gated(by: .geluTanh, rows: tokens, width: 768),
     rotated(rows: tokens, heads: 6, headSize: 48, positions: (0..<tokens).map { Int32($0 % length) }),
   ].map { TimedCase(operation: $0, place: "teacher", precision: .float32, hasBackward: true) }
 

@@ -13,8 +13,12 @@ extern "C" {
 
 // ---- Elementwise (Elementwise.c)
 
-/// out[i] = a[i] + b[i]
-void limbeck_add(float *out, const float *a, const float *b, size_t n);
+/// out[i] = a[i] + scale · b[i], rounded once
+void limbeck_add(float *out, const float *a, const float *b, float scale, size_t n);
+/// out[i] = alpha · x[i]; beta 1 adds to out, 0 overwrites it.
+void limbeck_scaled(float *out, const float *x, float alpha, float beta, size_t n);
+/// out[i] = a[i] · b[i]; beta 1 adds to out, 0 overwrites it. out may be a.
+void limbeck_multiply(float *out, const float *a, const float *b, float beta, size_t n);
 /// y[i] += alpha · x[i]
 void limbeck_accumulate(float *y, const float *x, float alpha, size_t n);
 /// p[i] = max(0, p[i] − q[i]); returns the sum
@@ -25,6 +29,14 @@ void limbeck_scale(float *x, float alpha, size_t n);
 void limbeck_exp(float *x, size_t n);
 /// out[i] = x[i] rounded to bfloat16, to nearest even; NaN stays NaN
 void limbeck_round_bf16(float *out, const float *x, size_t n);
+/// Rotates (x[i], x[i + half]) of each head of `size` elements by the angle whose cosine and sine are cosine[i],
+/// sine[i], i < half (rotate-half order); elements from 2·half on stay. direction +1 rotates forward, −1 back. out may
+/// be x; beta 1 adds to out, 0 overwrites it.
+void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t heads,
+                         size_t half, size_t size, float direction, float beta);
+
+// ---- Gates of feed-forward networks (Gates.c)
+
 /// out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^−x)
 void limbeck_swiglu(float *out, const float *gate, const float *up, size_t n);
 /// The same where the gate lies.
@@ -32,10 +44,21 @@ void limbeck_swiglu_in_place(float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
 void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
                              float gate_beta, float up_beta, size_t n);
-/// Rotates (x[i], x[i + D/2]) of each head by the angle whose cosine and sine are cosine[i], sine[i], i < half = D/2
-/// (rotate-half order). direction +1 rotates forward, −1 back. out may be x; beta 1 adds to out, 0 overwrites it.
-void limbeck_rotate_half(float *out, const float *x, const float *cosine, const float *sine, size_t heads,
-                         size_t half, float direction, float beta);
+/// out[i] = gelu(gate[i]) · up[i], gelu(x) = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))); gelu is off by at most 2 ulp of
+/// x.
+void limbeck_geglu(float *out, const float *gate, const float *up, size_t n);
+/// The same where the gate lies.
+void limbeck_geglu_in_place(float *gate, const float *up, size_t n);
+/// The gradient of limbeck_geglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
+void limbeck_geglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
+                            float gate_beta, float up_beta, size_t n);
+
+// ---- Soft caps (SoftCap.c)
+
+/// x[i] ← cap · tanh(x[i] / cap)
+void limbeck_soft_cap(float *x, float cap, size_t n);
+/// The same, and slopes[i] = 1 − tanh²(x[i] / cap), its derivative.
+void limbeck_soft_cap_slopes(float *x, float *slopes, float cap, size_t n);
 
 // ---- Reductions (Reductions.c)
 
@@ -56,11 +79,11 @@ size_t limbeck_first_not_finite(const float *x, size_t n);
 
 // ---- Normalisation (Normalisation.c)
 
-/// out = weight · x / √(mean x² + epsilon); returns the reciprocal root, which the backward reads.
-float limbeck_rms_norm(float *out, const float *x, const float *weight, float epsilon, size_t n);
+/// out = (offset + weight) · x / √(mean x² + epsilon); returns the reciprocal root, which the backward reads.
+float limbeck_rms_norm(float *out, const float *x, const float *weight, float offset, float epsilon, size_t n);
 /// Adds the gradients of limbeck_rms_norm: d_x += …, d_weight += d_out · x · reciprocal_root (NULL skips it).
 void limbeck_rms_norm_backward(float *d_x, float *d_weight, const float *d_out, const float *x, const float *weight,
-                               float reciprocal_root, float beta, size_t n);
+                               float offset, float reciprocal_root, float beta, size_t n);
 
 // ---- Softmax and its relatives (Softmax.c)
 

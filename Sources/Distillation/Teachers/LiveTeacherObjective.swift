@@ -78,7 +78,8 @@ public struct LiveTeacherObjective: TrainingObjective {
     }
     guard let alignment, let inside = pass.inside else { return LossSums(found) }
     let distance = alignment.evaluate(
-      student: (pass.student.hidden, inside.student), teacher: (pass.teacher.projections[0].hidden, inside.teacher),
+      student: (student.normalizedStates(pass.student.hidden), inside.student),
+      teacher: (teachers[0].decoder.normalizedStates(pass.teacher.projections[0].hidden), inside.teacher),
       on: batch, at: position, scale: scale, backward: backward)
     return LossSums(found, alignment: distance)
   }

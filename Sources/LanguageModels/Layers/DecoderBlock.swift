@@ -1,32 +1,39 @@
 import TensorCore
 
-/// One layer of the decoder: attention and feed-forward, each normalised before and added to what came in.
+/// One layer of the decoder: attention and feed-forward, each normalised before, in some families after, too, and added
+/// to what came in, scaled.
 struct DecoderBlock {
   let attentionNorm: RMSNorm
   let attention: GroupedQueryAttention
+  let attentionPostNorm: RMSNorm?
   let feedForwardNorm: RMSNorm
   let feedForward: FeedForward
+  let feedForwardPostNorm: RMSNorm?
+  let residualScale: Float
 
   init(_ weights: LayerWeights) {
     attentionNorm = weights.norm(.attentionNorm)
     attention = GroupedQueryAttention(weights)
+    attentionPostNorm = weights.normIfDeclared(.attentionPostNorm)
     feedForwardNorm = weights.norm(.feedForwardNorm)
     feedForward = FeedForward(weights)
+    feedForwardPostNorm = weights.normIfDeclared(.feedForwardPostNorm)
+    residualScale = weights.configuration.residualScale
   }
 
   /// x [N, C] → [N, C]; `projections` where they are known already.
   func callAsFunction(
-    _ x: Tensor, projections: AttentionProjections?, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout,
-    layer: Int, observe: ActivationObserver
+    _ x: Tensor, projections: AttentionProjections?, rotations: TokenRotations?, layout: TokenLayout, layer: Int,
+    observe: ActivationObserver
   ) -> Tensor {
-    let attended =
-      x
-      + attention(
-        projections ?? self.projections(of: x, layer: layer, observe: observe), rotary: rotary, positions: positions,
-        layout: layout, layer: layer, observe: observe)
+    let mixed = attention(
+      projections ?? self.projections(of: x, layer: layer, observe: observe), rotations: rotations, layout: layout,
+      layer: layer, observe: observe)
+    let attended = x.adding(attentionPostNorm?(mixed) ?? mixed, scaledBy: residualScale)
     let feedForwardInput = feedForwardNorm(attended)
     observe(.feedForwardInput(layer: layer), feedForwardInput)
-    return attended + feedForward(feedForwardInput, layer: layer, observe: observe)
+    let fed = feedForward(feedForwardInput, layer: layer, observe: observe)
+    return attended.adding(feedForwardPostNorm?(fed) ?? fed, scaledBy: residualScale)
   }
 
   private func projections(of x: Tensor, layer: Int, observe: ActivationObserver) -> AttentionProjections {

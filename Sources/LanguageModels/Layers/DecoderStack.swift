@@ -10,12 +10,12 @@ struct DecoderStack {
   let blocks: [DecoderBlock]
   let norm: RMSNorm
   let head: Parameter
-  let rotary: RotaryEmbedding
+  let rotary: RotaryTables
 
   /// Declares all parameters; `rotary` are the tables of a decoder of the same configuration, if there is one.
   init(
     _ configuration: DecoderConfiguration, precision: ProductPrecision, on device: Device,
-    rotary: RotaryEmbedding? = nil
+    rotary: RotaryTables? = nil
   ) {
     let store = ParameterStore(on: device)
     weights = configuration.weights.map { weight in
@@ -36,14 +36,9 @@ struct DecoderStack {
       DecoderBlock(
         LayerWeights(configuration: configuration, precision: precision, layer: layer, parameters: byRole))
     }
-    norm = RMSNorm(weight: finalNorm, epsilon: configuration.normEpsilon)
+    norm = RMSNorm(finalNorm, configuration)
     head = byRole[.head] ?? embedding
-    self.rotary =
-      rotary
-      ?? RotaryEmbedding(
-        frequencies: (configuration.attention.first?.rotary ?? RotaryPositions()).frequencies(
-          headSize: configuration.headSize),
-        contextLength: configuration.contextLength, on: device)
+    self.rotary = rotary ?? RotaryTables(configuration, on: device)
   }
 
   /// The hidden states [N, C] of sequences of the given lengths, all computed together on `device`.
@@ -54,25 +49,24 @@ struct DecoderStack {
     precondition(lengths.reduce(0, +) == ids.count, "\(ids.count) ids in sequences of \(lengths)")
     precondition(
       lengths.allSatisfy { $0 <= configuration.contextLength }, "\(lengths) tokens for \(configuration.contextLength)")
-    let positions = lengths.flatMap { 0..<Int32($0) }
-    return run(
-      ids, projections: projections, positions: positions, layout: .sequences(lengths: lengths), on: device,
-      observe: observe)
+    return run(ids, projections: projections, layout: .sequences(lengths: lengths), on: device, observe: observe)
   }
 
-  /// The hidden states [N, C] of N tokens at the given positions.
+  /// The hidden states [N, C] of N tokens, as `layout` says where they stand.
   func run(
-    _ ids: [Int32], projections: TokenProjections? = nil, positions: [Int32], layout: TokenLayout, on device: Device,
+    _ ids: [Int32], projections: TokenProjections? = nil, layout: TokenLayout, on device: Device,
     observe: ActivationObserver = { _, _ in }
   ) -> Tensor {
-    var hidden = embedding.matrix.embedding(ids, on: device)
+    let rotations = rotary.rotations(of: layout.positions)
+    var hidden = embedding.matrix.embedding(ids, scaledBy: configuration.embeddingFactor, on: device)
     observe(.embedding, hidden)
     for (layer, block) in blocks.enumerated() {
       hidden = block(
-        hidden, projections: layer == 0 ? projections?(ids, on: device) : nil, rotary: rotary, positions: positions,
+        hidden, projections: layer == 0 ? projections?(ids, on: device) : nil, rotations: rotations[layer],
         layout: layout, layer: layer, observe: observe)
       observe(.layerOutput(layer: layer), hidden)
     }
-    return norm(hidden)
+    // logits are products of these: whoever multiplies them by the head need not know of the scale
+    return norm(hidden).scaled(by: configuration.logitScale)
   }
 }

@@ -1,14 +1,7 @@
 import TensorCore
 
-/// Which tokens the rows of a forward pass are, and what they may attend to.
-enum TokenLayout {
-  /// Sequences of these lengths, one after another, each from position 0.
-  case sequences(lengths: [Int])
-  /// New tokens of sequences with a past: `counts[s]` rows for `caches[s]`.
-  case cached([KeyValueCache], counts: [Int])
-}
-
-/// Queries [N, H·D], keys and values [N, K·D] of the rows of a forward pass, before rotation.
+/// Queries [N, H·D], keys and values [N, K·D] of the rows of a forward pass: queries and keys normalised, where the
+/// decoder normalises them, and before rotation.
 struct AttentionProjections {
   let queries: Tensor
   let keys: Tensor
@@ -22,6 +15,8 @@ struct GroupedQueryAttention {
   let key: Linear
   let value: Linear
   let output: Linear
+  let queryNorm: RMSNorm?
+  let keyNorm: RMSNorm?
   let headSize: Int
   let precision: ProductPrecision
 
@@ -30,26 +25,30 @@ struct GroupedQueryAttention {
     key = weights.linear(.key)
     value = weights.linear(.value)
     output = weights.linear(.output)
+    queryNorm = weights.normIfDeclared(.queryNorm)
+    keyNorm = weights.normIfDeclared(.keyNorm)
     headSize = weights.configuration.headSize
     precision = weights.precision
   }
 
   /// x [N, C] → queries [N, H·D], keys and values [N, K·D]
   func projections(of x: Tensor) -> AttentionProjections {
-    AttentionProjections(queries: query(x), keys: key(x), values: value(x))
+    let (queries, keys) = (query(x), key(x))
+    return AttentionProjections(
+      queries: queryNorm?(queries) ?? queries, keys: keyNorm?(keys) ?? keys, values: value(x))
   }
 
-  /// Projections of N tokens → [N, C]; `positions` [N].
+  /// Projections of N tokens → [N, C]; `rotations` of N rows, nil where positions are not told apart.
   func callAsFunction(
-    _ projections: AttentionProjections, rotary: RotaryEmbedding, positions: [Int32], layout: TokenLayout, layer: Int,
+    _ projections: AttentionProjections, rotations: TokenRotations?, layout: TokenLayout, layer: Int,
     observe: ActivationObserver
   ) -> Tensor {
     observe(.queries(layer: layer), projections.queries)
     observe(.keys(layer: layer), projections.keys)
     observe(.values(layer: layer), projections.values)
     return attend(
-      projections.queries.rotated(by: rotary, positions: positions),
-      projections.keys.rotated(by: rotary, positions: positions), projections.values, layout: layout, layer: layer,
+      rotations.map(projections.queries.rotated) ?? projections.queries,
+      rotations.map(projections.keys.rotated) ?? projections.keys, projections.values, layout: layout, layer: layer,
       observe: observe)
   }
 

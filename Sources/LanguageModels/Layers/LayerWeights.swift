@@ -14,8 +14,11 @@ struct LayerWeights {
   }
 
   /// A norm with the gain of the given role.
-  func norm(_ role: LayerWeight) -> RMSNorm {
-    RMSNorm(weight: parameter(role), epsilon: configuration.normEpsilon)
+  func norm(_ role: LayerWeight) -> RMSNorm { RMSNorm(parameter(role), configuration) }
+
+  /// A norm with the gain of the given role, where the configuration has one.
+  func normIfDeclared(_ role: LayerWeight) -> RMSNorm? {
+    parameters[.layer(layer, role)].map { RMSNorm($0, configuration) }
   }
 
   private func parameter(_ role: LayerWeight) -> Parameter {

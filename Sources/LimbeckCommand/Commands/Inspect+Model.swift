@@ -74,9 +74,11 @@ extension Inspect {
   struct ModelSizes: Encodable {
     let family: String
     let vocabularySize, hiddenSize, feedForwardSize, layers, heads, keyValueHeads, headSize, contextLength: Int
-    let ropeTheta: Double
+    /// The base of the first layer that turns queries and keys; nil where none does.
+    let ropeTheta: Double?
     let normEpsilon: Float
     let tiedEmbeddings: Bool
+    let arithmetic: ModelArithmetic?
     let parameters, nonEmbeddingParameters: Int
     /// Of the weights in float32, and of those with gradients and moments.
     let runningBytes, trainingBytes: Int
@@ -91,9 +93,10 @@ extension Inspect {
       keyValueHeads = configuration.keyValueHeadCount
       headSize = configuration.headSize
       contextLength = configuration.contextLength
-      ropeTheta = configuration.attention[0].rotary?.base ?? 0
+      ropeTheta = configuration.attention.lazy.compactMap(\.rotary).first?.base
       normEpsilon = configuration.normEpsilon
       tiedEmbeddings = configuration.tiesEmbeddings
+      arithmetic = ModelArithmetic(configuration)
       let sizes = configuration.weights.map { ($0.role, $0.shape.reduce(1, *)) }
       parameters = sizes.reduce(0) { $0 + $1.1 }
       nonEmbeddingParameters = sizes.reduce(0) { [.embedding, .head].contains($1.0) ? $0 : $0 + $1.1 }
@@ -108,7 +111,9 @@ extension Inspect {
       facts.add("feed-forward size", Format.count(feedForwardSize))
       facts.add("layers", "\(layers)")
       facts.add("heads", "\(heads) of \(headSize), \(keyValueHeads) for keys and values")
-      facts.add("context", "\(Format.count(contextLength)) tokens, rotary base \(ropeTheta)")
+      facts.add(
+        "context", "\(Format.count(contextLength)) tokens" + (ropeTheta.map { ", rotary base \($0)" } ?? ""))
+      arithmetic?.add(to: &facts)
       facts.add(
         "parameters",
         "\(Format.count(parameters)): \(Format.count(parameters - nonEmbeddingParameters)) embedding and head, "

@@ -80,6 +80,12 @@ extension RotaryScaling {
         "rope_type": .string("llama3"), "factor": .number(factor), "low_freq_factor": .number(low),
         "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(contextLength),
       ]
+    case .longRope(let short, let long, let contextLength, let amplitude):
+      [
+        "rope_type": .string("longrope"), "short_factor": .array(short.map { .number($0) }),
+        "long_factor": .array(long.map { .number($0) }), "attention_factor": .number(amplitude),
+        "original_max_position_embeddings": .integer(contextLength),
+      ]
     }
   }
 }

@@ -1,22 +1,30 @@
-/// Hidden states [N, C] and the head [V, C] that projects them onto the vocabulary.
+import CKernels
+
+/// Hidden states [N, C] and the head [V, C] that projects them onto the vocabulary, where the logits may have a soft
+/// cap c: they are then c·tanh(z/c) of the products z.
 public struct VocabularyProjection {
   /// The final hidden states [N, C].
   public let hidden: Tensor
   /// The output matrix [V, C].
   public let head: WeightMatrix
+  /// The soft cap of the logits; nil for none.
+  public let cap: Float?
   /// What hidden states, head and gradients are rounded to before they are multiplied.
   public let precision: ProductPrecision
 
   /// - Parameters:
   ///   - hidden: final hidden states [N, C].
   ///   - head: output matrix [V, C].
+  ///   - cap: the soft cap of the logits, above 0; nil, the default, for none.
   ///   - precision: what they are rounded to before they are multiplied; float32 by default.
-  public init(hidden: Tensor, head: WeightMatrix, precision: ProductPrecision = .float32) {
+  public init(hidden: Tensor, head: WeightMatrix, cap: Float? = nil, precision: ProductPrecision = .float32) {
+    precondition(cap.map { $0 > 0 } ?? true, "a soft cap of \(cap ?? 0)")
     precondition(
       head.shape.count == 2 && head.shape[1] == hidden.columns, "hidden \(hidden.shape) does not fit head \(head.shape)"
     )
     self.hidden = hidden
     self.head = head
+    self.cap = cap
     self.precision = precision
   }
 
@@ -98,6 +106,8 @@ extension VocabularyProjection {
     let teacherLogits = Tensor(uninitialized: [block, teacherWidth], on: device)
     let reserved = Tensor(uninitialized: [reservesTeacherRow ? device.threads : 0, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
+    // of a capped logit the derivative by the product, while `body` works on the row
+    let slopes = Tensor(uninitialized: [cap == nil || gradients == nil ? 0 : device.threads, vocabulary], on: device)
     let products = ProjectionProducts(
       Self.chosen(rows, of: hidden), self, hasGradient: gradients != nil, blockRows: block)
     let teacherProducts = teachers.map {
@@ -118,6 +128,11 @@ extension VocabularyProjection {
             UnsafeMutableBufferPointer(start: tensor.pointer + index * width, count: width)
           }
           var student = line(logits, row, vocabulary).mutableSpan
+          let rowSlopes = slopes.count == 0 ? nil : slopes.pointer + worker * vocabulary
+          capLogits(logits.pointer + row * vocabulary, slopes: rowSlopes)
+          for (index, projection) in teachers.enumerated() {
+            projection.capLogits(teacherLogits.pointer + row * teacherWidth + index * vocabulary)
+          }
           if let teacher, teachers.count > 1 {
             RowKernels.mixSoftmax(
               line(teacherLogits, row, teacherWidth), weights: teacher.weights, temperature: teacher.temperature)
@@ -131,13 +146,28 @@ extension VocabularyProjection {
           var scratchRow = line(scratch, worker, vocabulary).mutableSpan
           results.initializeElement(
             at: start + row, to: body(start + row, &student, &teacherRow, &scratchRow))
-          if gradients != nil { products.prepareGradient(logits.pointer + row * vocabulary) }
+          if gradients != nil {
+            let gradient = logits.pointer + row * vocabulary
+            // in the forward pass: z' = c·tanh(z/c), so d z = d z' · (1 − (z'/c)²)
+            if let rowSlopes { limbeck_multiply(gradient, gradient, rowSlopes, 0, vocabulary) }
+            products.prepareGradient(gradient)
+          }
         }
         if let gradients {
           products.propagate(logits, start, count, dHidden: gradients.hidden, dHead: gradients.head)
         }
       }
       initializedCount = rows.count
+    }
+  }
+
+  /// Caps a row of logits [V]; `slopes` receives the derivatives.
+  private func capLogits(_ row: UnsafeMutablePointer<Float>, slopes: UnsafeMutablePointer<Float>? = nil) {
+    guard let cap else { return }
+    if let slopes {
+      limbeck_soft_cap_slopes(row, slopes, cap, vocabularySize)
+    } else {
+      limbeck_soft_cap(row, cap, vocabularySize)
     }
   }
 

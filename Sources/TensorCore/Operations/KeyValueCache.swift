@@ -20,6 +20,10 @@ public final class KeyValueCache {
   public private(set) var length = 0
   /// The number of tokens there is room for at present.
   public var capacity: Int { keys.first?.shape[1] ?? 0 }
+  /// The tokens that the sequence will have, as far as anyone knows: rotations may depend on it.
+  public var expectedLength: Int?
+  /// What the decoder must know of the sequence where its rotations depend on the length; it alone sets it.
+  public var sequence: CachedSequence?
   private var keys: [Tensor]
   private var values: [Tensor]
   /// What they are kept as.
@@ -43,6 +47,7 @@ public final class KeyValueCache {
   ) {
     precondition(precision == .float32 || headSize % 2 == 0, "heads of \(headSize) in float16")
     self.contextLength = contextLength
+    self.expectedLength = expectedLength
     self.headCount = headCount
     self.precision = precision
     rowSize = precision == .float32 ? headSize : headSize / 2

@@ -1,64 +1,67 @@
 import CKernels
-import Foundation
 
-/// The cosines and sines of rotary position embeddings (Su et al. 2021), for every position of a context.
+/// The angles by which the rows of a pass are turned: those of each row's position, of whichever tables.
 ///
-/// Angle of pair i at position t: t · frequency i. Tables [T, D/2], computed in Double and rounded once.
-public struct RotaryEmbedding {
-  let cosines: Tensor
-  let sines: Tensor
+/// Invariant: `rows` has the address of a row's cosines, with its sines behind them, in one of `embeddings`, whose
+/// tables stay where they are as long as this value lives.
+public struct TokenRotations {
   let headSize: Int
+  /// The pairs of a head that are turned.
+  let pairs: Int
+  fileprivate private(set) var rows: [UnsafePointer<Float>] = []
+  private var embeddings: [RotaryEmbedding] = []
 
-  /// - Parameters:
-  ///   - frequencies: the angle of each pair from one position to the next [D/2]; θ^(−2i/D) in Llama 2, with θ =
-  ///     10,000.
-  ///   - contextLength: T, the number of positions.
-  ///   - device: where it is used.
-  public init(frequencies: [Double], contextLength: Int, on device: Device) {
-    let half = frequencies.count
-    headSize = 2 * half
-    cosines = Tensor(uninitialized: [contextLength, half], on: device)
-    sines = Tensor(uninitialized: [contextLength, half], on: device)
-    device.parallelRanges(contextLength, grain: 64) { [cosines, sines] positions in
-      for position in positions {
-        for (i, frequency) in frequencies.enumerated() {
-          let angle = Double(position) * frequency
-          cosines.pointer[position * half + i] = Float(cos(angle))
-          sines.pointer[position * half + i] = Float(sin(angle))
-        }
-      }
-    }
+  /// Those of no rows yet, for heads of the embedding's size.
+  public init(of embedding: RotaryEmbedding) {
+    headSize = embedding.headSize
+    pairs = embedding.pairs
+  }
+
+  /// Those of rows at the given positions.
+  public init(_ positions: [Int32], by embedding: RotaryEmbedding) {
+    self.init(of: embedding)
+    for position in positions { append(Int(position)..<Int(position) + 1, by: embedding) }
+  }
+
+  /// Adds rows at consecutive positions, which turn by the angles of an embedding of equal sizes.
+  public mutating func append(_ positions: Range<Int>, by embedding: RotaryEmbedding) {
+    precondition(
+      embedding.headSize == headSize && embedding.pairs == pairs,
+      "\(embedding.pairs) pairs of heads of \(embedding.headSize) beside \(pairs) of \(headSize)")
+    embedding.appendRows(at: positions, to: &rows)
+    if embeddings.last !== embedding { embeddings.append(embedding) }
   }
 }
 
 extension Tensor {
-  /// Each head of each row rotated by the angles of its position, rotate-half order: self [N, H·D], positions [N].
-  public func rotated(by rotary: RotaryEmbedding, positions: [Int32]) -> Tensor {
+  /// Each head of each row turned by the angles of its position, rotate-half order within the channels that are turned:
+  /// self [N, H·D], with as many rotations.
+  public func rotated(by rotations: TokenRotations) -> Tensor {
     precondition(
-      columns % rotary.headSize == 0 && positions.count == rows,
-      "rotated: shape \(shape) for heads of \(rotary.headSize) and \(positions.count) positions")
+      columns % rotations.headSize == 0 && rotations.rows.count == rows,
+      "rotated: shape \(shape) for heads of \(rotations.headSize) and \(rotations.rows.count) rows")
     let out = Tensor(uninitialized: shape, on: device)
-    rotate(into: out.pointer, beta: 0, direction: 1, rotary, positions)
+    rotate(into: out.pointer, beta: 0, direction: 1, rotations)
     return out.recorded(from: [self]) { gradient, nodes in
       guard let destination = nodes[0]?.destination() else { return }
-      // in the forward pass: out = R·x with R orthogonal, so d x = Rᵀ·d out, the rotation back
-      gradient.rotate(into: destination.pointer, beta: destination.beta, direction: -1, rotary, positions)
+      // in the forward pass: out = a·R·x with R orthogonal, so d x = a·Rᵀ·d out, the rotation back
+      gradient.rotate(into: destination.pointer, beta: destination.beta, direction: -1, rotations)
     }
   }
 
   private func rotate(
-    into out: UnsafeMutablePointer<Float>, beta: Float, direction: Float, _ rotary: RotaryEmbedding,
-    _ positions: [Int32]
+    into out: UnsafeMutablePointer<Float>, beta: Float, direction: Float, _ rotations: TokenRotations
   ) {
-    let (columns, half) = (columns, rotary.headSize / 2)
-    device.parallelRanges(rows, grain: 64) { range in
-      for row in range {
-        let angle = Int(positions[row]) * half
-        precondition(angle >= 0 && angle < rotary.cosines.count, "position \(positions[row]) is outside the context")
-        limbeck_rotate_half(
-          out + row * columns, pointer + row * columns, rotary.cosines.pointer + angle, rotary.sines.pointer + angle,
-          columns / rotary.headSize, half, direction, beta)
+    let (columns, pairs, headSize) = (columns, rotations.pairs, rotations.headSize)
+    rotations.rows.withUnsafeBufferPointer { angles in
+      device.parallelRanges(rows, grain: 64) { range in
+        for row in range {
+          limbeck_rotate_half(
+            out + row * columns, pointer + row * columns, angles[row], angles[row] + pairs, columns / headSize, pairs,
+            headSize, direction, beta)
+        }
       }
     }
+    withExtendedLifetime(rotations) {}
   }
 }

@@ -2,8 +2,8 @@
 public enum Initialization: Sendable, Equatable {
   /// Every element is zero.
   case zeros
-  /// Every element is one.
-  case ones
+  /// Every element is the same number.
+  case constant(Float)
   /// Normal with mean zero.
   case normal(standardDeviation: Float)
 }
@@ -188,7 +188,7 @@ extension Initialization {
   func fill(_ values: inout MutableSpan<Float>, using generator: inout some RandomNumberGenerator) {
     switch self {
     case .zeros: for index in values.indices { values[index] = 0 }
-    case .ones: for index in values.indices { values[index] = 1 }
+    case .constant(let number): for index in values.indices { values[index] = number }
     case .normal(let standardDeviation):
       for index in values.indices {
         values[index] = standardDeviation * Float(generator.nextNormal())

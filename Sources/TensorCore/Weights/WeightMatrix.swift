@@ -42,11 +42,12 @@ public enum WeightMatrix {
     }
   }
 
-  /// The rows of this table [V, C] with the given ids → [N, C]: an embedding. Every id must lie in 0..<V.
-  public func embedding(_ ids: [Int32], on device: Device) -> Tensor {
+  /// The rows of this table [V, C] with the given ids, times a scale → [N, C]: an embedding. Every id must lie in
+  /// 0..<V.
+  public func embedding(_ ids: [Int32], scaledBy scale: Float = 1, on device: Device) -> Tensor {
     switch self {
-    case .dense(let tensor): tensor.on(device).embedding(ids)
-    case .mapped(let matrix): matrix.gatheringRows(ids, on: device)
+    case .dense(let tensor): tensor.on(device).embedding(ids, scaledBy: scale)
+    case .mapped(let matrix): matrix.gatheringRows(ids, on: device).scaled(by: scale)
     }
   }
 

@@ -73,7 +73,7 @@ public final class PlainDecodingSession: DecodingSession {
       submitted.caches
       ?? SequenceCaches(
         decoder: decoder.makeCache(expectedLength: submitted.request.expectedLength, precision: cachePrecision))
-    caches.begin(submitted.request.ids)
+    caches.begin(submitted.request)
     return PlainSequence(submitted, caches: caches)
   }
 

@@ -25,12 +25,15 @@ public final class SequenceCaches {
     return kept
   }
 
-  /// Begins a sequence with `ids`, of which `keptTokens(of:)` stay.
-  func begin(_ ids: [Int32]) {
-    let kept = keptTokens(of: ids)
+  /// Begins the sequence of a request, of whose tokens `keptTokens(of:)` stay.
+  func begin(_ request: DecodingRequest) {
+    let kept = keptTokens(of: request.ids)
+    // one that goes on until the context is full
+    decoder.expectedLength = request.expectedLength ?? decoder.contextLength
+    draft?.expectedLength = decoder.expectedLength
     decoder.truncate(to: kept)
     if let draft { draft.truncate(to: min(kept, draft.length)) }
-    self.ids = ids
+    ids = request.ids
   }
 
   /// Notes what the sequence is continued with.

@@ -81,7 +81,7 @@ public final class SpeculativeDecodingSession: DecodingSession {
       ?? SequenceCaches(
         decoder: decoder.makeCache(expectedLength: length, precision: cachePrecision),
         draft: draft.makeCache(expectedLength: length, precision: cachePrecision))
-    caches.begin(submitted.request.ids)
+    caches.begin(submitted.request)
     let known = Array(submitted.request.ids.dropLast())
     read(known, with: decoder, to: caches.decoder)
     if let draftCache = caches.draft, known.count <= draftCache.contextLength {
