@@ -85,13 +85,18 @@ public final class FrozenDecoder: DecoderModel {
     return hidden
   }
 
-  /// An empty key-value cache for one sequence, with room for the tokens that are expected, of which there may be more,
-  /// and what it keeps keys and values as.
-  public func makeCache(expectedLength: Int? = nil, precision: CachePrecision = .float32) -> KeyValueCache {
+  /// An empty key-value cache for one sequence.
+  /// - Parameters:
+  ///   - expectedLength: the tokens that it has room for from the beginning; there may be more.
+  ///   - rewind: how many tokens it can be truncated by at any time; layers without windows by any number.
+  ///   - precision: what it keeps keys and values as.
+  public func makeCache(
+    expectedLength: Int? = nil, rewind: Int = KeyValueCache.usualRewind, precision: CachePrecision = .float32
+  ) -> KeyValueCache {
     KeyValueCache(
-      layerCount: configuration.layerCount, headCount: configuration.keyValueHeadCount,
+      windows: configuration.attention.map(\.window), headCount: configuration.keyValueHeadCount,
       headSize: configuration.headSize, contextLength: configuration.contextLength, expectedLength: expectedLength,
-      precision: precision, on: device)
+      rewind: rewind, precision: precision, on: device)
   }
 
   /// The table for a pass over `tokens` tokens of sequences from their beginning; nil where it does not pay, where

@@ -30,9 +30,10 @@ extension Generator {
 
   /// Caches of one sequence, to be kept from one request to the next.
   public func makeCaches() -> SequenceCaches {
-    SequenceCaches(
-      decoder: decoder.makeCache(precision: cachePrecision),
-      draft: draft?.decoder.makeCache(precision: cachePrecision))
+    let rewind = draft?.length.rewind ?? KeyValueCache.usualRewind
+    return SequenceCaches(
+      decoder: decoder.makeCache(rewind: rewind, precision: cachePrecision),
+      draft: draft?.decoder.makeCache(rewind: rewind, precision: cachePrecision))
   }
 
   /// The request to continue `ids`, BOS and all and fewer than the context holds, with `maxTokens` or until the context

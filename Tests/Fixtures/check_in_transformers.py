@@ -1,6 +1,6 @@
 """Prints what Hugging Face transformers makes of a model folder, as JSON, to compare by hand with this project's output.
 
-Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 sentencepiece safetensors
+Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.24.0 sentencepiece safetensors
       venv/bin/python Tests/Fixtures/check_in_transformers.py DIR --prompt 'Once upon a time' --greedy 20
       venv/bin/python Tests/Fixtures/check_in_transformers.py DIR --ids 1,403,407 --compare ours.json
 

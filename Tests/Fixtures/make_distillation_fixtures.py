@@ -1,6 +1,6 @@
 """Makes Tests/Fixtures/distillation: a tiny teacher and student with the losses and gradients distillation must give.
 
-Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 safetensors numpy
+Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
       venv/bin/python Tests/Fixtures/make_distillation_fixtures.py
 
 README.md beside this script says what each file holds. Everything is computed in float64 on one thread. The script first

@@ -25,7 +25,8 @@ RELATION_HEADS = 4
 
 def load(name):
     folder = HERE / "distillation" / name
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").double()
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    return reference.exact(model)
 
 
 def forward(model, ids, layer):

@@ -1,7 +1,7 @@
-"""Makes Tests/Fixtures/llama and one folder for each other family: tiny Hugging Face folders with the logits, gradients
-and losses they must give. Names after the script make those alone.
+"""Makes Tests/Fixtures/llama: tiny Hugging Face folders with the logits, gradients and losses they must give. Names after
+the script make those alone.
 
-Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.23.0 safetensors numpy
+Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
       venv/bin/python Tests/Fixtures/make_llama_fixtures.py
 
 README.md beside this script says what each file holds. Everything is computed in float64 on one thread.
@@ -74,17 +74,6 @@ FULL = {
     ),
     "odd": (6, sizes(131, 36, 42, heads=6, groups=3, tie_word_embeddings=True, **BIASES), 2, 67),
 }
-# Families other than Llama: each has a folder of its own, named as its model_type.
-FAMILIES = {
-    "mistral": (
-        3,
-        sizes(61, 32, 40, heads=4, groups=2, head_dim=6, tie_word_embeddings=False)
-        | {"family": "mistral", "sliding_window": 128},
-        3,
-        37,
-    ),
-    "qwen2": (2, sizes(61, 24, 40, heads=3, groups=1, tie_word_embeddings=True) | {"family": "qwen2"}, 3, 37),
-}
 # name: seed, type of the stored weights, how they are saved
 STORED = {
     "sharded": (11, torch.float32, {"max_shard_size": "20KB", "legacy_config": True}),
@@ -95,7 +84,7 @@ STORED = {
 
 def inference(model, ids, labels):
     """The float64 logits and loss, checked against Hugging Face's own float32 code."""
-    with reference.float64(model.config.model_type):
+    with reference.float64():
         logits = model(ids).logits
         loss = hard_loss(logits, labels)
     reference.requires_agreement_with_hugging_face(model, ids, logits)
@@ -111,24 +100,23 @@ def expectation(ids, labels, loss):
 
 
 def empty_folder(name):
-    folder = HERE / name if name in FAMILIES else HERE / "llama" / name
+    folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
-def finish(name, folder):
+def finish(name, folder, largest=LARGEST_FOLDER):
     size = reference.folder_size(folder)
-    if size > LARGEST_FOLDER:
-        raise SystemExit(f"{name}: {size} bytes, allowed {LARGEST_FOLDER}")
+    if size > largest:
+        raise SystemExit(f"{name}: {size} bytes, allowed {largest}")
     print(f"{name}: {size:,} bytes")
 
 
-def make_full(seed, name, configuration, batch, length, **saving):
-    model = reference.make_model(seed, **configuration)
-    ids, labels = reference.make_batch(seed + 100, batch, length, configuration["vocab_size"])
+def write_trained(name, model, ids, labels, rewrite=None, **saving):
+    """The folder of a model, with its logits, gradients and AdamW losses; `rewrite` as in `reference.save_model`."""
     logits, loss = inference(model, ids, labels)
-    with reference.float64(model.config.model_type):
+    with reference.float64():
         gradient = gradients(model, hard_loss(model(ids).logits, labels))
         run = adamw_run(model, lambda m: hard_loss(m(ids).logits, labels))
     drift = reference.requires_steady_losses(model, lambda m: hard_loss(m(ids).logits, labels), run, name)
@@ -137,21 +125,30 @@ def make_full(seed, name, configuration, batch, length, **saving):
         raise SystemExit(f"{name}: no step was clipped")
     losses = " ".join(f"{value:.3f}" for value in run["adamw_losses"])
     print(f"{name}: losses {losses}; {clipped} steps clipped; float32 drift {drift:.1e}")
+    if rewrite:
+        gradient = rewrite({}, gradient)[1]
+        run["adamw_decayed_parameters"] = [key for key, g in gradient.items() if reference.decays(key, g)]
 
     folder = empty_folder(name)
-    reference.save_model(model, folder, **saving)
+    reference.save_model(model, folder, rewrite=rewrite, **saving)
     reference.write_tensors(
         folder / "expected.safetensors", {"logits": logits} | {f"grad.{key}": g for key, g in gradient.items()}
     )
     reference.write_json(folder / "expected.json", expectation(ids, labels, loss) | run)
-    finish(name, folder)
+    return folder
+
+
+def make_full(seed, name, configuration, batch, length, **saving):
+    model = reference.make_model(seed, **configuration)
+    ids, labels = reference.make_batch(seed + 100, batch, length, configuration["vocab_size"])
+    finish(name, write_trained(f"llama/{name}", model, ids, labels, **saving))
 
 
 def make_stored(seed, name, storage, saving):
     model = reference.make_model(seed, storage=storage, **GROUPED)
     ids, labels = reference.make_batch(seed + 100, 3, 13, GROUPED["vocab_size"])
     logits, loss = inference(model, ids, labels)
-    folder = empty_folder(name)
+    folder = empty_folder(f"llama/{name}")
     reference.save_model(model, folder, storage, **saving)
     reference.write_tensors(folder / "expected.safetensors", {"logits": logits})
     reference.write_json(folder / "expected.json", expectation(ids, labels, loss))
@@ -159,10 +156,10 @@ def make_stored(seed, name, storage, saving):
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or [*FULL, *FAMILIES, *STORED]
+    wanted = sys.argv[1:] or [*FULL, *STORED]
     for name in wanted:
-        if name in FULL | FAMILIES:
-            seed, configuration, batch, length, *saving = (FULL | FAMILIES)[name]
+        if name in FULL:
+            seed, configuration, batch, length, *saving = FULL[name]
             make_full(seed, name, configuration, batch, length, **(saving[0] if saving else {}))
         else:
             seed, storage, saving = STORED[name]

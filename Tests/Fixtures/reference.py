@@ -1,20 +1,17 @@
 """What the fixture scripts share: Hugging Face models in float64, seeded weights and batches, ten AdamW steps, files.
 
 Hugging Face's models drop to float32 inside RMSNorm, the rotary tables and the attention softmax, whatever the type of
-their weights. The three replacements below keep float64 there, so that a fixture is exact to the last float32 digit;
+their weights. `float64` keeps them from it, so that a fixture is exact to the last float32 digit;
 `requires_agreement_with_hugging_face` then checks them against the untouched float32 model.
 """
 
 import copy
-import importlib
 import json
-import math
 import pathlib
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
 
 torch.set_num_threads(1)
@@ -32,65 +29,22 @@ OPTIMISER = {
 }
 
 
-def rms_norm(self, hidden):
-    variance = hidden.pow(2).mean(-1, keepdim=True)
-    return self.weight * (hidden * torch.rsqrt(variance + self.variance_epsilon))
-
-
-def scaled(frequencies, parameters):
-    """The frequencies of linear scaling, and of Llama 3.1, which divides the low ones and blends those between."""
-    kind = parameters["rope_type"]
-    if kind == "default":
-        return frequencies
-    slow = frequencies / parameters["factor"]
-    if kind == "linear":
-        return slow
-    if kind != "llama3":
-        raise SystemExit(f"unknown scaling {kind}")
-    low, high = parameters["low_freq_factor"], parameters["high_freq_factor"]
-    turns = parameters["original_max_position_embeddings"] * frequencies / (2 * math.pi)
-    blend = ((turns - low) / (high - low)).clamp(0, 1)
-    return (1 - blend) * slow + blend * frequencies
-
-
-@torch.no_grad()
-def rotary_tables(self, hidden, position_ids):
-    dimension = 2 * self.inv_freq.numel()
-    exponents = torch.arange(0, dimension, 2, dtype=hidden.dtype) / dimension
-    frequencies = scaled(self.config.rope_parameters["rope_theta"] ** -exponents, self.config.rope_parameters)
-    angles = position_ids[..., None].to(hidden.dtype) * frequencies
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos(), angles.sin()
-
-
-def eager_attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
-    groups = module.num_key_value_groups
-    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    scores = query @ key.transpose(2, 3) * scaling
-    if attention_mask is not None:
-        scores = scores + attention_mask
-    weights = scores.softmax(-1)
-    return (weights @ value).transpose(1, 2).contiguous(), weights
-
-
 class float64:
-    """Within this context the models of a family compute in the type of their weights throughout."""
+    """Within this context every model computes in float64 throughout, if it was made within it.
 
-    def __init__(self, family="llama"):
-        prefix = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[family].removesuffix("ForCausalLM")
-        self.modeling = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
-        self.norm = getattr(self.modeling, f"{prefix}RMSNorm")
-        self.rotary = getattr(self.modeling, f"{prefix}RotaryEmbedding")
+    Hugging Face's code names float32 where it drops to it: here these names mean float64.
+    """
 
     def __enter__(self):
-        self.saved = self.norm.forward, self.rotary.forward, self.modeling.eager_attention_forward
-        self.set(rms_norm, rotary_tables, eager_attention)
+        self.saved = torch.float32, torch.float, torch.Tensor.float
+        torch.float32 = torch.float = torch.float64
+        torch.Tensor.float = torch.Tensor.double
+        self.default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
 
     def __exit__(self, *_):
-        self.set(*self.saved)
-
-    def set(self, norm, rotary, attention):
-        self.norm.forward, self.rotary.forward, self.modeling.eager_attention_forward = norm, rotary, attention
+        torch.float32, torch.float, torch.Tensor.float = self.saved
+        torch.set_default_dtype(self.default)
 
 
 def make_model(seed, storage=torch.float32, initializer_range=0.2, family="llama", **configuration):
@@ -98,26 +52,36 @@ def make_model(seed, storage=torch.float32, initializer_range=0.2, family="llama
     torch.manual_seed(seed)
     config = AutoConfig.for_model(
         family,
-        max_position_embeddings=128,
-        rms_norm_eps=1e-5,
+        **{"max_position_embeddings": 128, "rms_norm_eps": 1e-5} | configuration,
         initializer_range=initializer_range,
         attn_implementation="eager",
         use_cache=False,
-        **configuration,
     )
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "norm" in name:
+            if parameter.ndim == 1 and "norm" in name:
                 parameter.add_(0.2 * torch.randn_like(parameter))
             elif name.endswith("bias"):
                 parameter.copy_(0.2 * torch.randn_like(parameter))
             parameter.copy_(parameter.to(storage))  # only the weights: the rotary frequencies are never rounded
-    return model.double().train()
+    return exact(model).train()
+
+
+def exact(model):
+    """The same model in float64, with rotary frequencies that no float32 has rounded."""
+    with float64():
+        return rebuilt(model)
+
+
+def rebuilt(model):
+    other = type(model)(model.config)
+    other.load_state_dict(model.state_dict())
+    return other
 
 
 def make_batch(seed, batch, length, vocabulary):
-    """Ids starting with BOS, and Hugging Face labels: a masked prompt, masked padding and a masked run in the middle."""
+    """Ids below `vocabulary`, starting with BOS, and Hugging Face labels: a masked prompt, masked padding and a masked run in the middle."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(3, vocabulary, (batch, length), generator=generator)
     ids[:, 0] = 1
@@ -148,7 +112,7 @@ def gradients(model, loss):
 
 
 def decays(name, parameter):
-    return parameter.ndim > 1 and "embed_tokens" not in name
+    return parameter.ndim > 1 and not any(part in name for part in ("embed_tokens", "tok_embeddings"))
 
 
 def adamw_run(model, loss_of, settings=OPTIMISER):
@@ -194,7 +158,7 @@ def requires_close(actual, expected, relative, what):
 
 def requires_agreement_with_hugging_face(model, ids, logits):
     """The float64 logits against those of the same weights in unchanged float32 Hugging Face code."""
-    plain = copy.deepcopy(model).float().eval()
+    plain = rebuilt(model).eval()
     with torch.no_grad():
         requires_close(plain(ids).logits, logits, 1e-5, "float32 Hugging Face logits")
 
@@ -215,7 +179,8 @@ def requires_steady_losses(model, loss_of, run, name):
     return worst
 
 
-def save_model(model, folder, storage=torch.float32, max_shard_size=None, legacy_config=False):
+def save_model(model, folder, storage=torch.float32, max_shard_size=None, legacy_config=False, rewrite=None):
+    """`rewrite` makes of config.json and of the tensors by name what the folder is to hold instead."""
     stored = copy.deepcopy(model).to(storage)
     stored.save_pretrained(folder, **({"max_shard_size": max_shard_size} if max_shard_size else {}))
     for file in folder.iterdir():
@@ -223,6 +188,11 @@ def save_model(model, folder, storage=torch.float32, max_shard_size=None, legacy
     (folder / "generation_config.json").unlink(missing_ok=True)
     if legacy_config:
         rewrite_as_transformers_4(folder / "config.json")
+    if rewrite:
+        config = json.loads((folder / "config.json").read_text())
+        config, tensors = rewrite(config, load_file(folder / "model.safetensors"))
+        write_json(folder / "config.json", config)
+        write_tensors(folder / "model.safetensors", tensors)
 
 
 def rewrite_as_transformers_4(path):

@@ -13,6 +13,7 @@ import Testing
   struct Fused: Architecture {
     let family = "fused"
     let keys: [String: String] = [:]
+    let reads: Set<String> = []
 
     func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration {
       StoredTensorTests.configuration

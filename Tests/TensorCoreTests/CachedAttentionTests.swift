@@ -34,7 +34,7 @@ import Testing
         random(length, width, seed: seed), random(length, keyWidth, seed: seed + 1),
         random(length, keyWidth, seed: seed + 2),
         KeyValueCache(
-          layerCount: 1, headCount: Self.keyValueHeads, headSize: headSize, contextLength: 100, expectedLength: 5,
+          windows: [nil], headCount: Self.keyValueHeads, headSize: headSize, contextLength: 100, expectedLength: 5,
           precision: precision, on: device)
       )
     }
@@ -52,7 +52,8 @@ import Testing
       let out = tensor(width) { sequences[$0].query }
         .cachedAttention(
           keys: tensor(keyWidth) { sequences[$0].key }, values: tensor(keyWidth) { sequences[$0].value },
-          caches: sequences.map(\.cache), counts: passes, layer: 0, headSize: headSize
+          caches: sequences.map(\.cache), counts: passes, layer: 0,
+          rule: AttentionRule(headSize: headSize)
         ).array()
       found[0] += out[..<(count * width)]
       found[1] += out[(count * width)...]
@@ -64,7 +65,7 @@ import Testing
       let expected = DoubleReference.causalAttention(
         sequence.query[..<(length * width)].map(Double.init), sequence.key[..<(length * keyWidth)].map(kept),
         sequence.value[..<(length * keyWidth)].map(kept), batchSize: 1, length: length, heads: Self.heads,
-        keyValueHeads: Self.keyValueHeads, headSize: headSize)
+        keyValueHeads: Self.keyValueHeads, rule: AttentionRule(headSize: headSize))
       #expect(relativeError(found, expected) < 1e-5)
     }
   }
@@ -95,7 +96,7 @@ import Testing
     func peak(_ precision: CachePrecision) -> Int {
       let device = Device(threads: 1)
       let cache = KeyValueCache(
-        layerCount: 2, headCount: 2, headSize: 64, contextLength: 512, expectedLength: 512, precision: precision,
+        windows: [nil, nil], headCount: 2, headSize: 64, contextLength: 512, expectedLength: 512, precision: precision,
         on: device)
       return withExtendedLifetime(cache) { device.peakBytes }
     }

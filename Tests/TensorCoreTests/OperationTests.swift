@@ -104,7 +104,7 @@ import Testing
     let x = (0..<rows * channels).map { _ in Float(generator.nextNormal()) }
     let operations: [(inputs: Int, apply: ([Tensor]) -> Tensor)] = [
       (2, { $0[0].gated(by: .silu, up: $0[1]) }), (2, { $0[0].gated(by: .geluTanh, up: $0[1]) }),
-      (3, { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: 1, headSize: 4) }),
+      (3, { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: 1, rule: AttentionRule(headSize: 4)) }),
     ]
     for (inputs, apply) in operations {
       let shape = [rows, channels]

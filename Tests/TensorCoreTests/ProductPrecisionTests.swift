@@ -136,8 +136,8 @@ import Testing
         .dense(Tensor(inputs[names.firstIndex(of: parameter.name) ?? 0], shape: parameter.shape, on: store.device))
       }
       let out = parameters[0].value.causalAttention(
-        keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
-        precision: precision)
+        keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize,
+        rule: AttentionRule(headSize: headSize),        precision: precision)
       out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
       return try [out.array()] + parameters.map { try #require($0.gradient).array() }
     }
@@ -159,8 +159,8 @@ import Testing
     }
     store.load { .dense(Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device)) }
     let out = parameters[0].value.causalAttention(
-      keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize, headSize: headSize,
-      precision: .bfloat16)
+      keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize,
+        rule: AttentionRule(headSize: headSize),      precision: .bfloat16)
     let cotangent = normal(out.count, seed: 12)
     out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
     let gradients = rounded(cotangent)

@@ -64,8 +64,9 @@ public enum DoubleReference {
   /// query [B·T, H·D], key, value [B·T, K·D] → [B·T, H·D]
   public static func causalAttention(
     _ query: [Double], _ key: [Double], _ value: [Double], batchSize: Int, length: Int, heads: Int,
-    keyValueHeads: Int, headSize: Int
+    keyValueHeads: Int, rule: AttentionRule
   ) -> [Double] {
+    let headSize = rule.headSize
     let (width, keyWidth) = (heads * headSize, keyValueHeads * headSize)
     var out = [Double](repeating: 0, count: query.count)
     for sequence in 0..<batchSize {
@@ -73,12 +74,14 @@ public enum DoubleReference {
         let shared = head / (heads / keyValueHeads) * headSize
         for t in 0..<length {
           let q = (sequence * length + t) * width + head * headSize
-          let scores = (0...t).map { s in
+          let seen = (0...t).filter { t - $0 < rule.window ?? .max }
+          let scores = seen.map { s in
             let k = (sequence * length + s) * keyWidth + shared
-            return (0..<headSize).reduce(0) { $0 + query[q + $1] * key[k + $1] } / Double(headSize).squareRoot()
+            let score = Double(rule.scale) * (0..<headSize).reduce(0) { $0 + query[q + $1] * key[k + $1] }
+            guard let cap = rule.cap.map(Double.init) else { return score }
+            return cap * tanh(score / cap)
           }
-          let weights = softmax(scores)
-          for (s, weight) in weights.enumerated() {
+          for (s, weight) in zip(seen, softmax(scores)) {
             let v = (sequence * length + s) * keyWidth + shared
             for d in 0..<headSize { out[q + d] += weight * value[v + d] }
           }

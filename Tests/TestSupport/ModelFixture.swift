@@ -59,10 +59,14 @@ public struct ModelFixture {
   public func doubles(_ name: String) throws -> [Double] { try tensors.floats(name).map(Double.init) }
 
   /// Configurations with gradients and AdamW losses.
-  public static let trained = [
-    "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "llama/linear", "llama/llama3",
-    "mistral", "qwen2",
-  ]
+  public static let trained =
+    [
+      "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "llama/linear", "llama/llama3",
+    ] + families
+  /// One of each family, with all that is the family's own.
+  public static let families = [
+    "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma", "gemma2", "gemma3_text",
+  ].map { "families/\($0)" }
   /// All folders with the logits of one model.
   public static let all = trained + ["llama/sharded", "llama/float16", "llama/bfloat16"]
 }

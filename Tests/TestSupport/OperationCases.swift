@@ -78,11 +78,29 @@ extension OperationCase {
       rotated(rows: 5, heads: 3, headSize: 10, turned: 6, amplitude: 1.25, positions: [0, 700, 2, 17, 512]),
     ] + [embedding(scale: 1), embedding(scale: 12.5)]
     + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map {
-      causalAttention(batchSize: $0, length: $1, heads: $2, keyValueHeads: $3, headSize: $4)
+      causalAttention(
+        batchSize: $0, length: $1, heads: $2, keyValueHeads: $3, rule: AttentionRule(headSize: $4))
     }
     + [([3, 70, 1], 2, 1, 4), ([1, 9, 2, 6], 4, 2, 2)].map {
-      causalAttention(lengths: $0, heads: $1, keyValueHeads: $2, headSize: $3)
+      causalAttention(lengths: $0, heads: $1, keyValueHeads: $2, rule: AttentionRule(headSize: $3))
     }
+    + attentionRules.map { causalAttention(lengths: $0, heads: $1, keyValueHeads: $2, rule: $3) }
+
+  /// Windows around the length of a block of queries, with sequences that are shorter and longer than they are; soft
+  /// caps where they bend much and little; scales of their own; all of it together.
+  private static let attentionRules: [([Int], Int, Int, AttentionRule)] = [
+    ([1, 40, 3], 2, 1, AttentionRule(headSize: 2, window: 1)),
+    ([67], 1, 1, AttentionRule(headSize: 2, window: 2)),
+    ([5, 130], 1, 1, AttentionRule(headSize: 2, window: 31)),
+    ([70, 33], 2, 2, AttentionRule(headSize: 2, window: 32)),
+    ([98], 2, 1, AttentionRule(headSize: 2, window: 33)),
+    ([129], 1, 1, AttentionRule(headSize: 2, window: 64)),
+    ([20, 1], 3, 1, AttentionRule(headSize: 4, window: 100)),
+    ([40], 2, 1, AttentionRule(headSize: 6, cap: 0.5)),
+    ([3, 70], 2, 2, AttentionRule(headSize: 2, cap: 50)),
+    ([9, 35], 4, 2, AttentionRule(headSize: 4, scale: 1.3)),
+    ([72, 4], 2, 1, AttentionRule(headSize: 4, scale: 0.7, cap: 1.5, window: 19)),
+  ]
 
   /// x [rows, inputs], weight [outputs, inputs], bias [outputs]
   public static func linear(
@@ -176,13 +194,14 @@ extension OperationCase {
 
   /// Sequences of several lengths, one after another.
   public static func causalAttention(
-    lengths: [Int], heads: Int, keyValueHeads: Int, headSize: Int
+    lengths: [Int], heads: Int, keyValueHeads: Int, rule: AttentionRule
   ) -> OperationCase {
-    let (rows, width, keyWidth) = (lengths.reduce(0, +), heads * headSize, keyValueHeads * headSize)
+    let (width, keyWidth) = (heads * rule.headSize, keyValueHeads * rule.headSize)
+    let rows = lengths.reduce(0, +)
     return OperationCase(
-      operation: "causalAttention", sizes: "T\(lengths) H\(heads) K\(keyValueHeads) D\(headSize)",
+      operation: "causalAttention", sizes: "T\(lengths) H\(heads) K\(keyValueHeads) \(rule.sizes)",
       inputShapes: [[rows, width], [rows, keyWidth], [rows, keyWidth]],
-      apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], lengths: lengths, headSize: headSize) },
+      apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], lengths: lengths, rule: rule) },
       reference: { inputs in
         var (start, out) = (0, [Double]())
         for length in lengths {
@@ -191,31 +210,44 @@ extension OperationCase {
           }
           out += DoubleReference.causalAttention(
             part(0, width), part(1, keyWidth), part(2, keyWidth), batchSize: 1, length: length, heads: heads,
-            keyValueHeads: keyValueHeads, headSize: headSize)
+            keyValueHeads: keyValueHeads, rule: rule)
           start += length
         }
         return out
       },
-      work: .multiplyAdds(lengths.reduce(0) { $0 + $1 * ($1 + 1) } * width, backward: 2.5))
+      // two products with each key that a token sees; the backward pass has five for the two of the forward pass
+      work: .multiplyAdds(
+        lengths.reduce(0) { sum, length in (0..<length).reduce(sum) { $0 + 2 * min($1 + 1, rule.window ?? .max) } }
+          * width, backward: 2.5))
   }
 
-  /// Queries [batchSize · length, heads · headSize], keys and values [batchSize · length, keyValueHeads · headSize]
+  /// Queries [batchSize · length, heads · D], keys and values [batchSize · length, keyValueHeads · D]
   public static func causalAttention(
-    batchSize: Int, length: Int, heads: Int, keyValueHeads: Int, headSize: Int
+    batchSize: Int, length: Int, heads: Int, keyValueHeads: Int, rule: AttentionRule
   ) -> OperationCase {
     let rows = batchSize * length
-    let (query, key) = ([rows, heads * headSize], [rows, keyValueHeads * headSize])
+    let (query, key) = ([rows, heads * rule.headSize], [rows, keyValueHeads * rule.headSize])
+    let lengths = Array(repeating: length, count: batchSize)
+    let other = causalAttention(lengths: lengths, heads: heads, keyValueHeads: keyValueHeads, rule: rule)
     return OperationCase(
-      operation: "causalAttention", sizes: "B\(batchSize) T\(length) H\(heads) K\(keyValueHeads) D\(headSize)",
+      operation: other.operation, sizes: "B\(batchSize) T\(length) H\(heads) K\(keyValueHeads) \(rule.sizes)",
       inputShapes: [query, key, key],
-      apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: batchSize, headSize: headSize) },
+      apply: { $0[0].causalAttention(keys: $0[1], values: $0[2], batchSize: batchSize, rule: rule) },
       reference: {
         DoubleReference.causalAttention(
           $0[0], $0[1], $0[2], batchSize: batchSize, length: length, heads: heads, keyValueHeads: keyValueHeads,
-          headSize: headSize)
-      },
-      // a token's products are those with the tokens before it; the backward pass has five for the two of the forward
-      // pass
-      work: .multiplyAdds(rows * heads * headSize * (length + 1), backward: 2.5))
+          rule: rule)
+      }, work: other.work)
+  }
+}
+
+extension AttentionRule {
+  /// What it says, for people.
+  fileprivate var sizes: String {
+    var sizes = "D\(headSize)"
+    if self.scale != AttentionRule(headSize: headSize).scale { sizes += " scale \(scale)" }
+    if let cap { sizes += " cap \(cap)" }
+    if let window { sizes += " W\(window)" }
+    return sizes
   }
 }

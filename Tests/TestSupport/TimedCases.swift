@@ -61,7 +61,8 @@ extension OperationCase {
   private static let attentions = [("teacher", 48, false), ("student", 24, true)].map { place, headSize, hasBackward in
     TimedCase(
       operation: causalAttention(
-        batchSize: batchSize, length: length, heads: 6, keyValueHeads: 6, headSize: headSize),
+        batchSize: batchSize, length: length, heads: 6, keyValueHeads: 6,
+        rule: AttentionRule(headSize: headSize)),
       place: place, precision: .float32, hasBackward: hasBackward)
   }
 }

@@ -53,13 +53,6 @@ void limbeck_geglu_in_place(float *gate, const float *up, size_t n);
 void limbeck_geglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
                             float gate_beta, float up_beta, size_t n);
 
-// ---- Soft caps (SoftCap.c)
-
-/// x[i] ← cap · tanh(x[i] / cap)
-void limbeck_soft_cap(float *x, float cap, size_t n);
-/// The same, and slopes[i] = 1 − tanh²(x[i] / cap), its derivative.
-void limbeck_soft_cap_slopes(float *x, float *slopes, float cap, size_t n);
-
 // ---- Reductions (Reductions.c)
 
 /// The largest element; −∞ for n = 0; NaN if any element is NaN.
@@ -99,6 +92,17 @@ double limbeck_softmax_exponentials(float *x, float *maximum, float scale, size_
 void limbeck_softmax_again(float *x, float scale, float log_sum_exp, size_t n);
 /// d_score = p · (d_p − delta) · scale, written over d_p
 void limbeck_softmax_backward(float *d_p, const float *p, float delta, float scale, size_t n);
+
+// ---- Soft caps (SoftCap.c)
+
+/// x ← cap · tanh(scale · x / cap)
+void limbeck_soft_cap(float *x, float scale, float cap, size_t n);
+/// The same with a scale of 1, and slopes[i] = 1 − tanh²(x[i] / cap), its derivative.
+void limbeck_soft_cap_slopes(float *x, float *slopes, float cap, size_t n);
+/// scores ← p = exp(cap · t − log_sum_exp) with t = tanh(scale · score / cap), and d_weights ←
+/// p·(d_weights − delta)·scale·(1 − t²).
+void limbeck_capped_gradients(float *scores, float *d_weights, float scale, float cap, float log_sum_exp, float delta,
+                              size_t n);
 
 // ---- Attention's rows, on CPUs that limbeck_has_product_bf16 (AttentionRows.c)
 // `rows` rows lie `line` floats apart, at least as many as the last has elements, in whole vectors of 32. The first has

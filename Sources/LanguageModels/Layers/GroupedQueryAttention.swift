@@ -15,9 +15,9 @@ struct GroupedQueryAttention {
   let key: Linear
   let value: Linear
   let output: Linear
+  let rule: AttentionRule
   let queryNorm: RMSNorm?
   let keyNorm: RMSNorm?
-  let headSize: Int
   let precision: ProductPrecision
 
   init(_ weights: LayerWeights) {
@@ -25,9 +25,9 @@ struct GroupedQueryAttention {
     key = weights.linear(.key)
     value = weights.linear(.value)
     output = weights.linear(.output)
+    rule = weights.configuration.attentionRule(ofLayer: weights.layer)
     queryNorm = weights.normIfDeclared(.queryNorm)
     keyNorm = weights.normIfDeclared(.keyNorm)
-    headSize = weights.configuration.headSize
     precision = weights.precision
   }
 
@@ -60,13 +60,20 @@ struct GroupedQueryAttention {
       switch layout {
       case .sequences(let lengths):
         queries.causalAttention(
-          keys: keys, values: values, lengths: lengths, headSize: headSize, precision: precision)
+          keys: keys, values: values, lengths: lengths, rule: rule, precision: precision)
       case .cached(let caches, let counts):
         queries.cachedAttention(
-          keys: keys, values: values, caches: caches, counts: counts, layer: layer, headSize: headSize,
+          keys: keys, values: values, caches: caches, counts: counts, layer: layer, rule: rule,
           precision: precision)
       }
     observe(.headOutputs(layer: layer), mixed)
     return output(mixed)
+  }
+}
+
+extension DecoderConfiguration {
+  /// What a layer's attention does with the products of queries and keys.
+  func attentionRule(ofLayer layer: Int) -> AttentionRule {
+    AttentionRule(headSize: headSize, scale: scoreScale, cap: attentionCap, window: attention[layer].window)
   }
 }

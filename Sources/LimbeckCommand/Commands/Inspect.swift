@@ -51,7 +51,7 @@ struct Inspect: ParsableCommand {
   private func show(configuration file: URL) throws {
     let members = try HuggingFaceConfiguration(contentsOf: file)
     let configuration = try DecoderConfiguration(members)
-    for stray in configuration.strayIDs(in: members) { Console().write("warning: \(stray)") }
+    for remark in configuration.remarks(on: members) { Console().write("warning: \(remark)") }
     let sizes = ModelSizes(configuration)
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()

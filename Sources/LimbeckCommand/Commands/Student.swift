@@ -93,6 +93,8 @@ struct Student: ParsableCommand {
     let plan = try StudentPlan(
       of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
       headCount: heads, keyValueHeadCount: keyValueHeads)
+    // sizes that the family's files cannot have are refused before anything is measured
+    _ = try plan.configuration.huggingFaceJSON(weightType: .float32)
     let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
     let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
     try write(student, tokenizer: teacher.tokenizer)

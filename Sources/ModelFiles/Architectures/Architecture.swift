@@ -9,6 +9,8 @@ public protocol Architecture: Sendable {
   var family: String { get }
   /// The keys of config.json by the names of the configuration's properties, for errors about them.
   var keys: [String: String] { get }
+  /// Those of the `ArithmeticKeys` that it reads; of others only values that change nothing are accepted.
+  var reads: Set<String> { get }
   /// Reads the members of a config.json. What a missing key means is cited beside each default. Throws `value` for what
   /// the family cannot be, or Limbeck cannot compute; whether the values fit together is checked after that.
   func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration
@@ -46,7 +48,7 @@ public struct TensorLocation: Equatable, Sendable {
 public enum KnownArchitectures {
   /// All of them.
   public static let all: [any Architecture] = [
-    Llama(), Mistral(), Qwen2(),
+    Llama(), Mistral(), Qwen2(), Qwen3(), SmolLM3(), Gemma(), Gemma2(), Gemma3(),
   ]
 
   /// The one of a config.json. Throws `value`, naming the known ones.
@@ -54,7 +56,7 @@ public enum KnownArchitectures {
     if file.present("model_type") == nil { try LlamaKeys.requireSizes(in: file) }
     let name = try file.string("model_type")
     guard let architecture = all.first(where: { $0.family == name }) else {
-      throw file.invalid("model_type", expected: known)
+      throw file.invalid("model_type", expected: known, advice: name.flatMap(OtherFamilies.advice(on:)))
     }
     return architecture
   }

@@ -1,12 +1,13 @@
 public import DurableFiles
 public import LanguageModels
 
-/// Llama (Touvron et al. 2023) and what calls itself so: TinyLlama, OpenLLaMA, SmolLM2, InternLM3.
+/// Llama (Touvron et al. 2023) and what calls itself so: TinyLlama, OpenLLaMA, SmolLM2, Yi, DeepSeek-R1-Distill-Llama.
 public struct Llama: Architecture {
   public let family = "llama"
   public let keys = LlamaKeys.names
+  public let reads: Set = ["attention_bias", "mlp_bias"]
 
-  /// The defaults are those of `LlamaConfig` (configuration_llama.py, transformers 5.23), cited one by one.
+  /// The defaults are those of `LlamaConfig` (configuration_llama.py, transformers 5.24), cited one by one.
   public func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration {
     var configuration = try LlamaKeys.configuration(
       from: file, family: family,
@@ -17,18 +18,16 @@ public struct Llama: Architecture {
         contextLength: 2048,
         // `bos_token_id: int | None = 1`, `eos_token_id: int | list[int] | None = 2`
         bosTokenID: 1, eosTokenIDs: [2]))
-    // `attention_bias: bool = False`, on all four matrices
-    if try file.bool("attention_bias") ?? false { configuration.biases.formUnion(Set.attention) }
-    // `mlp_bias: bool = False`
-    if try file.bool("mlp_bias") ?? false { configuration.biases.formUnion(Set.feedForward) }
+    // `if self.hidden_size % self.num_attention_heads != 0: raise ValueError`
+    try LlamaKeys.requireHeadsThatDivideTheHiddenSize(configuration, file)
+    configuration.biases = try LlamaKeys.attentionBiases(file).union(LlamaKeys.feedForwardBiases(file))
     return configuration
   }
 
   public func members(of configuration: DecoderConfiguration) -> [String: JSONValue] {
-    var members = LlamaKeys.members(of: configuration, architecture: "LlamaForCausalLM")
-    members["attention_bias"] = .bool(configuration.biases.isSuperset(of: Set.attention))
-    members["mlp_bias"] = .bool(configuration.biases.isSuperset(of: Set.feedForward))
-    return members
+    LlamaKeys.members(of: configuration, architecture: "LlamaForCausalLM")
+      .merging(LlamaKeys.attentionBias(of: configuration)) { own, _ in own }
+      .merging(LlamaKeys.feedForwardBias(of: configuration)) { own, _ in own }
   }
 
   public func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {

@@ -1,6 +1,7 @@
 import Diagnostics
 import DurableFiles
 import LanguageModels
+import TensorCore
 
 /// The keys of config.json that Llama and the families near it share.
 enum LlamaKeys {
@@ -8,9 +9,15 @@ enum LlamaKeys {
   struct Defaults {
     /// K where `num_key_value_heads` is absent; nil for H.
     var keyValueHeadCount: Int?
+    /// D where `head_dim` is absent; nil for C / H.
+    var headSize: Int?
     var contextLength: Int
+    /// `default_theta = 10_000.0` in `RotaryEmbeddingConfigMixin` (modeling_rope_utils.py)
+    var rotaryBase = 10_000.0
+    var tiesEmbeddings = false
     var bosTokenID: Int?
     var eosTokenIDs: [Int]
+    var padTokenID: Int?
   }
 
   /// The keys by the properties that they give.
@@ -18,21 +25,26 @@ enum LlamaKeys {
     "vocabularySize": "vocab_size", "hiddenSize": "hidden_size", "feedForwardSize": "intermediate_size",
     "layerCount": "num_hidden_layers", "headCount": "num_attention_heads", "keyValueHeadCount": "num_key_value_heads",
     "headSize": "head_dim", "contextLength": "max_position_embeddings", "normEpsilon": "rms_norm_eps",
-    "rotary.base": "rope_theta", "initializerRange": "initializer_range",
+    "rotary.base": "rope_theta", "window": "sliding_window", "initializerRange": "initializer_range",
     "bosTokenID": "bos_token_id",
     "eosTokenIDs": "eos_token_id", "padTokenID": "pad_token_id",
   ]
 
-  /// The five sizes must be there. The defaults that stand here are those of `LlamaConfig`, `MistralConfig` and
-  /// `Qwen2Config` alike (transformers 5.23). Throws `value`.
+  /// The five sizes must be there. The defaults that stand here are those of all families that use this (transformers
+  /// 5.24).
+  /// - Parameters:
+  ///   - file: config.json.
+  ///   - family: its `model_type`.
+  ///   - defaults: what a missing key means.
+  ///   - activation: that of the gate; nil where `hidden_act` says it.
+  ///   - rotary: how positions are told apart; nil where the usual keys say it.
+  /// - Returns: what all of them say.
+  /// - Throws: `value`.
   static func configuration(
-    from file: HuggingFaceConfiguration, family: String, defaults: Defaults
+    from file: HuggingFaceConfiguration, family: String, defaults: Defaults, activation: GateActivation? = nil,
+    rotary: RotaryPositions? = nil
   ) throws(ModelFileError) -> DecoderConfiguration {
     try requireSizes(in: file)
-    // `hidden_act: str = "silu"`, which `ACT2FN` (activations.py) also calls swish
-    guard ["silu", "swish"].contains(try file.string("hidden_act") ?? "silu") else {
-      throw file.invalid("hidden_act", expected: "\"silu\"")
-    }
     if try file.object("quantization_config") != nil {
       throw file.invalid("quantization_config", expected: "unquantized weights")
     }
@@ -42,7 +54,12 @@ enum LlamaKeys {
     let keyValueHeads =
       file.contains("num_key_value_heads")
       ? try file.integer("num_key_value_heads", in: sizes) : defaults.keyValueHeadCount
-    return DecoderConfiguration(
+    // a null stands for C / H in some families, and for nothing in those with a size of their own
+    if defaults.headSize != nil, file.contains("head_dim"), file.present("head_dim") == nil {
+      throw file.invalid("head_dim", expected: "an even number")
+    }
+    let positions = if let rotary { rotary } else { try RotaryPositions(file, default: defaults.rotaryBase) }
+    var configuration = DecoderConfiguration(
       family: family,
       vocabularySize: try size("vocab_size", file),
       hiddenSize: hiddenSize,
@@ -52,22 +69,68 @@ enum LlamaKeys {
       // `if self.num_key_value_heads is None: self.num_key_value_heads = self.num_attention_heads`
       keyValueHeadCount: keyValueHeads ?? headCount,
       // `if self.head_dim is None: self.head_dim = self.hidden_size // self.num_attention_heads`
-      headSize: try file.integer("head_dim", in: sizes) ?? hiddenSize / headCount,
+      headSize: try file.integer("head_dim", in: sizes) ?? defaults.headSize ?? hiddenSize / headCount,
       contextLength: try file.integer("max_position_embeddings", in: sizes) ?? defaults.contextLength,
       // `rms_norm_eps: float = 1e-6`
       normEpsilon: Float(
         try file.number("rms_norm_eps", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 } ?? 1e-6),
-      rotary: try RotaryPositions(file),
-      // `tie_word_embeddings: bool = False`
-      tiesEmbeddings: try file.bool("tie_word_embeddings") ?? false,
+      rotary: positions,
+      tiesEmbeddings: try file.bool("tie_word_embeddings") ?? defaults.tiesEmbeddings,
       // `initializer_range: float = 0.02`
       initializerRange: Float(
         try file.number("initializer_range", expected: "a number from 0 to 1") { (0...1).contains($0) } ?? 0.02),
       // an explicit null means that there is none
       bosTokenID: file.contains("bos_token_id") ? try file.tokenIDs("bos_token_id")?.first : defaults.bosTokenID,
       eosTokenIDs: file.contains("eos_token_id") ? try file.tokenIDs("eos_token_id") ?? [] : defaults.eosTokenIDs,
-      // `pad_token_id: int | None = None`
-      padTokenID: try file.tokenIDs("pad_token_id")?.first)
+      padTokenID: file.contains("pad_token_id") ? try file.tokenIDs("pad_token_id")?.first : defaults.padTokenID)
+    // `hidden_act: str = "silu"`
+    configuration.activation =
+      if let activation { activation } else { try Self.activation(file, "hidden_act", default: .silu) }
+    return configuration
+  }
+
+  /// The activation at a key, by its name in `ACT2FN` (activations.py), where silu has two, and where "gelu_new" is the
+  /// same formula. Throws `value`.
+  static func activation(
+    _ file: HuggingFaceConfiguration, _ key: String, default absent: GateActivation
+  ) throws(ModelFileError) -> GateActivation {
+    switch try file.string(key) {
+    case nil: return absent
+    case "silu", "swish": return .silu
+    case "gelu_pytorch_tanh", "gelu_new": return .geluTanh
+    default: throw file.invalid(key, expected: "\"silu\" or \"gelu_pytorch_tanh\"")
+    }
+  }
+
+  /// The matrices that have biases by `attention_bias: bool = False`: all four of attention. Throws `value`.
+  static func attentionBiases(_ file: HuggingFaceConfiguration) throws(ModelFileError) -> Set<LayerMatrix> {
+    try file.bool("attention_bias") ?? false ? Set.attention : []
+  }
+
+  /// The matrices that have biases by `mlp_bias: bool = False`. Throws `value`.
+  static func feedForwardBiases(_ file: HuggingFaceConfiguration) throws(ModelFileError) -> Set<LayerMatrix> {
+    try file.bool("mlp_bias") ?? false ? Set.feedForward : []
+  }
+
+  /// The member that says whether attention has biases.
+  static func attentionBias(of configuration: DecoderConfiguration) -> [String: JSONValue] {
+    ["attention_bias": .bool(configuration.biases.isSuperset(of: Set.attention))]
+  }
+
+  /// The member that says whether the feed-forward network has biases.
+  static func feedForwardBias(of configuration: DecoderConfiguration) -> [String: JSONValue] {
+    ["mlp_bias": .bool(configuration.biases.isSuperset(of: Set.feedForward))]
+  }
+
+  /// Checks what the configuration classes of some families demand. Throws `value`.
+  static func requireHeadsThatDivideTheHiddenSize(
+    _ configuration: DecoderConfiguration, _ file: HuggingFaceConfiguration
+  ) throws(ModelFileError) {
+    guard configuration.hiddenSize.isMultiple(of: configuration.headCount) else {
+      throw file.invalid(
+        "num_attention_heads",
+        expected: "a divisor of the hidden_size \(configuration.hiddenSize), as transformers demands of the family")
+    }
   }
 
   /// The sizes that have no default.
@@ -107,7 +170,7 @@ enum LlamaKeys {
       "bos_token_id": .id(configuration.bosTokenID),
       "eos_token_id": .ids(configuration.eosTokenIDs),
       "head_dim": .integer(configuration.headSize),
-      "hidden_act": .string("silu"),
+      "hidden_act": .string(configuration.activation == .silu ? "silu" : "gelu_pytorch_tanh"),
       "hidden_size": .integer(configuration.hiddenSize),
       "initializer_range": .shortest(configuration.initializerRange),
       "intermediate_size": .integer(configuration.feedForwardSize),
@@ -120,6 +183,6 @@ enum LlamaKeys {
       "rms_norm_eps": .shortest(configuration.normEpsilon),
       "tie_word_embeddings": .bool(configuration.tiesEmbeddings),
       "vocab_size": .integer(configuration.vocabularySize),
-    ].merging((configuration.attention.first?.rotary ?? RotaryPositions()).members) { own, _ in own }
+    ].merging((configuration.attention.lazy.compactMap(\.rotary).first ?? RotaryPositions()).members) { own, _ in own }
   }
 }

@@ -1,15 +1,16 @@
 public import DurableFiles
 public import LanguageModels
 
-/// Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama whose tokens attend to those in a window before them alone.
-/// Where the context is no longer than the window, they attend to all, and that is computed; a longer one is refused.
+/// Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama whose tokens attend to those in a window before them alone, in
+/// every layer.
 public struct Mistral: Architecture {
   public let family = "mistral"
   public let keys = LlamaKeys.names
+  public let reads: Set = ["sliding_window"]
 
   /// The defaults are those of `MistralConfig` (configuration_mistral.py, transformers 5.24), cited one by one.
   public func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration {
-    let configuration = try LlamaKeys.configuration(
+    var configuration = try LlamaKeys.configuration(
       from: file, family: family,
       defaults: LlamaKeys.Defaults(
         // `num_key_value_heads: int = 8`
@@ -19,19 +20,14 @@ public struct Mistral: Architecture {
         // `bos_token_id: int | None = 1`, `eos_token_id: int | list[int] | None = 2`
         bosTokenID: 1, eosTokenIDs: [2]))
     // `sliding_window: int | None = 4096`, so an explicit null means that there is none
-    let sizes = 1...DecoderConfiguration.sizeLimit
-    let window = file.contains("sliding_window") ? try file.integer("sliding_window", in: sizes) : 4096
-    guard configuration.contextLength <= window ?? .max else {
-      throw file.invalid(
-        "sliding_window", expected: "null, or at least max_position_embeddings \(configuration.contextLength)",
-        advice: "attention has no windows yet; a smaller max_position_embeddings lets shorter texts be read")
-    }
+    let window = try LayerTypes.window(file, default: 4096)
+    configuration.setWindows(configuration.attention.map { _ in window })
     return configuration
   }
 
   public func members(of configuration: DecoderConfiguration) -> [String: JSONValue] {
     var members = LlamaKeys.members(of: configuration, architecture: "MistralForCausalLM")
-    members["sliding_window"] = .null
+    members["sliding_window"] = configuration.attention.first?.window.map { .integer($0) } ?? .null
     return members
   }
 

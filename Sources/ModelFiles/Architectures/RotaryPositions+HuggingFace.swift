@@ -3,25 +3,42 @@ import LanguageModels
 
 extension RotaryPositions {
   /// What a config.json says of rotary embeddings, wherever it stands. As `convert_rope_params_to_dict` in
-  /// modeling_rope_utils.py (transformers 5.23): a non-empty `rope_scaling` stands in for `rope_parameters`, a
-  /// `rope_theta` in there comes before the one beside it, and `RotaryEmbeddingConfigMixin.default_theta` is 10,000.
-  /// Throws `value`.
-  init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
+  /// modeling_rope_utils.py (transformers 5.24): a non-empty `rope_scaling` stands in for `rope_parameters`, and a
+  /// `rope_theta` in there comes before the one beside it.
+  /// - Parameters:
+  ///   - file: config.json.
+  ///   - base: the base where there is none.
+  /// - Throws: `value`.
+  init(_ file: HuggingFaceConfiguration, default base: Double) throws(ModelFileError) {
     let key = try Self.key(in: file)
-    let members = try file.object(key) ?? [:]
-    var prefixed: [String: JSONValue] = [:]
-    for (name, value) in members { prefixed["\(key).\(name)"] = value }
-    let parameters = HuggingFaceConfiguration(prefixed, file: file.file)
-    // `rope_parameters.setdefault("rope_type", rope_parameters.get("type", "default"))`
-    let typeKey = parameters.contains("\(key).rope_type") ? "\(key).rope_type" : "\(key).type"
-    let scaling = try RotaryScaling(parameters, key: key, typeKey: typeKey, beside: file)
-    for (source, name) in [(parameters, "\(key).partial_rotary_factor"), (file, "partial_rotary_factor")] {
+    try self.init(file.object(key) ?? [:], at: key, of: file, default: base)
+  }
+
+  /// What some parameters say.
+  /// - Parameters:
+  ///   - members: the parameters.
+  ///   - key: where in `file` they stand.
+  ///   - file: config.json.
+  ///   - baseKey: the key in there of a base that does not stand in `members`.
+  ///   - base: the base where there is none.
+  /// - Throws: `value`.
+  init(
+    _ members: [String: JSONValue], at key: String, of file: HuggingFaceConfiguration, baseKey: String = "rope_theta",
+    default base: Double
+  ) throws(ModelFileError) {
+    let parameters = file.scoped(members, under: key)
+    for (name, value) in members {
+      guard case .object = value else { continue }
+      throw parameters.invalid(name, expected: "a value, for all layers of the family rotate alike")
+    }
+    let scaling = try RotaryScaling(parameters, beside: file)
+    for (source, name) in [(parameters, "partial_rotary_factor"), (file, "partial_rotary_factor")] {
       _ = try source.number(name, expected: "1, for whole heads are turned") { $0 == 1 }
     }
     let isBase = { (theta: Double) in theta > 0 }
-    let inside = try parameters.number("\(key).rope_theta", expected: "a number above 0", where: isBase)
-    let beside = try file.number("rope_theta", expected: "a number above 0", where: isBase)
-    self.init(base: inside ?? beside ?? 10_000, scaling: scaling)
+    let inside = try parameters.number("rope_theta", expected: "a number above 0", where: isBase)
+    let beside = try file.number(baseKey, expected: "a number above 0", where: isBase)
+    self.init(base: inside ?? beside ?? base, scaling: scaling)
   }
 
   /// The key under which a config.json says so. Throws `value`.
@@ -32,36 +49,38 @@ extension RotaryPositions {
   /// The members of a config.json that say so: transformers 5 reads `rope_parameters`, everything older `rope_theta`
   /// and `rope_scaling`, where there is scaling.
   var members: [String: JSONValue] {
-    var parameters = scaling.members
-    var members: [String: JSONValue] = ["rope_theta": .number(base)]
-    if scaling != .none { members["rope_scaling"] = .object(parameters) }
-    parameters["rope_theta"] = .number(base)
-    members["rope_parameters"] = .object(parameters)
+    var members: [String: JSONValue] = ["rope_theta": .number(base), "rope_parameters": .object(parameters)]
+    if scaling != .none { members["rope_scaling"] = .object(scaling.members) }
     return members
   }
+
+  /// The members of `rope_parameters`.
+  var parameters: [String: JSONValue] { scaling.members.merging(["rope_theta": .number(base)]) { own, _ in own } }
 }
 
 extension RotaryScaling {
   /// The factors have no defaults in transformers. The original context has, in `convert_rope_params_to_dict`: one that
   /// stands outside comes first, and the context itself is the last resort.
   fileprivate init(
-    _ parameters: HuggingFaceConfiguration, key: String, typeKey: String, beside file: HuggingFaceConfiguration
+    _ parameters: HuggingFaceConfiguration, beside file: HuggingFaceConfiguration
   ) throws(ModelFileError) {
     func number(_ name: String) throws(ModelFileError) -> Double {
-      let found = try parameters.number("\(key).\(name)", expected: "a number above 0") { $0 > 0 }
-      guard let found else { throw parameters.invalid("\(key).\(name)", expected: "a number above 0") }
+      let found = try parameters.number(name, expected: "a number above 0") { $0 > 0 }
+      guard let found else { throw parameters.invalid(name, expected: "a number above 0") }
       return found
     }
+    // `rope_parameters.setdefault("rope_type", rope_parameters.get("type", "default"))`
+    let typeKey = parameters.contains("rope_type") ? "rope_type" : "type"
     switch try parameters.string(typeKey) ?? "default" {
     case "default": self = .none
     case "linear": self = .linear(factor: try number("factor"))
     case "llama3":
       let (name, sizes) = ("original_max_position_embeddings", 1...DecoderConfiguration.sizeLimit)
-      let inside = try parameters.integer("\(key).\(name)", in: sizes)
+      let inside = try parameters.integer(name, in: sizes)
       let outside = try file.integer(name, in: sizes)
       let context = try file.integer("max_position_embeddings", in: sizes)
       guard let length = outside ?? inside ?? context else {
-        throw parameters.invalid("\(key).\(name)", expected: "the number of tokens of the original context")
+        throw parameters.invalid(name, expected: "the number of tokens of the original context")
       }
       self = .llama3(
         factor: try number("factor"), lowFrequencyFactor: try number("low_freq_factor"),

@@ -9,7 +9,9 @@ extension DecoderConfiguration {
   /// fine-tuning leaves them where it adds a token and no row, are left out: no model can predict them.
   /// (`strayIDs(in:)` names them.) Throws `value`, by the keys of config.json.
   public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
+    let file = try file.languageModel()
     let architecture = try KnownArchitectures.named(in: file)
+    try ArithmeticKeys.check(file, for: architecture)
     self = try architecture.configuration(from: file)
     let vocabularySize = vocabularySize
     let exists = { (id: Int) in id < vocabularySize }
@@ -21,7 +23,7 @@ extension DecoderConfiguration {
         error.key == "rotary.scaling" ? try RotaryPositions.key(in: file) : architecture.keys[error.key] ?? error.key
       throw .value(
         InvalidValue(
-          error.place, key, expected: error.expected, found: error.found,
+          error.place, file.scope + key, expected: error.expected, found: error.found,
           advice: error.advice))
     }
   }
@@ -32,9 +34,16 @@ extension DecoderConfiguration {
       let ids = ((try? file.tokenIDs(key)) ?? []).filter { $0 >= vocabularySize }
       guard !ids.isEmpty else { return nil }
       return InvalidValue(
-        file.file, key, expected: "ids below the vocab_size of \(vocabularySize)",
+        file.file, file.scope + key, expected: "ids below the vocab_size of \(vocabularySize)",
         found: ids.map(String.init).joined(separator: ", "), advice: "left out, for no output of the model has it")
     }
+  }
+
+  /// What the user should know of a config.json though it can be read, one sentence each: special ids beyond the
+  /// vocabulary, keys that nobody knows, and parts of the model that are not read.
+  public func remarks(on file: HuggingFaceConfiguration) -> [InvalidValue] {
+    let own = (try? file.languageModel()) ?? file
+    return [file.blindness].compactMap(\.self) + strayIDs(in: own) + FamiliarKeys.strangers(in: own)
   }
 
   /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.

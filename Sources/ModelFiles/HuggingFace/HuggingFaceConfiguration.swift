@@ -8,6 +8,8 @@ import LanguageModels
 public struct HuggingFaceConfiguration: Sendable {
   /// The file, as errors name it.
   public let file: String
+  /// What errors put before a key: `rope_scaling.` where these are the members of that object; empty for the whole file.
+  let scope: String
   let members: [String: JSONValue]
 
   /// Reads the file at `url`, by default in the dialect in which transformers reads and writes it. Throws `file`, also
@@ -37,9 +39,15 @@ public struct HuggingFaceConfiguration: Sendable {
     self.init(members, file: file)
   }
 
-  init(_ members: [String: JSONValue], file: String) {
+  init(_ members: [String: JSONValue], file: String, scope: String = "") {
     self.members = members
     self.file = file
+    self.scope = scope
+  }
+
+  /// Members that lie in the object at `key` of this one, so that errors about them say so.
+  func scoped(_ members: [String: JSONValue], under key: String) -> HuggingFaceConfiguration {
+    HuggingFaceConfiguration(members, file: file, scope: "\(scope)\(key).")
   }
 
   /// Whether the file has the key, be it with the value `null`.
@@ -47,7 +55,7 @@ public struct HuggingFaceConfiguration: Sendable {
 
   /// The same members, and `value` at `key` where the key is absent.
   public func filling(_ key: String, with value: JSONValue) -> HuggingFaceConfiguration {
-    HuggingFaceConfiguration(members.merging([key: value]) { own, _ in own }, file: file)
+    HuggingFaceConfiguration(members.merging([key: value]) { own, _ in own }, file: file, scope: scope)
   }
 
   /// The integer at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else,
@@ -125,7 +133,7 @@ public struct HuggingFaceConfiguration: Sendable {
     return strings
   }
 
-  /// The object at `key`, whose errors name its members `key.member`; `nil` where the key is absent or `null`. Throws
+  /// The object at `key`, of which `scoped(_:under:)` makes something that can be read like this; `nil` where the key is absent or `null`. Throws
   /// `value` for anything else.
   func object(_ key: String) throws(ModelFileError) -> [String: JSONValue]? {
     guard let value = present(key) else { return nil }
@@ -136,7 +144,8 @@ public struct HuggingFaceConfiguration: Sendable {
   /// The error for the value at `key`.
   func invalid(_ key: String, expected: String, advice: String? = nil) -> ModelFileError {
     .value(
-      InvalidValue(file, key, expected: expected, found: members[key]?.description ?? "nothing", advice: advice))
+      InvalidValue(
+        file, scope + key, expected: expected, found: members[key]?.description ?? "nothing", advice: advice))
   }
 
   func present(_ key: String) -> JSONValue? {

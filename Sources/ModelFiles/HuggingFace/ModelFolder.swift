@@ -27,7 +27,7 @@ public struct ModelFolder: Sendable {
     try FolderContents.requireModel(at: url)
     let file = try HuggingFaceConfiguration(contentsOf: url.appendingPathComponent("config.json"))
     var configuration = try DecoderConfiguration(file)
-    var passedOver = configuration.strayIDs(in: file).map(\.description)
+    var passedOver = configuration.remarks(on: file).map(\.description)
     let generationFile = url.appendingPathComponent("generation_config.json")
     if somethingExists(at: generationFile.path) {
       // transformers loads the model whatever is in there
@@ -67,7 +67,9 @@ public struct ModelFolder: Sendable {
     let ignored = names.ignored(weights.names, layers: configuration.layerCount)
     guard let first = ignored.first else { return passedOver }
     let others = ignored.count > 1 ? " and \(ignored.count - 1) others" : ""
-    return passedOver + ["\(weights.path): tensor \(first)\(others): ignored, for config.json does not know them"]
+    return passedOver + [
+      "\(weights.path): tensor \(first)\(others): ignored, for they are no part of the language model"
+    ]
   }
 
   /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.

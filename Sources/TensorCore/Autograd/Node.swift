@@ -10,6 +10,12 @@ struct GradientDestination {
 
   /// The part that begins `offset` elements further on.
   func from(_ offset: Int) -> GradientDestination { GradientDestination(pointer: pointer + offset, adds: adds) }
+
+  /// The first `columns` elements of rows that begin `stride` apart become 0, unless they are to be added to.
+  func clear(rows: Int, stride: Int, columns: Int) {
+    if adds { return }
+    for row in 0..<rows { (pointer + row * stride).update(repeating: 0, count: columns) }
+  }
 }
 
 /// One step of the recorded computation: which steps it read, and how its gradient becomes theirs.

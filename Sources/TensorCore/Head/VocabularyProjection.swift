@@ -167,7 +167,7 @@ extension VocabularyProjection {
     if let slopes {
       limbeck_soft_cap_slopes(row, slopes, cap, vocabularySize)
     } else {
-      limbeck_soft_cap(row, cap, vocabularySize)
+      limbeck_soft_cap(row, 1, cap, vocabularySize)
     }
   }
 

@@ -52,6 +52,15 @@ struct RightFactor {
     self.init(packed: memory, pairs: (k + 1) / 2)
   }
 
+  /// The columns of a packed factor from one on that is divisible by `PackedFactor.panel`, and its steps from an even
+  /// one on.
+  func from(step: Int = 0, column: Int = 0) -> RightFactor {
+    precondition(
+      factor.packed_pairs > 0 && step % 2 == 0 && column % PackedFactor.panel == 0, "from \(step), \(column)")
+    let words = column * factor.packed_pairs + step / 2 * PackedFactor.panel
+    return RightFactor(packed: factor.data + words * MemoryLayout<Float>.size, pairs: factor.packed_pairs)
+  }
+
   /// Floats of a packed factor [k, n].
   static func packedCount(k: Int, n: Int) -> Int {
     (k + 1) / 2 * ((n + PackedFactor.panel - 1) / PackedFactor.panel * PackedFactor.panel)

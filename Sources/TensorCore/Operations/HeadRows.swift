@@ -36,7 +36,7 @@ enum HeadRows {
 
 extension CausalAttention {
   /// One token's queries [H·D] of the heads that share a key-value head, and the `count` keys and values they see:
-  /// out[D] = softmax(scale · K·q)ᵀ · V for each. Of the factors nothing is rounded.
+  /// out[D] = softmax(s′)ᵀ · V for each, of the scores s′ that the rule makes of K·q. Of the factors nothing is rounded.
   func attendOne(
     keyValueHead: Int, query: UnsafePointer<Float>, keys: HeadRows, values: HeadRows, count: Int,
     out: UnsafeMutablePointer<Float>, scratch scores: UnsafeMutablePointer<Float>
@@ -46,8 +46,9 @@ extension CausalAttention {
       keys.innerProducts(
         into: scores, query, count: count, headSize: headSize, backend: backend,
         scratch: scores + scoresCount(keys: count))
+      if let cap = rule.cap { limbeck_soft_cap(scores, rule.scale, cap, count) }
       var maximum: Float = 0
-      let total = limbeck_softmax_exponentials(scores, &maximum, scale, count)
+      let total = limbeck_softmax_exponentials(scores, &maximum, rule.weightScale, count)
       values.weightedSum(into: out, scores, count: count, headSize: headSize)
       limbeck_scale(out, Float(1 / total), headSize)
     }

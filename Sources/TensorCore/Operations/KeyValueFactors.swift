@@ -7,12 +7,12 @@ import CKernels
 /// In bfloat16, where the backend packs factors, both are rounded and packed once for all queries, and weights as they
 /// are made.
 struct KeyValueFactors {
-  private enum Form {
+  enum Form {
     case floats(keys: MatrixView, values: MatrixView)
     case packed(keys: RightFactor, values: RightFactor)
   }
 
-  private let form: Form
+  let form: Form
   private let headSize: Int
   private let precision: ProductPrecision
   private let backend: any MatrixBackend
@@ -58,101 +58,64 @@ struct KeyValueFactors {
     }
   }
 
-  /// s[block, width] = q[block, D] · k[width, D]ᵀ for the first `width` keys.
+  /// What the first key of a block of queries is divisible by.
+  var alignment: Int {
+    switch form {
+    case .floats: 1
+    case .packed: PackedFactor.panel
+    }
+  }
+
+  /// s[count, width] = q[count, D] · k[width, D]ᵀ of the keys of a block; rows of s lie `block.line` apart.
   func scores(
-    into s: UnsafeMutablePointer<Float>, stride: Int, _ queries: MatrixView, block: Int, width: Int,
+    into s: UnsafeMutablePointer<Float>, _ queries: MatrixView, _ block: QueryBlock,
     scratch: UnsafeMutablePointer<Float>
   ) {
     switch form {
     case .floats(let keys, _):
       backend.product(
-        into: s, stride: stride, adds: false, queries, keys, m: block, n: width, k: headSize, precision: precision,
-        scratch: scratch)
+        into: s, stride: block.line, adds: false, queries, keys.from(column: block.firstKey), m: block.count,
+        n: block.width, k: headSize, precision: precision, scratch: scratch)
     case .packed(let keys, _):
       BFloat16Product.multiply(
-        into: s, stride: stride, adds: false, LeftFactor(queries), keys, m: block, n: width, k: headSize,
-        scratch: scratch)
+        into: s, stride: block.line, adds: false, LeftFactor(queries), keys.from(column: block.firstKey),
+        m: block.count, n: block.width, k: headSize, scratch: scratch)
     }
   }
 
-  /// From one row of scores to the next: exponentials of whole vectors are faster than those of the elements of a part
-  /// of one.
-  static func line(_ width: Int) -> Int { (width + 63) / 64 * 64 }
-
-  /// Scores become weights where they lie, e^(scale · (s − maximum)) up to their sum, for `weightedValues` and
-  /// `weightedQueries`: of `block` rows, `line` apart, of which the first sees `visible` keys, and each other one more
-  /// than the one before. What a row does not see, but the last does, has a weight of 0.
-  func makeWeights(
-    _ scores: UnsafeMutablePointer<Float>, line: Int, block: Int, visible: Int, scale: Float,
-    maxima: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Double>
-  ) {
-    switch form {
-    case .floats:
-      for row in 0..<block {
-        let weights = scores + row * line
-        // masked scores have exponentials of 0
-        let (seen, padded) = (visible + row, Self.line(visible + row))
-        (weights + seen).update(repeating: -.infinity, count: padded - seen)
-        (weights + padded).update(repeating: 0, count: line - padded)
-        sums[row] = limbeck_softmax_exponentials(weights, maxima + row, scale, padded)
-      }
-    case .packed: limbeck_causal_weights_bf16(scores, line, block, visible, scale, maxima, sums)
-    }
-  }
-
-  /// The same scores become probabilities p = e^(scale · s − logSum), and the gradients of these those of the products
-  /// of queries and keys, p · (d − delta) · scale; the delta of row r is `deltas[r · deltaStride]`.
-  func makeGradients(
-    _ scores: UnsafeMutablePointer<Float>, _ gradients: UnsafeMutablePointer<Float>, line: Int, block: Int,
-    visible: Int, scale: Float, logSums: UnsafePointer<Float>, deltas: UnsafePointer<Float>, deltaStride: Int
-  ) {
-    switch form {
-    case .floats:
-      let width = visible + block - 1
-      for row in 0..<block {
-        let (weights, dWeights, seen) = (scores + row * line, gradients + row * line, visible + row)
-        limbeck_softmax_again(weights, scale, logSums[row], seen)
-        limbeck_softmax_backward(dWeights, weights, deltas[row * deltaStride], scale, seen)
-        (weights + seen).update(repeating: 0, count: width - seen)
-        (dWeights + seen).update(repeating: 0, count: width - seen)
-      }
-    case .packed:
-      limbeck_causal_gradients_bf16(
-        scores, gradients, line, block, visible, scale, logSums, deltas, deltaStride)
-    }
-  }
-
-  /// out[block, D] = p[block, width] · v[width, D], or += where `adds`, of rows of weights as they were made.
+  /// out[count, D] = p[count, width] · v[width, D] of the values of a block, or += where `adds`, of weights as
+  /// `makeWeights` or `makeGradients` made them.
   func weightedValues(
-    into out: UnsafeMutablePointer<Float>, stride: Int, adds: Bool = false, weights: UnsafePointer<Float>, line: Int,
-    block: Int, width: Int, scratch: UnsafeMutablePointer<Float>
+    into out: UnsafeMutablePointer<Float>, stride: Int, adds: Bool = false, weights: UnsafePointer<Float>,
+    _ block: QueryBlock, scratch: UnsafeMutablePointer<Float>
   ) {
     switch form {
     case .floats(_, let values):
       backend.product(
-        into: out, stride: stride, adds: adds, MatrixView(weights, stride: line), values, m: block, n: headSize,
-        k: width, precision: precision, scratch: scratch)
+        into: out, stride: stride, adds: adds, MatrixView(weights, stride: block.line),
+        values.from(row: block.firstKey), m: block.count, n: headSize, k: block.width, precision: precision,
+        scratch: scratch)
     case .packed(_, let values):
       BFloat16Product.multiply(
-        into: out, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: line, transposed: false),
-        values, m: block, n: headSize, k: width, scratch: scratch)
+        into: out, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: block.line, transposed: false),
+        values.from(step: block.firstKey), m: block.count, n: headSize, k: block.width, scratch: scratch)
     }
   }
 
-  /// c[width, D] = p[block, width]ᵀ · a[block, D], or += where `adds`, of rows of weights as they were made.
+  /// c[width, D] = p[count, width]ᵀ · a[count, D], or += where `adds`, of weights as `makeGradients` made them.
   func weightedQueries(
-    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, weights: UnsafePointer<Float>, line: Int,
-    _ a: MatrixView, block: Int, width: Int, scratch: UnsafeMutablePointer<Float>
+    into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, weights: UnsafePointer<Float>, _ a: MatrixView,
+    _ block: QueryBlock, scratch: UnsafeMutablePointer<Float>
   ) {
     switch form {
     case .floats:
       backend.product(
-        into: c, stride: stride, adds: adds, MatrixView(weights, stride: line).transposed, a, m: width, n: headSize,
-        k: block, precision: precision, scratch: scratch)
+        into: c, stride: stride, adds: adds, MatrixView(weights, stride: block.line).transposed, a, m: block.width,
+        n: headSize, k: block.count, precision: precision, scratch: scratch)
     case .packed:
       BFloat16Product.multiply(
-        into: c, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: line, transposed: true),
-        RightFactor(a), m: width, n: headSize, k: block, scratch: scratch)
+        into: c, stride: stride, adds: adds, LeftFactor(narrowRows: weights, stride: block.line, transposed: true),
+        RightFactor(a), m: block.width, n: headSize, k: block.count, scratch: scratch)
     }
   }
 }

@@ -61,30 +61,37 @@ private struct CachedHead {
 }
 
 extension Tensor {
-  /// Attention of new tokens to everything their sequence has seen: self = queries [N, H·D], keys and values [N, K·D],
-  /// the rows of sequence s being `counts[s]` consecutive ones. The new keys and values are appended to `caches[s]`;
-  /// call `advance(by:)` on each after the last layer. Records no gradient. The factors of products are rounded to
-  /// `precision`, those of single new tokens never; keys and values to what their cache keeps them as.
+  /// Attention of new tokens to what their sequence has seen, as far as the rule's window reaches: self = queries
+  /// [N, H·D], keys and values [N, K·D], the rows of sequence s being `counts[s]` consecutive ones. The new keys and
+  /// values are appended to `caches[s]`, whose layer must keep what the window needs; call `advance(by:)` on each after
+  /// the last layer. Records no gradient. The factors of products are rounded to `precision`, those of single new
+  /// tokens never; keys and values to what their cache keeps them as.
   public func cachedAttention(
-    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, headSize: Int,
+    keys: Tensor, values: Tensor, caches: [KeyValueCache], counts: [Int], layer: Int, rule: AttentionRule,
     precision: ProductPrecision = .float32
   ) -> Tensor {
+    rule.check()
     precondition(caches.count == counts.count && counts.reduce(0, +) == rows, "\(rows) rows for counts \(counts)")
+    let headSize = rule.headSize
     let attention = CausalAttention(
-      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, headSize: headSize,
-      precision: precision, backend: device.backend)
+      headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, rule: rule, precision: precision,
+      backend: device.backend)
+    let rooms = zip(caches, counts).map { $0.reserve(layer: layer, count: $1, window: rule.window) }
     var start = 0
-    // pointers, which the caches keep valid: workers that retain the same tensors wait for each other
-    let sequences = zip(caches, counts).map { cache, count in
+    // pointers, which the rooms keep valid: workers that retain the same tensors wait for each other
+    let sequences = zip(zip(caches, rooms), counts).map { source, count in
       defer { start += count }
-      let (allKeys, allValues) = cache.reserved(layer: layer, count: count)
+      let (cache, room) = source
+      // what is before the window of the first new token is not looked at
+      let offset = rule.seen(before: room.offset)
+      let skipped = (room.offset - offset) * cache.rowSize
       let firstHead = CachedHead(
-        count: count, offset: cache.length, precision: cache.precision, keys: allKeys.pointer,
-        values: allValues.pointer, rowSize: cache.rowSize)
-      return (start: start, firstHead: firstHead, headStep: allKeys.shape[1] * cache.rowSize)
+        count: count, offset: offset, precision: cache.precision, keys: room.keys.pointer + skipped,
+        values: room.values.pointer + skipped, rowSize: cache.rowSize)
+      return (start: start, firstHead: firstHead, headStep: room.keys.shape[1] * cache.rowSize)
     }
     let out = Tensor(uninitialized: shape, on: device)
-    let longest = zip(caches, counts).map { $0.length + $1 }.max() ?? 0
+    let longest = sequences.map { $0.firstHead.offset + $0.firstHead.count }.max() ?? 0
     let scratchCount = attention.scratchCount(keys: longest)
     let widens = zip(caches, counts).contains { $0.precision == .float16 && $1 > 1 }
     let workerCount = scratchCount + (widens ? 2 * longest * headSize : 0)
@@ -102,7 +109,7 @@ extension Tensor {
         attention, keyValueHead: keyValueHead, query: pointer + sequence.start * columns,
         out: out.pointer + sequence.start * columns, scratch: memory, widened: memory + scratchCount)
     }
-    withExtendedLifetime(caches) {}
+    for ((cache, room), count) in zip(zip(caches, rooms), counts) { cache.keep(room, layer: layer, count: count) }
     return out
   }
 }

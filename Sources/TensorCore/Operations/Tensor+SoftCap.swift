@@ -13,7 +13,7 @@ extension Tensor {
       if recordsGradient {
         limbeck_soft_cap_slopes(out.pointer + start, slopes.pointer + start, cap, range.count)
       } else {
-        limbeck_soft_cap(out.pointer + start, cap, range.count)
+        limbeck_soft_cap(out.pointer + start, 1, cap, range.count)
       }
     }
     return out.recorded(from: [self]) { [device, count] gradient, nodes in

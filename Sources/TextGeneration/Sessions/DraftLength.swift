@@ -7,12 +7,23 @@ public enum DraftLength: Sendable, Equatable {
   /// As many as promise the most tokens for the time, from 1 to 11, by what was accepted of the sequence so far. It
   /// looks at no clock: the same seed gives the same text.
   case adaptive
+
+  /// The most tokens that a draft proposes at a time.
+  var longest: Int {
+    switch self {
+    case .fixed(let count): count
+    // with one row more, a pass still multiplies few rows
+    case .adaptive: Device.uniformRows - 1
+    }
+  }
+
+  /// How far back the caches of a decoder and its draft must be truncated: by all of a proposal, or a few tokens of a
+  /// text whose end is taken back.
+  var rewind: Int { max(longest, KeyValueCache.usualRewind) }
 }
 
 /// What the next number of drafted tokens of one sequence is chosen by.
 struct DraftLengthChoice {
-  /// With one row more, a pass still multiplies few rows.
-  private static let longest = Device.uniformRows - 1
   /// What one more row adds to a pass, as a share of a pass of one row, which reads all weights as well: between a
   /// fiftieth for 110 M parameters and a tenth for 15 M.
   private static let rowCost = 0.05
@@ -41,7 +52,7 @@ struct DraftLengthChoice {
       let acceptance = overlaps.sum / overlaps.count
       var (best, bestSpeed) = (1, 0.0)
       var (tokens, power) = (1.0, 1.0)
-      for count in 1...Self.longest {
+      for count in 1...length.longest {
         power *= acceptance
         tokens += power
         let speed = tokens / (1 + (cost + Self.rowCost) * Double(count))

@@ -22,7 +22,8 @@ public final class SequenceCaches {
     let limit = max(0, min(self.ids.count, ids.count) - 1)
     var kept = 0
     while kept < min(limit, decoder.length), self.ids[kept] == ids[kept] { kept += 1 }
-    return kept
+    // windows may have moved past the place where the two differ
+    return decoder.canTruncate(to: kept) ? kept : 0
   }
 
   /// Begins the sequence of a request, of whose tokens `keptTokens(of:)` stay.
@@ -32,7 +33,10 @@ public final class SequenceCaches {
     decoder.expectedLength = request.expectedLength ?? decoder.contextLength
     draft?.expectedLength = decoder.expectedLength
     decoder.truncate(to: kept)
-    if let draft { draft.truncate(to: min(kept, draft.length)) }
+    if let draft {
+      let draftKept = min(kept, draft.length)
+      draft.truncate(to: draft.canTruncate(to: draftKept) ? draftKept : 0)
+    }
     ids = request.ids
   }
 

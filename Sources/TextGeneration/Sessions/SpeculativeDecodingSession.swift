@@ -79,8 +79,9 @@ public final class SpeculativeDecodingSession: DecodingSession {
     let caches =
       submitted.caches
       ?? SequenceCaches(
-        decoder: decoder.makeCache(expectedLength: length, precision: cachePrecision),
-        draft: draft.makeCache(expectedLength: length, precision: cachePrecision))
+        decoder: decoder.makeCache(
+          expectedLength: length, rewind: self.length.rewind, precision: cachePrecision),
+        draft: draft.makeCache(expectedLength: length, rewind: self.length.rewind, precision: cachePrecision))
     caches.begin(submitted.request)
     let known = Array(submitted.request.ids.dropLast())
     read(known, with: decoder, to: caches.decoder)
