@@ -9,6 +9,8 @@ public protocol Architecture: Sendable {
   var family: String { get }
   /// The keys of config.json by the names of the configuration's properties, for errors about them.
   var keys: [String: String] { get }
+  /// The code that transformers runs for it, where it has no classes of its own; by default there is none.
+  var remoteCode: RemoteCode? { get }
   /// Those of the `ArithmeticKeys` that it reads; of others only values that change nothing are accepted.
   var reads: Set<String> { get }
   /// Reads the members of a config.json. What a missing key means is cited beside each default. Throws `value` for what
@@ -18,6 +20,11 @@ public protocol Architecture: Sendable {
   func members(of configuration: DecoderConfiguration) -> [String: JSONValue]
   /// Where a weight lies.
   func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation
+}
+
+extension Architecture {
+  /// None: transformers has classes for it.
+  public var remoteCode: RemoteCode? { nil }
 }
 
 /// The tensor that holds a weight, alone or with others, in the weight's order of rows or in another.
@@ -48,12 +55,17 @@ public struct TensorLocation: Equatable, Sendable {
 public enum KnownArchitectures {
   /// All of them.
   public static let all: [any Architecture] = [
-    Llama(), Mistral(), Qwen2(), Qwen3(), SmolLM3(), Gemma(), Gemma2(), Gemma3(),
+    Llama(), Mistral(), Qwen2(), Qwen3(), SmolLM3(), Gemma(), Gemma2(), Gemma3(), Phi3(), InternLM2(), InternLM3(),
+    MiniCPM(), Granite(), Ernie45(), Helium(),
   ]
 
   /// The one of a config.json. Throws `value`, naming the known ones.
   static func named(in file: HuggingFaceConfiguration) throws(ModelFileError) -> any Architecture {
-    if file.present("model_type") == nil { try LlamaKeys.requireSizes(in: file) }
+    if file.present("model_type") == nil {
+      // the first folders of some families say by their code what they are
+      if let architecture = all.first(where: { $0.remoteCode?.isNamed(in: file) ?? false }) { return architecture }
+      try LlamaKeys.requireSizes(in: file)
+    }
     let name = try file.string("model_type")
     guard let architecture = all.first(where: { $0.family == name }) else {
       throw file.invalid("model_type", expected: known, advice: name.flatMap(OtherFamilies.advice(on:)))
