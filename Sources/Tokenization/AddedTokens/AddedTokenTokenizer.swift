@@ -52,7 +52,8 @@ struct AddedTokenTokenizer: Tokenizer {
   }
 
   var settings: [TokenizerFact] {
-    let tokens = matched.map { $0.content.escaped }.sorted().joined(separator: " ")
+    let tokens = matched.map(\.description).sorted().joined(separator: " ")
+    if matched.isEmpty { return base.settings }
     return base.settings + [
       TokenizerFact("added_tokens", tokens), TokenizerFact("added_tokens_restart_text", "\(restartsText)"),
     ]
@@ -67,6 +68,7 @@ struct AddedTokenTokenizer: Tokenizer {
   func keepsWhole(_ id: Int32) -> Bool { added[id] != nil || (id < base.vocabularySize && base.keepsWhole(id)) }
 
   func encode(_ batch: TextBatch, threads: Int) -> EncodedBatch {
+    guard !matched.isEmpty else { return base.encode(batch, threads: threads) }
     var found: [[AddedTokenMatcher.Part]] = []
     var (start, hasTokens) = (0, false)
     for end in batch.ends {
@@ -84,7 +86,7 @@ struct AddedTokenTokenizer: Tokenizer {
       var list: [Part] = []
       func add(_ text: some Collection<UInt8>) {
         list.append(.text(inner.ends.count))
-        inner.startsText.append(isAfterToken ? restartsText && text.first != UInt8(ascii: " ") : startsText)
+        inner.startsText.append(isAfterToken ? restartsText && restarts(at: text.first) : startsText)
         inner.bytes += text
         inner.ends.append(inner.bytes.count)
         // what follows is another part, unless this is the last one of a text that ends
@@ -117,6 +119,9 @@ struct AddedTokenTokenizer: Tokenizer {
     return result
   }
 
+  /// Whether what begins with this byte after an added token is encoded as the beginning of a text, if others are.
+  private func restarts(at byte: UInt8?) -> Bool { base is any AddedTokenRules || byte != UInt8(ascii: " ") }
+
   private enum Part {
     case token(Int32)
     case text(Int)
@@ -135,10 +140,16 @@ struct AddedTokenTokenizer: Tokenizer {
     return AddedTokenDecoder(base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added, skipped: skipped)
   }
 
-  /// SHA-256 of the digest within and of all that is added to it.
+  /// The id that fills up batches, where it does nothing else.
+  private var addedPadID: Int32? { padID.flatMap { $0 < base.vocabularySize ? base.padID : $0 } }
+
+  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a token
+  /// is for.
   var digest: TokenizerDigest {
+    let own = [base.bosID, base.eosID, base.padID, base.unknownID]
+    if matched.isEmpty, added.isEmpty, own == [bosID, eosID, addedPadID, unknownID] { return base.digest }
     var content = "Limbeck added tokens 1\n\(base.digest)\n\(restartsText)\n"
-    for id in [bosID, eosID, padID, unknownID] { content += "\(id ?? -1)\n" }
+    for id in [bosID, eosID, addedPadID, unknownID] { content += "\(id ?? -1)\n" }
     let looked = Set(matched)
     for token in (Array(added.values) + matched.filter { added[$0.id] == nil }).sorted(by: { $0.id < $1.id }) {
       let flags = [

@@ -32,18 +32,23 @@ struct TokenizerJSON: Sendable {
   /// The elements of `added_tokens`.
   let addedTokens: [JSONValue]
 
-  /// Reads a file. Throws `file` where it is missing, cut short or no JSON, and `value` where a member cannot be.
-  init(contentsOf url: URL) throws(TokenizationError) {
-    let bytes = try TokenizationError.wrapping { () throws(FileError) in
+  /// Reads a file, its merges only where they are asked for. Throws `file` where it is missing, cut short or no JSON, and
+  /// `value` where a member cannot be.
+  init(contentsOf url: URL, readsMerges: Bool = true) throws(TokenizationError) {
+    try self.init(parsing: try Self.bytes(of: url), file: url.path, readsMerges: readsMerges)
+  }
+
+  /// The bytes of a file.
+  static func bytes(of url: URL) throws(TokenizationError) -> [UInt8] {
+    try TokenizationError.wrapping { () throws(FileError) in
       let mapped = try MappedFile(contentsOf: url)
       try mapped.requireNoPointer()
       return mapped.withBytes { $0.withUnsafeBytes { Array($0) } }
     }
-    try self.init(parsing: bytes, file: url.path)
   }
 
-  /// Reads the content of a file; errors call it `file`. Throws as `init(contentsOf:)`.
-  init(parsing bytes: [UInt8], file: String) throws(TokenizationError) {
+  /// Reads the content of a file; errors call it `file`. Throws as `init(contentsOf:readsMerges:)`.
+  init(parsing bytes: [UInt8], file: String, readsMerges: Bool = true) throws(TokenizationError) {
     self.file = file
     var validator = UTF8Validator()
     if let invalid = validator.firstInvalid(in: bytes.span.bytes) {
@@ -51,7 +56,7 @@ struct TokenizerJSON: Sendable {
     }
     let ranges = try JSONByteReader(bytes, file: file).members()
     func value(_ range: Range<Int>?) throws(TokenizationError) -> JSONValue {
-      try range.map { (range) throws(TokenizationError) in try Self.value(range, of: bytes, file: file) } ?? .null
+      try Self.value(range, of: bytes, file: file)
     }
     guard let model = ranges["model"], bytes[model.lowerBound] == UInt8(ascii: "{") else {
       throw Self.invalid(
@@ -69,7 +74,7 @@ struct TokenizerJSON: Sendable {
     modelMembers = members
     guard let pieces else { throw Self.invalid(file, "model.vocab", expected: "the vocabulary", found: "nothing") }
     vocabulary = try TokenizerVocabulary(JSONByteReader(bytes, file: file, at: pieces))
-    if let merges, bytes[merges.lowerBound] != UInt8(ascii: "n") {
+    if readsMerges, let merges, bytes[merges.lowerBound] != UInt8(ascii: "n") {
       self.merges = try vocabulary.merges(JSONByteReader(bytes, file: file, at: merges))
     } else {
       self.merges = nil
@@ -85,10 +90,11 @@ struct TokenizerJSON: Sendable {
     }
   }
 
-  /// The value at some bytes of a file. Throws `file`.
-  private static func value(
-    _ range: Range<Int>, of bytes: [UInt8], file: String
+  /// The value at some bytes of a file, null for none. Throws `file`.
+  static func value(
+    _ range: Range<Int>?, of bytes: [UInt8], file: String
   ) throws(TokenizationError) -> JSONValue {
+    guard let range else { return .null }
     do throws(FileError) {
       return try JSONValue(parsing: Array(bytes[range]), file: file, dialect: .python)
     } catch .invalidJSON(_, let offset, let reason) {
