@@ -65,6 +65,9 @@ struct HuggingFaceTokenizerFiles {
     files.contains { $0.name == TokenizerJSON.fileName } ? folder?.appendingPathComponent(TokenizerJSON.fileName) : nil
   }
 
+  /// The token that the files name for a purpose, such as `bos_token`; nil where they name none.
+  func text(of key: String) -> String? { specialContents.content(of: key) }
+
   /// `base` with what the files add to it; `base` itself where that is nothing. Ids from `limit` on are left out: a
   /// model with so many outputs has no row for them. Throws `corruptTokenizer` where an added token makes no sense.
   func adding(to base: any Tokenizer, limit: Int?) throws(TokenizationError) -> any Tokenizer {
@@ -198,6 +201,9 @@ private struct NamedSpecialTokens {
       if case .array(let elements) = configuration[key] { others += elements.compactMap(Self.content) }
     }
   }
+
+  /// What a key names.
+  func content(of key: String) -> String? { contents[key] ?? nil }
 
   /// All of them, in the order in which transformers adds those that are missing.
   var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }

@@ -11,7 +11,7 @@ struct TokenizerJSONKind: Sendable {
   let load: @Sendable (TokenizerJSON, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
 
   /// All kinds; the first that recognises a file is taken.
-  static let all: [TokenizerJSONKind] = [.byteLevelBPE, .sentencePieceBPE]
+  static let all: [TokenizerJSONKind] = [.byteLevelBPE, .sentencePieceBPE, .sentencePieceUnigram]
 
   /// The tokenizer that a file holds. Throws `value` where it is of no kind known.
   static func tokenizer(
