@@ -21,12 +21,15 @@ extension Float: MappableElement {}
 public final class MappedFile: Sendable {
   /// Where the file was when it was mapped.
   public let url: URL
+  /// Whether the bytes are a copy, so that nothing brings them back once their memory is given up.
+  fileprivate let isCopy: Bool
   // Never written after `init`, and the mapping lives as long as `self`.
   private nonisolated(unsafe) let contents: UnsafeRawBufferPointer
 
   /// Maps the file at `url`; an empty file is fine. Throws `missing` or `unreadable`.
   public init(contentsOf url: URL) throws(FileError) {
     self.url = url
+    isCopy = false
     let path = url.path
     let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else {
@@ -51,6 +54,27 @@ public final class MappedFile: Sendable {
       throw .unreadable(file: path, reason: systemErrorText())
     }
     contents = UnsafeRawBufferPointer(start: start, count: count)
+  }
+
+  /// A copy of some bytes of a file; see `gathering`.
+  private init(copying ranges: [Range<Int>], of file: MappedFile) throws(FileError) {
+    url = file.url
+    isCopy = true
+    let count = ranges.reduce(0) { $0 + $1.count }
+    guard count > 0 else {
+      contents = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let start, start != MAP_FAILED else { throw .unreadable(file: file.path, reason: systemErrorText()) }
+    let copy = UnsafeMutableRawBufferPointer(start: start, count: count)
+    var end = 0
+    for range in ranges {
+      copy[end..<end + range.count].copyBytes(from: file.contents[range])
+      end += range.count
+    }
+    contents = UnsafeRawBufferPointer(copy)
+    extendLifetime(file)
   }
 
   deinit {
@@ -88,6 +112,14 @@ public final class MappedFile: Sendable {
     of type: Element.Type, at offset: Int, count: Int
   ) throws(FileError) -> MappedElements<Element> {
     try MappedElements(file: self, offset: offset, count: count)
+  }
+
+  /// A copy of some of the bytes, one range after another, in memory of the process's own: for values that are used in
+  /// another order than the file has them in. All ranges must lie in the file. Throws `unreadable` where there is not
+  /// as much memory.
+  public func gathering(_ ranges: [Range<Int>]) throws(FileError) -> MappedFile {
+    precondition(ranges.allSatisfy { 0 <= $0.lowerBound && $0.upperBound <= count }, "\(ranges) of \(count) bytes")
+    return try MappedFile(copying: ranges, of: self)
   }
 
   /// The first byte of the mapping, `nil` for an empty file. Unsafe: valid only while `self` is alive, and only
@@ -137,9 +169,9 @@ public struct MappedElements<Element: MappableElement>: Sendable {
   @unsafe public var unsafeStart: UnsafePointer<Element>? { start }
 
   /// Lets the system have the memory of the pages that lie wholly among the elements, which nobody will read soon; who
-  /// does read them waits for them to come from the file again.
+  /// does read them waits for them to come from the file again. A copy keeps its memory.
   public func releasePages() {
-    guard let start else { return }
+    guard let start, !file.isCopy else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let first = (Int(bitPattern: start) + page - 1) / page * page
     let end = Int(bitPattern: start + count) / page * page

@@ -6,6 +6,9 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
   case none
   /// All are divided by the factor (Chen et al. 2023, arXiv 2306.15595).
   case linear(factor: Double)
+  /// They stay as they are in the model's context, and are lowered by so much in sequences beyond it ("dynamic" in
+  /// transformers), which are never computed here.
+  case beyondTheContext(factor: Double)
   /// As in Llama 3.1: those that turn less than `lowFrequencyFactor` times in the original context of so many tokens
   /// are divided by the factor, those that turn more than `highFrequencyFactor` times stay, and in between the two are
   /// mixed.
@@ -22,6 +25,7 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .none: "none"
     case .linear(let factor): "linear with factor \(factor)"
+    case .beyondTheContext(let factor): "dynamic with factor \(factor)"
     case .llama3(let factor, let low, let high, let contextLength):
       "llama3 with factor \(factor), low frequency factor \(low), high frequency factor \(high) and an original "
         + "context of \(contextLength)"
@@ -34,14 +38,19 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
   /// √(1 + ln s / ln O) for a context of s times the original one of O tokens, 1 where it is no longer. As
   /// `_compute_longrope_parameters` in modeling_rope_utils.py (transformers 5.24).
   public static func amplitude(contextLength: Int, originalContextLength: Int) -> Double {
-    let scale = Double(contextLength) / Double(originalContextLength)
-    return scale > 1 ? (1 + log(scale) / log(Double(originalContextLength))).squareRoot() : 1
+    amplitude(
+      scale: Double(contextLength) / Double(originalContextLength), originalContextLength: originalContextLength)
+  }
+
+  /// The same by s itself.
+  public static func amplitude(scale: Double, originalContextLength: Int) -> Double {
+    scale > 1 ? (1 + log(scale) / log(Double(originalContextLength))).squareRoot() : 1
   }
 
   /// What turned channels are multiplied by.
   var amplitude: Double {
     switch self {
-    case .none, .linear, .llama3: 1
+    case .none, .linear, .beyondTheContext, .llama3: 1
     case .longRope(_, _, _, let amplitude): amplitude
     }
   }
@@ -49,7 +58,7 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
   /// Sequences longer than this turn by other frequencies; nil where the length does not matter.
   var switchingLength: Int? {
     switch self {
-    case .none, .linear, .llama3: nil
+    case .none, .linear, .beyondTheContext, .llama3: nil
     case .longRope(_, _, let contextLength, _): contextLength
     }
   }
@@ -57,7 +66,7 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
   /// The frequency of a pair in radians per token, lowered, in a sequence of the given length.
   func callAsFunction(_ frequency: Double, pair: Int, length: Int) -> Double {
     switch self {
-    case .none: return frequency
+    case .none, .beyondTheContext: return frequency
     case .linear(let factor): return frequency / factor
     case .llama3(let factor, let low, let high, let contextLength):
       let turns = Double(contextLength) * frequency / (2 * .pi)
@@ -75,7 +84,7 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
     let factors: [Double]
     switch self {
     case .none: return nil
-    case .linear(let factor): factors = [factor]
+    case .linear(let factor), .beyondTheContext(let factor): factors = [factor]
     case .llama3(let factor, let low, let high, let contextLength):
       guard low > 0, low < high, high.isFinite, contextLength > 0 else {
         return "0 < low frequency factor < high frequency factor, and an original context above 0"

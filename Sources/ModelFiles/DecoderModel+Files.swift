@@ -78,10 +78,19 @@ extension DecoderModel {
   private func write(_ tensors: [StoredTensor], to sink: some WeightSink) throws(ModelFileError) {
     let parameters = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
     for tensor in tensors {
+      // weights that lie in one tensor are converted together, and no others are there at the time
+      let roles = Set(tensor.parts.map(\.role))
+      let weights = Dictionary(
+        uniqueKeysWithValues: roles.map { role in
+          guard let parameter = parameters[role] else { preconditionFailure("the decoder has no \(role)") }
+          return (role, parameter.matrix.dense(on: device))
+        })
       for part in tensor.parts {
-        guard let parameter = parameters[part.role] else { preconditionFailure("the decoder has no \(part.role)") }
-        try parameter.matrix.dense(on: device).withSpan { (values) throws(ModelFileError) in
-          try sink.append(values, to: tensor.name)
+        guard let weight = weights[part.role] else { preconditionFailure("\(part.role) was left out") }
+        try weight.withSpan { (values) throws(ModelFileError) in
+          let columns = weight.shape.dropFirst().reduce(1, *)
+          let rows = part.start..<part.start + part.rows.count
+          try sink.append(values.extracting(rows.lowerBound * columns..<rows.upperBound * columns), to: tensor.name)
         }
       }
     }

@@ -11,14 +11,14 @@ public protocol WeightSource: Sendable {
   var names: [String] { get }
   /// The tensor called `name`. Throws `missingTensor`.
   func tensor(named name: String) throws(ModelFileError) -> SourceTensor
-  /// Converts rows of a tensor to float32, or all of them where `rows` is nil. `destination` must have as many
-  /// elements. Throws `missingTensor` or `notWeights`.
-  func read(_ name: String, rows: Range<Int>?, into destination: inout MutableSpan<Float>) throws(ModelFileError)
-  /// Rows of a tensor, or the tensor as a whole, as a parameter of a frozen decoder holds them: in the file itself
-  /// where products take them as they lie there, else converted once. Throws `missingTensor`; `wrongShape` where they
-  /// have not the shape expected; `notWeights`.
+  /// Converts rows of a tensor to float32, one range after another, or all of them where `rows` is nil. `destination`
+  /// must have as many elements. Throws `missingTensor` or `notWeights`.
+  func read(_ name: String, rows: [Range<Int>]?, into destination: inout MutableSpan<Float>) throws(ModelFileError)
+  /// Rows of a tensor, one range after another, or the tensor as a whole, as a parameter of a frozen decoder holds
+  /// them: in the file itself where they lie together and products take them as they are there, else copied or
+  /// converted once. Throws `missingTensor`; `wrongShape` where they have not the shape expected; `notWeights`.
   func weights(
-    _ name: String, rows: Range<Int>?, expecting shape: [Int], on device: Device
+    _ name: String, rows: [Range<Int>]?, expecting shape: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix
   /// Whether two tensors have the same type, shape and bytes. Throws `missingTensor`.
   func areIdentical(_ first: String, _ second: String) throws(ModelFileError) -> Bool

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import reference
+import remote_code  # noqa: F401, which lets transformers make what it has no classes for
 from make_llama_fixtures import finish, write_trained
 
 LARGEST_FOLDER = 150_000
@@ -64,6 +65,15 @@ def without(*keys, **others):
 
 
 LLAMA3 = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 40}
+
+SHORT, LONG = [1.0, 1.1, 1.25, 1.5, 2.0], [1.5, 2.0, 3.0, 5.0, 9.0]
+INTERNLM2_SCALING = {"type": "linear", "factor": 3.0}
+MINICPM_SCALING = {
+    "rope_type": "longrope",
+    "short_factor": [1.0, 1.2, 1.7, 2.5],
+    "long_factor": [2.0, 3.0, 4.0, 5.0],
+    "original_max_position_embeddings": 128,
+}
 
 FAMILIES = {
     # wavelengths of 6 to 2,900 tokens in an original context of 40: kept, mixed and divided
@@ -129,6 +139,75 @@ FAMILIES = {
                 "full_attention": rope(10000.0, "linear", factor=4.0),
             }
         },
+    ),
+    # sequences beyond the original context, so that the long factors hold; a part of each head turns
+    "phi3": Family(
+        "phi3",
+        seed=3,
+        config=sizes(24, heads=3, groups=1, head_size=8, layers=3, sliding_window=5)
+        | {"original_max_position_embeddings": 16, "partial_rotary_factor": 0.75, "tie_word_embeddings": False}
+        | {"rope_parameters": rope(100.0, "longrope", short_factor=[1.0, 1.5, 2.0], long_factor=[1.2, 2.5, 6.0])}
+        | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+        rewrite=without("head_dim"),
+    ),
+    # the keys of transformers 4, and sequences within the original context
+    "phi3_short": Family(
+        "phi3",
+        seed=3,
+        config=sizes(20, heads=2, groups=2, head_size=10, layers=1)
+        | {"original_max_position_embeddings": 64, "tie_word_embeddings": True}
+        | {"rope_parameters": rope(10000.0, "longrope", short_factor=SHORT, long_factor=LONG)}
+        | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+        rewrite=without(
+            "head_dim", "rope_parameters", rope_theta=10000.0,
+            rope_scaling={"type": "su", "short_factor": SHORT, "long_factor": LONG},
+        ),
+    ),
+    # wqkv in two groups of three queries, a key and a value
+    "internlm2": Family(
+        "internlm2",
+        seed=1,
+        config=sizes(24, heads=6, groups=2, head_size=4, layers=3, bias=True, rope_theta=1000.0)
+        | {"rope_scaling": dict(INTERNLM2_SCALING), "tie_word_embeddings": False},
+        rewrite=without("head_dim", "rope_parameters", rope_theta=1000.0, rope_scaling=INTERNLM2_SCALING),
+    ),
+    "internlm3": Family(
+        "internlm3",
+        seed=1,
+        config=sizes(20, heads=5, groups=1, head_size=6, layers=3, qkv_bias=True, bias=True)
+        | {"rope_parameters": rope(50000.0, "dynamic", factor=6.0), "tie_word_embeddings": False},
+        rewrite=without("attention_bias", "mlp_bias", qkv_bias=True, bias=True),
+    ),
+    # without model_type, as its makers' first folders are
+    "minicpm": Family(
+        "minicpm",
+        seed=1,
+        config=sizes(24, heads=3, groups=1, head_size=8, layers=3, attention_bias=True, rope_theta=10000.0)
+        | {"scale_emb": 3, "scale_depth": 1.4, "dim_model_base": 10, "tie_word_embeddings": True}
+        | {"rope_scaling": dict(MINICPM_SCALING)},
+        rewrite=without(
+            "head_dim", "model_type", "rope_parameters", rope_scaling=MINICPM_SCALING,
+            auto_map={"AutoConfig": "configuration_minicpm.MiniCPMConfig"},
+        ),
+    ),
+    "granite": Family(
+        "granite",
+        seed=1,
+        config=sizes(20, heads=5, groups=1, head_size=6, layers=3, attention_bias=True, mlp_bias=True)
+        | {"embedding_multiplier": 3.0, "residual_multiplier": 0.7, "attention_multiplier": 0.3, "logits_scaling": 0.6}
+        | {"rope_parameters": rope(10000.0, "llama3", **LLAMA3), "tie_word_embeddings": False},
+    ),
+    "ernie4_5": Family(
+        "ernie4_5",
+        seed=1,
+        config=sizes(20, heads=3, groups=1, head_size=10, layers=3, use_bias=True)
+        | {"rope_parameters": rope(500000.0, "linear", factor=2.0)},
+    ),
+    "helium": Family(
+        "helium",
+        seed=1,
+        config=sizes(24, heads=4, groups=2, head_size=6, layers=3, feed_forward=26, attention_bias=True, mlp_bias=True)
+        | {"rms_norm_eps": 1e-8, "tie_word_embeddings": False, "rope_parameters": rope(100000.0)},
     ),
 }
 

@@ -41,7 +41,7 @@ import Testing
     #expect(abs(losses.reduce(0, +) / Double(rows.count) / loss - 1) < 1e-6)
     for weight in try decoder.namedWeights {
       let error = relativeError(
-        try #require(weight.parameter.gradient).array(), try fixture.doubles("grad." + weight.name))
+        try #require(weight.parameter.gradient).array(), try fixture.doubles("grad.", of: weight))
       #expect(error < 2e-5, "\(weight.name): \(error)")
     }
   }

@@ -62,7 +62,7 @@ import Testing
 
   /// What each family writes, it knows.
   @Test(arguments: KnownArchitectures.all.map(\.family)) func nothingWrittenIsStrange(family: String) throws {
-    let heads = ["num_attention_heads": "32", "num_key_value_heads": "4", "head_dim": "8"]
+    let heads = ["num_attention_heads": "32", "num_key_value_heads": "4", "head_dim": "2"]
     let json = try readConfiguration(family, heads).huggingFaceJSON(weightType: .bfloat16)
     let file = try HuggingFaceConfiguration(json, file: "config.json")
     #expect(try DecoderConfiguration(file).remarks(on: file) == [])

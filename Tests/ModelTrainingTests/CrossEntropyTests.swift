@@ -70,7 +70,7 @@ import Testing
     #expect(abs(measured.loss - sums.loss) < 1e-6 * sums.loss)
     for weight in try model.namedWeights {
       let gradient = try #require(weight.parameter.gradient).array()
-      #expect(relativeError(gradient, try fixture.doubles("grad." + weight.name)) < 1e-4, "\(weight.name)")
+      #expect(relativeError(gradient, try fixture.doubles("grad.", of: weight)) < 1e-4, "\(weight.name)")
     }
   }
 

@@ -92,7 +92,7 @@ public struct DoubleDecoder {
     let channels = Int(Double(configuration.headSize) * rotary.rotatedShare)
     var (frequencies, amplitude) = (DoubleReference.frequencies(theta: rotary.base, of: channels), 1.0)
     switch rotary.scaling {
-    case .none: break
+    case .none, .beyondTheContext: break
     case .linear(let factor): frequencies = frequencies.map { $0 / factor }
     case .llama3: preconditionFailure("another test has it")
     case .longRope(let short, let long, let original, let factor):

@@ -1,5 +1,6 @@
 public import Foundation
 public import ModelFiles
+import TensorCore
 
 /// A folder of Tests/Fixtures: a model as Hugging Face saved it, and what PyTorch computes for it.
 public struct ModelFixture {
@@ -58,14 +59,24 @@ public struct ModelFixture {
   /// A tensor of `expected.safetensors`, in Double.
   public func doubles(_ name: String) throws -> [Double] { try tensors.floats(name).map(Double.init) }
 
+  /// The rows that a weight has of a tensor of `expected.safetensors`, in Double; the tensor's name is the weight's
+  /// behind `prefix`.
+  public func doubles(_ prefix: String, of weight: NamedWeight) throws -> [Double] {
+    var floats = [Float](repeating: 0, count: weight.parameter.count)
+    var span = floats.mutableSpan
+    try tensors.read(prefix + weight.name, rows: weight.rows, into: &span)
+    return floats.map(Double.init)
+  }
+
   /// Configurations with gradients and AdamW losses.
   public static let trained =
     [
       "llama/mha", "llama/gqa", "llama/mqa_bias", "llama/head_dim", "llama/odd", "llama/linear", "llama/llama3",
-    ] + families
+    ] + families + ["families/phi3_short"]
   /// One of each family, with all that is the family's own.
   public static let families = [
-    "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma", "gemma2", "gemma3_text",
+    "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma", "gemma2", "gemma3_text", "phi3", "internlm2", "internlm3",
+    "minicpm", "granite", "ernie4_5", "helium",
   ].map { "families/\($0)" }
   /// All folders with the logits of one model.
   public static let all = trained + ["llama/sharded", "llama/float16", "llama/bfloat16"]

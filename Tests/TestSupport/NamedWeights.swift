@@ -6,6 +6,8 @@ public import TensorCore
 public struct NamedWeight {
   /// As in model.safetensors.
   public let name: String
+  /// The rows that it has of a tensor that holds others, too, or its own in another order.
+  public let rows: [Range<Int>]?
   /// Its memory and gradient.
   public let parameter: Parameter
 }
@@ -16,7 +18,8 @@ extension DecoderModel {
     get throws {
       let architecture = try KnownArchitectures.of(configuration)
       return weights.map {
-        NamedWeight(name: architecture.location(of: $0.role, in: configuration).name, parameter: $0.parameter)
+        let location = architecture.location(of: $0.role, in: configuration)
+        return NamedWeight(name: location.name, rows: location.rows, parameter: $0.parameter)
       }
     }
   }

@@ -46,13 +46,7 @@ extension Inspect {
           "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong "
             + "together")
       }
-      let configuration = checkpoint.configuration
-      if let bos = tokenizer?.bosID, let expected = configuration.bosTokenID, bos != expected {
-        warnings.append("a text begins with id \(expected) to config.json, and with \(bos) to the tokenizer")
-      }
-      if let eos = tokenizer?.eosID, !configuration.eosTokenIDs.contains(Int(eos)) {
-        warnings.append("the tokenizer ends a text with id \(eos), of which config.json does not know")
-      }
+      if let tokenizer { warnings += checkpoint.configuration.specialIDWarnings(for: tokenizer) }
       self.warnings = warnings
     }
 

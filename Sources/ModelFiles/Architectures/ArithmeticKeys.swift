@@ -57,7 +57,8 @@ enum ArithmeticKeys {
     (.each(.integer(1)), ["no_rope_layers"]),
     (.off, ["no_rope_layer_interval", "rope_interleave", "rope_interleaved", "alibi", "use_alibi"]),
     (.one, ["partial_rotary_factor", "rotary_pct"]),
-    (.null, ["rope_local_base_freq", "rotary_dim"]),
+    (.null, ["rope_local_base_freq", "rotary_dim", "sparse_config"]),
+    (.one, ["full_attn_mod", "interpolate_factor"]),
     // scales and soft caps
     (.null, ["attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar", "attention_multiplier"]),
     (.null, ["scale_depth", "dim_model_base", "swiglu_limit"]),
@@ -65,7 +66,7 @@ enum ArithmeticKeys {
     (.off, ["scale_embedding", "attn_temperature_tuning", "attn_output_gate"]),
     // norms, biases, activations, the order of things
     (.off, ["qk_layernorm", "use_qk_norm", "qk_norm", "use_post_norm", "parallel_attn", "use_parallel_residual"]),
-    (.off, ["attention_bias", "mlp_bias", "bias", "use_bias", "qkv_bias", "use_qkv_bias"]),
+    (.off, ["attention_bias", "mlp_bias", "bias", "use_bias", "qkv_bias", "use_qkv_bias", "lm_head_bias"]),
     (.silu, ["hidden_activation"]),
     // mixtures of experts, latent attention, what Gemma 3n and 4 have
     (.off, ["num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "enable_moe_block"]),

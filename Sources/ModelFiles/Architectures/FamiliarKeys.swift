@@ -18,6 +18,7 @@ enum FamiliarKeys {
     "chunk_size_feed_forward", "pretraining_tp", "max_sequence_length", "is_llama_config", "transformers.js_config",
     "tokenizer_class", "model_max_length", "return_dict", "output_attentions", "output_hidden_states",
     "output_router_logits", "output_scores", "return_dict_in_generate", "mlp_only_layers", "num_nextn_predict_layers",
+    "mup_denominator",
     "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attention_probs_dropout_prob",
     "hidden_dropout_prob", "id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
     "finetuning_task", "prefix", "sep_token_id", "decoder_start_token_id", "tie_encoder_decoder",

@@ -12,6 +12,8 @@ enum LlamaKeys {
     /// D where `head_dim` is absent; nil for C / H.
     var headSize: Int?
     var contextLength: Int
+    /// `rms_norm_eps: float = 1e-6`
+    var normEpsilon: Float = 1e-6
     /// `default_theta = 10_000.0` in `RotaryEmbeddingConfigMixin` (modeling_rope_utils.py)
     var rotaryBase = 10_000.0
     var tiesEmbeddings = false
@@ -71,9 +73,8 @@ enum LlamaKeys {
       // `if self.head_dim is None: self.head_dim = self.hidden_size // self.num_attention_heads`
       headSize: try file.integer("head_dim", in: sizes) ?? defaults.headSize ?? hiddenSize / headCount,
       contextLength: try file.integer("max_position_embeddings", in: sizes) ?? defaults.contextLength,
-      // `rms_norm_eps: float = 1e-6`
-      normEpsilon: Float(
-        try file.number("rms_norm_eps", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 } ?? 1e-6),
+      normEpsilon: try file.number("rms_norm_eps", expected: "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
+        .map { Float($0) } ?? defaults.normEpsilon,
       rotary: positions,
       tiesEmbeddings: try file.bool("tie_word_embeddings") ?? defaults.tiesEmbeddings,
       // `initializer_range: float = 0.02`
@@ -130,6 +131,18 @@ enum LlamaKeys {
       throw file.invalid(
         "num_attention_heads",
         expected: "a divisor of the hidden_size \(configuration.hiddenSize), as transformers demands of the family")
+    }
+  }
+
+  /// Checks that the heads fill the hidden size, where a family's classes have heads of no other size. Throws `value`.
+  static func requireHeadsThatFillTheHiddenSize(
+    _ configuration: DecoderConfiguration, _ file: HuggingFaceConfiguration, advice: String? = nil
+  ) throws(ModelFileError) {
+    guard configuration.headSize * configuration.headCount == configuration.hiddenSize else {
+      throw file.invalid(
+        "head_dim",
+        expected: "hidden_size \(configuration.hiddenSize) / num_attention_heads \(configuration.headCount), without a "
+          + "remainder: \(configuration.family) models have heads of no other size", advice: advice)
     }
   }
 

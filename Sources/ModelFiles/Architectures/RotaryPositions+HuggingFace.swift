@@ -8,10 +8,15 @@ extension RotaryPositions {
   /// - Parameters:
   ///   - file: config.json.
   ///   - base: the base where there is none.
+  ///   - kinds: the ways of scaling that the family has, by their names.
+  ///   - isPartial: whether the family can turn a share of each head.
   /// - Throws: `value`.
-  init(_ file: HuggingFaceConfiguration, default base: Double) throws(ModelFileError) {
+  init(
+    _ file: HuggingFaceConfiguration, default base: Double = 10_000, kinds: [String: ScalingKind] = ScalingKind.names,
+    isPartial: Bool = false
+  ) throws(ModelFileError) {
     let key = try Self.key(in: file)
-    try self.init(file.object(key) ?? [:], at: key, of: file, default: base)
+    try self.init(file.object(key) ?? [:], at: key, of: file, default: base, kinds: kinds, isPartial: isPartial)
   }
 
   /// What some parameters say.
@@ -21,24 +26,30 @@ extension RotaryPositions {
   ///   - file: config.json.
   ///   - baseKey: the key in there of a base that does not stand in `members`.
   ///   - base: the base where there is none.
+  ///   - kinds: the ways of scaling that the family has, by their names.
+  ///   - isPartial: whether the family can turn a share of each head.
   /// - Throws: `value`.
   init(
     _ members: [String: JSONValue], at key: String, of file: HuggingFaceConfiguration, baseKey: String = "rope_theta",
-    default base: Double
+    default base: Double, kinds: [String: ScalingKind] = ScalingKind.names, isPartial: Bool = false
   ) throws(ModelFileError) {
     let parameters = file.scoped(members, under: key)
     for (name, value) in members {
       guard case .object = value else { continue }
       throw parameters.invalid(name, expected: "a value, for all layers of the family rotate alike")
     }
-    let scaling = try RotaryScaling(parameters, beside: file)
-    for (source, name) in [(parameters, "partial_rotary_factor"), (file, "partial_rotary_factor")] {
-      _ = try source.number(name, expected: "1, for whole heads are turned") { $0 == 1 }
+    let scaling = try RotaryScaling(parameters, beside: file, kinds: kinds)
+    func share(_ source: HuggingFaceConfiguration) throws(ModelFileError) -> Double? {
+      try source.number(
+        "partial_rotary_factor",
+        expected: isPartial ? "a number above 0 and at most 1" : "1, for whole heads are turned"
+      ) { isPartial ? $0 > 0 && $0 <= 1 : $0 == 1 }
     }
+    let (innerShare, outerShare) = (try share(parameters), try share(file))
     let isBase = { (theta: Double) in theta > 0 }
     let inside = try parameters.number("rope_theta", expected: "a number above 0", where: isBase)
     let beside = try file.number(baseKey, expected: "a number above 0", where: isBase)
-    self.init(base: inside ?? beside ?? base, scaling: scaling)
+    self.init(base: inside ?? beside ?? base, scaling: scaling, rotatedShare: innerShare ?? outerShare ?? 1)
   }
 
   /// The key under which a config.json says so. Throws `value`.
@@ -51,18 +62,24 @@ extension RotaryPositions {
   var members: [String: JSONValue] {
     var members: [String: JSONValue] = ["rope_theta": .number(base), "rope_parameters": .object(parameters)]
     if scaling != .none { members["rope_scaling"] = .object(scaling.members) }
-    return members
+    return members.merging(share) { own, _ in own }
   }
 
   /// The members of `rope_parameters`.
-  var parameters: [String: JSONValue] { scaling.members.merging(["rope_theta": .number(base)]) { own, _ in own } }
+  var parameters: [String: JSONValue] {
+    scaling.members.merging(["rope_theta": .number(base)]) { own, _ in own }.merging(share) { own, _ in own }
+  }
+
+  private var share: [String: JSONValue] {
+    rotatedShare == 1 ? [:] : ["partial_rotary_factor": .number(rotatedShare)]
+  }
 }
 
 extension RotaryScaling {
   /// The factors have no defaults in transformers. The original context has, in `convert_rope_params_to_dict`: one that
   /// stands outside comes first, and the context itself is the last resort.
   fileprivate init(
-    _ parameters: HuggingFaceConfiguration, beside file: HuggingFaceConfiguration
+    _ parameters: HuggingFaceConfiguration, beside file: HuggingFaceConfiguration, kinds: [String: ScalingKind]
   ) throws(ModelFileError) {
     func number(_ name: String) throws(ModelFileError) -> Double {
       let found = try parameters.number(name, expected: "a number above 0") { $0 > 0 }
@@ -71,21 +88,23 @@ extension RotaryScaling {
     }
     // `rope_parameters.setdefault("rope_type", rope_parameters.get("type", "default"))`
     let typeKey = parameters.contains("rope_type") ? "rope_type" : "type"
-    switch try parameters.string(typeKey) ?? "default" {
-    case "default": self = .none
-    case "linear": self = .linear(factor: try number("factor"))
-    case "llama3":
-      let (name, sizes) = ("original_max_position_embeddings", 1...DecoderConfiguration.sizeLimit)
-      let inside = try parameters.integer(name, in: sizes)
-      let outside = try file.integer(name, in: sizes)
-      let context = try file.integer("max_position_embeddings", in: sizes)
-      guard let length = outside ?? inside ?? context else {
-        throw parameters.invalid(name, expected: "the number of tokens of the original context")
-      }
+    let type = try parameters.string(typeKey) ?? "default"
+    if type == "default" {
+      self = .none
+      return
+    }
+    switch kinds[type] {
+    case nil:
+      let names = ["default"] + kinds.keys.sorted()
+      throw parameters.invalid(typeKey, expected: names.map { "\"\($0)\"" }.joined(separator: " or "))
+    case .linear: self = .linear(factor: try number("factor"))
+    case .dynamic: self = .beyondTheContext(factor: try number("factor"))
+    case .llama3:
       self = .llama3(
         factor: try number("factor"), lowFrequencyFactor: try number("low_freq_factor"),
-        highFrequencyFactor: try number("high_freq_factor"), originalContextLength: length)
-    default: throw parameters.invalid(typeKey, expected: "\"default\", \"linear\" or \"llama3\"")
+        highFrequencyFactor: try number("high_freq_factor"),
+        originalContextLength: try Self.originalLength(parameters, beside: file))
+    case .longRope: try self.init(longRope: parameters, beside: file)
     }
   }
 
@@ -94,6 +113,7 @@ extension RotaryScaling {
     switch self {
     case .none: ["rope_type": .string("default")]
     case .linear(let factor): ["rope_type": .string("linear"), "factor": .number(factor)]
+    case .beyondTheContext(let factor): ["rope_type": .string("dynamic"), "factor": .number(factor)]
     case .llama3(let factor, let low, let high, let contextLength):
       [
         "rope_type": .string("llama3"), "factor": .number(factor), "low_freq_factor": .number(low),

@@ -1,48 +1,53 @@
 import LanguageModels
 
-/// A tensor of a model's files, and the weights that lie in it, one after another.
+/// A tensor of a model's files, and the weights that lie in it.
 struct StoredTensor: Equatable {
-  /// A weight in it.
+  /// Rows of it that belong to one weight and lie together.
   struct Part: Equatable {
     let role: WeightRole
-    /// The rows of the tensor that are the weight's.
+    /// The rows of the tensor.
     let rows: Range<Int>
+    /// Where they begin among the weight's own rows.
+    let start: Int
   }
 
   let name: String
   private(set) var shape: [Int]
-  private(set) var parts: [Part]
+  /// In the tensor's order of rows; they cover it.
+  private(set) var parts: [Part] = []
 
-  private init(_ weight: DeclaredWeight, at location: TensorLocation) {
-    name = location.name
-    shape = weight.shape
-    parts = []
-    append(weight, at: location)
-  }
-
-  private mutating func append(_ weight: DeclaredWeight, at location: TensorLocation) {
-    let rows = location.rows ?? 0..<weight.shape[0]
-    precondition(rows.count == weight.shape[0], "\(weight.role) of shape \(weight.shape) in rows \(rows) of \(name)")
-    parts.append(Part(role: weight.role, rows: rows))
+  private init(_ name: String, of weights: [(weight: DeclaredWeight, rows: [Range<Int>])]) {
+    self.name = name
+    shape = weights[0].weight.shape
+    shape[0] = 0
+    for (weight, rows) in weights {
+      var start = 0
+      for range in rows {
+        parts.append(Part(role: weight.role, rows: range, start: start))
+        start += range.count
+      }
+      precondition(
+        start == weight.shape[0] && weight.shape.dropFirst() == shape.dropFirst(),
+        "\(weight.role) of shape \(weight.shape) in rows \(rows) of \(name)")
+    }
     parts.sort { $0.rows.lowerBound < $1.rows.lowerBound }
-    shape[0] = parts.reduce(0) { $0 + $1.rows.count }
+    for part in parts {
+      precondition(part.rows.lowerBound == shape[0], "rows \(part.rows) of \(name) come after row \(shape[0])")
+      shape[0] = part.rows.upperBound
+    }
   }
 
-  /// The tensors of `weights`, in the order of their first weights.
+  /// The tensors of `weights`, in the order of their first weights. Those of one tensor must cover its rows, each once.
   static func all(
     of weights: [DeclaredWeight], in configuration: DecoderConfiguration, _ architecture: any Architecture
   ) -> [StoredTensor] {
-    var tensors: [StoredTensor] = []
-    var indices: [String: Int] = [:]
+    var names: [String] = []
+    var contents: [String: [(weight: DeclaredWeight, rows: [Range<Int>])]] = [:]
     for weight in weights {
       let location = architecture.location(of: weight.role, in: configuration)
-      if let index = indices[location.name] {
-        tensors[index].append(weight, at: location)
-      } else {
-        indices[location.name] = tensors.count
-        tensors.append(StoredTensor(weight, at: location))
-      }
+      if contents[location.name] == nil { names.append(location.name) }
+      contents[location.name, default: []].append((weight, location.rows ?? [0..<weight.shape[0]]))
     }
-    return tensors
+    return names.map { StoredTensor($0, of: contents[$0] ?? []) }
   }
 }

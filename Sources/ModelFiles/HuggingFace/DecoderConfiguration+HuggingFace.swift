@@ -12,7 +12,7 @@ extension DecoderConfiguration {
     let file = try file.languageModel()
     let architecture = try KnownArchitectures.named(in: file)
     try ArithmeticKeys.check(file, for: architecture)
-    self = try architecture.configuration(from: file)
+    self = try architecture.configuration(from: file.filling("model_type", with: .string(architecture.family)))
     let vocabularySize = vocabularySize
     let exists = { (id: Int) in id < vocabularySize }
     bosTokenID = bosTokenID.flatMap { exists($0) ? $0 : nil }
@@ -86,4 +86,10 @@ extension JSONValue {
 
   /// The shortest decimal that is read back as the same float: 1e-05, not 9.99999974737875e-06.
   static func shortest(_ value: Float) -> JSONValue { .number(Double(value.description) ?? Double(value)) }
+
+  /// The same of a number from which another is computed, where that one does not change by it; else all digits.
+  static func shortest(_ value: Double, where keeps: (Double) -> Bool) -> JSONValue {
+    let short = Double(Float(value).description) ?? value
+    return .number(keeps(short) ? short : value)
+  }
 }

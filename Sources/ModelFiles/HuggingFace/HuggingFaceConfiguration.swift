@@ -122,6 +122,26 @@ public struct HuggingFaceConfiguration: Sendable {
     return number
   }
 
+  /// The numbers at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else.
+  func numbers(_ key: String) throws(ModelFileError) -> [Double]? {
+    guard let value = present(key) else { return nil }
+    guard case .array(let elements) = value else { throw invalid(key, expected: "an array of numbers") }
+    var numbers: [Double] = []
+    for element in elements {
+      switch element {
+      case .integer(let number): numbers.append(Double(number))
+      case .number(let number): numbers.append(number)
+      default: throw invalid(key, expected: "an array of numbers")
+      }
+    }
+    return numbers
+  }
+
+  /// The factor at `key`, a number above 0; `nil` where the key is absent or `null`. Throws `value` for anything else.
+  func factor(_ key: String) throws(ModelFileError) -> Double? {
+    try number(key, expected: "a number above 0") { $0 > 0 && $0.isFinite }
+  }
+
   /// The truth value at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else.
   public func bool(_ key: String) throws(ModelFileError) -> Bool? {
     guard let value = present(key) else { return nil }

@@ -17,13 +17,16 @@ public struct SafetensorsEntry: Equatable, Sendable {
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// Where the given rows lie, or all of them. The type must be one that is read as weights: of whole bytes.
-  func bytes(ofRows rows: Range<Int>?) -> Range<Int> {
-    guard let rows else { return byteRange }
+  /// Where the given rows lie, range by range, or all of them. The type must be one that is read as weights: of whole
+  /// bytes.
+  func bytes(ofRows rows: [Range<Int>]?) -> [Range<Int>] {
+    guard let rows else { return [byteRange] }
     let rowBytes = shape.dropFirst().reduce(type.bitCount / 8, *)
-    let start = byteRange.lowerBound
-    precondition(start + rows.upperBound * rowBytes <= byteRange.upperBound, "rows \(rows) of \(name), shape \(shape)")
-    return start + rows.lowerBound * rowBytes..<start + rows.upperBound * rowBytes
+    return rows.map { range in
+      precondition(range.upperBound <= shape.first ?? 0, "rows \(range) of \(name), shape \(shape)")
+      let start = byteRange.lowerBound + range.lowerBound * rowBytes
+      return start..<start + range.count * rowBytes
+    }
   }
 }
 
@@ -121,18 +124,28 @@ public struct SafetensorsFile: Sendable {
     }
   }
 
-  /// Converts rows of the tensor called `name` to float32, or all of them where `rows` is nil. `destination` must have
-  /// as many elements. Throws `missingTensor`, or `notWeights` where the type is none of floats.
+  /// Converts rows of the tensor called `name` to float32, one range after another, or all of them where `rows` is nil.
+  /// `destination` must have as many elements. Throws `missingTensor`, or `notWeights` where the type is none of
+  /// floats.
   public func read(
-    _ name: String, rows: Range<Int>? = nil, into destination: inout MutableSpan<Float>
+    _ name: String, rows: [Range<Int>]? = nil, into destination: inout MutableSpan<Float>
   ) throws(ModelFileError) {
     let entry = try entry(name)
     try requireReadable(entry)
-    let bytes = entry.bytes(ofRows: rows)
+    let ranges = entry.bytes(ofRows: rows)
+    let size = entry.type.bitCount / 8
     precondition(
-      destination.count * entry.type.bitCount / 8 == bytes.count,
+      destination.count * size == ranges.reduce(0) { $0 + $1.count },
       "\(destination.count) floats for \(name) of shape \(entry.shape)")
-    file.withBytes { entry.type.decode($0.extracting(bytes), into: &destination) }
+    destination.withUnsafeMutableBufferPointer { values in
+      var start = 0
+      for bytes in ranges {
+        let end = start + bytes.count / size
+        var part = UnsafeMutableBufferPointer(rebasing: values[start..<end]).mutableSpan
+        file.withBytes { entry.type.decode($0.extracting(bytes), into: &part) }
+        start = end
+      }
+    }
   }
 
   /// The tensor called `name` as float32, row-major. Throws like `read(_:rows:into:)`.
@@ -143,37 +156,46 @@ public struct SafetensorsFile: Sendable {
     return floats
   }
 
-  /// Rows of the tensor called `name`, or the tensor as a whole, as a weight. Values that are float32 on disk, aligned,
-  /// and matrices of 16 bits a value are used where they are mapped: they are read-only, cost no memory of the
-  /// process's own, and keep the mapping alive. Others are converted to float32 once. Throws `missingTensor`,
-  /// `wrongShape` where they have not the shape expected, `notWeights`.
+  /// Rows of the tensor called `name`, one range after another, or the tensor as a whole, as a weight. Values that lie
+  /// together, and are float32 and aligned or a matrix of 16 bits a value, are used where they are mapped: they are
+  /// read-only, cost no memory of the process's own, and keep the mapping alive. A matrix of 16 bits a value whose rows
+  /// lie apart is copied once, as it is; others are converted to float32 once. Throws `missingTensor`, `wrongShape`
+  /// where they have not the shape expected, `notWeights`.
   public func weights(
-    _ name: String, rows: Range<Int>? = nil, expecting shape: [Int], on device: Device
+    _ name: String, rows: [Range<Int>]? = nil, expecting shape: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix {
     let entry = try entry(name)
-    guard rows.map({ [$0.count] + entry.shape.dropFirst() }) ?? entry.shape == shape,
-      (rows?.upperBound ?? 0) <= entry.shape.first ?? 0
+    guard rows.map({ [$0.reduce(0) { $0 + $1.count }] + entry.shape.dropFirst() }) ?? entry.shape == shape,
+      rows?.allSatisfy({ $0.upperBound <= entry.shape.first ?? 0 }) ?? true
     else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
     try requireReadable(entry)
     let bytes = entry.bytes(ofRows: rows)
-    let type = entry.type.weightType
-    if !bytes.isEmpty, type == .float32, bytes.lowerBound.isMultiple(of: MemoryLayout<Float>.alignment) {
-      let values = try mapped(Float.self, at: bytes.lowerBound, count: bytes.count / MemoryLayout<Float>.size)
+    let (type, isEmpty) = (entry.type.weightType, shape.contains(0))
+    let alignment = MemoryLayout<Float>.alignment
+    if !isEmpty, type == .float32, bytes.count == 1, bytes[0].lowerBound.isMultiple(of: alignment) {
+      let (start, count) = (bytes[0].lowerBound, bytes[0].count / MemoryLayout<Float>.size)
+      let values = try ModelFileError.wrapping { () throws(FileError) in
+        try file.elements(of: Float.self, at: start, count: count)
+      }
       return .dense(Tensor(mapping: values, shape: shape, on: device))
     }
-    if !bytes.isEmpty, let type, type != .float32, shape.count == 2 {
-      let values = try mapped(UInt8.self, at: bytes.lowerBound, count: bytes.count)
-      return .mapped(MappedMatrix(values, type: type, rows: shape[0], columns: shape[1]))
+    if !isEmpty, let type, type != .float32, shape.count == 2 {
+      return .mapped(MappedMatrix(try together(bytes), type: type, rows: shape[0], columns: shape[1]))
     }
     let tensor = Tensor.zeros(shape, on: device)
     try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }
     return .dense(tensor.constant)
   }
 
-  private func mapped<Element: MappableElement>(
-    _ type: Element.Type, at offset: Int, count: Int
-  ) throws(ModelFileError) -> MappedElements<Element> {
-    try ModelFileError.wrapping { () throws(FileError) in try file.elements(of: type, at: offset, count: count) }
+  /// The bytes of some ranges, one after another: of a single one where they are mapped, else a copy.
+  private func together(_ ranges: [Range<Int>]) throws(ModelFileError) -> MappedElements<UInt8> {
+    try ModelFileError.wrapping { () throws(FileError) in
+      if ranges.count == 1 {
+        return try file.elements(of: UInt8.self, at: ranges[0].lowerBound, count: ranges[0].count)
+      }
+      let copy = try file.gathering(ranges)
+      return try copy.elements(of: UInt8.self, at: 0, count: copy.count)
+    }
   }
 
   private func requireReadable(_ entry: SafetensorsEntry) throws(ModelFileError) {

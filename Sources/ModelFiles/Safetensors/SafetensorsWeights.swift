@@ -89,13 +89,13 @@ public struct SafetensorsWeights: WeightSource {
   }
 
   public func read(
-    _ name: String, rows: Range<Int>?, into destination: inout MutableSpan<Float>
+    _ name: String, rows: [Range<Int>]?, into destination: inout MutableSpan<Float>
   ) throws(ModelFileError) {
     try part(of: name).read(name, rows: rows, into: &destination)
   }
 
   public func weights(
-    _ name: String, rows: Range<Int>?, expecting shape: [Int], on device: Device
+    _ name: String, rows: [Range<Int>]?, expecting shape: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix {
     try part(of: name).weights(name, rows: rows, expecting: shape, on: device)
   }
