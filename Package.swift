@@ -144,7 +144,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "LimbeckCommandTests", dependencies: ["LimbeckCommand", "TensorCore", "TestSupport"], swiftSettings: strict),
+      name: "LimbeckCommandTests",
+      dependencies: ["LimbeckCommand", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      swiftSettings: strict),
   ],
   cLanguageStandard: .c17,
   cxxLanguageStandard: .cxx17

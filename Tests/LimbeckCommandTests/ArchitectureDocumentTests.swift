@@ -8,21 +8,11 @@ import Testing
 
   /// The rows of the table under a heading, cell by cell.
   private static func table(under heading: String) throws -> [[String]] {
-    let document = Folders.project.appendingPathComponent("docs/architecture.md")
-    let lines = try String(contentsOf: document, encoding: .utf8)
-      .split(separator: "\n", omittingEmptySubsequences: false)
-    let section = lines.drop { $0 != heading }.dropFirst().prefix { !$0.hasPrefix("## ") }
-    let rows = section.filter { $0.hasPrefix("| `") }.map { row in
-      row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-    }
-    return try #require(rows.isEmpty ? nil : rows, "no table under \(heading)")
+    try Markdown("docs/architecture.md").table(under: heading)
   }
 
   /// The names between backticks.
-  private static func names(in cell: String) -> [String] {
-    cell.split(separator: "`", omittingEmptySubsequences: false).enumerated()
-      .compactMap { $0.offset % 2 == 1 ? String($0.element) : nil }
-  }
+  private static func names(in cell: String) -> [String] { Markdown.names(in: cell) }
 
   private static func folders(in folder: URL) throws -> Set<String> {
     let content = try FileManager.default.contentsOfDirectory(

@@ -72,6 +72,22 @@ struct Markdown: CustomStringConvertible {
     return anchors
   }
 
+  /// The rows of the table under a heading of the second level, cell by cell: those that begin with code. Throws where
+  /// there are none.
+  func table(under heading: String) throws -> [[String]] {
+    let section = lines.drop { $0 != heading }.dropFirst().prefix { !$0.hasPrefix("## ") }
+    let rows = section.filter { $0.hasPrefix("| `") }.map { row in
+      row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    return try #require(rows.isEmpty ? nil : rows, "no table under \(heading)")
+  }
+
+  /// The names between backticks.
+  static func names(in cell: String) -> [String] {
+    cell.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+      .compactMap { $0.offset % 2 == 1 ? String($0.element) : nil }
+  }
+
   /// The headings of the second level, in order.
   var sections: [String] { lines.filter { $0.hasPrefix("## ") }.map { String($0.dropFirst(3)) } }
 }

@@ -1,5 +1,7 @@
 import Diagnostics
+import DurableFiles
 import Foundation
+import TensorCore
 import Testing
 
 @testable import LanguageModels
@@ -9,7 +11,7 @@ import Testing
   /// The defaults of `InternLM2Config` (configuration_internlm2.py of internlm/internlm2-1_8b), each with its key absent.
   @Test func defaultsOfInternLM2AreItsMakers() throws {
     var expected = DecoderConfiguration(
-      family: "internlm2", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 4,
+      family: "internlm2", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,
       contextLength: 2048, biases: [.query, .key, .value, .output], padTokenID: 0)
     #expect(try readConfiguration("internlm2") == expected)
     expected.biases = []
@@ -20,10 +22,10 @@ import Testing
   /// The defaults of transformers' `InternLM3Config` (configuration_internlm3.py, transformers 5.24).
   @Test func defaultsOfInternLM3AreTransformers() throws {
     var expected = DecoderConfiguration(
-      family: "internlm3", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 4,
+      family: "internlm3", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,
       keyValueHeadCount: 2, headSize: 128, contextLength: 32_768, normEpsilon: 1e-5, padTokenID: 2)
     #expect(try readConfiguration("internlm3") == expected)
-    #expect(try readConfiguration("internlm3", ["head_dim": "null"]).headSize == 16)
+    #expect(try readConfiguration("internlm3", ["head_dim": "null"]).headSize == 8)
     expected.biases = Set(LayerMatrix.allCases)
     for (first, second) in [("qkv_bias", "bias"), ("attention_bias", "mlp_bias"), ("qkv_bias", "mlp_bias")] {
       #expect(try readConfiguration("internlm3", [first: "true", second: "true"]) == expected)
@@ -43,7 +45,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("internlm2", ["head_dim": "8"], "head_dim"), ("internlm2", ["num_attention_heads": "6"], "head_dim"),
+      ("internlm2", ["head_dim": "4"], "head_dim"), ("internlm2", ["num_attention_heads": "6"], "head_dim"),
       ("internlm2", ["rope_scaling": #"{"type":"llama3"}"#], "rope_scaling.type"),
       ("internlm2", ["rope_scaling": #"{"type":"dynamic"}"#], "rope_scaling.factor"),
       ("internlm2", ["rope_scaling": #"{"type":"dynamic","factor":0.5}"#], "rope_scaling"),

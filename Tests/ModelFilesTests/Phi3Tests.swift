@@ -1,5 +1,7 @@
 import Diagnostics
+import DurableFiles
 import Foundation
+import TensorCore
 import Testing
 
 @testable import LanguageModels
@@ -9,7 +11,7 @@ import Testing
   /// The defaults of transformers' `Phi3Config` (configuration_phi3.py, transformers 5.24), each with its key absent.
   @Test func defaultsAreTransformers() throws {
     let plain = DecoderConfiguration(
-      family: "phi3", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 4,
+      family: "phi3", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,
       contextLength: 4096, normEpsilon: 1e-5, eosTokenIDs: [])
     #expect(try readConfiguration("phi3") == plain)
     var large = plain
@@ -78,10 +80,10 @@ import Testing
   /// transformers counts the factors by hidden_size / num_attention_heads, whatever head_dim says.
   @Test func headsOfAnotherSizeAreNotScaled() throws {
     let scaling = "{\"type\":\"longrope\",\(Self.factors)}"
-    let found = refusal("phi3", ["rope_scaling": scaling, "head_dim": "8"])
-    #expect(found?.key == "head_dim" && found?.found == "8")
-    let configuration = try readConfiguration("phi3", ["head_dim": "8", "partial_rotary_factor": "0.75"])
-    #expect(configuration.headSize == 8 && configuration.attention.first?.rotary?.rotatedShare == 0.75)
+    let found = refusal("phi3", ["rope_scaling": scaling, "head_dim": "16"])
+    #expect(found?.key == "head_dim" && found?.found == "16")
+    let configuration = try readConfiguration("phi3", ["head_dim": "16", "partial_rotary_factor": "0.75"])
+    #expect(configuration.headSize == 16 && configuration.attention.first?.rotary?.rotatedShare == 0.75)
     #expect(try readBack(configuration) == configuration)
   }
 

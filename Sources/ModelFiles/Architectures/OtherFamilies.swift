@@ -29,6 +29,7 @@ enum OtherFamilies {
     ),
     ("its layers have several streams, and embeddings of their own", ["gemma3n", "gemma3n_text", "gemma4"]),
     ("some of its layers are no attention", ["qwen3_next", "granitemoehybrid", "recurrent_gemma", "falcon_h1"]),
+    ("its keys and values come from a latent state", ["minicpm3"]),
     ("it is an encoder and a decoder", ["t5gemma", "t5", "bart"]),
     ("its norms lie elsewhere", ["vaultgemma", "olmo2", "phi", "stablelm", "cohere", "gpt2", "gpt_neox"]),
   ]
