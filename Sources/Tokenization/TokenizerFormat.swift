@@ -49,7 +49,11 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
   } else {
     (format, file) = (TokenizerFormat.ofFile(url), url)
     guard format.fileNames.contains(url.lastPathComponent) else {
-      return try format.load(file, HuggingFaceTokenizerFiles())
+      // a tokenizer.json of another name lists its own added tokens
+      let own =
+        file.pathExtension.lowercased() == "json"
+        ? try HuggingFaceTokenizerFiles(tokenizerJSON: file) : HuggingFaceTokenizerFiles()
+      return try own.adding(to: format.load(file, own), limit: nil)
     }
   }
   let folder = file.deletingLastPathComponent()

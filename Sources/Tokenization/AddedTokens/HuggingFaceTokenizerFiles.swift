@@ -23,6 +23,13 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, files) = (nil, [:], [], []) }
 
+  /// A tokenizer.json of any name, alone. Throws what is wrong with it.
+  init(tokenizerJSON file: URL) throws(TokenizationError) {
+    (folder, objects) = (file.deletingLastPathComponent(), [:])
+    addedTokens = try TokenizerJSON.addedTokens(contentsOf: file)
+    files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(try TokenizerJSON.bytes(of: file)))]
+  }
+
   /// Reads what there is of the files. Throws `file` where one is no JSON.
   init(in folder: URL) throws(TokenizationError) {
     self.folder = folder
