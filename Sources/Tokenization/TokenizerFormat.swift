@@ -8,8 +8,6 @@ public struct TokenizerFormat: Sendable {
   /// The names that its file may have in a model's folder. The first is the one it is written with, and its ending is
   /// that of any file with such a tokenizer.
   public let fileNames: [String]
-  /// Whether the file itself lists added tokens, as `tokenizer.json` does.
-  var listsAddedTokens = false
   /// Loads the tokenizer from its file, with what Hugging Face's files beside it say.
   let load: @Sendable (URL, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
   /// The file of the library that this process has loaded to encode with; nil without one.
@@ -51,8 +49,11 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
   } else {
     (format, file) = (TokenizerFormat.ofFile(url), url)
     guard format.fileNames.contains(url.lastPathComponent) else {
-      let alone = format.listsAddedTokens ? try HuggingFaceTokenizerFiles(alone: file) : HuggingFaceTokenizerFiles()
-      return try alone.adding(to: format.load(file, alone), limit: nil)
+      // a tokenizer.json of another name lists its own added tokens
+      let own =
+        file.pathExtension.lowercased() == "json"
+        ? try HuggingFaceTokenizerFiles(tokenizerJSON: file) : HuggingFaceTokenizerFiles()
+      return try own.adding(to: format.load(file, own), limit: nil)
     }
   }
   let folder = file.deletingLastPathComponent()

@@ -60,15 +60,17 @@ SIZES = {"gpt2": 330, "smollm": 300, "qwen2": 380, "llama3": 420, "deepseek_v3":
 
 SENTENCE = "The quick brown fox isn't jumping over 12345 lazy dogs, they're asleep; I'LL see. "
 LETTERS = [
-    "ABCxyz", "éÅßſǄ", "αβΩ", "Жук", "Հայ", "שלום", "سلام", "ܐܒ", "ދި", "नमस्ते", "বাংলা", "ਪੰਜਾਬੀ", "ગુજ", "ଓଡ଼", "தமிழ்", "తెలుగు",
-    "ಕನ್ನಡ", "മലയാ", "සිංහල", "ไทยนี้", "ລາວ", "བོད", "မြန်", "ქართ", "한국어", "각", "አማርኛ", "ᏣᎳᎩ", "ᐃᓄᒃ", "ខ្មែរ", "ᠮᠣᠩ",
-    "ẛ̣", "ἀρχή", "ⰀⰁ", "ひらカタ", "注音ㄅ", "中文龥龦", "ꆈꌠ", "ﬁﬀ", "ａＢ", "𐐀𐑏", "𑀅", "𒀀", "𛀁", "𝒜𝟙", "𞤀", "𠀀", "ᲐᲑ", "ٱ",
+    "ABCxyz", "éÅßſǄ", "αβΩ", "Жук", "Հայ", "שלום", "سلام", "ܐܒ", "ދި", "नमस्ते", "বাংলা", "ਪੰਜਾਬੀ", "ગુજ", "ଓଡ଼",
+    "தமிழ்", "తెలుగు", "ಕನ್ನಡ", "മലയാ", "සිංහල", "ไทยนี้", "ລາວ", "བོད", "မြန်", "ქართ", "한국어", "각", "አማርኛ", "ᏣᎳᎩ",
+    "ᐃᓄᒃ", "ខ្មែរ", "ᠮᠣᠩ", "ẛ̣", "ἀρχή", "ⰀⰁ", "ひらカタ", "注音ㄅ", "中文龥龦", "ꆈꌠ", "ﬁﬀ", "ａＢ", "𐐀𐑏", "𑀅", "𒀀", "𛀁", "𝒜𝟙",
+    "𞤀", "𠀀", "ᲐᲑ", "ٱ",
 ]
 OTHERS = [
-    "'s", "'T", "'re", "'VE", "'ll", "'m", "'ſ", "''d", " 's", "\n", "\r\n", "\n\n", " \n ", "\t", "\t\t", "  ", "   ", "\u00a0",
-    "\u3000", "\u2028", "\x00", "\x0b", "\x85", "\u1680", "\r", " ", "1", "22", "333", "4444", "٣५๓", "Ⅷ½②", "👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪🇫🇷",
-    "1️⃣", "!?", "…—", "«a»", "(b", "_c_", "，。", "、！？", "“q”", "$€", "=\u0338", "<\u0338", "e\u0301", "a\u0323\u0302", "a\u0302\u0323",
-    "\u0301", "\u1112\u1161\u11ab", "\u212b", "\u0958", "\u0344", "が", "か\u3099", "\u200d", "\ufeff", "\ufffd", "\U0010ffff", "\ue000", "\u0378",
+    "'s", "'T", "'re", "'VE", "'ll", "'m", "'ſ", "''d", " 's", "\n", "\r\n", "\n\n", " \n ", "\t", "\t\t", "  ",
+    "   ", "\u00a0", "\u3000", "\u2028", "\x00", "\x0b", "\x85", "\u1680", "\r", " ", "1", "22", "333", "4444",
+    "٣५๓", "Ⅷ½②", "👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪🇫🇷", "1️⃣", "!?", "…—", "«a»", "(b", "_c_", "，。", "、！？", "“q”", "$€",
+    "=\u0338", "<\u0338", "e\u0301", "a\u0323\u0302", "a\u0302\u0323", "\u0301", "\u1112\u1161\u11ab", "\u212b",
+    "\u0958", "\u0344", "が", "か\u3099", "\u200d", "\ufeff", "\ufffd", "\U0010ffff", "\ue000", "\u0378",
 ]
 
 
@@ -140,7 +142,8 @@ def cases(text):
     deepseek = result["deepseek_v3"]
     size = len(deepseek["model"]["vocab"])
     deepseek["model"]["vocab"]["<｜begin▁of▁sentence｜>"] = size
-    deepseek["added_tokens"] = [added(size, "<｜begin▁of▁sentence｜>"), added(size + 1, "<|end|>", False, normalized=True)]
+    deepseek["added_tokens"] = [
+        added(size, "<｜begin▁of▁sentence｜>"), added(size + 1, "<|end|>", False, normalized=True)]
     deepseek["post_processor"] = template("<｜begin▁of▁sentence｜>", size)
 
     # a space in front, also behind added tokens; bytes without a token; an unknown token
@@ -148,7 +151,8 @@ def cases(text):
     spaced["pre_tokenizer"] = {**BYTE_LEVEL, "add_prefix_space": True}
     size = len(spaced["model"]["vocab"])
     spaced["added_tokens"] = [
-        added(size, "<mask>", lstrip=True), added(size + 1, "<r>", rstrip=True), added(size + 2, "word", False, single_word=True)]
+        added(size, "<mask>", lstrip=True), added(size + 1, "<r>", rstrip=True),
+        added(size + 2, "word", False, single_word=True)]
     result["prefix_space"] = spaced
     unknown = trained(BYTE_LEVEL, 120, [SENTENCE], alphabet=False)
     unknown["model"].update(unk_token="Ġ", fuse_unk=True)
@@ -157,7 +161,8 @@ def cases(text):
     composed = trained(sequence(split(words("")), PLAIN_BYTES), 300, training_text(text), {"type": "NFC"})
     size = len(composed["model"]["vocab"])
     composed["added_tokens"] = [
-        added(size, "é,", False, normalized=True), added(size + 1, "e\u0301;", False), added(size + 2, "\u212bng", False, normalized=True),
+        added(size, "é,", False, normalized=True), added(size + 1, "e\u0301;", False),
+        added(size + 2, "\u212bng", False, normalized=True),
         added(size + 3, "  ", False, normalized=True), added(size + 4, "<|end|>"), added(size + 5, "<|endless|>")]
     result["composed"] = composed
     return result
@@ -179,9 +184,10 @@ def main():
         for token in made["added_tokens"]:
             assert tokenizer.token_to_id(token["content"]) == token["id"], (name, token)
         (folder / "tokenizer.json").write_text(json.dumps(made, ensure_ascii=False, separators=(",", ":")) + "\n")
+        plain = [tokenizer.encode(probe, add_special_tokens=False).ids for probe in probes]
         expected = {
-            "ids": [tokenizer.encode(probe, add_special_tokens=False).ids for probe in probes],
-            "begin": [i for i in tokenizer.encode("a").ids if i not in tokenizer.encode("a", add_special_tokens=False).ids],
+            "ids": plain,
+            "begin": [i for i in tokenizer.encode(probes[3]).ids if i not in plain[3]],
             "decoded": [tokenizer.decode(tokenizer.encode(probe).ids) for probe in probes[1:]],
             "size": max(tokenizer.get_vocab().values()) + 1,
         }

@@ -153,6 +153,7 @@ extension CommandTests {
         "\(Workspace.vocabularySize)", "--algorithm", "bpe")
       try #require(trained.code == 0, "\(trained.errors)")
       _ = try desk.write(desk.data("bpe.model"), to: "other/tokenizer.model")
+      try FileManager.default.removeItem(atPath: desk.path("other/tokenizer.json"))
       expectRefusal(
         try report(desk, "student", "--teacher", other, "--output", "new.html"), desk,
         naming: "student: ", "as in \(other), found")

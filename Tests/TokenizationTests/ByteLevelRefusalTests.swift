@@ -20,7 +20,8 @@ import Testing
     ("normalizer", #"{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}"#, ["Lowercase"]),
     (
       "pre_tokenizer",
-      #"{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\w+ my pattern"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}"#,
+      #"{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\w+ my pattern"},"#
+        + #""behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}"#,
       ["pre_tokenizer:", #"\\w+ my pattern"#, "Qwen2"]
     ),
     ("pre_tokenizer", #"{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}"#, ["pre_tokenizer:"]),

@@ -129,6 +129,10 @@ struct SentencePieceJSONFixture: Decodable {
     for file in tokenizer.files { try file.write(to: copy) }
     #expect(try loadTokenizer(from: copy).digest == tokenizer.digest)
     #expect(try loadTokenizer(from: copy.appendingPathComponent("tokenizer.json")).digest == tokenizer.digest)
+    // a file may have any name
+    try folder.write(json, to: "mine.json")
+    let named = try loadTokenizer(from: folder.file("mine.json"))
+    #expect(named.digest == plain.digest && named.files.map(\.name) == ["tokenizer.json"])
   }
 
   @Test(
@@ -276,5 +280,43 @@ struct SentencePieceJSONFixture: Decodable {
     let tokenizer = Trained.all[index].1
     for file in tokenizer.files { try file.write(to: folder.url) }
     #expect(try loadTokenizer(from: folder.url).digest == tokenizer.digest)
+  }
+
+  @Test("A unigram model is read back from the tokenizer.json that Limbeck writes")
+  func ownUnigram() throws {
+    let tokenizers = [Trained.unigram, Trained.withManySymbols, Trained.withoutBytes, Trained.normalising]
+    for (index, tokenizer) in tokenizers.enumerated() {
+      try? FileManager.default.removeItem(at: folder.file("own"))
+      for file in tokenizer.files where file.name != "tokenizer.model" { try file.write(to: folder.file("own")) }
+      let read = try loadTokenizer(from: folder.file("own"))
+      #expect(read.digest == tokenizer.digest, "\(index)")
+      let text = Trained.text.prefix(500) + " x\n\n  <user> é a,b \"☃\" ﬁ\u{2581}"
+      #expect(read.encode(String(text)) == tokenizer.encode(String(text)))
+    }
+  }
+
+  @Test("Other unigram models are refused with what is written of them")
+  func otherUnigram() throws {
+    let file = try #require(Trained.unigram.files.first { $0.name == "tokenizer.json" })
+    let text = String(decoding: file.contents, as: UTF8.self)
+    let metaspace = #"{"type":"Metaspace","replacement":"\#u{2581}"}"#
+    var members = try Fixture.members(text)
+    members["pre_tokenizer"] = .object(try Fixture.members(metaspace))
+    let found = try error(JSONValue.object(members).text())
+    #expect(found.contains(": pre_tokenizer: expected for a unigram model what Limbeck writes"), "\(found)")
+    #expect(found.contains(#"{"replacement":"\#u{2581}","type":"Metaspace"}"#) && found.contains("spiece.model"))
+  }
+
+  @Test("A BPE of Limbeck's own has the same ids, but for U+2581 in text")
+  func ownBPE() throws {
+    for tokenizer in [Trained.bpe, Trained.withPrefix] {
+      try? FileManager.default.removeItem(at: folder.file("own"))
+      for file in tokenizer.files where file.name != "tokenizer.model" { try file.write(to: folder.file("own")) }
+      let read = try loadTokenizer(from: folder.file("own"))
+      #expect(read.bosID == 1 && read.eosID == 2 && read.vocabularySize == tokenizer.vocabularySize)
+      var generator = RepeatableGenerator(seed: 9)
+      let text = randomUnicode(length: 3000, using: &generator).replacing("\u{2581}", with: "_") + Trained.text
+      #expect(read.encode(text) == tokenizer.encode(text))
+    }
   }
 }

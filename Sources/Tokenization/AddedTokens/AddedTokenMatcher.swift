@@ -40,12 +40,14 @@ struct AddedTokenMatcher: Sendable {
   /// The first and last bytes of tokens that must be no part of a word.
   private let wordEdges: Set<UInt8>
 
-  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil for as it is.
+  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil where it is
+  /// not.
   init(_ tokens: [AddedToken], normalizer: (any AddedTokenRules)? = nil) {
     self.normalizer = normalizer
     let spelled = tokens.map { token in
       let bytes = Array(token.content.utf8)
-      return (bytes: token.isNormalized ? normalizer?.normalized(bytes[...]) ?? bytes : bytes, token: token)
+      guard token.isNormalized, let normalizer else { return (bytes: bytes, token: token) }
+      return (bytes: normalizer.normalizedBeginning + (normalizer.normalized(bytes[...]) ?? bytes), token: token)
     }
     raw = Pass(spelled.filter { !$0.token.isNormalized })
     normalized = Pass(spelled.filter { $0.token.isNormalized })
@@ -53,7 +55,10 @@ struct AddedTokenMatcher: Sendable {
     for (bytes, token) in spelled {
       for (left, right) in zip(bytes, bytes.dropFirst()) {
         neighbours.insert(Self.pair(left, right))
-        if token.isNormalized, normalizer != nil, left >= 0x80 { afterWide.insert(right) }
+        guard token.isNormalized, normalizer != nil else { continue }
+        if left >= 0x80 { afterWide.insert(right) }
+        // what was a space may be a character beyond ASCII
+        if right >= 0x80 { for left in [left, Self.blank] { neighbours.insert(Self.pair(left, Self.blank)) } }
       }
     }
     (self.neighbours, self.afterWide) = (neighbours, afterWide)
@@ -62,17 +67,34 @@ struct AddedTokenMatcher: Sendable {
       spelled.filter(\.token.isSingleWord).flatMap { [$0.bytes.first, $0.bytes.last] }.compactMap(\.self))
   }
 
+  /// Whether a normalised text has in front what it begins with.
+  var normalizesBeginnings: Bool { normalizer?.normalizedBeginning.isEmpty == false }
+
   /// The parts of `bytes[range]`, a text or a part of one that was cut where `isSafeCut` allows it; no part is empty.
-  func parts(of range: Range<Int>, in bytes: [UInt8]) -> [Part] {
+  /// `startsText` says whether a text begins here.
+  func parts(of range: Range<Int>, in bytes: [UInt8], startsText: Bool = true) -> [Part] {
     let parts = split(range, in: bytes, by: raw)
     if normalized.isEmpty { return parts }
+    var begins = startsText
     return parts.flatMap { part -> [Part] in
-      guard case .text(let range) = part else { return [part] }
-      guard let text = normalizer?.normalized(bytes[range]) else { return split(range, in: bytes, by: normalized) }
+      guard case .text(let range) = part else {
+        begins = normalizer?.restartsTextAfterAddedTokens == true
+        return [part]
+      }
+      guard let text = normalizedText(bytes[range], begins: begins) else {
+        return split(range, in: bytes, by: normalized)
+      }
       return split(0..<text.count, in: text, by: normalized).map { part in
         if case .text(let range) = part { .normalized(Array(text[range])) } else { part }
       }
     }
+  }
+
+  /// A text as the tokens that are normalised are looked for in it; nil where it is that already.
+  private func normalizedText(_ text: ArraySlice<UInt8>, begins: Bool) -> [UInt8]? {
+    let normalized = normalizer?.normalized(text)
+    guard let normalizer, normalizesBeginnings else { return normalized }
+    return (begins ? normalizer.normalizedBeginning : []) + (normalized ?? Array(text))
   }
 
   private func split(_ range: Range<Int>, in bytes: [UInt8], by pass: Pass) -> [Part] {
@@ -122,12 +144,18 @@ struct AddedTokenMatcher: Sendable {
   /// strips.
   func isSafeCut(_ place: Int, in text: borrowing Span<UInt8>) -> Bool {
     let (left, right) = (text[place - 1], text[place])
-    if neighbours.contains(Self.pair(left, right)) || (left >= 0x80 && afterWide.contains(right)) { return false }
+    if neighbours.contains(Self.pair(left, right))
+      || ((left >= 0x80 || left == Self.blank) && afterWide.contains(right))
+    {
+      return false
+    }
     // white space beyond ASCII begins with one of four bytes; a place beside their other characters is only less apt
     let isSpace = { (byte: UInt8) in byte <= 0x20 || [0xC2, 0xE1, 0xE2, 0xE3].contains(byte) }
     if strips, isSpace(right) || isSpace(left) || left >= 0x80 { return false }
     return !wordEdges.contains(left) && !wordEdges.contains(right)
   }
+
+  private static let blank = UInt8(ascii: " ")
 
   private static func pair(_ left: UInt8, _ right: UInt8) -> UInt16 { UInt16(left) << 8 | UInt16(right) }
 

@@ -71,8 +71,8 @@ struct AddedTokenTokenizer: Tokenizer {
     guard !matched.isEmpty else { return base.encode(batch, threads: threads) }
     var found: [[AddedTokenMatcher.Part]] = []
     var (start, hasTokens) = (0, false)
-    for end in batch.ends {
-      let parts = matcher.parts(of: start..<end, in: batch.bytes)
+    for (end, startsText) in zip(batch.ends, batch.startsText) {
+      let parts = matcher.parts(of: start..<end, in: batch.bytes, startsText: startsText)
       if parts.count > 1 || parts.contains(where: { if case .token = $0 { true } else { false } }) { hasTokens = true }
       found.append(parts)
       start = end
@@ -84,9 +84,10 @@ struct AddedTokenTokenizer: Tokenizer {
     for (index, (found, startsText)) in zip(found, batch.startsText).enumerated() {
       var isAfterToken = false
       var list: [Part] = []
-      func add(_ text: some Collection<UInt8>) {
+      func add(_ text: some Collection<UInt8>, hasBeginning: Bool = false) {
         list.append(.text(inner.ends.count))
-        inner.startsText.append(isAfterToken ? restartsText && restarts(at: text.first) : startsText)
+        inner.startsText.append(
+          !hasBeginning && (isAfterToken ? restartsText && restarts(at: text.first) : startsText))
         inner.bytes += text
         inner.ends.append(inner.bytes.count)
         // what follows is another part, unless this is the last one of a text that ends
@@ -98,7 +99,7 @@ struct AddedTokenTokenizer: Tokenizer {
           list.append(.token(id))
           isAfterToken = true
         case .text(let range): add(batch.bytes[range])
-        case .normalized(let text): add(text)
+        case .normalized(let text): add(text, hasBeginning: matcher.normalizesBeginnings)
         }
       }
       if case .text(let last) = list.last, batch.endsText(at: index) { inner.continued.remove(last) }

@@ -23,9 +23,9 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, files) = (nil, [:], [], []) }
 
-  /// A tokenizer.json of any name that stands alone. Throws `file` where it is no JSON.
-  init(alone file: URL) throws(TokenizationError) {
-    (folder, objects) = (nil, [:])
+  /// A tokenizer.json of any name, alone. Throws what is wrong with it.
+  init(tokenizerJSON file: URL) throws(TokenizationError) {
+    (folder, objects) = (file.deletingLastPathComponent(), [:])
     addedTokens = try TokenizerJSON.addedTokens(contentsOf: file)
     files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(try TokenizerJSON.bytes(of: file)))]
   }
@@ -64,6 +64,9 @@ struct HuggingFaceTokenizerFiles {
   var tokenizerJSON: URL? {
     files.contains { $0.name == TokenizerJSON.fileName } ? folder?.appendingPathComponent(TokenizerJSON.fileName) : nil
   }
+
+  /// The token that the files name for a purpose, such as `bos_token`; nil where they name none.
+  func text(of key: String) -> String? { specialContents.content(of: key) }
 
   /// `base` with what the files add to it; `base` itself where that is nothing. Ids from `limit` on are left out: a
   /// model with so many outputs has no row for them. Throws `corruptTokenizer` where an added token makes no sense.
@@ -203,6 +206,9 @@ private struct NamedSpecialTokens {
       if case .array(let elements) = configuration[key] { others += elements.compactMap(Self.content) }
     }
   }
+
+  /// What a key names.
+  func content(of key: String) -> String? { contents[key] ?? nil }
 
   /// All of them, in the order in which transformers adds those that are missing.
   var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }

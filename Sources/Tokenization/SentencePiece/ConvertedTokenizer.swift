@@ -89,6 +89,8 @@ struct ConvertedTokenizer: Tokenizer {
 extension ConvertedTokenizer: AddedTokenRules {
   var restartsTextAfterAddedTokens: Bool { rules.prefix == .everyPart }
 
+  var normalizedBeginning: [UInt8] { rules.normalizesPrefix ? Array(SpaceRules.symbol.utf8) : [] }
+
   func normalized(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     guard rules.normalizesSpaces, text.contains(UInt8(ascii: " ")) else { return nil }
     return Array(String(decoding: text, as: UTF8.self).replacing(" ", with: SpaceRules.symbol).utf8)

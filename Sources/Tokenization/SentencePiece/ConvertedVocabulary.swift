@@ -122,7 +122,8 @@ struct ConvertedVocabulary {
       }
     }
     writer.addSpecs(
-      of: names, size: json.vocabulary.idEnd, byteFallback: byteFallback, addsDummyPrefix: addsDummyPrefix)
+      of: names, modelType: 2, size: json.vocabulary.idEnd, byteFallback: byteFallback,
+      addsDummyPrefix: addsDummyPrefix)
     return writer.bytes
   }
 

@@ -12,11 +12,13 @@ struct ModelProtoWriter {
     add(1, message.bytes)
   }
 
-  /// Adds what says how a BPE model encodes: trainer_spec and normalizer_spec. Text is not changed but for spaces, which
-  /// become U+2581.
-  mutating func addSpecs(of names: SpecialPieces, size: Int, byteFallback: Bool, addsDummyPrefix: Bool) {
+  /// Adds what says how a model encodes: trainer_spec and normalizer_spec. Spaces become U+2581.
+  mutating func addSpecs(
+    of names: SpecialPieces, modelType: Int, size: Int, byteFallback: Bool, addsDummyPrefix: Bool,
+    removesExtraWhitespace: Bool = false, charactersMap: [UInt8] = []
+  ) {
     var trainer = ModelProtoWriter()
-    trainer.add(3, 2)
+    trainer.add(3, modelType)
     trainer.add(4, size)
     trainer.add(35, byteFallback ? 1 : 0)
     for (number, name) in [(45, names.unknown), (46, names.bos), (47, names.eos), (48, names.pad)] {
@@ -24,9 +26,13 @@ struct ModelProtoWriter {
     }
     add(2, trainer.bytes)
     var normalizer = ModelProtoWriter()
-    normalizer.add(1, Array("identity".utf8))
+    if charactersMap.isEmpty {
+      normalizer.add(1, Array("identity".utf8))
+    } else {
+      normalizer.add(2, charactersMap)
+    }
     normalizer.add(3, addsDummyPrefix ? 1 : 0)
-    normalizer.add(4, 0)
+    normalizer.add(4, removesExtraWhitespace ? 1 : 0)
     normalizer.add(5, 1)
     add(3, normalizer.bytes)
   }

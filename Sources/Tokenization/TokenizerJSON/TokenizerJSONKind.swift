@@ -11,7 +11,7 @@ struct TokenizerJSONKind: Sendable {
   let load: @Sendable (TokenizerJSON, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
 
   /// All kinds; the first that recognises a file is taken.
-  static let all: [TokenizerJSONKind] = [.byteLevelBPE, .sentencePieceBPE]
+  static let all: [TokenizerJSONKind] = [.byteLevelBPE, .sentencePieceBPE, .sentencePieceUnigram]
 
   /// The tokenizer that a file holds. Throws `value` where it is of no kind known.
   static func tokenizer(
@@ -30,7 +30,7 @@ struct TokenizerJSONKind: Sendable {
 extension TokenizerFormat {
   /// `tokenizer.json` of huggingface/tokenizers, of one of `TokenizerJSONKind.all`.
   static let tokenizerJSON = TokenizerFormat(
-    name: "Hugging Face", fileNames: [TokenizerJSON.fileName], listsAddedTokens: true,
+    name: "Hugging Face", fileNames: [TokenizerJSON.fileName],
     load: { (file, beside) throws(TokenizationError) in
       try TokenizerJSONKind.tokenizer(TokenizerJSON(contentsOf: file), beside)
     })
