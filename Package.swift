@@ -33,6 +33,7 @@ let package = Package(
     .systemLibrary(
       name: "CSentencePieceLibrary", pkgConfig: "sentencepiece", providers: [.apt(["libsentencepiece-dev"])]),
     .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
+    .target(name: "CUnicodeTables"),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
@@ -42,7 +43,8 @@ let package = Package(
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
     .target(
-      name: "Tokenization", dependencies: ["CSentencePiece", "Diagnostics", "DurableFiles"], swiftSettings: strict),
+      name: "Tokenization", dependencies: ["CSentencePiece", "CUnicodeTables", "Diagnostics", "DurableFiles"],
+      swiftSettings: strict),
     .target(name: "LanguageModels", dependencies: ["TensorCore", "Diagnostics"], swiftSettings: safe),
     .target(
       name: "ModelFiles", dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "LanguageModels"],

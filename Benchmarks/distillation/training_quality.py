@@ -91,8 +91,13 @@ def arguments():
     return options
 
 
-def joined(files, target):
-    target.write_text("".join(file.read_text() for file in sorted(files)))
+def joined(folder, target):
+    """Writes the texts of a folder, one after another."""
+    files = sorted(folder.glob("*.txt"))
+    if not any(file.stat().st_size for file in files):
+        sys.exit(f"{folder}: expected texts that end in .txt, found none; remove {folder.parent} and give: "
+                 f"Scripts/austen {folder.parent}")
+    target.write_text("".join(file.read_text() for file in files))
     return target
 
 
@@ -114,8 +119,8 @@ def tasks(options, limbeck):
         )  # fmt: skip
     if "austen" in options.corpus:
         recipes, text = REPOSITORY / "recipes/austen", REPOSITORY / "runs/austen"
-        train = joined((text / "train").glob("*.txt"), folder / "austen-train.txt")
-        held_out = joined((text / "validation").glob("*.txt"), folder / "austen-held-out.txt")
+        train = joined(text / "train", folder / "austen-train.txt")
+        held_out = joined(text / "validation", folder / "austen-held-out.txt")
         teacher = folder / "austen-teacher"
         tokenizer = REPOSITORY / "tokenizers/austen-2048.model"
         if not teacher.exists() and "distill" in options.objectives:

@@ -12,6 +12,7 @@ import tempfile
 
 import machine
 import processes
+from family_comparisons import FamilyComparisons
 from inputs import Inputs
 from model_comparisons import ModelComparisons
 from register_rate import RegisterRate
@@ -86,6 +87,7 @@ def main():
         registers = RegisterRate(options.programs, options.threads)
         comparisons = StepComparisons(options.programs, inputs, registers, options).all()
         comparisons += ModelComparisons(options.programs, options.limbeck, inputs, registers, options).all()
+        comparisons += FamilyComparisons(options.programs, inputs, options).all()
         if options.list:
             print("\n".join(comparison.key for comparison in comparisons))
             return

@@ -35,6 +35,20 @@ class Inputs:
         return folder
 
     @functools.cache
+    def family_steps(self, family):
+        """The folder of teacher, student and batch of the small shape."""
+        folder = self.folder / f"step-family-{family}"
+        command = [self.python, self.script("pytorch_step.py"), "--shape", "small", "--family", family]
+        processes.run([*command, "--write", folder])
+        return folder
+
+    @functools.cache
+    def family_model(self, family):
+        folder = self.folder / f"model-family-{family}"
+        processes.run([self.python, self.script("families.py"), family, folder])
+        return folder
+
+    @functools.cache
     def random_model(self, shape):
         folder = self.folder / f"model-{shape}"
         processes.run([self.python, self.script("random_models.py"), shape, folder])

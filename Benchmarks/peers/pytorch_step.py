@@ -1,4 +1,5 @@
-"""A training step in PyTorch with Hugging Face Llama, timed: what this project's step is measured against.
+"""A training step in PyTorch with Hugging Face Llama, or another family, timed: what this project's step is measured
+against.
 
 Run:  Benchmarks/.venv/bin/python Benchmarks/peers/pytorch_step.py --compile
       (--compile needs g++; --dtype bfloat16 is autocast; --blocks 256 is a head by hand; --write DIR saves the inputs)
@@ -20,8 +21,9 @@ import time
 
 import torch
 import transformers
+from families import model
+from family_configurations import FAMILIES
 from shapes import LENGTH, SHAPES
-from transformers import LlamaConfig, LlamaForCausalLM
 
 TEMPERATURE = 2.0
 HARD_LABEL_WEIGHT = 0.5
@@ -31,6 +33,7 @@ IGNORED = -100
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="reference")
+    parser.add_argument("--family", choices=FAMILIES, default="llama")
     parser.add_argument("--objective", choices=["distillation", "language-model"], default="distillation")
     parser.add_argument("--compile", action="store_true", help="torch.compile (default: eager)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
@@ -46,24 +49,6 @@ def arguments():
     if options.blocks and options.objective != "distillation":
         parser.error("--blocks is for the distillation")
     return options
-
-
-def llama(seed, sizes, options):
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=SHAPES[options.shape].vocabulary,
-        hidden_size=sizes.hidden,
-        intermediate_size=sizes.intermediate,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        num_key_value_heads=sizes.heads,
-        max_position_embeddings=LENGTH,
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=True,
-        attn_implementation=options.attention,
-        use_cache=False,
-    )
-    return LlamaForCausalLM(config)
 
 
 def make_batch(seed, shape):
@@ -205,8 +190,11 @@ def main():
     options = arguments()
     torch.set_num_threads(options.threads)
     shape = SHAPES[options.shape]
-    teacher = llama(options.seed, shape.teacher, options)
-    student = llama(options.seed + 1, shape.student, options).train()
+    teacher, student = (
+        model(options.family, shape.vocabulary, sizes, options.seed + index, options.attention)
+        for index, sizes in enumerate([shape.teacher, shape.student])
+    )
+    student.train()
     ids = make_batch(options.seed + 2, shape)
     if options.write:
         write_inputs(options, teacher, student, ids)
@@ -234,6 +222,7 @@ def main():
         json.dumps(
             {
                 "shape": options.shape,
+                "family": options.family,
                 "objective": options.objective,
                 "mode": "compile" if options.compile else "eager",
                 "dtype": options.dtype,

@@ -17,8 +17,9 @@ KERNEL void limbeck_capped_gradients(float *scores, float *d_weights, float scal
 }
 
 KERNEL void limbeck_soft_cap_slopes(float *restrict x, float *restrict slopes, float cap, size_t n) {
+  float factor = 1.0f / cap;
   for (size_t i = 0; i < n; i++) {
-    tanh_and_slope t = tanh_inline(x[i] / cap);
+    tanh_and_slope t = tanh_inline(factor * x[i]);
     x[i] = cap * t.value;
     slopes[i] = t.slope;
   }

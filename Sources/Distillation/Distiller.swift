@@ -120,14 +120,14 @@ public struct Distiller {
     guard weights.reduce(0, +).isFinite else {
       throw .value(
         InvalidValue(
-          "weights of the teachers", expected: "numbers above 0 whose sum is below \(Float.greatestFiniteMagnitude)",
+          "teacher-weights", expected: "numbers above 0 whose sum is below \(Float.greatestFiniteMagnitude)",
           found: weights.map { "\($0)" }.joined(separator: ", ")))
     }
   }
 
   private static func requireSameTokens(_ teacher: Teacher, _ student: Student) throws(DistillationError) {
     guard teacher.weight > 0, teacher.weight.isFinite else {
-      throw .value(InvalidValue("weight of a teacher", expected: "a number above 0", found: "\(teacher.weight)"))
+      throw .value(InvalidValue("teacher-weights", expected: "numbers above 0", found: "\(teacher.weight)"))
     }
     do {
       try requireSameTokenizer(teacher.tokenizer, student.tokenizer)

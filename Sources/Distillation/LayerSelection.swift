@@ -33,7 +33,7 @@ public enum LayerSelection: Sendable, Equatable {
     case .count(let count):
       guard (1...layerCount).contains(count) else {
         throw .value(
-          InvalidValue("count", expected: "from 1 to the teacher's \(layerCount) layers", found: "\(count)"))
+          InvalidValue("count", expected: "from 1 to the teacher's \(counted(layerCount, "layer"))", found: "\(count)"))
       }
       // layer i of n is i · (L − 1)/(n − 1), rounded
       let gaps = max(1, count - 1)

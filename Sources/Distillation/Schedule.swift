@@ -53,12 +53,13 @@ extension Schedule: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
 }
 
 extension Schedule: CustomStringConvertible {
-  /// As on the command line: `2.0`, `linear:4.0..1.0` or `cosine:0.9..0.1`.
+  /// As on the command line: `2`, `linear:4..1` or `cosine:0.9..0.1`.
   public var description: String {
-    switch self {
-    case .constant(let value): "\(value)"
-    case .linear(let start, let end): "linear:\(start)..\(end)"
-    case .cosine(let start, let end): "cosine:\(start)..\(end)"
+    func text(_ value: Float) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
+    return switch self {
+    case .constant(let value): text(value)
+    case .linear(let start, let end): "linear:\(text(start))..\(text(end))"
+    case .cosine(let start, let end): "cosine:\(text(start))..\(text(end))"
     }
   }
 }

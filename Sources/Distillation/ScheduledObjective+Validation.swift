@@ -7,7 +7,7 @@ extension ScheduledObjective {
     try hardLabelWeight.requireWeight("hard-label-weight", atMost: softLabelWeight == nil ? 1 : nil)
     try softLabelWeight?.requireWeight("soft-label-weight")
     try logitsMSEWeight.requireWeight("logits-mse-weight")
-    for term in divergences { try term.weight.requireWeight("weight of a divergence") }
+    for term in divergences { try term.weight.requireWeight("divergence") }
   }
 }
 

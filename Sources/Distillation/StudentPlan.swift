@@ -50,8 +50,9 @@ public struct StudentPlan: Sendable, Equatable {
     for (name, size, limit) in [
       ("hidden-size", student.hiddenSize, teacher.hiddenSize),
       ("feed-forward-size", student.feedForwardSize, teacher.feedForwardSize),
-      ("key-value-heads", student.keyValueHeadCount, teacher.keyValueHeadCount),
+      // where heads are given, key-value heads may follow from them
       ("heads", student.headCount, teacher.headCount),
+      ("key-value-heads", student.keyValueHeadCount, teacher.keyValueHeadCount),
     ] {
       guard (1...limit).contains(size) else {
         throw .value(InvalidValue(name, expected: "from 1 to the teacher's \(limit)", found: "\(size)"))
@@ -61,7 +62,8 @@ public struct StudentPlan: Sendable, Equatable {
       throw .value(
         InvalidValue(
           "heads",
-          expected: "a multiple of the \(keyValueHeads) key-value heads, up to the teacher's \(group) for each",
+          expected:
+            "a multiple of the \(counted(keyValueHeads, "key-value head")), up to the teacher's \(group) for each",
           found: "\(student.headCount)"))
     }
     self.teacher = teacher

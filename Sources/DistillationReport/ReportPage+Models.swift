@@ -139,12 +139,12 @@ extension ReportPage {
         let inputs = model.run?.manifest.inputs
         return inputs?["objective"] ?? (inputs?["command"] == "train" ? "cross-entropy with the text" : nil)
       },
-      words("hidden states") { $0.run?.manifest.inputs["hidden states"] },
+      words("hidden states") { $0.run?.manifest.inputs["hidden_states"] },
       words("teacher’s predictions") { model in
         guard let inputs = model.run?.manifest.inputs, inputs["teacher"] != nil else { return nil }
-        return inputs["teacher cache"] == nil ? "computed in each step" : "from a cache"
+        return inputs["teacher_cache"] == nil ? "computed in each step" : "from a cache"
       },
-      words("on-policy") { $0.run?.manifest.inputs["on-policy"] },
+      words("on-policy") { $0.run?.manifest.inputs["on_policy"] },
       words("counted") { $0.setting("count") == "prompts" ? "prompts and completions" : nil },
       words("packing") { $0.packing },
       words("learning rate") { $0.learningRate },
@@ -156,7 +156,7 @@ extension ReportedModel {
   /// Where the training text was cut, and whether sequences begin with BOS.
   fileprivate var packing: String? {
     guard let run else { return nil }
-    let cuts = setting("packing") ?? (run.manifest.inputs["teacher cache"] == nil ? "shifted" : "fixed")
+    let cuts = setting("packing") ?? (run.manifest.inputs["teacher_cache"] == nil ? "shifted" : "fixed")
     return setting("no-sequence-bos") == "true" ? "\(cuts), no BOS in front" : cuts
   }
 

@@ -19,6 +19,8 @@ public enum FileError: Error, Equatable, Sendable {
   case misaligned(file: String, byteOffset: Int, alignment: Int)
   /// Text that is not JSON.
   case invalidJSON(file: String, byteOffset: Int, reason: String)
+  /// JSON in which objects and arrays lie in more than `limit` others.
+  case nestedTooDeeply(file: String, byteOffset: Int, limit: Int)
   /// Two members of one JSON object (two tensors of a safetensors file) have the same name.
   case duplicateKey(file: String, key: String)
   /// A pointer of git-lfs stands where the file itself should.
@@ -46,6 +48,8 @@ extension FileError: CustomStringConvertible, LocalizedError {
       "\(file): expected data at a multiple of \(alignment) bytes, found it at byte \(byteOffset)"
     case .invalidJSON(let file, let byteOffset, let reason):
       "\(file): not valid JSON at byte \(byteOffset): \(reason)"
+    case .nestedTooDeeply(let file, let byteOffset, let limit):
+      "\(file): expected JSON with at most \(limit) levels of nesting, found more at byte \(byteOffset)"
     case .duplicateKey(let file, let key):
       "\(file): the name \(key) occurs twice"
     case .gitLFSPointer(let file):

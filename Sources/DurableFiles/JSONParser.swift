@@ -1,36 +1,43 @@
 /// A JSON parser. Foundation's parsers keep one of two members with the same key and say nothing; in a header of
 /// tensors that would hide a damaged or malicious file, so here it is an error unless the dialect is Python's.
 struct JSONParser {
-  private let bytes: [UInt8]
+  let bytes: [UInt8]
   private let file: String
-  private let isPython: Bool
-  private var position = 0
+  private let dialect: JSONDialect
+  var position = 0
   private var depth = 0
   /// Deeper nesting than any format here has, and shallow enough for the stack of a worker thread.
   private static let depthLimit = 64
 
-  private init(bytes: [UInt8], file: String, isPython: Bool) {
+  private init(bytes: [UInt8], file: String, dialect: JSONDialect) {
     self.bytes = bytes
     self.file = file
-    self.isPython = isPython
+    self.dialect = dialect
   }
+
+  var isPython: Bool { dialect == .python }
+  /// Whether NaN and infinity are values.
+  private var takesNonFinite: Bool { dialect != .strict }
+
+  /// A number that is not finite, as the dialect has it.
+  private func nonFinite(_ value: Double) -> JSONValue { isPython ? .number(value) : .null }
 
   /// Parses UTF-8 text; `file` is for errors. Throws `invalidJSON` or `duplicateKey`.
   static func parse(_ bytes: [UInt8], file: String, dialect: JSONDialect) throws(FileError) -> JSONValue {
-    var parser = JSONParser(bytes: bytes, file: file, isPython: dialect == .python)
+    var parser = JSONParser(bytes: bytes, file: file, dialect: dialect)
     let value = try parser.value()
     parser.skipSpace()
     guard parser.position == bytes.count else { throw parser.unexpected("the end of the text") }
     return value
   }
 
-  private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+  var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  private func invalid(_ reason: String) -> FileError {
+  func invalid(_ reason: String) -> FileError {
     .invalidJSON(file: file, byteOffset: position, reason: reason)
   }
 
-  private func unexpected(_ expected: String) -> FileError {
+  func unexpected(_ expected: String) -> FileError {
     let found =
       switch next {
       case nil: "the end"
@@ -61,8 +68,8 @@ struct JSONParser {
     case UInt8(ascii: "t"): return try literal("true", .bool(true))
     case UInt8(ascii: "f"): return try literal("false", .bool(false))
     case UInt8(ascii: "n"): return try literal("null", .null)
-    case UInt8(ascii: "N") where isPython: return try literal("NaN", .number(.nan))
-    case UInt8(ascii: "I") where isPython: return try literal("Infinity", .number(.infinity))
+    case UInt8(ascii: "N") where takesNonFinite: return try literal("NaN", nonFinite(.nan))
+    case UInt8(ascii: "I") where takesNonFinite: return try literal("Infinity", nonFinite(.infinity))
     default: throw unexpected("a value")
     }
   }
@@ -70,7 +77,9 @@ struct JSONParser {
   private mutating func nested(
     _ parse: (inout JSONParser) throws(FileError) -> JSONValue
   ) throws(FileError) -> JSONValue {
-    guard depth < Self.depthLimit else { throw invalid("more than \(Self.depthLimit) levels of nesting") }
+    guard depth < Self.depthLimit else {
+      throw .nestedTooDeeply(file: file, byteOffset: position, limit: Self.depthLimit)
+    }
     depth += 1
     defer { depth -= 1 }
     position += 1
@@ -123,8 +132,8 @@ struct JSONParser {
 
   private mutating func number() throws(FileError) -> JSONValue {
     let start = position
-    if consume(UInt8(ascii: "-")), isPython, next == UInt8(ascii: "I") {
-      return try literal("Infinity", .number(-.infinity))
+    if consume(UInt8(ascii: "-")), takesNonFinite, next == UInt8(ascii: "I") {
+      return try literal("Infinity", nonFinite(-.infinity))
     }
     if !consume(UInt8(ascii: "0")) { try digits() }
     var isInteger = true
@@ -139,69 +148,7 @@ struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let value = Int(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite || isPython else { throw invalid("\(text) is too large") }
-    return .number(value)
-  }
-
-  private mutating func string() throws(FileError) -> String {
-    position += 1
-    var text: [UInt8] = []
-    while let byte = next {
-      switch byte {
-      case UInt8(ascii: "\""):
-        position += 1
-        guard let string = String(validating: text, as: UTF8.self) else { throw invalid("a string is not UTF-8") }
-        return string
-      case UInt8(ascii: "\\"):
-        position += 1
-        text.append(contentsOf: try escape())
-      case ..<0x20: throw unexpected("a string without control characters")
-      default:
-        position += 1
-        text.append(byte)
-      }
-    }
-    throw unexpected("'\"'")
-  }
-
-  private mutating func escape() throws(FileError) -> [UInt8] {
-    guard let byte = next else { throw unexpected("an escape") }
-    position += 1
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [byte]
-    case UInt8(ascii: "b"): return [0x08]
-    case UInt8(ascii: "f"): return [0x0C]
-    case UInt8(ascii: "n"): return [0x0A]
-    case UInt8(ascii: "r"): return [0x0D]
-    case UInt8(ascii: "t"): return [0x09]
-    case UInt8(ascii: "u"): break
-    default: throw invalid("unknown escape")
-    }
-    var value = try fourHexadecimalDigits()
-    if value >= 0xD800, value < 0xDC00, bytes[position...].starts(with: "\\u".utf8) {
-      let start = position
-      position += 2
-      let low = try fourHexadecimalDigits()
-      if low >= 0xDC00, low < 0xE000 {
-        value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
-      } else {
-        position = start
-      }
-    }
-    if let scalar = UnicodeScalar(value) { return Array(String(Character(scalar)).utf8) }
-    guard isPython else { throw invalid("half a surrogate pair") }
-    return Array("\u{FFFD}".utf8)
-  }
-
-  private mutating func fourHexadecimalDigits() throws(FileError) -> UInt32 {
-    var value: UInt32 = 0
-    for _ in 0..<4 {
-      guard let byte = next, let digit = Character(UnicodeScalar(byte)).hexDigitValue else {
-        throw unexpected("a hexadecimal digit")
-      }
-      value = value << 4 | UInt32(digit)
-      position += 1
-    }
-    return value
+    guard let value = Double(text), value.isFinite || takesNonFinite else { throw invalid("\(text) is too large") }
+    return value.isFinite ? .number(value) : nonFinite(value)
   }
 }

@@ -26,6 +26,9 @@ public enum JSONValue: Equatable, Sendable {
 public enum JSONDialect: Sendable {
   /// RFC 8259; two members with the same key are an error.
   case strict
+  /// As `strict`, but numbers that are not finite (`NaN`, `Infinity`, 1e999) are null, as data frames write what is
+  /// missing.
+  case rows
   /// What Python's `json` module reads, and writes by default: also `NaN`, `Infinity` and `-Infinity`; of members with
   /// the same key the last counts; half a surrogate pair becomes U+FFFD.
   case python

@@ -14,7 +14,7 @@ extension DecoderConfiguration {
   /// - Throws: the first value that is wrong, by the name of its property here.
   public func check(place: String = "") throws(InvalidValue) {
     func require(_ holds: Bool, _ key: String, _ expected: String, _ found: some Any) throws(InvalidValue) {
-      guard holds else { throw InvalidValue(place, key, expected: expected, found: "\(found)") }
+      try Self.require(holds, place, key, expected, found)
     }
     func requireSize(_ key: String, _ size: Int, limit: Int = Self.sizeLimit) throws(InvalidValue) {
       try require((1...limit).contains(size), key, "an integer from 1 to \(limit)", size)
@@ -63,7 +63,7 @@ extension DecoderConfiguration {
   /// Checks how a layer tells positions apart.
   private func check(_ rotary: RotaryPositions, place: String) throws(InvalidValue) {
     func require(_ holds: Bool, _ key: String, _ expected: String, _ found: some Any) throws(InvalidValue) {
-      guard holds else { throw InvalidValue(place, key, expected: expected, found: "\(found)") }
+      try Self.require(holds, place, key, expected, found)
     }
     try require(rotary.base > 0 && rotary.base.isFinite, "rotary.base", "a number above 0", rotary.base)
     try require(
@@ -72,5 +72,11 @@ extension DecoderConfiguration {
       rotary.rotatedShare)
     let pairs = rotary.rotatedSize(headSize: headSize) / 2
     if let flaw = rotary.scaling.flaw(pairs: pairs) { try require(false, "rotary.scaling", flaw, rotary.scaling) }
+  }
+
+  private static func require(
+    _ holds: Bool, _ place: String, _ key: String, _ expected: String, _ found: some Any
+  ) throws(InvalidValue) {
+    guard holds else { throw InvalidValue(place, key, expected: expected, found: "\(found)") }
   }
 }

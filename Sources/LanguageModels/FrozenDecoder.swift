@@ -78,8 +78,7 @@ public final class FrozenDecoder: DecoderModel {
   /// Where rotations depend on the length of a sequence (`RotaryScaling.longRope`), they are those of the length that
   /// its cache expects; where more tokens come, its keys and values are computed again, once, with those of longer ones.
   public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
-    for (cache, count) in zip(caches, counts) { prepare(cache, for: count) }
-    note(ids, counts: counts, caches: caches)
+    prepare(caches, for: ids, counts: counts)
     let hidden = stack.run(ids, layout: .cached(caches, counts: counts), on: device)
     for (cache, count) in zip(caches, counts) { cache.advance(by: count) }
     return hidden
@@ -87,7 +86,8 @@ public final class FrozenDecoder: DecoderModel {
 
   /// An empty key-value cache for one sequence.
   /// - Parameters:
-  ///   - expectedLength: the tokens that it has room for from the beginning; there may be more.
+  ///   - expectedLength: the tokens that it has room for from the beginning, and whose number rotations may depend on;
+  ///     there may be more.
   ///   - rewind: how many tokens it can be truncated by at any time; layers without windows by any number.
   ///   - precision: what it keeps keys and values as.
   public func makeCache(

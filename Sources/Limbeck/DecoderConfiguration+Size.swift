@@ -49,4 +49,11 @@ public struct ModelSize: Hashable, Sendable {
     else { return nil }
     parameters = Int(count * unit)
   }
+
+  /// The same size in other letters, for where a file has the name of this one: `3M` of `small`, `3.0M` of `3M`.
+  package static func otherSpelling(of text: String) -> String {
+    guard let unit = text.last, text.lowercased() != "small" else { return "3M" }
+    let number = text.dropLast()
+    return "\(number)\(number.contains(".") ? "0" : ".0")\(unit)"
+  }
 }

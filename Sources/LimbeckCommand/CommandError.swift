@@ -46,7 +46,9 @@ extension CommandError: CustomStringConvertible {
     case .anotherTokenizer(let file, let folder):
       "\(file): not the tokenizer of the model in \(folder), which has one of its own; leave --tokenizer out"
     case .vocabulariesDiffer(let student, let expected, let found):
-      "\(student): vocab_size: expected \(expected), the teacher's, found \(found)"
+      "\(student): vocab_size: expected \(expected), the teacher's, found \(found); models with one tokenizer may have "
+        + "more outputs than it has tokens, but both as many: make the student anew, from a config.json without vocab_size "
+        + "or with limbeck student"
     case .outputExists(let path, let advice):
       "\(path): exists already and will not be overwritten; \(advice)"
     case .runFinished(let folder, let subcommand):

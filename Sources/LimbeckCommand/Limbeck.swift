@@ -68,14 +68,15 @@ struct Limbeck: ParsableCommand {
   /// Help and version go to standard output, everything else to standard error.
   private static func finish(with error: any Error) -> Never {
     let code = exitCode(for: error)
+    let arguments = Array(CommandLine.arguments.dropFirst())
     switch code {
     case .success:
       print(fullMessage(for: error))
     case .validationFailure:
-      let message = InvalidOptionValue.reworded(fullMessage(for: error), Array(CommandLine.arguments.dropFirst()))
+      let message = InvalidOptionValue.reworded(fullMessage(for: error), arguments)
       Console().write(message.hasPrefix("Error:") ? "error:" + message.dropFirst("Error:".count) : message)
     default:
-      Console().write("error: \(message(for: error))")
+      Console().write("error: \(InvalidOptionValue.named(message(for: error), arguments))")
     }
     Glibc.exit(code.rawValue)
   }

@@ -29,14 +29,51 @@ extension ModelFolder {
       "warning: \(url.path): added token \(first)\(others): read as plain text, for vocab_size has no such id")
   }
 
-  /// The tokenizer at `path`, which must be the folder's if there are both.
+  /// The folder's tokenizer; says on standard error in which special ids config.json differs from it.
+  var tokenizer: any Tokenizer {
+    get throws {
+      let tokenizer = try loadTokenizer(from: url)
+      for warning in configuration.specialIDWarnings(for: tokenizer) {
+        Console().write("warning: \(url.path): \(warning)")
+      }
+      return tokenizer
+    }
+  }
+
+  /// The tokenizer at `path`, which must be the folder's if there are both, but for BOS, EOS and PAD.
   func tokenizer(orAt path: String?) throws -> any Tokenizer {
-    guard let path else { return try loadTokenizer(from: url) }
+    guard let path else { return try tokenizer }
     let given = try loadTokenizer(from: URL(fileURLWithPath: path))
-    if TokenizerFormat.ofFolder(url) != nil, try loadTokenizer(from: url).digest != given.digest {
+    guard TokenizerFormat.ofFolder(url) != nil else { return given }
+    do throws(TokenizationError) {
+      try requireSameTokenizer(given, from: path, loadTokenizer(from: url), from: url.path)
+    } catch .tokenizersDiffer {
       throw CommandError.anotherTokenizer(file: path, folder: url.path)
     }
     return given
+  }
+}
+
+extension DecoderConfiguration {
+  /// In which special ids config.json differs from the model's tokenizer, a sentence each.
+  func specialIDWarnings(for tokenizer: any Tokenizer) -> [String] {
+    func name(_ id: Int) -> String {
+      let hasToken = id >= 0 && id < tokenizer.vocabularySize
+      return "id \(id)" + (hasToken ? " (\(JSONValue.quoted(tokenizer.spelling(of: Int32(id)))))" : "")
+    }
+    var warnings: [String] = []
+    if let bos = tokenizer.bosID, let other = bosTokenID, bos != other {
+      warnings.append("a text begins with \(name(other)) to config.json, and with \(name(Int(bos))) to the tokenizer")
+    }
+    if let eos = tokenizer.eosID, !eosTokenIDs.contains(Int(eos)) {
+      warnings.append(
+        "the tokenizer ends a text with \(name(Int(eos))), of which config.json does not know"
+          + (eosTokenIDs.isEmpty ? "" : ": it ends one with " + eosTokenIDs.map(name).joined(separator: ", ")))
+    }
+    if let pad = tokenizer.padID, let other = padTokenID, pad != other {
+      warnings.append("config.json pads with \(name(other)), and the tokenizer with \(name(Int(pad)))")
+    }
+    return warnings
   }
 }
 
@@ -54,8 +91,8 @@ extension LanguageModel {
   /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
   var size: String {
     let configuration = decoder.configuration
-    return "\(Format.count(decoder.parameters.count)) parameters, \(configuration.layerCount) "
-      + (configuration.layerCount == 1 ? "layer" : "layers") + " of \(configuration.hiddenSize) channels"
+    return "\(Format.count(decoder.parameters.count, "parameter")), \(Format.count(configuration.layerCount, "layer")) "
+      + "of \(Format.count(configuration.hiddenSize, "channel"))"
   }
 }
 
@@ -66,13 +103,22 @@ enum ModelSource {
   case folder(ModelFolder)
 
   /// - Parameters:
-  ///   - path: of a folder or a file, or a size, where no such file exists.
+  ///   - path: of a folder or a file, or a size; not both.
   ///   - contextLength: of a model that is given by its size.
   /// - Throws: what is wrong with the folder or the file.
   init(path: String, contextLength: Int) throws {
     let url = URL(fileURLWithPath: path)
-    if let size = ModelSize(path), !somethingExists(at: url.path) {
+    let exists = somethingExists(at: url.path)
+    if let size = ModelSize(path) {
+      guard !exists else {
+        throw InvalidValue(
+          path, "the model", expected: "one thing of this name, a size or a path",
+          found: "both", advice: "write ./\(path) for the path, or \(ModelSize.otherSpelling(of: path)) for the size")
+      }
       self = .size(size, contextLength: contextLength)
+    } else if !exists {
+      throw FileError.missing(
+        file: path, advice: "expected a config.json, a model folder or a size such as 260K, 3M, 1.5B or small")
     } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
       self = .folder(try ModelFolder(path: path))
     } else {
@@ -80,11 +126,12 @@ enum ModelSource {
     }
   }
 
+  /// Whether it is a folder, which has a tokenizer of its own.
+  var isFolder: Bool { if case .folder = self { true } else { false } }
+
   /// The tokenizer of a folder; others have none.
   var tokenizer: (any Tokenizer)? {
-    get throws {
-      if case .folder(let folder) = self { try loadTokenizer(from: folder.url) } else { nil }
-    }
+    get throws { if case .folder(let folder) = self { try folder.tokenizer } else { nil } }
   }
 
   /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
@@ -175,13 +222,24 @@ extension LanguageModel {
 }
 
 extension Tokenizer {
-  /// Checks that this tokenizer, of the model at `path`, is that of another model.
+  /// Checks that this tokenizer, of the model at `path`, is that of another model. Says on standard error where BOS, EOS
+  /// or PAD differ: those of the other one are used.
   func requireSame(as other: any Tokenizer, from otherPath: String, path: String) throws {
     do throws(TokenizationError) {
-      try requireSameTokenizer(other, self)
+      try requireSameTokenizer(other, from: otherPath, self, from: path)
     } catch .tokenizersDiffer(let difference) {
       throw CommandError.unlikeTokenizer(difference.description(student: path, teacher: otherPath))
     }
+  }
+}
+
+/// Checks that two tokenizers, from paths, turn text into the same ids. Says on standard error where BOS, EOS or PAD
+/// differ: the first one's are used.
+private func requireSameTokenizer(
+  _ teacher: any Tokenizer, from teacherPath: String, _ student: any Tokenizer, from studentPath: String
+) throws(TokenizationError) {
+  for difference in try requireSameTokenizer(teacher, student) {
+    Console().write("warning: \(difference.description(student: studentPath, teacher: teacherPath))")
   }
 }
 

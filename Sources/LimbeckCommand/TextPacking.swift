@@ -34,7 +34,8 @@ struct TextPacking {
       progress.show(reading.bytesDone >> 20, of: reading.bytesTotal >> 20)
     }
     progress.end()
-    log.info("\(name): \(Format.count(file.count)) tokens, \(file.wasReused ? "from" : "written to") \(file.url.path)")
+    log.info(
+      "\(name): \(Format.count(file.count, "token")), \(file.wasReused ? "from" : "written to") \(file.url.path)")
     return try PackedSequences(file, sequenceLength: sequenceLength, packing: packing, name: name)
   }
 

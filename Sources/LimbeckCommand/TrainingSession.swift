@@ -9,32 +9,14 @@ import ModelTraining
 import TensorCore
 import Tokenization
 
-/// What a session runs: the library's `Distiller`, or a `Trainer` of a language model.
-protocol SessionTask {
-  /// What is trained.
-  var model: TransformerDecoder { get }
-
-  /// Checks that sequences of so many tokens can be trained on.
-  func requireFit(sequenceLength: Int) throws
-
-  /// Checks that the texts can be trained on.
-  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws
-
-  /// Trains the model to the end of the run, or until the handler says stop.
-  func run(
-    over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,
-    continuing continuation: RunContinuation?, _ handler: (TrainingEvent) -> TrainingDirective
-  ) throws -> TrainingSummary
-}
-
 /// The part that `train` and `distill` share: text to token files, the run folder, the loop with its progress, and what
 /// happens at Ctrl-C.
 struct TrainingSession {
   private let subcommand: String
-  private let settings: TrainingSettings
+  let settings: TrainingSettings
   private let recipe: String
   private let console = Console()
-  private let log: Logger
+  let log: Logger
 
   /// Where to compute.
   let device: Device
@@ -104,7 +86,7 @@ struct TrainingSession {
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
     for line in subject { note(line) }
     if let continuation { note("continues a run: \(continuation)") }
-    note(text(training, length) + ", \(device.threads) threads")
+    note(text(training, length) + ", " + Format.count(device.threads, "thread"))
     try showing { handler in
       try task.run(
         over: training, validation: validation, settings.recipe, folder: folder, continuing: continuation, handler)
@@ -116,41 +98,6 @@ struct TrainingSession {
     let length = settings.recipe.sequenceLength
     let tokens = PlaceholderTokens(count: settings.recipe.batchSize * length + 1)
     return try PackedSequences(tokens, sequenceLength: length, name: "prompts")
-  }
-
-  /// How long the run is, in steps and in the text.
-  private func text(_ text: PackedSequences, _ length: TrainingLength) -> String {
-    let batches = "\(Format.count(length.steps)) steps of \(Format.count(length.batchSize)) sequences"
-    guard !settings.text.isEmpty else { return batches }
-    let epochs = settings.recipe.epochs ?? Double(length.steps) * Double(length.batchSize) / Double(text.count)
-    return "text: \(Format.count(text.count)) sequences of \(text.sequenceLength) tokens; \(batches), "
-      + "\(Format.fixed(epochs, epochs < 10 ? 2 : 0)) epochs"
-  }
-
-  /// Says what the text and the recipe make otherwise than one may expect.
-  private func warn(of text: PackedSequences, _ length: TrainingLength) {
-    let recipe = settings.recipe
-    if text.uncountedSequences > 0 {
-      log.warning(
-        """
-        \(text.name): \(Format.count(text.uncountedSequences)) sequences have no token that counts in the loss, such \
-        as those within long prompts, and are left out; a larger --sequence-length makes them fewer
-        """)
-    }
-    if length.batchSize < recipe.batchSize {
-      log.warning(
-        """
-        \(text.name) has \(Format.count(length.batchSize)) sequences to learn, fewer than the batch size of \
-        \(Format.count(recipe.batchSize)): each step reads all of them
-        """)
-    }
-    if recipe.warmupSteps > length.steps {
-      log.warning(
-        """
-        the run has \(Format.count(length.steps)) steps, fewer than the \(Format.count(recipe.warmupSteps)) warm-up \
-        steps: the learning rate rises over all of them
-        """)
-    }
   }
 
   /// Shows the events of a run, and stops it at Ctrl-C.
@@ -184,60 +131,6 @@ struct TrainingSession {
     tell(summary)
   }
 
-  /// The last line of a run, and whether it went wrong.
-  private func tell(_ summary: TrainingSummary) {
-    var facts = ["\(Format.count(summary.steps)) steps"]
-    if let last = summary.lastStep {
-      let first = summary.firstStep.flatMap { $0.step < last.step ? $0 : nil }
-      facts.append(
-        "loss \(Format.fixed(last.loss, 4))"
-          + (first.map { " (was \(Format.fixed($0.loss, 4)) at step \($0.step))" } ?? ""))
-    }
-    if let validation = summary.lastValidation {
-      facts.append("validation loss \(Format.fixed(validation.loss, 4))")
-      facts.append("validation perplexity \(Format.fixed(validation.perplexity, 3))")
-    }
-    facts.append("\(Format.count(summary.tokensSeen)) tokens in \(Format.time(summary.seconds))")
-    log.info("wrote \(settings.outputPath): \(facts.joined(separator: ", "))")
-    if summary.hasDiverged {
-      log.warning(
-        """
-        diverged: the model ended worse than it began; try a lower --learning-rate than \
-        \(settings.recipe.learningRate), or a longer --warmup-steps
-        """)
-    }
-  }
-
-  private func show(_ event: TrainingEvent, _ progress: inout ProgressLine, _ evaluation: inout ProgressLine) {
-    switch event {
-    case .resumed(let step):
-      log.info("continuing after step \(step)")
-    case .computing:
-      break
-    case .evaluating(let measured):
-      evaluation.show(measured)
-    case .step(let step):
-      progress.show(
-        step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,
-        details: ["loss \(Format.fixed(step.loss, 4))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
-    case .evaluated(let result):
-      let loss = Format.fixed(result.loss, 4)
-      let terms = LossTerm.ofDistillation.compactMap { term in
-        // where it is all of the loss, once is enough
-        term.label.flatMap { label in
-          result.terms[term].map { Format.fixed($0, 4) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
-        }
-      }
-      log.info(
-        """
-        step \(result.step): validation loss \(loss), perplexity \
-        \(Format.fixed(result.perplexity, 3))\(terms.joined())
-        """)
-    case .checkpointed(let step, let url):
-      log.debug("step \(step): checkpoint \(url.path)")
-    }
-  }
-
   private func runFolder(
     _ model: TransformerDecoder, _ tokenizer: any Tokenizer, inputs: [String: String]
   ) throws -> RunFolder {
@@ -254,13 +147,5 @@ struct TrainingSession {
     return try RunFolder(
       creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
       weightType: settings.weightType)
-  }
-}
-
-extension String {
-  /// As one word of a shell command.
-  var shellQuoted: String {
-    let isPlain = !isEmpty && allSatisfy { $0.isLetter || $0.isNumber || "/._-+=:@,".contains($0) }
-    return isPlain ? self : "'" + replacing("'", with: #"'\''"#) + "'"
   }
 }

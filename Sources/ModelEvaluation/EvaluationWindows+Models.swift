@@ -18,7 +18,8 @@ extension EvaluationWindows {
       guard window <= contextLength else {
         throw .value(
           InvalidValue(
-            "window", expected: "at most \(contextLength) tokens, the context of \(name)", found: "\(window)"))
+            "window", expected: "at most \(counted(contextLength, "token")), the context of \(name)", found: "\(window)"
+          ))
       }
     }
     let beginningID = text.beginningID ?? models.first?.decoder.configuration.bosTokenID.map { Int32($0) }

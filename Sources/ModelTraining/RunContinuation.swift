@@ -1,5 +1,7 @@
+import Diagnostics
 import DurableFiles
 public import Foundation
+import ModelFiles
 
 /// Where a run has come to: what another one goes on from, with more steps and another schedule of the learning rate.
 ///
@@ -51,17 +53,27 @@ public struct RunContinuation: Sendable {
   /// reads the same sequences in the same order, else the beginning.
   func place(in texts: [String: String], _ recipe: TrainingRecipe) -> Int {
     guard let state = checkpoint?.state,
-      ["training text", "packing"].allSatisfy({ state.texts[$0] == texts[$0] }), state.recipe.seed == recipe.seed,
+      ["training_text", "packing"].allSatisfy({ state.texts[$0] == texts[$0] }), state.recipe.seed == recipe.seed,
       state.recipe.sequenceLength == recipe.sequenceLength
     else { return 0 }
     return state.sequencesRead
   }
 }
 
+extension RunContinuation {
+  /// Stands for the weights that are gone on from. Reads all of them. Throws what is wrong with their files.
+  public var digest: String {
+    get throws(TrainingError) {
+      try wrapping { () throws(ModelFileError) in try ModelFolder(contentsOf: model).digest }
+    }
+  }
+}
+
 extension RunContinuation: CustomStringConvertible {
-  /// What a resumed run must share.
+  /// Where it goes on from, for people.
   public var description: String {
     checkpoint == nil
-      ? "weights after step \(step)" : "weights and optimiser after step \(step), \(sequencesRead ?? 0) sequences read"
+      ? "weights after step \(step)"
+      : "weights and optimiser after step \(step), \(counted(sequencesRead ?? 0, "sequence")) read"
   }
 }

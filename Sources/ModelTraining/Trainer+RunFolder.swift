@@ -4,8 +4,8 @@ import ModelFiles
 /// What a run writes into its folder, and reads from it.
 extension Trainer {
   private var textDigests: [String: String] {
-    var texts = ["training text": data.digest(), "packing": data.packing.description]
-    texts["validation text"] = validation?.digest()
+    var texts = ["training_text": data.digest(), "packing": data.packing.description]
+    texts["validation_text"] = validation?.digest()
     return texts
   }
 
@@ -35,7 +35,7 @@ extension Trainer {
       if let (key, begun, now) = obstacle {
         throw .cannotResume(folder: folder.url.path, key: key, begun: begun, now: now)
       }
-      for key in ["training text", "validation text", "packing"] where saved.texts[key] != texts[key] {
+      for key in ["training_text", "validation_text", "packing"] where saved.texts[key] != texts[key] {
         throw .cannotResume(
           folder: folder.url.path, key: key, begun: saved.texts[key] ?? "none", now: texts[key] ?? "none")
       }

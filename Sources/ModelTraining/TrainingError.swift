@@ -36,7 +36,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
     switch self {
     case .value(let error): error.description
     case .nothingCounted(let text):
-      "\(text): no token counts in the loss; every target is masked, so there is nothing to learn or measure"
+      "\(text): expected tokens that count in the loss, found none; prompts count with --count prompts, and "
+        + "completions behind long prompts with a larger --sequence-length"
     case .notFinite(let step, let quantity, let value, let tensor):
       "step \(step): the \(quantity) is \(value)"
         + (tensor.map { ", the gradient of \($0) is not finite" } ?? "")
@@ -50,7 +51,7 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
       "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now), for the learning rate of "
         + "each step depends on it; use what it was begun with, then train further with --continue"
     case .cannotResume(let folder, let key, let begun, let now):
-      "\(folder): the run was begun with \(key) \(begun) and cannot continue with \(now); "
+      "\(folder): the run was begun with \(key.replacing("_", with: " ")) \(begun) and cannot continue with \(now); "
         + "use what it was begun with, or start a new run"
     case .damagedRun(let file, let reason):
       "\(file): \(reason)"

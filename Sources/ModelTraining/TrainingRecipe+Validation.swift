@@ -33,7 +33,7 @@ extension TrainingRecipe {
         InvalidValue(
           resolvedMicroBatchSize == 1 ? "sequence-length" : "micro-batch-size",
           expected: "at most \(Self.mostTokensAtOnce) tokens computed at once",
-          found: "\(resolvedMicroBatchSize) sequences of \(sequenceLength)"))
+          found: "\(counted(resolvedMicroBatchSize, "sequence")) of \(sequenceLength)"))
     }
     // the optimiser computes in float32
     try require("learning-rate", learningRate, "a number above 0") { Float($0) > 0 }

@@ -77,7 +77,8 @@ extension TokenFile {
 extension Corpus {
   /// Stands for the text itself, wherever it lies, and for how it is read. Throws `file`.
   fileprivate func fingerprint() throws(TokenizationError) -> String {
-    var content = "Limbeck corpus 3\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
+    var content = "Limbeck corpus 4\n\(keys.text)\n\(keys.prompt)\n\(keys.completion)\n\(counting.rawValue)\n"
+    content += "\(keys.preferred?.rawValue ?? "none")\n"
     content += "\(chatFormat.map { "\($0)" } ?? "none")\n\(part.map { "\($0)" } ?? "all")\n"
     for source in sources {
       let text = try OpenText(source)

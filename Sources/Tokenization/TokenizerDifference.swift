@@ -6,8 +6,8 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
   case token(id: Int32, teacher: String, student: String)
   /// The numbers of tokens, where all that both have are the same.
   case vocabularySize(teacher: Int, student: Int)
-  /// A special id: BOS, EOS, PAD or unknown.
-  case specialID(name: String, teacher: Int32?, student: Int32?)
+  /// The id of what the vocabulary lacks.
+  case unknownID(teacher: Int32?, student: Int32?)
   /// What else turns text into ids, such as how text is prepared before it is cut into tokens.
   case setting(name: String, teacher: String, student: String)
 
@@ -27,8 +27,8 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
       switch self {
       case .token(let id, let teacher, let student): ("id \(id)", teacher, student)
       case .vocabularySize(let teacher, let student): ("tokens", "\(teacher)", "\(student)")
-      case .specialID(let name, let teacher, let student):
-        (name, teacher.map(String.init) ?? "none", student.map(String.init) ?? "none")
+      case .unknownID(let teacher, let student):
+        ("unknown", teacher.map(String.init) ?? "none", student.map(String.init) ?? "none")
       case .setting(let name, let teacher, let student): (name, teacher, student)
       }
     return InvalidValue(
@@ -37,12 +37,37 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Proves that two tokenizers turn every text into the same ids. Throws `tokenizersDiffer` with the first difference,
-/// token by token from id 0.
+/// A token that has another id, or none, in one of two tokenizers that turn text into the same ids: what begins a text,
+/// what ends one, or what fills up batches.
+public struct SpecialIDDifference: Hashable, Sendable {
+  /// BOS, EOS or PAD.
+  public var name: String
+  /// The teacher's id with its text, such as `2 ("</s>")`, or `none`.
+  public var teacher: String
+  /// The student's.
+  public var student: String
+
+  /// One sentence for the user that names both models, such as by their paths, and whose id is used: the first one's.
+  public func description(student: String, teacher: String) -> String {
+    InvalidValue(
+      student, name, expected: "\(self.teacher), as in \(teacher)", found: self.student,
+      advice: "that of \(teacher) is used"
+    ).description
+  }
+}
+
+/// Proves that two tokenizers turn every text into the same ids. Which of them begin and end a text and fill up batches
+/// may differ, for models that have been tuned end their answers otherwise.
+/// - Returns: the differences in BOS, EOS and PAD.
+/// - Throws: `tokenizersDiffer` with the first other difference, token by token from id 0.
+@discardableResult
 public func requireSameTokenizer(
   _ teacher: any Tokenizer, _ student: any Tokenizer
-) throws(TokenizationError) {
-  if teacher.digest == student.digest { return }
+) throws(TokenizationError) -> [SpecialIDDifference] {
+  let differences = zip(teacher.specialIDs, student.specialIDs).filter { $0.id != $1.id }.map {
+    SpecialIDDifference(name: $0.name, teacher: teacher.name(of: $0.id), student: student.name(of: $1.id))
+  }
+  if teacher.digest == student.digest { return differences }
   for id in 0..<Int32(min(teacher.vocabularySize, student.vocabularySize))
   where !teacher.spelling(of: id).utf8.elementsEqual(student.spelling(of: id).utf8)
     || teacher.details(of: id) != student.details(of: id)
@@ -52,8 +77,8 @@ public func requireSameTokenizer(
   guard teacher.vocabularySize == student.vocabularySize else {
     throw .tokenizersDiffer(.vocabularySize(teacher: teacher.vocabularySize, student: student.vocabularySize))
   }
-  for (ours, theirs) in zip(teacher.specialIDs, student.specialIDs) where ours.id != theirs.id {
-    throw .tokenizersDiffer(.specialID(name: ours.name, teacher: ours.id, student: theirs.id))
+  guard teacher.unknownID == student.unknownID else {
+    throw .tokenizersDiffer(.unknownID(teacher: teacher.unknownID, student: student.unknownID))
   }
   let settings = (teacher.settingsByName, student.settingsByName)
   for name in (teacher.settings + student.settings).map(\.name) where settings.0[name] != settings.1[name] {
@@ -61,8 +86,11 @@ public func requireSameTokenizer(
       .setting(name: name, teacher: settings.0[name] ?? "absent", student: settings.1[name] ?? "absent"))
   }
   // What differs looks the same when it is written out.
-  throw .tokenizersDiffer(
-    .setting(name: "the digest", teacher: teacher.digest.hexadecimal, student: student.digest.hexadecimal))
+  guard !differences.isEmpty else {
+    throw .tokenizersDiffer(
+      .setting(name: "the digest", teacher: teacher.digest.hexadecimal, student: student.digest.hexadecimal))
+  }
+  return differences
 }
 
 extension Tokenizer {
@@ -72,7 +100,12 @@ extension Tokenizer {
   }
 
   fileprivate var specialIDs: [(name: String, id: Int32?)] {
-    [("BOS", bosID), ("EOS", eosID), ("PAD", padID), ("unknown", unknownID)]
+    [("BOS", bosID), ("EOS", eosID), ("PAD", padID)]
+  }
+
+  /// A special id with its text; `none` without one.
+  fileprivate func name(of id: Int32?) -> String {
+    id.map { "\($0) (\"\(spelling(of: $0).escaped)\")" } ?? "none"
   }
 
   fileprivate var settingsByName: [String: String] {

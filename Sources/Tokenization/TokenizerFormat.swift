@@ -8,6 +8,8 @@ public struct TokenizerFormat: Sendable {
   /// The names that its file may have in a model's folder. The first is the one it is written with, and its ending is
   /// that of any file with such a tokenizer.
   public let fileNames: [String]
+  /// Whether the file itself lists added tokens, as `tokenizer.json` does.
+  var listsAddedTokens = false
   /// Loads the tokenizer from its file, with what Hugging Face's files beside it say.
   let load: @Sendable (URL, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
   /// The file of the library that this process has loaded to encode with; nil without one.
@@ -15,7 +17,7 @@ public struct TokenizerFormat: Sendable {
 
   /// All kinds. Where a folder has several, the one that comes first here is taken; so it is for files whose ending is
   /// nobody's.
-  public static let all: [TokenizerFormat] = [.sentencePiece]
+  public static let all: [TokenizerFormat] = [.sentencePiece, .tokenizerJSON]
 
   /// The kind of the tokenizer in a model's folder, or `nil` if there is none.
   public static func ofFolder(_ folder: URL) -> TokenizerFormat? { located(in: folder)?.format }
@@ -49,7 +51,8 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
   } else {
     (format, file) = (TokenizerFormat.ofFile(url), url)
     guard format.fileNames.contains(url.lastPathComponent) else {
-      return try format.load(file, HuggingFaceTokenizerFiles())
+      let alone = format.listsAddedTokens ? try HuggingFaceTokenizerFiles(alone: file) : HuggingFaceTokenizerFiles()
+      return try alone.adding(to: format.load(file, alone), limit: nil)
     }
   }
   let folder = file.deletingLastPathComponent()
@@ -85,16 +88,16 @@ func namedFiles(_ names: [String], in folder: URL) throws(FileError) -> [NamedFi
 
 /// The error for a folder without a tokenizer that can be read.
 private func missingTokenizer(in folder: URL) -> FileError {
-  let name = TokenizerFormat.all[0].fileNames[0]
+  let names = TokenizerFormat.all.map { $0.fileNames[0] }
   let remedy =
-    "get SentencePiece's \(name) from the page of the model, or of the one it was made from, and put it there"
+    "get \(names.joined(separator: " or ")) from the page of the model, or of the one it was made from, and put it there"
   let others = [
-    ("sentencepiece.bpe.model", "whose ids are not those of the model"), ("tokenizer.json", "which cannot be read"),
-    ("vocab.json", "which cannot be read"), ("tekken.json", "which cannot be read"),
+    ("sentencepiece.bpe.model", "whose ids are not those of the model"),
+    ("vocab.json", "which says too little without tokenizer.json"), ("tekken.json", "which cannot be read"),
   ]
   let found = others.first { FileManager.default.fileExists(atPath: folder.appendingPathComponent($0.0).path) }
   return .missing(
-    file: folder.appendingPathComponent(name).path,
+    file: folder.appendingPathComponent(names[0]).path,
     advice: found.map { "the folder has \($0.0) instead, \($0.1); \(remedy)" }
       ?? "the folder has no tokenizer; \(remedy)")
 }

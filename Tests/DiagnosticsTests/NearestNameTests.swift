@@ -19,6 +19,12 @@ import Testing
     #expect(NearestName.advice(for: text, among: divergences).isEmpty)
   }
 
+  @Test(arguments: [("bfloat16", "bf16"), ("fp32", "float32"), ("f16", "float16"), ("BFloat16", "bf16")])
+  func namesOfNumberTypes(text: String, name: String) {
+    #expect(NearestName.nearest(to: text, among: ["float32", "float16", "bf16"]) == name)
+    #expect(NearestName.nearest(to: "int8", among: ["float32", "float16", "bf16"]) == nil)
+  }
+
   @Test func theNearestOfSeveralIsChosen() {
     #expect(NearestName.nearest(to: "trian", among: ["train", "brain", "terrain"]) == "train")
     #expect(NearestName.nearest(to: "promt", among: ["prompts", "prompt", "precision"]) == "prompt")

@@ -15,8 +15,8 @@ struct NamedDivergence: Sendable, CustomStringConvertible {
     NamedDivergence(description: "reverse_kl", divergence: .reverseKL),
     NamedDivergence(description: "symmetric_kl", divergence: .symmetricKL(forwardWeight: 0.3)),
     NamedDivergence(description: "jensen_shannon", divergence: .jensenShannon(beta: 0.3)),
-    NamedDivergence(description: "skew_forward_kl", divergence: .skewForwardKL(lambda: 0.1)),
-    NamedDivergence(description: "skew_reverse_kl", divergence: .skewReverseKL(lambda: 0.1)),
+    NamedDivergence(description: "skew_forward_kl", divergence: .skewForwardKL(alpha: 0.1)),
+    NamedDivergence(description: "skew_reverse_kl", divergence: .skewReverseKL(alpha: 0.1)),
     NamedDivergence(description: "total_variation", divergence: .totalVariation),
   ]
 

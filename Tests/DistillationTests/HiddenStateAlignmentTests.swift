@@ -130,15 +130,16 @@ import Testing
     let pair = LayerPair(teacher: .layer(3), student: .last)
     #expect(
       failure(HiddenStateTerms(pairs: [pair], cosineWeight: 1))
-        == "the teacher: layer: expected 0 to 2, embedding or last, found 3")
+        == "align-layers: expected the teacher's layers to be 0 to 2, embedding or last, found 3")
     #expect(failure(HiddenStateTerms(pairs: [pair])) == nil)
     let embedding = LayerPair(teacher: .last, student: .embedding)
     #expect(
       failure(HiddenStateTerms(relationPair: embedding, relationWeight: 1))
-        == "the student: layer: expected 0 to 1, or last, whose attention has relations, found embedding")
+        == "relation-layers: expected the student's layers to be 0 to 1, or last, whose attention has relations, "
+        + "found embedding")
     #expect(
       failure(HiddenStateTerms(relationWeight: 1, relationHeads: 5))?
-        .hasPrefix("relation heads: expected a divisor of 8, 4, 16, 8,") == true)
+        .hasPrefix("relation-heads: expected a divisor of 8, 4, 16, 8,") == true)
   }
 
   /// Projections and their moments are in the checkpoints, and not in the trained model.

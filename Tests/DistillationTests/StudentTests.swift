@@ -228,7 +228,7 @@ import Testing
       default: break
       }
     }
-    #expect(logits(student).allSatisfy(\.isFinite))
+    #expect(logits(student).allSatisfy { $0.isFinite })
   }
 
   /// Of channels that carry nothing, dropping half changes what is divided by their number, and that alone: embeddings

@@ -212,7 +212,16 @@ import Testing
     try withURL { url in
       let begun = description(.sampled(draws: 50))
       _ = try TeacherCacheFolder(creating: url, begun)
-      #expect(try TeacherCacheFolder(resuming: url, begun).description == begun)
+      let held = try TeacherCacheFolder(resuming: url, begun)
+      #expect(held.description == begun)
+      let second = #expect(throws: TeacherCacheError.self) { try TeacherCacheFolder(resuming: url, begun) }
+      #expect(try #require(second).description.contains("is being written by process "))
+      withExtendedLifetime(held) {}
+    }
+    try withURL { url in
+      let begun = description(.sampled(draws: 50))
+      _ = try TeacherCacheFolder(creating: url, begun)
+      #expect(!FileManager.default.fileExists(atPath: url.appendingPathComponent(".lock").path))
       for (key, other) in [
         ("method", description(.sampled(draws: 51))), ("method", description(.dense16)),
         ("temperature", description(.sampled(draws: 50), temperature: 2)),

@@ -13,8 +13,10 @@ import Testing
       vocabularySize: 23, hiddenSize: 10, feedForwardSize: 14, layerCount: 5, headCount: 3, keyValueHeadCount: 1,
       headSize: 8, contextLength: 700, normEpsilon: 1e-5,
       attention: [
-        LayerAttention(), LayerAttention(rotary: RotaryPositions(base: 1_000, scaling: .linear(factor: 8))),
-        LayerAttention(rotary: nil), LayerAttention(rotary: RotaryPositions(scaling: long, rotatedShare: 0.5)),
+        LayerAttention(window: 3),
+        LayerAttention(rotary: RotaryPositions(base: 1_000, scaling: .linear(factor: 8))),
+        LayerAttention(window: 5, rotary: nil),
+        LayerAttention(rotary: RotaryPositions(scaling: long, rotatedShare: 0.5)),
         LayerAttention(rotary: RotaryPositions(base: 100, rotatedShare: 0.75)),
       ],
       biases: [.query, .key, .up, .down], initializerRange: 0.4)
@@ -22,6 +24,8 @@ import Testing
     configuration.hasPostNorms = true
     configuration.normalizesQueriesAndKeys = true
     configuration.activation = .geluTanh
+    configuration.attentionScale = 0.5
+    configuration.attentionCap = 1.5
     configuration.logitCap = 2.5
     configuration.embeddingScale = .rootOfHiddenSize
     configuration.residualScale = 0.6

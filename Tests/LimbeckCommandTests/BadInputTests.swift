@@ -187,7 +187,9 @@ extension CommandTests {
         expectRefusal(try Command.run("tokenizer", "inspect", file), naming: file)
         expectRefusal(try Command.run("generate", "--model", folder, "--prompt", "The"), naming: file)
       }
-      try FileManager.default.removeItem(atPath: desk.path("model/tokenizer.model"))
+      for name in ["tokenizer.model", "tokenizer.json"] {
+        try FileManager.default.removeItem(atPath: desk.path("model/\(name)"))
+      }
       expectRefusal(
         try Command.run("generate", "--model", folder, "--prompt", "The"), naming: "\(folder)/tokenizer.model")
     }
@@ -196,7 +198,9 @@ extension CommandTests {
       let desk = try Desk()
       let workspace = desk.workspace
       let student = try desk.copyOfTeacher("student")
-      try FileManager.default.removeItem(atPath: desk.path("student/tokenizer.model"))
+      for name in ["tokenizer.model", "tokenizer.json"] {
+        try FileManager.default.removeItem(atPath: desk.path("student/\(name)"))
+      }
       let trained = try Command.run(
         "tokenizer", "train", "--text", workspace.text, "--output", desk.path("student/tokenizer.model"),
         "--vocabulary-size", "\(Workspace.vocabularySize)", "--algorithm", "bpe")

@@ -91,7 +91,10 @@ extension CommandTests {
       (["--keep-mean-log-probability", "1"], "--keep-mean-log-probability: expected a number of at most 0"),
       (["--keep-matching", "no such text", "--max-tokens", "3"], "none of 2 completions was kept: --keep-matching"),
       (["--resume"], "no such file that could be gone on with"),
-      (["--prompt-field", "question"], "expected a JSON object with the key question"),
+      (
+        ["--prompt-field", "question"],
+        "line 1: expected an object with a text under the key \"question\", found the keys \"prompt\""
+      ),
     ])
     func badRequests(flags: [String], message: String) throws {
       let desk = try Desk()

@@ -81,6 +81,19 @@ import Testing
     }
   }
 
+  @Test("Lines of prose are not longer than 120 characters")
+  func lineLengths() throws {
+    for document in try Markdown.all() {
+      var isCode = false
+      for (index, line) in document.lines.enumerated() {
+        if line.hasPrefix("```") { isCode.toggle() }
+        // a row of a table cannot be broken
+        if isCode || line.hasPrefix("|") { continue }
+        #expect(line.count <= 120, "\(document), line \(index + 1)")
+      }
+    }
+  }
+
   @Test("Links go to files and headings that exist")
   func links() throws {
     for document in try Markdown.all() {

@@ -118,5 +118,37 @@ extension CommandTests {
       #expect(outcome.code == 1)
       #expect(outcome.errors.contains("\(file): expected one prompt a line"))
     }
+
+    @Test func promptFilesAreCheckedAsTextIs() throws {
+      let desk = try Desk()
+      try FileManager.default.createDirectory(atPath: desk.path("folder"), withIntermediateDirectories: true)
+      _ = try desk.write(Data([0x1F, 0x8B, 8, 0, 1, 2]), to: "a.gz")
+      _ = try desk.write(Data([0xFF, 0xFE, 0x41, 0]), to: "wide.txt")
+      _ = try desk.write("", to: "empty.txt")
+      _ = try desk.write(Data([0x41, 0xFF, 0x0A]), to: "latin.txt")
+      func refusal(_ flag: String, _ file: String) throws -> String {
+        let outcome = try Command.run(
+          "generate", "--model", desk.workspace.teacher, flag, file, "--max-tokens", "1", in: desk.folder)
+        #expect(outcome.code == 1 && outcome.output.isEmpty, "\(outcome.errors)")
+        return outcome.errors
+      }
+      for (file, message) in [
+        ("a.gz", "a file compressed with gzip; decompress it first: gunzip --keep a.gz"), ("wide.txt", "UTF-16"),
+        ("latin.txt", "expected UTF-8 text, found another byte at offset 1 (line 1)"),
+        ("folder", "a file was expected, but it is a folder"), ("none.txt", "no such file"),
+      ] {
+        for flag in ["--prompt-file", "--prompts"] {
+          let found = try refusal(flag, file)
+          #expect(found.contains(file) && found.contains(message), "\(flag): \(found)")
+        }
+      }
+      #expect(try refusal("--prompt-file", "empty.txt").contains("empty.txt: expected some text, found it empty"))
+      // a table may be a prompt
+      _ = try desk.write("the,fox\n", to: "table.csv")
+      let table = try Command.run(
+        "generate", "--model", desk.workspace.teacher, "--prompt-file", "table.csv", "--max-tokens", "1",
+        in: desk.folder)
+      #expect(table.code == 0 && table.output.hasPrefix("the,fox"), "\(table.errors)")
+    }
   }
 }

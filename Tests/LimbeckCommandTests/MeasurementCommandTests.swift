@@ -101,10 +101,56 @@ extension CommandTests {
       #expect(wide.split(separator: "\n").map(\.count).max() ?? 0 > 80)
       let narrow = table.text(columns: 50)
       #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 50 })
-      for name in ["teacher runs/teacher", "student runs/student", "student runs/control"] {
+      for name in ["runs/teacher, the teacher", "runs/student", "runs/control"] {
         #expect(narrow.contains("\n\(name)\n"))
       }
       #expect(narrow.contains("  same top token, %"))
+    }
+
+    @Test func aComparisonInAFileHasShortNames() throws {
+      let models = ["teacher", "student", "control-of-seed-1"].map {
+        ComparedModel(
+          folder: "/home/someone/experiments/books/runs/\($0)", parameters: 1, nonEmbeddingParameters: 1,
+          weightBytes: 1, generatedTokensPerSecond: nil)
+      }
+      let text = ComparisonTable(models, try Self.comparison(), window: 16, withPercentiles: false).text(columns: nil)
+      let lines = text.split(separator: "\n")
+      #expect(lines.allSatisfy { $0.count <= 100 }, "\(text)")
+      #expect(lines[1].split(separator: " ") == ["teacher", "student", "control-of-seed-1"])
+      #expect(ShortNames.of(["a/very/long/path/of/one-model-x", "b"], length: 10) == ["…e-model-x", "b"])
+      #expect(ShortNames.of(["runs/a", "runs/b"], length: 10) == ["runs/a", "runs/b"])
+      // what would be one name stays as it is
+      let alike = ["x/1/the-same-model", "y/1/the-same-model"]
+      #expect(ShortNames.of(alike, length: 10) == alike)
+    }
+
+    /// Without --text, models are measured on what their runs held out, whoever asks.
+    @Test func withoutATextTheRunsOwnIsMeasured() throws {
+      let desk = try Desk()
+      for (name, flags) in [
+        ("share", ["--validation-share", "0.25", "--seed", "3"]),
+        ("text", ["--validation-text", desk.workspace.heldOut]),
+        ("none", []),
+      ] {
+        let trained = try desk.train(name, ["--learning-rate", "1e-3", "--steps", "1"] + flags)
+        try #require(trained.code == 0, "\(trained.errors)")
+      }
+      for name in ["share", "text"] {
+        let line = try #require(desk.text("\(name)/metrics.jsonl").split(separator: "\n").last)
+        let found = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        let nats = Format.fixed(try #require(found["cross_entropy"] as? Double), 4)
+        let alone = try Command.run("perplexity", "--model", name, in: desk.folder)
+        try #require(alone.code == 0, "\(alone.errors)")
+        #expect(alone.output.contains(nats.prefix(6)) && alone.errors.contains("text: "), "\(alone.output) \(nats)")
+        let compared = try Command.run(
+          "compare", "--teacher", desk.workspace.teacher, "--student", name, in: desk.folder)
+        try #require(compared.code == 0, "\(compared.errors)")
+        #expect(compared.output.contains(nats), "\(compared.output)")
+      }
+      let refused = try Command.run(
+        "compare", "--teacher", desk.workspace.teacher, "--student", "none", in: desk.folder)
+      #expect(refused.code == 64)
+      #expect(refused.errors.contains("--text: expected text to measure on, found none"), "\(refused.errors)")
     }
 
     private static func comparison() throws -> TeacherStudentComparison {

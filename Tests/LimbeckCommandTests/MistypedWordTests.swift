@@ -47,6 +47,17 @@ extension CommandTests {
       (["train", "--steps", "many"], "--steps: expected a whole number, found \"many\"\n", "limbeck train --help"),
       (["generate", "--model", "x", "--top-p", "half"], "--top-p: expected a number, found \"half\"\n", "Usage: "),
       (["train", "--precision", "BF16"], "--precision: expected one of ", "did you mean 'bf16'?"),
+      (["train", "--precision", "bfloat16"], "--precision: expected one of ", "did you mean 'bf16'?"),
+      (["train", "--weights", "fp16"], "--weights: expected one of ", "did you mean 'float16'?"),
+      (
+        ["distill", "--temperature", "hot"],
+        "--temperature: expected a number, linear:from..to or cosine:from..to, found",
+        "\"hot\"\n"
+      ),
+      (
+        ["generate", "--model", "x", "--draft", "y", "--draft-tokens", "0"],
+        "--draft-tokens: expected a whole number from 1 or adaptive, found \"0\"\n", "Usage: "
+      ),
     ])
     func valuesHaveTheWordOrderOfAllErrors(arguments: [String], message: String, rest: String) throws {
       let outcome = try Command.run(arguments)

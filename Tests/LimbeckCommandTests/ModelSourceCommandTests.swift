@@ -79,6 +79,47 @@ extension CommandTests {
         try Command.run("inspect", strays).errors.contains("eos_token_id: expected ids below the vocab_size of 300"))
     }
 
+    @Test func aConfigurationMayLeaveTheVocabularyToTheTokenizer() throws {
+      let desk = try Desk()
+      let whole = try json(Command.run("inspect", desk.workspace.largeConfiguration, "--json").output)
+      let text = try String(contentsOfFile: desk.workspace.largeConfiguration, encoding: .utf8)
+      let file = try desk.write(
+        text.replacing("\"vocab_size\": 300, ", with: "").replacing(", \"vocab_size\": 300", with: ""), to: "c.json")
+      let outcome = try Command.run("inspect", file)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("that of the tokenizer, for config.json has no vocab_size"))
+      let sizes = try json(Command.run("inspect", file, "--json").output)
+      #expect(sizes["vocabulary_size"] == nil && sizes["parameters"] == nil)
+      let others = try #require(sizes["non_embedding_parameters"] as? Int)
+      #expect(others == whole["non_embedding_parameters"] as? Int)
+      #expect(outcome.output.contains("\(others) without embedding and head") || others >= 1000)
+    }
+
+    @Test func aSizeThatIsAlsoAFileIsRefused() throws {
+      let desk = try Desk()
+      try FileManager.default.createDirectory(atPath: desk.path("small"), withIntermediateDirectories: true)
+      try FileManager.default.copyItem(atPath: desk.workspace.teacher, toPath: desk.path("2K"))
+      func train(_ model: String, _ output: String) throws -> Outcome {
+        try Command.run(
+          [
+            "train", "--model", model, "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text,
+            "--output", output, "--steps", "1", "--batch-size", "2", "--sequence-length", "16",
+          ], in: desk.folder)
+      }
+      for (model, other) in [("small", "3M"), ("2K", "2.0K")] {
+        let refused = try train(model, "run")
+        #expect(refused.code == 1 && !desk.exists("run"))
+        #expect(
+          refused.errors.contains("found both; write ./\(model) for the path, or \(other) for the size"),
+          "\(refused.errors)")
+      }
+      #expect(try train("./2K", "path").errors.contains("wrote path"))
+      #expect(try train("2.0K", "size").errors.contains("wrote size"))
+      let none = try train("5X", "run")
+      #expect(none.code == 1 && none.errors.contains("5X: no such file or folder; expected a config.json, a model"))
+      #expect(none.errors.contains("260K, 3M, 1.5B or small"))
+    }
+
     @Test func linksAreFollowed() throws {
       let desk = try Desk()
       try FileManager.default.createSymbolicLink(
@@ -110,6 +151,7 @@ extension CommandTests {
           desk.workspace.heldOut,
         ],
         ["student", "--from", desk.path("run"), "--output", desk.path("cut")],
+        ["chat", "--model", desk.path("run"), "--max-tokens", "2"],
         [
           "train", "--model", desk.path("run"), "--text", desk.workspace.text, "--output", desk.path("more"), "--steps",
           "1", "--batch-size", "2", "--sequence-length", "16",
@@ -124,12 +166,12 @@ extension CommandTests {
     @Test func aTokenizerCanBeGivenWhereAFolderHasNone() throws {
       let desk = try Desk()
       let folder = try desk.copyOfTeacher("bare")
-      for name in ["tokenizer.model", "tokenizer_config.json"] {
+      for name in ["tokenizer.model", "tokenizer.json", "tokenizer_config.json"] {
         try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
       }
       let text = desk.workspace.heldOut
       let refused = try Command.run("perplexity", "--model", folder, "--text", text)
-      #expect(refused.code == 1 && refused.errors.contains("tokenizer.json instead, which cannot be read"))
+      #expect(refused.code == 1 && refused.errors.contains("the folder has no tokenizer"))
       let tokenizer = desk.workspace.tokenizer
       let given = try Command.run("perplexity", "--model", folder, "--text", text, "--tokenizer", tokenizer, "--json")
       let own = try Command.run("perplexity", "--model", desk.workspace.teacher, "--text", text, "--json")

@@ -79,18 +79,21 @@ extension CommandTests {
     }
 
     @Test(arguments: [
-      (["--align-layers", "1:0"], "the teacher: layer: expected 0 to 0, embedding or last, found 1"),
+      (
+        ["--align-layers", "1:0"],
+        "error: --align-layers: expected the teacher's layers to be 0 to 0, embedding or last, found 1"
+      ),
       (
         ["--align-layers", "last:9", "--hidden-mse-weight", "1"],
-        "the student: layer: expected 0 to 0, embedding or last, found 9"
+        "error: --align-layers: expected the student's layers to be 0 to 0, embedding or last, found 9"
       ),
       (
         ["--relation-weight", "1", "--relation-layers", "embedding:0"],
-        "the teacher: layer: expected 0 to 0, or last, whose attention has relations, found embedding"
+        "error: --relation-layers: expected the teacher's layers to be 0 to 0, or last, whose attention has relations"
       ),
       (
         ["--relation-weight", "1", "--relation-heads", "7"],
-        "relation heads: expected a divisor of 32, 16, 16, 8, the sizes"
+        "error: --relation-heads: expected a divisor of 32, 16, 16, 8, the sizes"
       ),
     ])
     func layersThatDoNotExistAreNamedBeforeAnyWork(flags: [String], message: String) throws {
@@ -111,13 +114,16 @@ extension CommandTests {
       try #require(outcome.code == 0, "\(outcome.errors)")
       let recipe = try desk.text("run/recipe.yaml")
       for line in [
-        "preset: distilbert", "temperature: 2.0", "hard-label-weight: 2.0", "hidden-cosine-weight: 1.0",
+        "preset: distilbert", "temperature: 2\n", "hard-label-weight: 2\n", "hidden-cosine-weight: 1\n",
         "hidden-mse-weight: 0.5", "align-layers: 0:0,embedding:embedding", "relation-layers: last",
       ] { #expect(recipe.contains(line), "\(recipe)") }
       let manifest = try desk.text("run/run.json")
-      #expect(manifest.contains("soft-label weight 5.0"))
-      #expect(
-        manifest.contains("layers 0:0,embedding:embedding, cosine 1.0, squares 0.5; relations of last, weight 1.0"))
+      #expect(manifest.contains("hard-label-weight 2, soft-label-weight 5"))
+      let terms =
+        "align-layers 0:0,embedding:embedding, hidden-cosine-weight 1, hidden-mse-weight 0.5; relation-layers last, "
+        + "relation-weight 1, relation-heads as the student's key-value heads"
+      #expect(manifest.contains("\"hidden_states\" : \"\(terms)\""), "\(manifest)")
+      #expect(outcome.errors.contains(terms), "\(outcome.errors)")
       #expect(try desk.text("run/metrics.jsonl").contains("\"alignment\":"))
       let again = try Command.run("distill", "--recipe", "run/recipe.yaml", "--output", "again", in: desk.folder)
       try #require(again.code == 0, "\(again.errors)")

@@ -76,6 +76,12 @@ extension CommandTests {
       #expect(
         page.contains("<p class=\"prose\">The grey<span") && page.contains("bits per byte")
           && !page.contains("KL divergence, mean"))
+      let asked = try report(
+        desk, "alone", "--text", desk.workspace.heldOut, "--prompts", prompts, "--template", "chatml", "--output",
+        "asked.html")
+      try #require(asked.code == 0, "\(asked.errors)")
+      #expect(try desk.text("asked.html") != page)
+      #expect(try desk.text("asked.html").contains("<p class=\"prose\">The grey<span"))
     }
 
     @Test func unfinishedRunsAreShownAsOfTheirCheckpoint() throws {
@@ -153,6 +159,7 @@ extension CommandTests {
         "\(Workspace.vocabularySize)", "--algorithm", "bpe")
       try #require(trained.code == 0, "\(trained.errors)")
       _ = try desk.write(desk.data("bpe.model"), to: "other/tokenizer.model")
+      try FileManager.default.removeItem(atPath: desk.path("other/tokenizer.json"))
       expectRefusal(
         try report(desk, "student", "--teacher", other, "--output", "new.html"), desk,
         naming: "student: ", "as in \(other), found")

@@ -112,11 +112,25 @@ extension CommandTests {
       try #require(first.code == 0, "\(first.errors)")
       #expect(first.errors.contains("student: "), "\(first.errors)")
       #expect(first.errors.contains("teacher: ../teacher, "), "\(first.errors)")
-      #expect(first.errors.contains("objective: forward-kl, temperature 1.0"), "\(first.errors)")
+      #expect(first.errors.contains("objective: forward-kl, temperature 1, hard-label-weight 0"), "\(first.errors)")
       let longer = try Command.run(
         "distill", "--continue", "student", "--steps", "2", "--output", "longer", in: desk.folder)
       try #require(longer.code == 0, "\(longer.errors)")
       #expect(try desk.text("longer/recipe.yaml").contains("teacher:\n- ../teacher\n"))
+      let weights = try Command.run("inspect", "student", "--json", in: desk.folder).output
+      let digest = try #require(weights.firstMatch(of: /"weight_digest":"([0-9a-f]{64})"/)?.1)
+      // those of the newest checkpoint, which are the same in float32
+      #expect(try desk.text("longer/run.json").contains("\"continued_weights\" : \"\(digest)\""))
+
+      let train = try Command.run(
+        "train", "--continue", "student", "--steps", "2", "--output", "wrong", in: desk.folder)
+      #expect(train.code == 1 && !desk.exists("wrong"))
+      #expect(
+        train.errors.contains(
+          "student: expected a run of limbeck train, found one of limbeck distill; give: limbeck distill --continue"),
+        "\(train.errors)")
+      let resumed = try Command.run("train", "--output", "student", "--resume", in: desk.folder)
+      #expect(resumed.errors.contains("give: limbeck distill --output student --resume"), "\(resumed.errors)")
     }
 
     @Test func aControlIsTheStudentWithoutItsTeacher() throws {

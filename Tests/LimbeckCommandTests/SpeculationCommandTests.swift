@@ -53,7 +53,9 @@ extension CommandTests {
       let workspace = desk.workspace
       let call = ["generate", "--model", workspace.teacher, "--prompt", "The", "--draft"]
       let other = try desk.copyOfTeacher("other")
-      try FileManager.default.removeItem(atPath: desk.path("other/tokenizer.model"))
+      for name in ["tokenizer.model", "tokenizer.json"] {
+        try FileManager.default.removeItem(atPath: desk.path("other/\(name)"))
+      }
       let trained = try Command.run(
         "tokenizer", "train", "--text", workspace.text, "--output", desk.path("other/tokenizer.model"),
         "--vocabulary-size", "\(Workspace.vocabularySize)", "--algorithm", "bpe")

@@ -78,9 +78,10 @@ extension CommandTests {
       (
         ["--layers", "0,1"], "layers: expected layers from 0 to the teacher's last, 0, ascending, each once, found 0,1"
       ),
-      (["--count", "2"], "count: expected from 1 to the teacher's 1 layers, found 2"),
+      (["--count", "2"], "count: expected from 1 to the teacher's 1 layer, found 2"),
       (["--hidden-size", "33"], "hidden-size: expected from 1 to the teacher's 32, found 33"),
       (["--heads", "3"], "heads: expected from 1 to the teacher's 2, found 3"),
+      (["--heads", "0"], "heads: expected from 1 to the teacher's 2, found 0"),
       (["--heads", "1", "--key-value-heads", "2"], "key-value-heads: expected from 1 to the teacher's 1, found 2"),
     ])
     func whatTheTeacherDoesNotHaveIsAnError(flags: [String], description: String) throws {
@@ -90,7 +91,7 @@ extension CommandTests {
         ["student", "--from", desk.workspace.teacher, "--output", desk.path("cut")] + flags
           + (needsText ? ["--calibration-text", "/nowhere"] : []))
       #expect(outcome.code == 1 && outcome.output.isEmpty)
-      #expect(outcome.errors == "error: \(description)\n")
+      #expect(outcome.errors == "error: --\(description)\n")
       #expect(!desk.exists("cut"))
     }
 

@@ -5,6 +5,8 @@ import Testing
 @Suite struct TerminalTests {
   @Test func numbersAreReadable() {
     #expect(Format.count(0) == "0" && Format.count(999) == "999" && Format.count(-1_234_567) == "-1,234,567")
+    #expect(Format.count(1, "step") == "1 step" && Format.count(1_200, "token") == "1,200 tokens")
+    #expect(Format.count(0, "layer") == "0 layers")
     #expect(Format.time(7.4) == "0:07" && Format.time(754) == "12:34" && Format.time(3723) == "1:02:03")
     #expect(Format.time(.infinity) == "?" && Format.time(.nan) == "?")
     #expect(Format.bytes(1023) == "1023 B" && Format.bytes(1_044_992) == "1020.5 KiB")

@@ -323,13 +323,25 @@ import Testing
     for configuration in [full, HuggingFaceGenerationConfiguration()] {
       let json = configuration.huggingFaceJSON()
       let file = try HuggingFaceConfiguration(json, file: "generation_config.json")
-      #expect(try HuggingFaceGenerationConfiguration(file) == configuration)
+      #expect(HuggingFaceGenerationConfiguration(file) == configuration)
     }
   }
 
   @Test func oneEndIsReadWithoutItsArray() throws {
     let json = Data(#"{"eos_token_id":2,"_from_model_config":true,"transformers_version":"5.23.0"}"#.utf8)
     let file = try HuggingFaceConfiguration(json, file: "generation_config.json")
-    #expect(try HuggingFaceGenerationConfiguration(file).eosTokenIDs == [2])
+    #expect(HuggingFaceGenerationConfiguration(file).eosTokenIDs == [2])
+  }
+
+  @Test func whatIsNoIDIsPassedOverByItself() throws {
+    let json = Data(#"{"eos_token_id":[2,"</s>",7,null,-1,2.5],"bos_token_id":"<s>"}"#.utf8)
+    let file = try HuggingFaceConfiguration(json, file: "generation_config.json")
+    let configuration = HuggingFaceGenerationConfiguration(file)
+    #expect(configuration.eosTokenIDs == [2, 7] && configuration.bosTokenID == nil)
+    let warnings = configuration.passedOver
+    #expect(warnings.count == 4)
+    #expect(
+      warnings.contains(#"generation_config.json: eos_token_id: expected token ids, found "</s>"; passed over"#),
+      "\(warnings)")
   }
 }

@@ -214,8 +214,8 @@ import Testing
       return refusal(error).map { [$0[0]] }
     }
     func open() throws -> RunFolder { try RunFolder(small: url, resuming: true) }
-    #expect(error { try trainer(open(), data: Small.text(seed: 7)).run() } == ["training text"])
-    #expect(error { try trainer(open(), data: Small.text(masked: { $0 % 7 == 4 })).run() } == ["training text"])
+    #expect(error { try trainer(open(), data: Small.text(seed: 7)).run() } == ["training_text"])
+    #expect(error { try trainer(open(), data: Small.text(masked: { $0 % 7 == 4 })).run() } == ["training_text"])
     #expect(error { try trainer(open(), validation: Small.validation(100, seed: 8)).run() } == ["validation text"])
     for inputs in [["tokenizer": "abd", "objective": "cross-entropy"], ["objective": "cross-entropy"]] {
       #expect(error { _ = try RunFolder(resuming: url, inputs: inputs) } == ["tokenizer"])

@@ -137,7 +137,7 @@ import Testing
       }
       let out = parameters[0].value.causalAttention(
         keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize,
-        rule: AttentionRule(headSize: headSize),        precision: precision)
+        rule: AttentionRule(headSize: headSize), precision: precision)
       out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
       return try [out.array()] + parameters.map { try #require($0.gradient).array() }
     }
@@ -160,7 +160,7 @@ import Testing
     store.load { .dense(Tensor(normal($0.count, seed: 11), shape: $0.shape, on: store.device)) }
     let out = parameters[0].value.causalAttention(
       keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize,
-        rule: AttentionRule(headSize: headSize),      precision: .bfloat16)
+      rule: AttentionRule(headSize: headSize), precision: .bfloat16)
     let cotangent = normal(out.count, seed: 12)
     out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
     let gradients = rounded(cotangent)

@@ -1,4 +1,3 @@
-import Foundation
 public import TensorCore
 
 /// One operation on inputs of given shapes, with the same in Double: drives correctness tests, finite differences,
@@ -66,17 +65,7 @@ extension OperationCase {
   public static let all: [OperationCase] =
     [(1, 5, 3), (7, 8, 16), (65, 17, 9)].map { linear(rows: $0, inputs: $1, outputs: $2) }
     + [(3, 4, 5)].map { linear(rows: $0, inputs: $1, outputs: $2, hasBias: true) }
-    + [(1, 7), (5, 16), (70, 9)].map { rmsNorm(rows: $0, channels: $1) }
-    + [(1, 7, 1, 1), (70, 6, 3, 0), (66, 5, 4, 1)].map { rmsNorm(rows: $0, channels: $1, parts: $2, offset: $3) }
-    + [(1, 3), (13, 5)].flatMap { rows, width in
-      GateActivation.allCases.map { gated(by: $0, rows: rows, width: width) }
-    }
-    + [(2, 3), (9, 4)].map { sum(rows: $0, channels: $1) } + [sum(rows: 9, channels: 4, scale: 0.22)] + [scaled]
-    + [(2, 3), (70, 5)].map(softCapped)
-    + [
-      rotated(rows: 5, heads: 3, headSize: 4, positions: [0, 1, 2, 17, 39]),
-      rotated(rows: 5, heads: 3, headSize: 10, turned: 6, amplitude: 1.25, positions: [0, 700, 2, 17, 512]),
-    ] + [embedding(scale: 1), embedding(scale: 12.5)]
+    + rowCases
     + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map {
       causalAttention(
         batchSize: $0, length: $1, heads: $2, keyValueHeads: $3, rule: AttentionRule(headSize: $4))
@@ -115,81 +104,6 @@ extension OperationCase {
       // of few rows each weight is read once, which takes longer than the products
       work: rows <= Device.uniformRows
         ? .elements(inputs * outputs, bytesEach: 4) : .multiplyAdds(rows * inputs * outputs, backward: 2))
-  }
-
-  /// x [rows, parts · channels], weight [channels]
-  public static func rmsNorm(rows: Int, channels: Int, parts: Int = 1, offset: Float = 0) -> OperationCase {
-    OperationCase(
-      operation: "rmsNorm", sizes: "[\(rows), \(parts)·\(channels)] + \(offset)",
-      inputShapes: [[rows, parts * channels], [channels]],
-      apply: { $0[0].rmsNorm($0[1], epsilon: 1e-5, offset: offset) },
-      reference: { DoubleReference.rmsNorm($0[0], $0[1], epsilon: Double(Float(1e-5)), offset: Double(offset)) },
-      work: .elements(rows * parts * channels, bytesEach: 24))
-  }
-
-  /// gate and up [rows, width]
-  public static func gated(by activation: GateActivation, rows: Int, width: Int) -> OperationCase {
-    OperationCase(
-      operation: "gated by \(activation)", sizes: "[\(rows), \(width)]", inputShapes: [[rows, width], [rows, width]],
-      apply: { $0[0].gated(by: activation, up: $0[1]) },
-      reference: { DoubleReference.gated($0[0], $0[1], by: activation) },
-      work: .elements(rows * width, bytesEach: 40))
-  }
-
-  /// x + s·(x + s·y): the gradient of x has two contributions, one of which shares its memory with y's.
-  private static func sum(rows: Int, channels: Int, scale: Float = 1) -> OperationCase {
-    OperationCase(
-      operation: "sum", sizes: "[\(rows), \(channels)] · \(scale)",
-      inputShapes: [[rows, channels], [rows, channels]],
-      apply: { $0[0].adding($0[0].adding($0[1], scaledBy: scale), scaledBy: scale) },
-      reference: { inputs in
-        zip(inputs[0], inputs[1]).map { (1 + Double(scale)) * $0 + Double(scale) * Double(scale) * $1 }
-      },
-      work: .elements(rows * channels, bytesEach: 32))
-  }
-
-  private static let scaled = OperationCase(
-    operation: "scaled", sizes: "[7, 5]", inputShapes: [[7, 5]], apply: { $0[0].scaled(by: 0.3) },
-    reference: { $0[0].map { Double(Float(0.3)) * $0 } }, work: .elements(7 * 5, bytesEach: 16))
-
-  /// x [rows, columns]
-  public static func softCapped(rows: Int, columns: Int) -> OperationCase {
-    OperationCase(
-      operation: "softCapped", sizes: "[\(rows), \(columns)]", inputShapes: [[rows, columns]],
-      apply: { $0[0].softCapped(at: 0.75) }, reference: { $0[0].map { 0.75 * tanh($0 / 0.75) } },
-      work: .elements(rows * columns, bytesEach: 20))
-  }
-
-  /// x [rows, heads · headSize], each row at a position of its own; all channels are turned by default.
-  public static func rotated(
-    rows: Int, heads: Int, headSize: Int, turned: Int? = nil, amplitude: Double = 1, positions: [Int32]
-  ) -> OperationCase {
-    let contextLength = Int(positions.max() ?? 0) + 1
-    let frequencies = DoubleReference.frequencies(theta: 10_000, of: turned ?? headSize)
-    return OperationCase(
-      operation: "rotated", sizes: "[\(rows), \(heads)·\(headSize)], \(2 * frequencies.count) turned",
-      inputShapes: [[rows, heads * headSize]],
-      prepare: { device in
-        let embedding = RotaryEmbedding(
-          frequencies: frequencies, headSize: headSize, amplitude: amplitude, contextLength: contextLength, on: device)
-        let rotations = TokenRotations(positions, by: embedding)
-        return { $0[0].rotated(by: rotations) }
-      },
-      reference: {
-        DoubleReference.rotated(
-          $0[0], headSize: headSize, columns: heads * headSize, frequencies: frequencies, amplitude: amplitude,
-          positions: positions)
-      }, work: .elements(rows * heads * headSize, bytesEach: 20))
-  }
-
-  private static func embedding(scale: Float) -> OperationCase {
-    OperationCase(
-      operation: "embedding", sizes: "of repeated ids [5, 19] · \(scale)", inputShapes: [[5, 19]],
-      apply: { $0[0].embedding([4, 0, 4, 2, 4, 0], scaledBy: scale) },
-      reference: { inputs in
-        [4, 0, 4, 2, 4, 0].flatMap { inputs[0][$0 * 19..<($0 + 1) * 19].map { Double(scale) * $0 } }
-      },
-      work: .elements(6 * 19, bytesEach: 20))
   }
 
   /// Sequences of several lengths, one after another.

@@ -152,6 +152,66 @@ import Testing
     #expect(try tokenizer.decode(tokenizer.tokens(of: Corpus(paths: [renamed.path], keys: keys)).ids) == "balo")
   }
 
+  @Test("Numbers that are not finite are as good as absent, wherever they stand")
+  func nonFinite() throws {
+    let folder = try TemporaryFolder()
+    let line = """
+      {"text": "ba", "a": NaN, "b": [1e999, -Infinity, {"c": Infinity}], "prompt": NaN, "completion": NaN}
+      {"text": NaN, "prompt": "lo", "completion": "mi"}
+      """
+    let file = try folder.write(Array(line.utf8), to: "x.jsonl")
+    let text = try Trained.unigram.tokens(of: Corpus(paths: [file.path]))
+    #expect(Trained.unigram.decode(text.ids) == "balomi" && text.counts.documents == 2)
+  }
+
+  @Test("Of a text and a completion in one row, the one whose key is named is meant")
+  func preferred() throws {
+    let folder = try TemporaryFolder()
+    let rows =
+      "{\"text\": \"ba\", \"prompt\": \"lo\", \"completion\": \"mi\"}\n{\"text\": \"ter\", \"completion\": 7}\n"
+    let file = try folder.write(Array(rows.utf8), to: "x.jsonl")
+    func text(_ preferred: JSONLinesKeys.RowKind?, upTo rows: Int = 2) throws -> String {
+      let keys = JSONLinesKeys(preferred: preferred)
+      let text = try Trained.unigram.tokens(of: Corpus(paths: [file.path], keys: keys))
+      return Trained.unigram.decode(text.ids)
+    }
+    #expect(try text(.text) == "bater")
+    #expect(try text(.completion) == "lomiter")
+    let error = #expect(throws: TokenizationError.self) { try text(nil) }
+    #expect(error.map { "\($0)" }?.contains("found all of them; say which are meant with --text-field") == true)
+  }
+
+  @Test("Names say what rows are and what is refused; those of links are their targets'")
+  func names() throws {
+    let folder = try TemporaryFolder()
+    let row = Array("{\"text\": \"ba\"}\n".utf8)
+    for name in ["a.jsonlines", "a.jl", "a.NDJSON"] {
+      let file = try folder.write(row, to: name)
+      #expect(try TextSource(file: file).format == .jsonLines, "\(name)")
+    }
+    for name in ["a.csv", "a.tsv", "a.PARQUET", "a.arrow", "a.xlsx"] {
+      let file = try folder.write(row, to: name)
+      let error = #expect(throws: TokenizationError.self) { try TextSource(file: file) }
+      #expect(error.map { "\($0)" }?.contains("convert it to JSON Lines first") == true, "\(name)")
+    }
+    func link(_ name: String, to target: String) throws -> URL {
+      let url = folder.url.appendingPathComponent(name)
+      try FileManager.default.createSymbolicLink(atPath: url.path, withDestinationPath: target)
+      return url
+    }
+    #expect(try TextSource(file: link("rows", to: "a.jl")).format == .jsonLines)
+    #expect(try TextSource(file: link("rows.latest", to: "a.jl")).format == .jsonLines)
+    #expect(throws: TokenizationError.self) { try TextSource(file: link("table", to: "a.csv")) }
+    // a name that says what it is, as in caches of downloads, counts
+    _ = try folder.write(row, to: "0123abcd")
+    #expect(try TextSource(file: link("b.jsonl", to: "0123abcd")).format == .jsonLines)
+    _ = try folder.write(row, to: "plain.txt")
+    #expect(try TextSource(file: link("c", to: "plain.txt")).format == .plain)
+    let listed = try Corpus(paths: [folder.url.path])
+    #expect(listed.sources.contains { $0.name.hasSuffix("a.jl") })
+    #expect(listed.leftOut.contains { $0.path.hasSuffix("a.csv") && $0.reason.contains("comma-separated") })
+  }
+
   @Test(
     "A malformed line is an error with its number",
     arguments: [
@@ -159,7 +219,11 @@ import Testing
       ("[1]", "expected a JSON object, found an array"), ("\"text\"", "JSON object"), ("{}", "found no key"),
       ("{\"text\": \"é\tb\"}", "column 12: not valid JSON: expected a string without control characters, found byte 9"),
       ("{\"text\": \"b\", \"x\": \"\\ud800\"}", "not valid JSON: half a surrogate pair"),
-      ("{\"a\": 1, \"a\": 2}", "\"a\" twice"),
+      ("{\"a\": 1, \"a\": 2}", "\"a\" twice"), ("{\"text\": NaN}", "found no key with a value"),
+      (
+        "{\"text\": \"a\", \"x\": " + String(repeating: "[", count: 70) + String(repeating: "]", count: 70) + "}",
+        "column 82: expected values within at most 64 others, found one that lies deeper"
+      ),
       ("{\"prompt\": \"b\"}", "found \"prompt\""), ("{\"text\": 3}", "\"text\": expected a string, found 3"),
       ("{\"text\": null}", "found no key with a value"), ("{\"messages\": [{\"role\": \"judge\"}]}", "found \"judge\""),
       ("{\"question\": \"q\", \"answer\": \"a\"}", "\"answer\", \"question\""),

@@ -73,7 +73,12 @@ import Testing
     // trainer_spec { bos_piece: "<unheard of>" } and normalizer_spec { add_dummy_prefix: true }, merged in.
     let bos: [UInt8] = [0x12, 0x06, 0xF2, 0x02, 0x03] + Array("<x>".utf8)
     let withoutBOS = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + bos)
-    #expect(difference(Trained.unigram, withoutBOS) == .specialID(name: "BOS", teacher: 1, student: nil))
+    #expect(withoutBOS.digest != Trained.unigram.digest)
+    let found = try requireSameTokenizer(Trained.unigram, withoutBOS)
+    #expect(found == [SpecialIDDifference(name: "BOS", teacher: #"1 ("<s>")"#, student: "none")])
+    #expect(
+      found[0].description(student: "s", teacher: "t")
+        == #"s: BOS: expected 1 ("<s>"), as in t, found none; that of t is used"#)
 
     let withPrefix = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + [0x1A, 0x02, 0x18, 0x01])
     #expect(
@@ -82,8 +87,8 @@ import Testing
     let asBPE = try SentencePieceTokenizer(serialized: Trained.unigram.serialized + [0x12, 0x02, 0x18, 0x02])
     #expect(difference(Trained.unigram, asBPE) == .setting(name: "model_type", teacher: "1", student: "2"))
     #expect(
-      TokenizerDifference.specialID(name: "BOS", teacher: 1, student: nil).description
-        == "the student's tokenizer: BOS: expected 1, as for the teacher, found none; give the student the teacher's "
+      TokenizerDifference.unknownID(teacher: 1, student: nil).description
+        == "the student's tokenizer: unknown: expected 1, as for the teacher, found none; give the student the teacher's "
         + "tokenizer")
   }
 }

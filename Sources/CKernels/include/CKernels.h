@@ -97,7 +97,7 @@ void limbeck_softmax_backward(float *d_p, const float *p, float delta, float sca
 
 /// x ← cap · tanh(scale · x / cap)
 void limbeck_soft_cap(float *x, float scale, float cap, size_t n);
-/// The same with a scale of 1, and slopes[i] = 1 − tanh²(x[i] / cap), its derivative.
+/// x ← cap · tanh(x / cap), with the derivatives slopes = 1 − tanh²(x / cap).
 void limbeck_soft_cap_slopes(float *x, float *slopes, float cap, size_t n);
 /// scores ← p = exp(cap · t − log_sum_exp) with t = tanh(scale · score / cap), and d_weights ←
 /// p·(d_weights − delta)·scale·(1 − t²).

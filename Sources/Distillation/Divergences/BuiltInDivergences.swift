@@ -67,15 +67,15 @@ public struct JensenShannon: Divergence, Equatable {
   }
 }
 
-/// Skew forward KL: KL(p ‖ λp + (1 − λ)q) (DistiLLM, Ko et al. 2024).
+/// Skew forward KL: KL(p ‖ αp + (1 − α)q) (DistiLLM, Ko et al. 2024).
 public struct SkewForwardKL: Divergence, Equatable {
-  /// λ, in 0..<1; 0 is the forward KL.
-  public let lambda: Float
+  /// α, in 0..<1; 0 is the forward KL.
+  public let alpha: Float
 
-  /// - Parameter lambda: λ, in 0..<1; DistiLLM uses 0.1.
-  public init(lambda: Float = 0.1) {
-    precondition(lambda >= 0 && lambda < 1, "λ must lie in 0..<1, not \(lambda)")
-    self.lambda = lambda
+  /// - Parameter alpha: α, in 0..<1; DistiLLM uses 0.1.
+  public init(alpha: Float = 0.1) {
+    precondition(alpha >= 0 && alpha < 1, "α must lie in 0..<1, not \(alpha)")
+    self.alpha = alpha
   }
 
   /// As `Divergence.value`.
@@ -83,7 +83,7 @@ public struct SkewForwardKL: Divergence, Equatable {
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
     if let unskewed { return unskewed.value(teacher: logP, student: logQ, gradient: &gradient) }
-    return RowKernels.skewForwardKL(lambda: lambda, teacher: logP, student: logQ, gradient: &gradient)
+    return RowKernels.skewForwardKL(lambda: alpha, teacher: logP, student: logQ, gradient: &gradient)
   }
 
   /// That of the forward KL, where it is that.
@@ -93,27 +93,27 @@ public struct SkewForwardKL: Divergence, Equatable {
   public var sparse: (any SparseDivergence)? { unskewed?.sparse }
 
   /// What it is without a skew.
-  private var unskewed: ForwardKL? { lambda == 0 ? .forwardKL : nil }
+  private var unskewed: ForwardKL? { alpha == 0 ? .forwardKL : nil }
 }
 
-/// Skew reverse KL: KL(q ‖ (1 − λ)p + λq) (DistiLLM, Ko et al. 2024).
+/// Skew reverse KL: KL(q ‖ (1 − α)p + αq) (DistiLLM, Ko et al. 2024).
 public struct SkewReverseKL: Divergence, Equatable {
-  /// λ, in 0..<1; 0 is the reverse KL.
-  public let lambda: Float
+  /// α, in 0..<1; 0 is the reverse KL.
+  public let alpha: Float
 
-  /// - Parameter lambda: λ, in 0..<1; DistiLLM uses 0.1.
-  public init(lambda: Float = 0.1) {
-    precondition(lambda >= 0 && lambda < 1, "λ must lie in 0..<1, not \(lambda)")
-    self.lambda = lambda
+  /// - Parameter alpha: α, in 0..<1; DistiLLM uses 0.1.
+  public init(alpha: Float = 0.1) {
+    precondition(alpha >= 0 && alpha < 1, "α must lie in 0..<1, not \(alpha)")
+    self.alpha = alpha
   }
 
   /// As `Divergence.value`.
   public func value(
     teacher logP: Span<Float>, student logQ: Span<Float>, gradient: inout MutableSpan<Float>
   ) -> Double {
-    lambda == 0
+    alpha == 0
       ? RowKernels.reverseKL(teacher: logP, student: logQ, gradient: &gradient)
-      : RowKernels.skewReverseKL(lambda: lambda, teacher: logP, student: logQ, gradient: &gradient)
+      : RowKernels.skewReverseKL(lambda: alpha, teacher: logP, student: logQ, gradient: &gradient)
   }
 }
 
@@ -146,13 +146,13 @@ extension Divergence where Self == JensenShannon {
 }
 
 extension Divergence where Self == SkewForwardKL {
-  /// KL(p ‖ λp + (1 − λ)q)
-  public static func skewForwardKL(lambda: Float = 0.1) -> SkewForwardKL { SkewForwardKL(lambda: lambda) }
+  /// KL(p ‖ αp + (1 − α)q)
+  public static func skewForwardKL(alpha: Float = 0.1) -> SkewForwardKL { SkewForwardKL(alpha: alpha) }
 }
 
 extension Divergence where Self == SkewReverseKL {
-  /// KL(q ‖ (1 − λ)p + λq)
-  public static func skewReverseKL(lambda: Float = 0.1) -> SkewReverseKL { SkewReverseKL(lambda: lambda) }
+  /// KL(q ‖ (1 − α)p + αq)
+  public static func skewReverseKL(alpha: Float = 0.1) -> SkewReverseKL { SkewReverseKL(alpha: alpha) }
 }
 
 extension Divergence where Self == TotalVariation {

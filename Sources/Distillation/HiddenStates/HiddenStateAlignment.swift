@@ -34,8 +34,8 @@ public struct HiddenStateAlignment {
     var pairs: [(teacher: ActivationSite?, student: ActivationSite?, projection: Parameter?)] = []
     for (index, pair) in (terms.comparesHiddenStates ? terms.pairs : []).enumerated() {
       let sites = (
-        teacher: try Self.site(pair.teacher, of: teacher, "teacher"),
-        student: try Self.site(pair.student, of: student, "student")
+        teacher: try Self.site(pair.teacher, of: teacher, "the teacher's"),
+        student: try Self.site(pair.student, of: student, "the student's")
       )
       // x · Wᵀ keeps the size of x with this deviation
       let projection =
@@ -68,7 +68,7 @@ public struct HiddenStateAlignment {
     case .layer(last), .last: return nil
     case .layer(let index):
       guard index >= 0, index < last else {
-        throw noSuchLayer("\(index)", of: model, expected: "0 to \(last), embedding or last")
+        throw noSuchLayer("align-layers", "\(index)", of: model, expected: "0 to \(last), embedding or last")
       }
       return .layerOutput(layer: index)
     }
@@ -82,15 +82,20 @@ public struct HiddenStateAlignment {
     let expected = "0 to \(last), or last, whose attention has relations"
     switch layer {
     case .last: return last
-    case .embedding: throw noSuchLayer("embedding", of: model, expected: expected)
+    case .embedding: throw noSuchLayer("relation-layers", "embedding", of: model, expected: expected)
     case .layer(let index):
-      guard index >= 0, index <= last else { throw noSuchLayer("\(index)", of: model, expected: expected) }
+      guard index >= 0, index <= last else {
+        throw noSuchLayer("relation-layers", "\(index)", of: model, expected: expected)
+      }
       return index
     }
   }
 
-  private static func noSuchLayer(_ layer: String, of model: String, expected: String) -> DistillationError {
-    .value(InvalidValue("the \(model)", "layer", expected: expected, found: layer))
+  /// The error for a layer that is none of `model`, "the teacher's"; `key` is spelt as on the command line.
+  private static func noSuchLayer(
+    _ key: String, _ layer: String, of model: String, expected: String
+  ) -> DistillationError {
+    .value(InvalidValue(key, expected: "\(model) layers to be \(expected)", found: layer))
   }
 
   private static func relations(
@@ -102,12 +107,12 @@ public struct HiddenStateAlignment {
       let sizes = widths.map(String.init).joined(separator: ", ")
       throw .value(
         InvalidValue(
-          "relation heads", expected: "a divisor of \(sizes), the sizes of queries and keys of teacher and student",
+          "relation-heads", expected: "a divisor of \(sizes), the sizes of queries and keys of teacher and student",
           found: "\(heads)"))
     }
     return (
-      try attentionLayer(terms.relationPair.teacher, of: teacher, "teacher"),
-      try attentionLayer(terms.relationPair.student, of: student, "student"), heads
+      try attentionLayer(terms.relationPair.teacher, of: teacher, "the teacher's"),
+      try attentionLayer(terms.relationPair.student, of: student, "the student's"), heads
     )
   }
 }

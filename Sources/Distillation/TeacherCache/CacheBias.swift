@@ -23,7 +23,14 @@ public struct CacheBias: Sendable, Equatable {
 
   /// Whether the errors of the tokens have no common direction that could be told from chance: then they average out
   /// over the tokens of a batch. Also where there is next to no error, less than 0.1 % of the gradient.
-  public var isChance: Bool { gradientDifference <= max(0.001, 1.5 * gradientDifferenceByChance) }
+  public var isChance: Bool {
+    gradientDifference <= max(Self.smallDifference, Self.chanceFactor * gradientDifferenceByChance)
+  }
+
+  private static let (smallDifference, chanceFactor) = (0.001, 1.5)
+
+  /// How far off a gradient may be for `isChance`, for people.
+  public static var rule: String { "\(chanceFactor) times chance, or \(100 * smallDifference) %" }
 
   /// Compares a cache with its teacher.
   /// - Parameters:

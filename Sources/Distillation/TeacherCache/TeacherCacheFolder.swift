@@ -4,7 +4,8 @@ public import Foundation
 /// The folder of a cache while it is being made: files appear in it whole or not at all, in any order, and none is ever
 /// written again.
 ///
-/// A process that is killed loses the file it was at. Another one goes on with the files that are missing.
+/// A process that is killed loses the file it was at. Another one goes on with the files that are missing. A folder that
+/// was made or opened to be written is locked as long as this value or a copy of it is there; reading is free to all.
 public struct TeacherCacheFolder: Sendable {
   /// Where it is.
   public let url: URL
@@ -14,6 +15,8 @@ public struct TeacherCacheFolder: Sendable {
   public let method: TeacherCacheMethod
   /// The digest of the description, which every file carries.
   let key: String
+  /// Held by whoever may write; nil for a folder that is only read.
+  let lock: FileLock?
 
   /// Makes the folder of a new cache, with the files of the tokenizer beside it, so that whoever learns from the cache
   /// need not have them. Throws `file`: where anything stands at `url`, and what the disk refuses.
@@ -22,7 +25,7 @@ public struct TeacherCacheFolder: Sendable {
   ) throws(TeacherCacheError) {
     guard let method = description.knownMethod else { preconditionFailure("a cache of unknown method") }
     let json = try Self.json(description, for: url)
-    try TeacherCacheError.wrapping { () throws(FileError) in
+    lock = try TeacherCacheError.wrapping { () throws(FileError) in
       do {
         try FileManager.default.createDirectory(
           at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -33,6 +36,7 @@ public struct TeacherCacheFolder: Sendable {
       try AtomicFile.write(json, to: Self.descriptionFile(in: folder.contents))
       for file in tokenizerFiles { try file.write(to: folder.contents) }
       try folder.commit()
+      return try FileLock(folder: url)
     }
     self.url = url
     self.description = description
@@ -44,8 +48,10 @@ public struct TeacherCacheFolder: Sendable {
   /// left. Throws `file` where another process writes it, `value` naming the first thing in which `description` differs
   /// from the one in the folder; `damaged`, `file`.
   public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
-    try TeacherCacheError.wrapping { () throws(FileError) in try FileLock.requireFree(folder: url) }
-    try self.init(contentsOf: url)
+    try Self.requireDescription(in: url)
+    // Locked before it is read: the process that has the lock may be writing.
+    try self.init(
+      contentsOf: url, holding: TeacherCacheError.wrapping { () throws(FileError) in try FileLock(folder: url) })
     if let (key, expected, found) = description.firstDifference(from: self.description) {
       throw .mismatch(url, key, expected: expected, found: found)
     }
@@ -54,11 +60,21 @@ public struct TeacherCacheFolder: Sendable {
 
   /// Opens the folder of a cache, complete or not, and reads its description alone. Throws `file`.
   public init(contentsOf url: URL) throws(TeacherCacheError) {
-    let file = Self.descriptionFile(in: url)
+    try Self.requireDescription(in: url)
+    try self.init(contentsOf: url, holding: nil)
+  }
+
+  private static func requireDescription(in url: URL) throws(TeacherCacheError) {
+    let file = descriptionFile(in: url)
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw .file(
         .missing(file: file.path, advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
     }
+  }
+
+  private init(contentsOf url: URL, holding lock: FileLock?) throws(TeacherCacheError) {
+    let file = Self.descriptionFile(in: url)
+    self.lock = lock
     let json: Data
     do { json = try Data(contentsOf: file) } catch {
       throw .file(.unreadable(file: file.path, reason: error.localizedDescription))

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// What a cache of a teacher's distributions keeps of each token's distribution p over the vocabulary [V].
 public enum TeacherCacheMethod: Sendable, Equatable {
   /// The k largest log-probabilities; the rest counts as zero, and p is renormalised over the k (DistillKit's `zero`).
@@ -44,7 +46,7 @@ extension TeacherCacheMethod: CustomStringConvertible {
   public var description: String {
     switch self {
     case .topK(let k), .topKTail(let k): "\(name), k \(k)"
-    case .sampled(let draws): "\(name), \(draws) draws"
+    case .sampled(let draws): "\(name), \(counted(draws, "draw"))"
     case .dense16: name
     }
   }

@@ -104,8 +104,8 @@ public struct TeacherCacheRecorder {
     into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
   ) throws(TeacherCacheError) -> Bool {
     precondition(folder.description == description, "the folder of another cache")
-    let lock = try TeacherCacheError.wrapping { () throws(FileError) in try FileLock(folder: folder.url) }
-    defer { extendLifetime(lock) }
+    precondition(folder.lock != nil, "a folder that was opened to be read")
+    defer { extendLifetime(folder.lock) }
     let files = try folder.unfinishedFiles()
     var done = text.count - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
     for file in files {

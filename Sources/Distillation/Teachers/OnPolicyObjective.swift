@@ -15,7 +15,7 @@ public enum OnPolicyPrompts: Sendable {
 
 /// With which share of steps, and how, a student learns from its own completions.
 public struct OnPolicySteps: Sendable {
-  /// λ, the probability that a step is one of them, in 0...1; at 0 every bit is that of a run without them.
+  /// The probability that a step is one of them, in 0...1; at 0 every bit is that of a run without them.
   public let probability: Double
   /// What the student continues; each prompt has fewer tokens than the context of student and teacher.
   public let prompts: OnPolicyPrompts
@@ -76,7 +76,7 @@ public struct OnPolicySteps: Sendable {
   }
 }
 
-/// On-policy distillation (GKD, Agarwal et al. 2023): with probability λ, a step's text gives way to completions that
+/// On-policy distillation (GKD, Agarwal et al. 2023): with some probability a step's text gives way to completions that
 /// the student samples itself, of which the completions alone are counted.
 ///
 /// The loss, with the teacher's part in it, is computed by another objective, which is given the completions like any

@@ -15,9 +15,9 @@ struct GroupedQueryAttention {
   let key: Linear
   let value: Linear
   let output: Linear
-  let rule: AttentionRule
   let queryNorm: RMSNorm?
   let keyNorm: RMSNorm?
+  let rule: AttentionRule
   let precision: ProductPrecision
 
   init(_ weights: LayerWeights) {
@@ -25,9 +25,9 @@ struct GroupedQueryAttention {
     key = weights.linear(.key)
     value = weights.linear(.value)
     output = weights.linear(.output)
-    rule = weights.configuration.attentionRule(ofLayer: weights.layer)
     queryNorm = weights.normIfDeclared(.queryNorm)
     keyNorm = weights.normIfDeclared(.keyNorm)
+    rule = weights.configuration.attentionRule(ofLayer: weights.layer)
     precision = weights.precision
   }
 

@@ -7,20 +7,16 @@ enum TokenLayout {
   /// New tokens of sequences with a past: `counts[s]` rows for `caches[s]`.
   case cached([KeyValueCache], counts: [Int])
 
-  /// Where the rows of each sequence stand. One with a past is as long as it is expected to become.
+  /// Where the rows of each sequence stand. One with a past is as long as its cache was made ready for, where that
+  /// matters.
   var positions: [PositionedSequence] {
     switch self {
     case .sequences(let lengths): lengths.map { PositionedSequence(positions: 0..<$0, length: $0) }
     case .cached(let caches, let counts):
       zip(caches, counts).map { cache, count in
         PositionedSequence(
-          positions: cache.length..<cache.length + count, length: cache.finalLength(after: count))
+          positions: cache.length..<cache.length + count, length: cache.sequence?.rotatedLength ?? 0)
       }
     }
   }
-}
-
-extension KeyValueCache {
-  /// The length that the sequence will have, as far as anyone knows, when `count` more tokens are there.
-  func finalLength(after count: Int) -> Int { max(min(expectedLength ?? 0, contextLength), length + count) }
 }

@@ -31,8 +31,9 @@ struct CacheTeacher: ParsableCommand {
       gradient that the cache causes, measured on the last sequences for a student
       with half the teacher's logits. 'By chance' is the gradient's error if the
       errors of tokens were independent. If both are about equal, errors average
-      out, and the cache is as good as the teacher. If the error is larger, the
-      cache is biased: take more draws, a larger k or another method.
+      out, and the cache is as good as the teacher: the verdict is 'good' up to 1.5
+      times chance, or 0.1 %. If the error is larger, the cache is biased: take
+      more draws, a larger k or another method.
 
       After Ctrl-C or a kill, --resume continues, with the same result; at most one
       file is lost.
@@ -153,16 +154,6 @@ struct CacheTeacher: ParsableCommand {
     try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
   }
 
-  /// What to do about a cache whose errors have a direction.
-  private var biasAdvice: String {
-    switch method {
-    case .topK: "biased: the tokens left out count as impossible; sampled and top-k-tail are better"
-    case .topKTail: "biased: a larger --k, or the method sampled, is better"
-    case .sampled: "more than chance: give more --draws"
-    case .dense16: "rounded to 16 bits; only the teacher itself is closer"
-    }
-  }
-
   private var keptPart: TeacherCacheMethod {
     switch method {
     case .topK: .topK(k ?? Self.standardK)
@@ -185,24 +176,5 @@ struct CacheTeacher: ParsableCommand {
       console.write("stopped; the same command with --resume finishes \(output)")
       throw ExitCode(interruption.exitCode)
     }
-  }
-
-  private func report(_ cache: TeacherCache, _ bias: CacheBias, _ text: any TokenSequences) throws {
-    let tokens = text.countedTokens
-    var facts = FactList()
-    facts.add("method", "\(cache.method), temperature \(temperature)")
-    facts.add("tokens", Format.count(tokens))
-    facts.add("bytes", "\(Format.count(cache.byteCount)) (\(Format.bytes(cache.byteCount)))")
-    facts.add("bytes per token", Format.fixed(Double(cache.byteCount) / Double(max(1, tokens)), 2))
-    facts.add("files", Format.count(cache.description.fileCount))
-    facts.add("compared", "\(Format.count(bias.tokens)) tokens of the last sequences")
-    facts.add("  loss, teacher", "\(Format.fixed(bias.denseLoss, 5)) nats")
-    facts.add("  loss, cache", "\(Format.fixed(bias.cachedLoss, 5)) nats")
-    let difference = bias.cachedLoss - bias.denseLoss
-    facts.add("  difference", "\(Format.fixed(difference, 5)) ± \(Format.fixed(bias.lossStandardError, 5)) nats")
-    facts.add("  gradient off by", "\(Format.fixed(100 * bias.gradientDifference, 3)) %")
-    facts.add("  by chance", "\(Format.fixed(100 * bias.gradientDifferenceByChance, 3)) %")
-    facts.add("  verdict", bias.isChance ? "good: errors average out over tokens" : biasAdvice)
-    try StandardOutput.write(facts.text)
   }
 }

@@ -57,7 +57,8 @@ struct Chat: ParsableCommand {
   func run() throws {
     let device = try device.device
     // a template that is not known is told before the weights are read
-    let template = try template.template(folder: URL(fileURLWithPath: model, isDirectory: true))
+    let folder = try ModelLocation(URL(fileURLWithPath: model, isDirectory: true)).folder
+    let template = try template.template(folder: folder, tokenizer: tokenizer)
     let model = try LanguageModel(
       folder: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)

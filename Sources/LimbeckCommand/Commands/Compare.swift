@@ -18,6 +18,9 @@ struct Compare: ParsableCommand {
       divergence is KL(p||q), the speculative acceptance the sum of min(p, q), and
       the difference of the true token's probability q - p.
 
+      Without --text, the models are measured on the validation text of the
+      students' runs, or on what --validation-share held out.
+
       Example:
         limbeck compare --teacher runs/teacher --student runs/student runs/control \\
           --text held-out.txt --window 256
@@ -35,6 +38,7 @@ struct Compare: ParsableCommand {
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
   @Flag(help: "Print percentiles, too.")
@@ -64,8 +68,10 @@ struct Compare: ParsableCommand {
           folder: self.teacher, tokenizer: tokenizer, precision: teacherPrecision, on: device))
       names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
-    let text = try options.evaluationText(teacher.tokenizer, on: device)
+    let heldOut = try options.heldOutText(of: student, teacher: self.teacher)
+    let text = try EvaluationText(heldOut, teacher.tokenizer, on: device)
     let console = Console()
+    if options.text.isEmpty { console.write("text: \(heldOut.name)") }
     let window = MeasuredWindow(
       options.window,
       for: zip([self.teacher] + student, [teacher] + students).map {

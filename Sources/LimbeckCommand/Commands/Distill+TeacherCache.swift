@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import Foundation
 import LanguageModels
 import Limbeck
 import ModelTraining
@@ -33,8 +34,13 @@ extension Distill {
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
-    let tokenizer = try source.tokenizer(
-      orAt: source.tokenizer == nil ? cache.tokenizer(orOf: teacherPaths.first) : cache.tokenizer)
+    let recorded = try cache.tokenizer(orOf: teacherPaths.first)
+    var tokenizer = try source.tokenizer(orAt: source.isFolder ? cache.tokenizer : recorded)
+    if source.isFolder, let recorded {
+      let teachers = try loadTokenizer(from: URL(fileURLWithPath: recorded))
+      try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
+      tokenizer = teachers
+    }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,

@@ -22,8 +22,8 @@ struct Distill: ParsableCommand {
       model, or a model folder to start from. It gets the teacher's tokenizer.
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
-      symmetric-kl[:weight of the forward side], skew-forward-kl[:skew],
-      skew-reverse-kl[:skew], total-variation; or a weighted sum of them:
+      symmetric-kl[:weight of the forward side], skew-forward-kl[:alpha],
+      skew-reverse-kl[:alpha], total-variation; or a weighted sum of them:
       0.7*forward-kl+0.3*reverse-kl.
 
       Temperature and weights are numbers, or schedules from the first step to the
@@ -74,7 +74,8 @@ struct Distill: ParsableCommand {
   @OptionGroup(title: "Training") var options: TrainingOptions
 
   func run() throws {
-    var recipe = try options.recipeFile()
+    var recipe = try options.recipeFile(of: "distill")
+    if student == nil, recipe.has("model") { throw RecipeError.recipeOfTraining(file: options.recipe ?? "") }
     if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
     let teacherSettings = try TeacherSettings(teachers, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
@@ -105,8 +106,8 @@ struct Distill: ParsableCommand {
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
-    inputs["hidden states"] = hiddenStates.description
-    let terms = [objective.description, hiddenStates.description, inputs["on-policy"].map { "on-policy \($0)" }]
+    inputs["hidden_states"] = hiddenStates.description
+    let terms = [objective.description, hiddenStates.description, sampled?.description]
     try session.run(
       distiller, tokenizer,
       subject: [

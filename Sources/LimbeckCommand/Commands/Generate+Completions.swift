@@ -19,15 +19,16 @@ extension Generate {
     let log = Logger(console)
     let begun = file.progress.completions
     if begun > 0 {
-      log.info("continuing after \(Format.count(begun)) of \(Format.count(run.totalCompletions)) completions")
+      log.info("continuing after \(Format.count(begun)) of \(Format.count(run.totalCompletions, "completion"))")
     }
 
     let progress = try generate(run, to: file, console, log)
-    let refused = progress.refused.sorted { $0.key < $1.key }.map { ", --\($0.key) refused \(Format.count($0.value))" }
+    let refused = progress.refused.sorted { $0.key < $1.key }
+      .map { ", \(CompletionError.flag($0.key)) refused \(Format.count($0.value))" }
     log.info(
       """
-      wrote \(output): \(Format.count(progress.kept)) of \(Format.count(progress.completions)) completions\
-      \(refused.joined()), \(Format.count(progress.tokens)) tokens in \(Format.time(progress.seconds))
+      wrote \(output): \(Format.count(progress.kept)) of \
+      \(Format.count(progress.completions, "completion"))\(refused.joined()), \(Format.count(progress.tokens, "token")) in \(Format.time(progress.seconds))
       """)
     if json { try StandardOutput.write(json: Summary(output: output, prompts: prompts.records.count, progress)) }
   }
@@ -49,7 +50,7 @@ extension Generate {
     guard progress.completions == run.totalCompletions else {
       log.notice(
         """
-        stopped after \(Format.count(progress.completions)) of \(Format.count(run.totalCompletions)) completions; the \
+        stopped after \(Format.count(progress.completions)) of \(Format.count(run.totalCompletions, "completion")); the \
         same command with --resume goes on
         """)
       throw ExitCode(interruption.exitCode)

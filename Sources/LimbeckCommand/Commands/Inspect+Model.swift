@@ -46,13 +46,7 @@ extension Inspect {
           "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong "
             + "together")
       }
-      let configuration = checkpoint.configuration
-      if let bos = tokenizer?.bosID, let expected = configuration.bosTokenID, bos != expected {
-        warnings.append("a text begins with id \(expected) to config.json, and with \(bos) to the tokenizer")
-      }
-      if let eos = tokenizer?.eosID, !configuration.eosTokenIDs.contains(Int(eos)) {
-        warnings.append("the tokenizer ends a text with id \(eos), of which config.json does not know")
-      }
+      if let tokenizer { warnings += checkpoint.configuration.specialIDWarnings(for: tokenizer) }
       self.warnings = warnings
     }
 
@@ -60,32 +54,38 @@ extension Inspect {
       sizes.add(to: &facts)
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
       facts.add("digest of the weights", weightDigest)
-      facts.add("tokenizer", tokenizerTokens.map { "\(Format.count($0)) tokens" + unused($0) } ?? "none in the folder")
+      facts.add("tokenizer", tokenizerTokens.map { Format.count($0, "token") + unused($0) } ?? "none in the folder")
       if let tokenizerDigest { facts.add("digest of the tokenizer", tokenizerDigest) }
     }
 
     private func unused(_ tokens: Int) -> String {
-      let others = sizes.vocabularySize - tokens
-      return others > 0 ? "; \(Format.count(others)) outputs of the model have none" : ""
+      let others = (sizes.vocabularySize ?? tokens) - tokens
+      return others > 0 ? "; \(Format.count(others, "output")) of the model without one" : ""
     }
   }
 
   /// What a configuration says of a model.
   struct ModelSizes: Encodable {
     let family: String
-    let vocabularySize, hiddenSize, feedForwardSize, layers, heads, keyValueHeads, headSize, contextLength: Int
+    /// V; nil where it is left to the tokenizer.
+    let vocabularySize: Int?
+    let hiddenSize, feedForwardSize, layers, heads, keyValueHeads, headSize, contextLength: Int
     /// The base of the first layer that turns queries and keys; nil where none does.
     let ropeTheta: Double?
     let normEpsilon: Float
     let tiedEmbeddings: Bool
     let arithmetic: ModelArithmetic?
-    let parameters, nonEmbeddingParameters: Int
-    /// Of the weights in float32, and of those with gradients and moments.
+    /// Nil where V is not known.
+    let parameters: Int?
+    let nonEmbeddingParameters: Int
+    /// Of the weights in float32, and of those with gradients and moments; without embedding and head where V is not
+    /// known.
     let runningBytes, trainingBytes: Int
 
-    init(_ configuration: DecoderConfiguration) {
+    /// `hasVocabulary` says whether V is known, rather than left to the tokenizer.
+    init(_ configuration: DecoderConfiguration, hasVocabulary: Bool = true) {
       family = configuration.family
-      vocabularySize = configuration.vocabularySize
+      vocabularySize = hasVocabulary ? configuration.vocabularySize : nil
       hiddenSize = configuration.hiddenSize
       feedForwardSize = configuration.feedForwardSize
       layers = configuration.layerCount
@@ -98,26 +98,33 @@ extension Inspect {
       tiedEmbeddings = configuration.tiesEmbeddings
       arithmetic = ModelArithmetic(configuration)
       let sizes = configuration.weights.map { ($0.role, $0.shape.reduce(1, *)) }
-      parameters = sizes.reduce(0) { $0 + $1.1 }
+      let all = sizes.reduce(0) { $0 + $1.1 }
+      parameters = hasVocabulary ? all : nil
       nonEmbeddingParameters = sizes.reduce(0) { [.embedding, .head].contains($1.0) ? $0 : $0 + $1.1 }
-      runningBytes = parameters * MemoryLayout<Float>.size
-      trainingBytes = parameters * DecoderConfiguration.trainingBytesPerWeight
+      let known = parameters ?? nonEmbeddingParameters
+      runningBytes = known * MemoryLayout<Float>.size
+      trainingBytes = known * DecoderConfiguration.trainingBytesPerWeight
     }
 
     func add(to facts: inout FactList) {
       facts.add("family", family)
-      facts.add("vocabulary", Format.count(vocabularySize) + (tiedEmbeddings ? ", head tied to the embedding" : ""))
+      facts.add(
+        "vocabulary",
+        (vocabularySize.map(Format.count) ?? "that of the tokenizer, for config.json has no vocab_size")
+          + (tiedEmbeddings ? ", head tied to the embedding" : ""))
       facts.add("hidden size", Format.count(hiddenSize))
       facts.add("feed-forward size", Format.count(feedForwardSize))
       facts.add("layers", "\(layers)")
       facts.add("heads", "\(heads) of \(headSize), \(keyValueHeads) for keys and values")
       facts.add(
-        "context", "\(Format.count(contextLength)) tokens" + (ropeTheta.map { ", rotary base \($0)" } ?? ""))
+        "context", "\(Format.count(contextLength, "token"))" + (ropeTheta.map { ", rotary base \($0)" } ?? ""))
       arithmetic?.add(to: &facts)
       facts.add(
         "parameters",
-        "\(Format.count(parameters)): \(Format.count(parameters - nonEmbeddingParameters)) embedding and head, "
-          + "\(Format.count(nonEmbeddingParameters)) others")
+        parameters.map {
+          "\(Format.count($0)): \(Format.count($0 - nonEmbeddingParameters)) embedding and head, "
+            + "\(Format.count(nonEmbeddingParameters)) others"
+        } ?? "\(Format.count(nonEmbeddingParameters)) without embedding and head")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -13,7 +14,8 @@ struct Inspect: ParsableCommand {
     abstract: "Shows a model: sizes, parameters, storage, tokenizer, and how it was made.",
     discussion: """
       Of a run that is not finished, the newest checkpoint is shown. Of a
-      config.json, the parameters are shown that a model made from it has, and the
+      config.json, the parameters are shown that a model made from it has (without
+      embedding and head where it leaves vocab_size to the tokenizer), and the
       memory for its weights: 4 bytes each to run in float32, 16 to train (weights,
       gradients and two moments of AdamW); activations come on top, and grow with
       the micro-batch.
@@ -47,19 +49,34 @@ struct Inspect: ParsableCommand {
     if json { try StandardOutput.write(json: report) } else { try StandardOutput.write(report.text) }
   }
 
+  /// Stands for V where config.json does not say it; nothing that is shown depends on it.
+  private static let anyVocabularySize = 1 << 16
+
   /// Shows the model that a config.json describes.
   private func show(configuration file: URL) throws {
     let members = try HuggingFaceConfiguration(contentsOf: file)
+<<<<<<< HEAD
     let configuration = try DecoderConfiguration(members)
     for remark in configuration.remarks(on: members) { Console().write("warning: \(remark)") }
     let sizes = ModelSizes(configuration)
+=======
+    // of a model to be trained, the vocabulary is the tokenizer's where config.json leaves it out
+    let hasVocabulary = members.contains("vocab_size")
+    let configuration = try DecoderConfiguration(
+      members.filling("vocab_size", with: .integer(Self.anyVocabularySize)))
+    if hasVocabulary {
+      for stray in configuration.strayIDs(in: members) { Console().write("warning: \(stray)") }
+    }
+    let sizes = ModelSizes(configuration, hasVocabulary: hasVocabulary)
+>>>>>>> int
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()
     sizes.add(to: &facts)
+    let rest = hasVocabulary ? "" : ", without embedding and head"
     facts.add(
       "memory to run",
-      "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16")
-    facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations")
+      "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16\(rest)")
+    facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations\(rest)")
     try StandardOutput.write(facts.text)
   }
 }
@@ -97,7 +114,7 @@ extension Inspect {
       if let result = run.result {
         facts.add(
           "run finished",
-          "\(Format.count(result.steps)) steps, \(Format.count(result.tokensSeen)) tokens "
+          "\(Format.count(result.steps, "step")), \(Format.count(result.tokensSeen, "token")) "
             + "in \(Format.time(result.seconds))"
             + (result.lastValidation.map { ", validation perplexity \(Format.fixed($0.perplexity, 3))" } ?? ""))
       } else {

@@ -17,6 +17,9 @@ struct PerplexityCommand: ParsableCommand {
       completion only the completion's tokens are scored, unless --count says
       otherwise. With --stride, windows overlap and score only their new tokens.
 
+      Without --text, a model that 'train' or 'distill' made is measured on its
+      validation text, or on what --validation-share held out.
+
       'train' and 'distill' measure their validation text in the same way, in
       windows of their sequence length, and so do 'compare' and 'report'.
 
@@ -36,8 +39,10 @@ struct PerplexityCommand: ParsableCommand {
     let device = try options.device.device
     let folder = model
     let model = try LanguageModel(folder: folder, tokenizer: tokenizer, precision: precision, on: device)
-    let text = try options.evaluationText(model.tokenizer, on: device)
+    let heldOut = try options.heldOutText(of: [folder])
+    let text = try EvaluationText(heldOut, model.tokenizer, on: device)
     let console = Console()
+    if options.text.isEmpty { console.write("text: \(heldOut.name)") }
     let window = MeasuredWindow(
       options.window, for: [.init(folder: folder, contextLength: model.configuration.contextLength)])
     console.write(window.description)

@@ -77,7 +77,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    var recipe = try controlOf.map(Self.recipe(ofControlOf:)) ?? options.recipeFile()
+    var recipe = try controlOf.map(Self.recipe(ofControlOf:)) ?? options.recipeFile(of: "train")
     if model == nil, recipe.has("student") { throw RecipeError.recipeOfDistillation(file: options.recipe ?? "") }
     let start = try TrainingStart("model", model, options, &recipe)
     let tokenizerPath = try recipe.path("tokenizer", tokenizer)

@@ -17,11 +17,22 @@ struct ChatTemplateOptions: ParsableArguments {
     }
   }
 
-  /// The template of a model in `folder`; nil where plain text is continued. Throws where its own is not known.
-  func template(folder: URL) throws -> ChatTemplate? {
+  /// The template among a tokenizer's files; nil where plain text is continued. Throws where it is not known.
+  func template(of tokenizer: any Tokenizer) throws -> ChatTemplate? {
+    if noTemplate { return nil }
+    return try template ?? ChatTemplate(of: tokenizer)
+  }
+
+  /// The template of a model in `folder`, or else that beside its tokenizer, at a path; nil where plain text is
+  /// continued. Throws where the model's own is not known.
+  func template(folder: URL, tokenizer: String?) throws -> ChatTemplate? {
     if noTemplate { return nil }
     if let template { return template }
-    return try ChatTemplate(folder: folder)
+    if let own = try ChatTemplate(folder: folder) { return own }
+    return try tokenizer.flatMap { path in
+      let url = URL(fileURLWithPath: path)
+      return try ChatTemplate(folder: url.isFolder ? url : url.deletingLastPathComponent())
+    }
   }
 }
 

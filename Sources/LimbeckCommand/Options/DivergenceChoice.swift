@@ -12,7 +12,7 @@ struct DivergenceChoice: ExpressibleByArgument, Equatable {
     case skewReverseKL = "skew-reverse-kl"
     case totalVariation = "total-variation"
 
-    /// β, the forward side's weight or λ, where a divergence has one.
+    /// β, the forward side's weight or α, where a divergence has one.
     var standardParameter: Double? {
       switch self {
       case .forwardKL, .reverseKL, .totalVariation: nil
@@ -65,8 +65,8 @@ struct DivergenceChoice: ExpressibleByArgument, Equatable {
     case .reverseKL: .reverseKL
     case .jensenShannon: .jensenShannon(beta: parameter)
     case .symmetricKL: .symmetricKL(forwardWeight: parameter)
-    case .skewForwardKL: .skewForwardKL(lambda: parameter)
-    case .skewReverseKL: .skewReverseKL(lambda: parameter)
+    case .skewForwardKL: .skewForwardKL(alpha: parameter)
+    case .skewReverseKL: .skewReverseKL(alpha: parameter)
     case .totalVariation: .totalVariation
     }
   }

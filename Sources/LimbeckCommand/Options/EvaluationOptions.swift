@@ -1,8 +1,10 @@
 import ArgumentParser
+import Diagnostics
 import Foundation
 import LanguageModels
 import Limbeck
 import ModelEvaluation
+import ModelTraining
 import TensorCore
 import TextGeneration
 import Tokenization
@@ -11,13 +13,16 @@ import Tokenization
 struct EvaluationOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Text files, folders of them, or files of rows (.jsonl, .json).", valueName: "path"))
-  var text: [String]
+    help: ArgumentHelp(
+      "Text files, folders of them, or files of rows (.jsonl, .json) (default: what the runs were validated on).",
+      valueName: "path"))
+  var text: [String] = []
   @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
-      "What counts of rows with a prompt: completions alone, or prompts as well.", valueName: "name"))
-  var count = CountedTokens.completions
+      "What counts of rows with a prompt: completions alone, or prompts as well (default: as in the runs' recipes).",
+      valueName: "name"))
+  var count: CountedTokens?
   @Option(parsing: .unconditional, help: MeasuredWindow.help)
   var window: Int?
   @Option(
@@ -35,17 +40,32 @@ struct EvaluationOptions: ParsableArguments {
     }
   }
 
-  /// The text as the tokens that windows are cut from.
-  func evaluationText(_ tokenizer: any Tokenizer, on device: Device) throws -> EvaluationText {
-    let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, Console())
-    return try EvaluationText(corpus, tokenizer, on: device)
+  /// The text to measure models on: what the user names, or else what the runs that made them were validated on.
+  /// - Parameters:
+  ///   - models: the folders of the models, but for the teacher's.
+  ///   - teacher: that of the teacher, which is asked last.
+  /// - Returns: the text and what messages call it.
+  /// - Throws: where the user names none, and no run was validated; what is wrong with the runs and the text.
+  func heldOutText(of models: [String], teacher: String? = nil) throws -> HeldOutText {
+    let text = try HeldOutText.of(
+      text, keys: keys.given, counting: count, runs: models.compactMap { try ReportedRun(ofModel: $0) },
+      teacherRun: teacher.flatMap { try ReportedRun(ofModel: $0) })
+    guard let text else {
+      throw RecipeError.flag(
+        InvalidValue(
+          "--text", expected: "text to measure on", found: "none",
+          advice: "no run that made these models was validated on a text"))
+    }
+    return text
   }
 }
 
 extension EvaluationText {
-  /// A text, encoded.
-  init(_ corpus: Corpus, _ tokenizer: any Tokenizer, on device: Device) throws {
-    self.init(try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads), tokenizer: tokenizer)
+  /// A text, encoded. Throws what is wrong with it, and where no token counts.
+  init(_ text: HeldOutText, _ tokenizer: any Tokenizer, on device: Device) throws {
+    let tokens = try tokenizer.tokens(of: text.corpus.chatting(for: tokenizer), threads: device.threads)
+    self.init(tokens, tokenizer: tokenizer)
+    if countedTokens == 0 { throw TrainingError.nothingCounted(text: text.name) }
   }
 }
 

@@ -63,13 +63,15 @@ struct HiddenStateOptions: ParsableArguments {
     var parts: [String] = []
     if terms.comparesHiddenStates {
       parts.append(
-        "layers \((pairs ?? .last).defaultValueDescription), cosine \(cosine.defaultValueDescription), "
-          + "squares \(meanSquare.defaultValueDescription)")
+        "align-layers \((pairs ?? .last).defaultValueDescription), "
+          + "hidden-cosine-weight \(cosine.defaultValueDescription), "
+          + "hidden-mse-weight \(meanSquare.defaultValueDescription)")
     }
     if terms.comparesRelations {
       parts.append(
-        "relations of \(relationLayers.defaultValueDescription), weight \(relation.defaultValueDescription), "
-          + "heads \(heads.map(String.init) ?? "of the student")")
+        "relation-layers \(relationLayers.defaultValueDescription), "
+          + "relation-weight \(relation.defaultValueDescription), "
+          + "relation-heads \(heads.map(String.init) ?? "as the student's key-value heads")")
     }
     return (terms, parts.isEmpty ? nil : parts.joined(separator: "; "))
   }

@@ -3,7 +3,9 @@ import Diagnostics
 
 /// Where generated text ends.
 struct LengthOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("Most tokens to generate for a prompt.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Most tokens to generate at a time: for a prompt, or an answer of a chat.", valueName: "n"))
   var maxTokens = 256
   @Option(
     parsing: .unconditionalSingleValue,

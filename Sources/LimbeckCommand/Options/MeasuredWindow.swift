@@ -43,7 +43,7 @@ struct MeasuredWindow {
 
   private init(tokens: Int, reason: String?) {
     self.tokens = tokens
-    description = "windows of \(Format.count(tokens)) tokens" + (reason.map { ", \($0)" } ?? "")
+    description = "windows of " + Format.count(tokens, "token") + (reason.map { ", \($0)" } ?? "")
   }
 
   /// The sequence length in the recipe of the run that made a model: of the folder itself, or of the run that the

@@ -62,11 +62,11 @@ struct ObjectiveOptions: ParsableArguments {
     }
     var parts = [
       mixture.defaultValueDescription, "temperature \(temperature.defaultValueDescription)",
-      "hard-label weight \(hard.defaultValueDescription)",
+      "hard-label-weight \(hard.defaultValueDescription)",
     ]
-    if let soft { parts.append("soft-label weight \(soft.defaultValueDescription)") }
-    if logits != 0 { parts.append("logits-MSE weight \(logits.defaultValueDescription)") }
-    if weighting != .uniform { parts.append("tokens weighted by \(weighting.rawValue)") }
+    if let soft { parts.append("soft-label-weight \(soft.defaultValueDescription)") }
+    if logits != 0 { parts.append("logits-mse-weight \(logits.defaultValueDescription)") }
+    if weighting != .uniform { parts.append("token-weighting \(weighting.rawValue)") }
     return (objective, parts.joined(separator: ", "))
   }
 }

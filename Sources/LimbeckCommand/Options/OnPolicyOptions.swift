@@ -13,7 +13,7 @@ struct OnPolicyOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Share of steps, 0 to 1, that train on the student's completions (default: 0).",
-      valueName: "lambda"))
+      valueName: "share"))
   var onPolicy: Double?
   @Option(
     parsing: .unconditional,
@@ -102,9 +102,11 @@ struct OnPolicySettings {
   /// prompts; their lines are named.
   func steps(
     for student: TransformerDecoder, _ tokenizer: any Tokenizer, teacherContextLength: Int
-  ) throws -> (value: OnPolicySteps, inputs: [String: String]) {
+  ) throws -> SampledSteps {
     let contextLength = min(teacherContextLength, student.configuration.contextLength)
-    var (source, digest) = (OnPolicyPrompts.beginnings(length: promptLength), "\(promptLength) tokens of the text")
+    var (source, digest) = (
+      OnPolicyPrompts.beginnings(length: promptLength), "of \(Format.count(promptLength, "token")) of the text"
+    )
     if let prompts {
       let file = try PromptFile(contentsOf: URL(fileURLWithPath: prompts), field: promptField)
       source = .prompts(try file.ids(tokenizer, contextLength: contextLength))
@@ -116,10 +118,29 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampler: sampler,
+      sampler: sampler.choosing(among: tokenizer.vocabularySize, of: student.configuration.vocabularySize),
       endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
-    let description =
-      "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"
-    return (value, ["on-policy": description])
+    return SampledSteps(
+      value: value,
+      settings: "on-policy \(Self.text(probability)), on-policy-temperature \(Self.text(temperature)), "
+        + "completion-length \(completionLength)", prompts: digest)
   }
+
+  /// A number as the user types it: "1" for 1.0.
+  private static func text(_ number: Double) -> String { Int(exactly: number).map { "\($0)" } ?? "\(number)" }
+}
+
+/// The on-policy steps of a run.
+struct SampledSteps {
+  let value: OnPolicySteps
+  /// Their settings, by the names of flags.
+  fileprivate let settings: String
+  /// What the prompts are: a digest, or where they are cut from.
+  fileprivate let prompts: String
+
+  /// For the header of a run.
+  var description: String { "\(settings), prompts \(prompts.count == 64 ? String(prompts.prefix(12)) : prompts)" }
+
+  /// What a continued run must share with the one that was begun.
+  var inputs: [String: String] { ["on_policy": "\(settings), prompts \(prompts)"] }
 }

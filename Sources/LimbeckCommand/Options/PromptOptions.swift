@@ -36,8 +36,14 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// The text of a file, or of standard input where its name is -, without one newline at its end.
-  static func text(of file: String) throws(CommandError) -> String {
-    var text = try file == "-" ? StandardInput.text() : String(file: file)
+  static func text(of file: String) throws -> String {
+    let name = file == "-" ? StandardInput.name : file
+    if file != "-", URL(fileURLWithPath: file).isFolder {
+      throw CommandError.unreadable(file: file, reason: "a file was expected, but it is a folder")
+    }
+    // read at once, for it may be a pipe
+    let bytes = try file == "-" ? StandardInput.bytes() : Array(Data(file: file))
+    var text = try SmallTextFile(plain: bytes, name: name).content
     if text.last?.isNewline == true { text.removeLast() }
     return text
   }

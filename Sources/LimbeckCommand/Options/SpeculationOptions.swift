@@ -38,6 +38,9 @@ struct SpeculationOptions: ParsableArguments {
 }
 
 extension DraftLength: ExpressibleByArgument {
+  /// What it may look like.
+  public static var allValueStrings: [String] { ["a whole number from 1", "adaptive"] }
+
   /// From `adaptive`, or a whole number from 1.
   public init?(argument: String) {
     if argument == "adaptive" {

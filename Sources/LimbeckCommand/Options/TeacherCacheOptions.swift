@@ -85,8 +85,8 @@ struct TeacherCacheSettings {
     if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(key: "validation-text") }
     let cache = try TeacherCache(contentsOf: training)
     let validationCache = try validation.map { try TeacherCache(contentsOf: $0) }
-    var inputs = ["teacher cache": cache.digest, "teacher": cache.description.teacher]
-    inputs["validation teacher cache"] = validationCache?.digest
+    var inputs = ["teacher_cache": cache.digest, "teacher": cache.description.teacher]
+    inputs["validation_teacher_cache"] = validationCache?.digest
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
       let digests = try teachers.map {

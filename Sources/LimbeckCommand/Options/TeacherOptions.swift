@@ -51,9 +51,9 @@ struct TeacherSettings {
       try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
     }
     var inputs = [
-      "teacher": models.map(\.digest).joined(separator: " "), "teacher precision": precision.rawValue,
+      "teacher": models.map(\.digest).joined(separator: " "), "teacher_precision": precision.rawValue,
     ]
-    if models.count > 1 { inputs["teacher weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ") }
+    if models.count > 1 { inputs["teacher_weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ") }
     return LoadedTeachers(
       models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), inputs: inputs)
   }
@@ -70,7 +70,8 @@ struct LoadedTeachers {
 
   /// Which they are, and how large, for the header of a run.
   var description: String {
-    zip(paths, models).map { "\($0), \(Format.count($1.decoder.parameters.count)) parameters" }.joined(separator: "; ")
+    zip(paths, models).map { "\($0), \(Format.count($1.decoder.parameters.count, "parameter"))" }.joined(
+      separator: "; ")
   }
 
   /// As `Distiller` takes them.

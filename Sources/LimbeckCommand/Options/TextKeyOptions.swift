@@ -12,19 +12,29 @@ struct TextKeyOptions: ParsableArguments {
   var completionField: String?
 
   /// The keys, for commands without a recipe.
-  var keys: JSONLinesKeys {
-    let usual = JSONLinesKeys()
-    return JSONLinesKeys(
-      text: textField ?? usual.text, prompt: promptField ?? usual.prompt,
-      completion: completionField ?? usual.completion)
+  var keys: JSONLinesKeys { JSONLinesKeys(text: textField, prompt: promptField, completion: completionField) }
+
+  /// The keys; nil where no flag names one.
+  var given: JSONLinesKeys? {
+    [textField, promptField, completionField].allSatisfy { $0 == nil } ? nil : keys
   }
 
   /// The keys, from the flags or the recipe.
   func keys(_ recipe: inout RecipeFile) throws(RecipeError) -> JSONLinesKeys {
+    JSONLinesKeys(
+      text: try recipe.value("text-field", textField), prompt: try recipe.value("prompt-field", promptField),
+      completion: try recipe.value("completion-field", completionField))
+  }
+}
+
+extension JSONLinesKeys {
+  /// The keys that a user names, and the usual ones. Where only the text's key is named, or only those of prompt and
+  /// completion, this is what is meant in rows that have both.
+  init(text: String?, prompt: String?, completion: String?) {
     let usual = JSONLinesKeys()
-    return JSONLinesKeys(
-      text: try recipe.value("text-field", textField) ?? usual.text,
-      prompt: try recipe.value("prompt-field", promptField) ?? usual.prompt,
-      completion: try recipe.value("completion-field", completionField) ?? usual.completion)
+    let namesCompletion = prompt != nil || completion != nil
+    self.init(
+      text: text ?? usual.text, prompt: prompt ?? usual.prompt, completion: completion ?? usual.completion,
+      preferred: (text != nil) == namesCompletion ? nil : namesCompletion ? .completion : .text)
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -134,14 +135,31 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: DeviceOptions.backendHelp)
   var backend: MatrixBackendKind?
 
-  /// The settings to begin with: those of the recipe that the user names, else of the run that is gone on with.
-  func recipeFile() throws(RecipeError) -> RecipeFile {
+  /// The settings to begin with: those of the recipe that the user names, else of the run that is gone on with. Throws
+  /// `runOfAnotherSubcommand` where `subcommand` cannot go on with it.
+  func recipeFile(of subcommand: String) throws -> RecipeFile {
     if let recipe { return try RecipeFile(contentsOf: recipe) }
+    try requireRun(of: subcommand)
     if resume { return try RecipeFile(contentsOf: output.map { "\($0)/recipe.yaml" }) }
     guard let continuedRun else { return try RecipeFile(contentsOf: nil) }
     var file = try RecipeFile(contentsOf: "\(continuedRun)/recipe.yaml")
     // These are of the earlier run alone.
     file.forget("model", "student", "tokenizer", "continue", "output", "steps", "epochs", "warmup-steps")
     return file
+  }
+
+  /// Throws `runOfAnotherSubcommand`.
+  private func requireRun(of subcommand: String) throws {
+    guard let run = resume ? output : continuedRun,
+      let found = try RunManifest(ofRun: URL(fileURLWithPath: run, isDirectory: true))?.inputs["command"],
+      found != subcommand, resume || subcommand == "train"
+    else { return }
+    let name = run.shellQuoted
+    let advice =
+      resume
+      ? "give: limbeck \(found) --output \(name) --resume"
+      : "give: limbeck distill --continue \(name) --steps N --output NEW, or to go on without the teacher: "
+        + "limbeck train --model \(name) --text PATH --steps N --output NEW"
+    throw RecipeError.runOfAnotherSubcommand(run: run, expected: subcommand, found: found, advice: advice)
   }
 }

@@ -39,13 +39,13 @@ struct TrainingStart {
     if let (begun, checkpoint) = resumed {
       model = checkpoint.path
       continuation = nil
-      inputs = begun.filter { ["continues", key].contains($0.key) }
+      inputs = begun.filter { ["continues", "continued_weights", key].contains($0.key) }
       run = nil
     } else {
       let continuation = try RunContinuation(ofRun: URL(fileURLWithPath: name, isDirectory: true))
       model = continuation.model.path
       self.continuation = continuation
-      inputs = ["continues": continuation.description]
+      inputs = ["continues": continuation.description, "continued_weights": try continuation.digest]
       run = name
     }
   }

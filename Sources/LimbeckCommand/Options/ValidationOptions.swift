@@ -62,8 +62,8 @@ struct TrainingTexts {
     guard let training, let validation, !isSplit else { return }
     let overlap = try validation.overlap(with: training)
     let found =
-      "\(Format.count(overlap.sharedDocuments)) of \(Format.count(overlap.documents)) documents and "
-      + "\(Format.count(overlap.sharedLines)) of \(Format.count(overlap.lines)) long lines that are part of --text"
+      "\(Format.count(overlap.sharedDocuments)) of \(Format.count(overlap.documents, "document")) and "
+      + "\(Format.count(overlap.sharedLines)) of \(Format.count(overlap.lines, "long line")) in --text as well"
     if overlap.isComplete {
       throw RecipeError.flag(
         InvalidValue(

@@ -9,6 +9,10 @@ enum RecipeError: Error, Equatable {
   case unknownKey(file: String, line: Int, key: String, nearest: String?)
   /// A recipe of `limbeck distill` where one of `limbeck train` is needed.
   case recipeOfDistillation(file: String)
+  /// A recipe of `limbeck train` where one of `limbeck distill` is needed.
+  case recipeOfTraining(file: String)
+  /// A run of one subcommand that another one is to go on with; `advice` is what to call.
+  case runOfAnotherSubcommand(run: String, expected: String, found: String, advice: String)
   /// A value in the file.
   case value(InvalidValue)
   /// A value of a flag.
@@ -57,6 +61,11 @@ extension RecipeError: CustomStringConvertible {
     case .recipeOfDistillation(let file):
       "\(file): expected a recipe of limbeck train, found one of limbeck distill; for the same student without the "
         + "teacher: limbeck train --control-of RUN --output NEW"
+    case .recipeOfTraining(let file):
+      "\(file): expected a recipe of limbeck distill, found one of limbeck train; give the teacher and the student as "
+        + "flags"
+    case .runOfAnotherSubcommand(let run, let expected, let found, let advice):
+      "\(run): expected a run of limbeck \(expected), found one of limbeck \(found); \(advice)"
     case .value(let error), .flag(let error): error.description
     case .missing(let key):
       "--\(key) is missing; give the flag, or the key \(key) in a recipe"

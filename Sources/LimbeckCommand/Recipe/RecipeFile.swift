@@ -8,14 +8,14 @@ import Yams
 /// Every setting is asked for once, by its flag's name, `batch-size`. That one line reads the file's value (as the
 /// flag would be read), lets the flag win, makes the key known, and records the outcome for the run folder.
 struct RecipeFile {
-  private let file: String
-  private var entries: [(key: String, line: Int, node: Node)]
+  let file: String
+  var entries: [(key: String, line: Int, node: Node)]
   private var knownKeys: Set<String> = []
   private var overridden: Set<String> = []
   private var settled: [(Node, Node)] = []
-  private let places: RunPlaces?
+  let places: RunPlaces?
   /// Keys whose paths are seen from the folder in which the recipe's run began.
-  private(set) var movedKeys: [String] = []
+  var movedKeys: [String] = []
 
   /// Reads `file`; without one there are only flags and defaults.
   init(contentsOf file: String?) throws(RecipeError) {
@@ -78,59 +78,6 @@ struct RecipeFile {
     let values = try list(key, flag)
     guard !values.isEmpty else { throw .missing(key: key) }
     return values
-  }
-
-  /// The flag, else the file's path, else nil. A path of a run's recipe that is not there is looked for in the folder
-  /// in which the run began; `mayBeName` says that the value may be something else than a path.
-  mutating func path(_ key: String, _ flag: String?, mayBeName: Bool = false) throws(RecipeError) -> String? {
-    if flag == nil { try resolve(key, mayBeName: mayBeName) }
-    return try value(key, flag)
-  }
-
-  /// As `path`, one of which must be there.
-  mutating func requiredPath(
-    _ key: String, _ flag: String?, mayBeName: Bool = false
-  ) throws(RecipeError) -> String {
-    if flag == nil { try resolve(key, mayBeName: mayBeName) }
-    return try required(key, flag)
-  }
-
-  /// The flag's paths, else the file's.
-  mutating func paths(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
-    if flag.isEmpty { try resolve(key, mayBeName: false) }
-    return try list(key, flag)
-  }
-
-  /// The flag's paths, else the file's, of which there must be one.
-  mutating func requiredPaths(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
-    if flag.isEmpty { try resolve(key, mayBeName: false) }
-    return try requiredList(key, flag)
-  }
-
-  /// Puts the places of a run's paths in place of what its recipe says. Throws `value` where there is nothing.
-  private mutating func resolve(_ key: String, mayBeName: Bool) throws(RecipeError) {
-    guard let places, places.workingFolder != nil, let index = entries.firstIndex(where: { $0.key == key }) else {
-      return
-    }
-    let nodes = entries[index].node.sequence.map(Array.init) ?? [entries[index].node]
-    var resolved: [Node] = []
-    for node in nodes {
-      guard let path = node.scalar?.string, let place = places.resolved(path) else {
-        if mayBeName || node.scalar == nil { return }
-        throw missingPath(node.scalar?.string ?? "", entries[index])
-      }
-      if place.isMoved, !movedKeys.contains(key) { movedKeys.append(key) }
-      resolved.append(place.isMoved ? Node(place.path) : node)
-    }
-    entries[index].node = entries[index].node.sequence == nil ? resolved[0] : Node(resolved)
-  }
-
-  private func missingPath(_ path: String, _ entry: (key: String, line: Int, node: Node)) -> RecipeError {
-    .value(
-      InvalidValue(
-        "\(file), line \(entry.line)", entry.key, expected: "a file or folder", found: "nothing at \(path)",
-        advice: "seen from the current folder or from \(places?.workingFolder ?? ""), where the run began; "
-          + "give its place with --\(entry.key)"))
   }
 
   /// Forgets what the file says of some keys.
@@ -209,58 +156,4 @@ struct RecipeFile {
   }
 
   private mutating func record(_ key: String, _ value: Node) { settled.append((Node(key), value)) }
-
-  private func invalid(_ key: String, line: Int, expected: String, found: String) -> RecipeError {
-    .value(InvalidValue("\(file), line \(line)", key, expected: expected, found: found))
-  }
-
-  private func parsed<Value: ExpressibleByArgument>(
-    _ node: Node, _ key: String, line: Int
-  ) throws(RecipeError) -> Value {
-    let line = node.mark?.line ?? line
-    guard let text = node.scalar?.string else {
-      let found = node.sequence == nil ? "a mapping" : "a list"
-      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
-    }
-    guard let value = Value(argument: text) else {
-      let found = text.isEmpty ? "nothing" : "\"\(text)\""
-      throw invalid(key, line: line, expected: Self.expectation(Value.self), found: found)
-    }
-    return value
-  }
-
-  private static func expectation<Value: ExpressibleByArgument>(_ type: Value.Type) -> String {
-    if !type.allValueStrings.isEmpty { return "one of " + type.allValueStrings.joined(separator: ", ") }
-    return switch type {
-    case is Bool.Type: "true or false"
-    case is any FixedWidthInteger.Type: "a whole number"
-    case is any FloatingPoint.Type: "a number"
-    default: "text"
-    }
-  }
-
-  private static func read(_ file: String) throws(RecipeError) -> [(key: String, line: Int, node: Node)] {
-    let content: Data
-    do { content = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-      throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
-    }
-    guard let text = String(validating: content, as: UTF8.self) else {
-      throw .unreadable(file: file, reason: "it is not UTF-8")
-    }
-    let root: Node?
-    do { root = try Yams.compose(yaml: text) } catch { throw RecipeError(error, file: file) }
-    guard let root, root.null == nil else { return [] }
-    guard let mapping = root.mapping else {
-      throw .invalidYAML(file: file, line: root.mark?.line, reason: "expected lines of the form key: value")
-    }
-    // batch_size is as good as batch-size
-    let entries = mapping.map { key, value in
-      (key: (key.scalar?.string ?? "?").replacing("_", with: "-"), line: key.mark?.line ?? 1, node: value)
-    }
-    var lines: [String: Int] = [:]
-    for entry in entries where lines.updateValue(entry.line, forKey: entry.key) != nil {
-      throw .invalidYAML(file: file, line: entry.line, reason: "given twice: \(entry.key)")
-    }
-    return entries
-  }
 }

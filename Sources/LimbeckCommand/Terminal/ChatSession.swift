@@ -77,7 +77,8 @@ struct ChatSession {
     }
     switch answer.generation.stopReason {
     case .contextFull: notices.append("[the context of \(contextLength) tokens is full: the answer ends here]")
-    case .maxTokens where isInteractive: notices.append("[stopped after \(maxTokens) tokens: see --max-tokens]")
+    case .maxTokens where isInteractive:
+      notices.append("[stopped after \(Format.count(maxTokens, "token")): see --max-tokens]")
     case .handler: notices.append("[stopped]")
     default: break
     }
@@ -88,7 +89,7 @@ struct ChatSession {
     let generation = answer.generation
     let speed = Double(generation.tokenIDs.count) / max(generation.generationSeconds, 1e-9)
     var facts = [
-      "read \(Format.count(generation.promptTokenCount - answer.keptTokens)) tokens in "
+      "read \(Format.count(generation.promptTokenCount - answer.keptTokens, "token")) in "
         + "\(Format.fixed(generation.promptSeconds, 2)) s, \(Format.count(answer.keptTokens)) kept",
       "generated \(Format.count(generation.tokenIDs.count)) at \(Format.fixed(speed, 1)) tokens/s",
     ]

@@ -84,15 +84,12 @@ enum StandardOutput {
   }
 }
 
-extension String {
-  /// The text of a file. Throws where it cannot be read, or is not UTF-8.
+extension Data {
+  /// The bytes of a file. Throws where it cannot be read.
   init(file: String) throws(CommandError) {
-    let data: Data
-    do { data = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
+    do { self = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
       throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
     }
-    guard let text = String(validating: data, as: UTF8.self) else { throw .notUTF8(file: file) }
-    self = text
   }
 }
 
@@ -111,14 +108,15 @@ enum StandardInput {
   }
 
   /// All of it.
-  static func text() throws(CommandError) -> String {
-    let data: Data
-    do {
-      data = try FileHandle.standardInput.readToEnd() ?? Data()
-    } catch {
+  static func bytes() throws(CommandError) -> [UInt8] {
+    do { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) } catch {
       throw .unreadable(file: name, reason: error.localizedDescription)
     }
-    guard let text = String(validating: data, as: UTF8.self) else { throw .notUTF8(file: name) }
+  }
+
+  /// All of it, as text.
+  static func text() throws(CommandError) -> String {
+    guard let text = String(validating: try bytes(), as: UTF8.self) else { throw .notUTF8(file: name) }
     return text
   }
 }

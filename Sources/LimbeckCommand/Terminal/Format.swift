@@ -15,6 +15,9 @@ enum Format {
     return (value < 0 ? "-" : "") + grouped
   }
 
+  /// As `count`, and what it counts: "1 step", "1,200 steps". The plural of `noun` ends in s.
+  static func count(_ value: Int, _ noun: String) -> String { "\(count(value)) \(noun)\(value == 1 ? "" : "s")" }
+
   /// Seconds as `0:07`, `12:34` or `1:02:03`.
   static func time(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }

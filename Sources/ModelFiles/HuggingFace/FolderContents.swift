@@ -56,7 +56,7 @@ enum FolderContents {
     let found = names(in: url).filter { name in endings.contains { name.hasSuffix($0) } }
     guard let first = found.first else { return "" }
     let cannotBeRead = first.hasSuffix(".safetensors") ? "" : ", which cannot be read"
-    return ", but \(first)" + (found.count > 1 ? " and \(found.count - 1) others" : "") + cannotBeRead
+    return ", but \(first)" + (found.count > 1 ? " and \(counted(found.count - 1, "other"))" : "") + cannotBeRead
   }
 
   private static func names(in url: URL) -> [String] {

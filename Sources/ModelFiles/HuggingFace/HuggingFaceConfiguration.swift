@@ -91,6 +91,21 @@ public struct HuggingFaceConfiguration: Sendable {
     try integers(key, in: .min...DecoderConfiguration.sizeLimit, expected: "token ids")?.filter { $0 >= 0 }
   }
 
+  /// The token ids at `key` that are integers, those below 0 left out, and what else stands there, as errors show it.
+  func tokenIDsAndOthers(_ key: String) -> (ids: [Int], others: [String]) {
+    guard let value = present(key) else { return ([], []) }
+    let elements = if case .array(let elements) = value { elements } else { [value] }
+    var (ids, others) = ([Int](), [String]())
+    for element in elements {
+      if case .integer(let id) = element, id <= DecoderConfiguration.sizeLimit {
+        if id >= 0 { ids.append(id) }
+      } else {
+        others.append(element.description)
+      }
+    }
+    return (ids, others)
+  }
+
   /// The number at `key`; `nil` where the key is absent or `null`. Throws `value` for anything else, and
   /// where `accepts` says no; `expected` puts into words what it accepts.
   public func number(

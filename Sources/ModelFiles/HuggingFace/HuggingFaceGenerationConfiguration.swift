@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 public import Foundation
 
@@ -11,6 +12,9 @@ public struct HuggingFaceGenerationConfiguration: Equatable, Sendable {
   /// The token that fills up batches.
   public var padTokenID: Int?
 
+  /// What stands in the file in place of ids, one sentence each.
+  public private(set) var passedOver: [String] = []
+
   /// Makes a configuration.
   public init(bosTokenID: Int? = nil, eosTokenIDs: [Int] = [], padTokenID: Int? = nil) {
     self.bosTokenID = bosTokenID
@@ -19,12 +23,19 @@ public struct HuggingFaceGenerationConfiguration: Equatable, Sendable {
   }
 
   /// Reads the members of a generation_config.json; unknown ones are transformers' own business, and an id below 0 is
-  /// none. Throws `value` where an id is no integer.
-  public init(_ file: HuggingFaceConfiguration) throws(ModelFileError) {
+  /// none. What is no id is passed over, and told in `passedOver`: transformers loads the model whatever is in there.
+  public init(_ file: HuggingFaceConfiguration) {
+    var passedOver: [String] = []
+    func ids(_ key: String) -> [Int] {
+      let (ids, others) = file.tokenIDsAndOthers(key)
+      passedOver += others.map { found in
+        "\(InvalidValue(file.file, key, expected: "token ids", found: found, advice: "passed over"))"
+      }
+      return ids
+    }
     self.init(
-      bosTokenID: try file.tokenIDs("bos_token_id")?.first,
-      eosTokenIDs: try file.tokenIDs("eos_token_id") ?? [],
-      padTokenID: try file.tokenIDs("pad_token_id")?.first)
+      bosTokenID: ids("bos_token_id").first, eosTokenIDs: ids("eos_token_id"), padTokenID: ids("pad_token_id").first)
+    self.passedOver = passedOver
   }
 
   /// The text of a generation_config.json that transformers reads as this configuration; what is `nil` is left out.

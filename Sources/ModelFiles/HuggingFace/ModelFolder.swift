@@ -33,9 +33,9 @@ public struct ModelFolder: Sendable {
       // transformers loads the model whatever is in there
       do throws(ModelFileError) {
         let file = try HuggingFaceConfiguration(contentsOf: generationFile)
-        let ends = try HuggingFaceGenerationConfiguration(file).eosTokenIDs
-        passedOver += configuration.strayIDs(in: file).map(\.description)
-        configuration.eosTokenIDs += ends.filter {
+        let generation = HuggingFaceGenerationConfiguration(file)
+        passedOver += generation.passedOver + configuration.strayIDs(in: file).map(\.description)
+        configuration.eosTokenIDs += generation.eosTokenIDs.filter {
           $0 < configuration.vocabularySize && !configuration.eosTokenIDs.contains($0)
         }
       } catch {
@@ -66,7 +66,7 @@ public struct ModelFolder: Sendable {
   public var warnings: [String] {
     let ignored = names.ignored(weights.names, layers: configuration.layerCount)
     guard let first = ignored.first else { return passedOver }
-    let others = ignored.count > 1 ? " and \(ignored.count - 1) others" : ""
+    let others = ignored.count > 1 ? " and \(counted(ignored.count - 1, "other"))" : ""
     return passedOver + [
       "\(weights.path): tensor \(first)\(others): ignored, for they are no part of the language model"
     ]

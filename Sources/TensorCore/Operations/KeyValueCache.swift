@@ -23,12 +23,12 @@ public final class KeyValueCache {
   public let contextLength: Int
   /// The number of tokens every layer has seen; grown by `advance(by:)` after all layers have appended theirs.
   public private(set) var length = 0
-  /// The number of tokens that the layer with the most room has room for at present.
-  public var capacity: Int { layers.map(\.capacity).max() ?? 0 }
   /// The tokens that the sequence will have, as far as anyone knows: rotations may depend on it.
   public var expectedLength: Int?
   /// What the decoder must know of the sequence where its rotations depend on the length; it alone sets it.
   public var sequence: CachedSequence?
+  /// The number of tokens that the layer with the most room has room for at present.
+  public var capacity: Int { layers.map(\.capacity).max() ?? 0 }
   private var layers: [CachedLayer]
   /// What they are kept as.
   public let precision: CachePrecision

@@ -11,8 +11,8 @@ public enum CompletionError: Error, Sendable {
   case file(FileError)
   /// A file of prompts has none.
   case noPrompts(file: String, field: String)
-  /// A line is no JSON object with a prompt; lines count from 1.
-  case malformedPrompt(file: String, line: Int, field: String)
+  /// A row is no JSON object with a prompt; lines count from 1, and `found` says what it is or has.
+  case malformedPrompt(file: String, line: Int, field: String, found: String)
   /// The text that prompts are in, or were to be cut from, cannot be read.
   case text(TokenizationError)
   /// The text that prompts were to be cut from is shorter than one.
@@ -49,15 +49,16 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
       error.description
     case .noPrompts(let file, let field):
       "\(file): expected one prompt a line, or JSON Lines with the key \(field), found none"
-    case .malformedPrompt(let file, let line, let field):
-      "\(file), line \(line): expected a JSON object with the key \(field) and a text as its value"
+    case .malformedPrompt(let file, let line, let field, let found):
+      "\(file), line \(line): expected an object with a text under the key \"\(field)\", found \(found); name another "
+        + "key with --prompt-field"
     case .text(let error):
       error.description
     case .textTooShort(let text, let tokens, let promptLength):
-      "\(text): expected a document of more than \(promptLength) tokens, to cut a prompt from, found at most "
+      "\(text): expected a document of more than \(counted(promptLength, "token")), to cut a prompt from, found at most "
         + "\(tokens); give more text or shorter prompts"
     case .promptTooLong(let prompt, let tokens, let contextLength):
-      "\(prompt): expected at most \(contextLength - 1) tokens, one less than the model's context of \(contextLength), "
+      "\(prompt): expected at most \(counted(contextLength - 1, "token")), one less than the model's context of \(contextLength), "
         + "found \(tokens); shorten the prompt or take it out"
     case .emptyPrompt(let prompt):
       "\(prompt): the prompt is empty, and the tokenizer has no BOS to start from; give it some text"
@@ -72,20 +73,23 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
     case .notBegun(let file):
       "\(file): no such file that could be gone on with; start without --resume"
     case .settingDiffers(let file, let setting, let begun, let now):
-      "\(file): \(setting): expected \(begun), as when the file was begun, found \(now); give the same, or another "
-        + "--output"
+      "\(file): \(Self.flag(setting)): expected \(begun), as when the file was begun, found \(now); give the same, or "
+        + "another --output"
     case .alreadyFinished(let file, let completions):
-      "\(file): is finished, with all its \(completions) completions; there is nothing to go on with"
+      "\(file): is finished, with \(counted(completions, "completion")) in all; there is nothing to go on with"
     case .damaged(let file, let reason):
       "\(file): cannot be gone on with: \(reason); start anew with another --output"
     case .nothingKept(let completions, let refused):
-      "none of \(completions) completions was kept: "
-        + refused.sorted { $0.key < $1.key }.map { "--\($0.key) refused \($0.value)" }.joined(separator: ", ")
+      "none of \(counted(completions, "completion")) was kept: "
+        + refused.sorted { $0.key < $1.key }.map { "\(Self.flag($0.key)) refused \($0.value)" }.joined(separator: ", ")
         + "; loosen the filters, or sample more"
     case .generation(let error):
       error.description
     }
   }
+
+  /// The command's flag that a setting or a filter belongs to: `--max-tokens` of `max_tokens`.
+  public static func flag(_ setting: String) -> String { "--" + setting.replacing("_", with: "-") }
 
   /// The same text as `description`.
   public var errorDescription: String? { description }

@@ -25,16 +25,16 @@ public struct CompletionFilters: Sendable {
     self.matching = matching
   }
 
-  /// The names of the filters that refuse a completion of `record`: those of the command's flags.
+  /// The names of the filters that refuse a completion of `record`: those of the command's flags in snake_case.
   func refusals(_ generation: Generation, of record: PromptRecord) -> [String] {
     var names: [String] = []
-    if let minTokens, generation.tokenIDs.count < minTokens { names.append("keep-min-tokens") }
-    if let maxTokens, generation.tokenIDs.count > maxTokens { names.append("keep-max-tokens") }
+    if let minTokens, generation.tokenIDs.count < minTokens { names.append("keep_min_tokens") }
+    if let maxTokens, generation.tokenIDs.count > maxTokens { names.append("keep_max_tokens") }
     if let meanLogProbability, generation.meanLogProbability < meanLogProbability {
-      names.append("keep-mean-log-probability")
+      names.append("keep_mean_log_probability")
     }
-    if requiresEnd, !generation.hasEnded { names.append("keep-ended") }
-    if let matching, !matching.accepts(generation.text, of: record) { names.append("keep-matching") }
+    if requiresEnd, !generation.hasEnded { names.append("keep_ended") }
+    if let matching, !matching.accepts(generation.text, of: record) { names.append("keep_matching") }
     return names
   }
 
@@ -60,14 +60,14 @@ public struct CompletionFilters: Sendable {
     }
   }
 
-  /// What distinguishes these filters from others, by the names of the command's flags.
+  /// What distinguishes these filters from others, by the names of the command's flags in snake_case.
   var description: [String: String] {
     var values: [String: String] = [:]
-    values["keep-min-tokens"] = minTokens.map { "\($0)" }
-    values["keep-max-tokens"] = maxTokens.map { "\($0)" }
-    values["keep-mean-log-probability"] = meanLogProbability.map { "\($0)" }
-    if requiresEnd { values["keep-ended"] = "true" }
-    values["keep-matching"] = matching?.pattern
+    values["keep_min_tokens"] = minTokens.map { "\($0)" }
+    values["keep_max_tokens"] = maxTokens.map { "\($0)" }
+    values["keep_mean_log_probability"] = meanLogProbability.map { "\($0)" }
+    if requiresEnd { values["keep_ended"] = "true" }
+    values["keep_matching"] = matching?.pattern
     values["reference"] = matching?.referenceField
     return values
   }

@@ -60,7 +60,8 @@ public struct CompletionRun {
     guard !overflows, total <= Self.mostCompletions else {
       throw .value(
         InvalidValue(
-          "--samples", expected: "at most \(Self.mostCompletions / promptIDs.count) for \(promptIDs.count) prompts",
+          "--samples",
+          expected: "at most \(Self.mostCompletions / promptIDs.count) for \(counted(promptIDs.count, "prompt"))",
           found: "\(settings.samples)"))
     }
     totalCompletions = total
@@ -81,7 +82,7 @@ public struct CompletionRun {
     inputs["prompts"] = prompts.digest
     // files begun before there was a choice do not name it
     if generator.precision != .float32 { inputs["precision"] = generator.precision.rawValue }
-    if generator.cachePrecision != .float32 { inputs["cache-precision"] = generator.cachePrecision.rawValue }
+    if generator.cachePrecision != .float32 { inputs["cache_precision"] = generator.cachePrecision.rawValue }
     return inputs
   }
 

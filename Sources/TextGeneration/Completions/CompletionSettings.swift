@@ -44,13 +44,13 @@ public struct CompletionSettings: Sendable {
     try filters.validate(maxTokens: maxTokens)
   }
 
-  /// What distinguishes these settings from others, by the names of the command's flags.
+  /// What distinguishes these settings from others, by the names of the command's flags in snake_case.
   var description: [String: String] {
     let own = [
-      "samples": "\(samples)", "max-tokens": "\(maxTokens)", "stop": "\(stop)", "seed": "\(seed)",
-      "temperature": "\(sampling.temperature)", "top-k": "\(sampling.topK)", "top-p": "\(sampling.topP)",
-      "min-p": "\(sampling.minP)", "repetition-penalty": "\(sampling.repetitionPenalty)",
-      "with-tokens": "\(includesTokens)",
+      "samples": "\(samples)", "max_tokens": "\(maxTokens)", "stop": "\(stop)", "seed": "\(seed)",
+      "temperature": "\(sampling.temperature)", "top_k": "\(sampling.topK)", "top_p": "\(sampling.topP)",
+      "min_p": "\(sampling.minP)", "repetition_penalty": "\(sampling.repetitionPenalty)",
+      "with_tokens": "\(includesTokens)",
     ]
     return own.merging(filters.description) { own, _ in own }
   }

@@ -105,13 +105,21 @@ public struct PromptFile: Sendable, Equatable {
       .map { PromptRecord(prompt: String($1), name: "\(file), line \($0 + 1)") }
   }
 
+  /// What a row has in place of a text under the key `field`.
+  private static func found(in row: JSONValue, insteadOf field: String) -> String {
+    guard case .object(let fields) = row else { return "\(row)" }
+    if let value = fields[field] { return "\(value)" }
+    let keys = fields.keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+    return keys.isEmpty ? "an empty one" : "the keys \(keys)"
+  }
+
   private static func records(
     of rows: [JSONRow], file: String, field: String
   ) throws(CompletionError) -> [PromptRecord] {
     var records: [PromptRecord] = []
     for row in rows {
       guard case .object(var fields) = row.value, case .string(let prompt) = fields.removeValue(forKey: field) else {
-        throw .malformedPrompt(file: file, line: row.line, field: field)
+        throw .malformedPrompt(file: file, line: row.line, field: field, found: found(in: row.value, insteadOf: field))
       }
       records.append(PromptRecord(prompt: prompt, name: "\(file), line \(row.line)", fields: fields))
     }

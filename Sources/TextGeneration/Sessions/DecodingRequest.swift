@@ -43,7 +43,7 @@ public struct DecodingRequest: Sendable {
   /// Throws `value` for what the model cannot be asked for.
   func validate(contextLength: Int, vocabularySize: Int) throws(GenerationError) {
     guard (1...contextLength).contains(ids.count) else {
-      throw .value(InvalidValue("ids", expected: "from 1 to \(contextLength) tokens", found: "\(ids.count)"))
+      throw .value(InvalidValue("ids", expected: "from 1 to \(counted(contextLength, "token"))", found: "\(ids.count)"))
     }
     if let id = ids.first(where: { !(0..<vocabularySize).contains(Int($0)) }) {
       throw .value(InvalidValue("ids", expected: "ids from 0 to \(vocabularySize - 1)", found: "\(id)"))

@@ -16,3 +16,12 @@ struct AddedToken: Hashable, Sendable {
   /// Whether it counts only where it is no part of a word.
   var isSingleWord = false
 }
+
+extension AddedToken: CustomStringConvertible {
+  /// The text with what is said of the white space and words beside it.
+  var description: String {
+    let flags = [(stripsLeft, "lstrip"), (stripsRight, "rstrip"), (isNormalized, "normalized"), (isSingleWord, "word")]
+    let names = flags.filter(\.0).map(\.1)
+    return content.escaped + (names.isEmpty ? "" : "(\(names.joined(separator: ",")))")
+  }
+}

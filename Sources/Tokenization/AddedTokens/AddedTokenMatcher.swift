@@ -1,55 +1,99 @@
 /// Finds added tokens in text, as Hugging Face's tokenizers do (`AddedVocabulary` in huggingface/tokenizers): from left
-/// to right, of several that begin at one place the longest; the normalised ones after all others.
+/// to right, of several that begin at one place the longest; the normalised ones after all others, in text that is
+/// normalised where the tokenizer does that.
 struct AddedTokenMatcher: Sendable {
   /// A stretch of a text.
   enum Part: Equatable {
+    /// Text, where it lies.
     case text(Range<Int>)
+    /// Text that is normalised.
+    case normalized([UInt8])
     case token(Int32)
   }
 
   /// The tokens of one pass by their first byte, longer ones first.
   private struct Pass {
     var tokens: [[(bytes: [UInt8], token: AddedToken)]] = Array(repeating: [], count: 256)
+    /// Whether a token begins with a byte.
+    var begins = [Bool](repeating: false, count: 256)
+    var isEmpty: Bool { !begins.contains(true) }
 
-    init(_ tokens: [AddedToken]) {
+    init(_ tokens: [(bytes: [UInt8], token: AddedToken)]) {
       for token in tokens {
-        let bytes = Array(token.content.utf8)
-        self.tokens[Int(bytes[0])].append((bytes, token))
+        self.tokens[Int(token.bytes[0])].append(token)
+        begins[Int(token.bytes[0])] = true
       }
       for index in self.tokens.indices { self.tokens[index].sort { $0.bytes.count > $1.bytes.count } }
     }
   }
 
-  private let passes: [Pass]
+  private let raw: Pass
+  private let normalized: Pass
+  /// What normalises text; nil where nothing does.
+  private let normalizer: (any AddedTokenRules)?
   /// All pairs of bytes that stand side by side in a token.
   private let neighbours: Set<UInt16>
+  /// The bytes that follow a character beyond ASCII in a token which is looked for in normalised text: there what
+  /// precedes may be spelled otherwise.
+  private let afterWide: Set<UInt8>
   private let strips: Bool
   /// The first and last bytes of tokens that must be no part of a word.
   private let wordEdges: Set<UInt8>
 
-  /// The contents must not be empty.
-  init(_ tokens: [AddedToken]) {
-    passes = [false, true].map { isNormalized in Pass(tokens.filter { $0.isNormalized == isNormalized }) }
-    var neighbours: Set<UInt16> = []
-    for token in tokens {
+  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil for as it is.
+  init(_ tokens: [AddedToken], normalizer: (any AddedTokenRules)? = nil) {
+    self.normalizer = normalizer
+    let spelled = tokens.map { token in
       let bytes = Array(token.content.utf8)
-      for (left, right) in zip(bytes, bytes.dropFirst()) { neighbours.insert(Self.pair(left, right)) }
+      guard token.isNormalized, let normalizer else { return (bytes: bytes, token: token) }
+      return (bytes: normalizer.normalizedBeginning + (normalizer.normalized(bytes[...]) ?? bytes), token: token)
     }
-    self.neighbours = neighbours
-    strips = tokens.contains { $0.stripsLeft || $0.stripsRight }
-    wordEdges = Set(
-      tokens.filter(\.isSingleWord).flatMap { [$0.content.utf8.first, $0.content.utf8.last] }.compactMap(\.self))
-  }
-
-  /// The parts of `bytes[range]`, a text or a part of one that was cut where `isSafeCut` allows it; no part is empty.
-  func parts(of range: Range<Int>, in bytes: [UInt8]) -> [Part] {
-    var parts = [Part.text(range)]
-    for pass in passes {
-      parts = parts.flatMap { part in
-        if case .text(let range) = part { split(range, in: bytes, by: pass) } else { [part] }
+    raw = Pass(spelled.filter { !$0.token.isNormalized })
+    normalized = Pass(spelled.filter { $0.token.isNormalized })
+    var (neighbours, afterWide) = (Set<UInt16>(), Set<UInt8>())
+    for (bytes, token) in spelled {
+      for (left, right) in zip(bytes, bytes.dropFirst()) {
+        neighbours.insert(Self.pair(left, right))
+        guard token.isNormalized, normalizer != nil else { continue }
+        if left >= 0x80 { afterWide.insert(right) }
+        // what was a space may be a character beyond ASCII
+        if right >= 0x80 { for left in [left, Self.blank] { neighbours.insert(Self.pair(left, Self.blank)) } }
       }
     }
-    return parts
+    (self.neighbours, self.afterWide) = (neighbours, afterWide)
+    strips = tokens.contains { $0.stripsLeft || $0.stripsRight }
+    wordEdges = Set(
+      spelled.filter(\.token.isSingleWord).flatMap { [$0.bytes.first, $0.bytes.last] }.compactMap(\.self))
+  }
+
+  /// Whether a normalised text has in front what it begins with.
+  var normalizesBeginnings: Bool { normalizer?.normalizedBeginning.isEmpty == false }
+
+  /// The parts of `bytes[range]`, a text or a part of one that was cut where `isSafeCut` allows it; no part is empty.
+  /// `startsText` says whether a text begins here.
+  func parts(of range: Range<Int>, in bytes: [UInt8], startsText: Bool = true) -> [Part] {
+    let parts = split(range, in: bytes, by: raw)
+    if normalized.isEmpty { return parts }
+    var begins = startsText
+    return parts.flatMap { part -> [Part] in
+      guard case .text(let range) = part else {
+        begins = normalizer?.restartsTextAfterAddedTokens == true
+        return [part]
+      }
+      guard let text = normalizedText(bytes[range], begins: begins) else {
+        return split(range, in: bytes, by: normalized)
+      }
+      return split(0..<text.count, in: text, by: normalized).map { part in
+        if case .text(let range) = part { .normalized(Array(text[range])) } else { part }
+      }
+    }
+  }
+
+  /// A text as the tokens that are normalised are looked for in it; nil where it is that already.
+  private func normalizedText(_ text: ArraySlice<UInt8>, begins: Bool) -> [UInt8]? {
+    let normalized = normalizer?.normalized(text)
+    guard let normalizer, normalizesBeginnings else { return normalized }
+    return (begins ? normalizer.normalizedBeginning : []) + (normalized ?? Array(text))
   }
 
   private func split(_ range: Range<Int>, in bytes: [UInt8], by pass: Pass) -> [Part] {
@@ -57,9 +101,10 @@ struct AddedTokenMatcher: Sendable {
     var start = range.lowerBound
     var place = start
     while place < range.upperBound {
+      place = Self.firstPlace(from: place, range.upperBound, in: bytes, where: pass.begins)
+      guard place < range.upperBound else { break }
       let candidates = pass.tokens[Int(bytes[place])]
-      guard !candidates.isEmpty,
-        let (content, token) = candidates.first(where: { bytes[place..<range.upperBound].starts(with: $0.bytes) })
+      guard let (content, token) = candidates.first(where: { bytes[place..<range.upperBound].starts(with: $0.bytes) })
       else {
         place += 1
         continue
@@ -83,16 +128,33 @@ struct AddedTokenMatcher: Sendable {
     return parts
   }
 
+  /// The first place from `start` on whose byte may begin a token, or `end`.
+  private static func firstPlace(from start: Int, _ end: Int, in bytes: [UInt8], where begins: [Bool]) -> Int {
+    bytes.withUnsafeBufferPointer { bytes in
+      begins.withUnsafeBufferPointer { begins in
+        var place = start
+        while place < end, !begins[Int(bytes[place])] { place += 1 }
+        return place
+      }
+    }
+  }
+
   /// Whether the bytes beside `place`, which is inside `text`, let it be a cut: no token reaches across, nor what it
   /// strips.
   func isSafeCut(_ place: Int, in text: borrowing Span<UInt8>) -> Bool {
     let (left, right) = (text[place - 1], text[place])
-    if neighbours.contains(Self.pair(left, right)) { return false }
+    if neighbours.contains(Self.pair(left, right))
+      || ((left >= 0x80 || left == Self.blank) && afterWide.contains(right))
+    {
+      return false
+    }
     // white space beyond ASCII begins with one of four bytes; a place beside their other characters is only less apt
     let isSpace = { (byte: UInt8) in byte <= 0x20 || [0xC2, 0xE1, 0xE2, 0xE3].contains(byte) }
     if strips, isSpace(right) || isSpace(left) || left >= 0x80 { return false }
     return !wordEdges.contains(left) && !wordEdges.contains(right)
   }
+
+  private static let blank = UInt8(ascii: " ")
 
   private static func pair(_ left: UInt8, _ right: UInt8) -> UInt16 { UInt16(left) << 8 | UInt16(right) }
 
@@ -116,10 +178,11 @@ struct AddedTokenMatcher: Sendable {
     Self.scalar(at: place, in: bytes).map(Self.isWord) ?? false
   }
 
-  /// What the regular expression `\w` matches.
+  /// What the regular expression `\w` matches (Unicode Technical Standard 18, annex C).
   private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
-    scalar == "_" || scalar.properties.isAlphabetic || scalar.properties.numericType == .decimal
-      || [.nonspacingMark, .enclosingMark, .spacingMark].contains(scalar.properties.generalCategory)
+    scalar.properties.isAlphabetic || scalar.properties.isJoinControl
+      || [.nonspacingMark, .enclosingMark, .spacingMark, .decimalNumber, .connectorPunctuation].contains(
+        scalar.properties.generalCategory)
   }
 
   private static func scalar(at place: Int, in bytes: ArraySlice<UInt8>) -> Unicode.Scalar? {

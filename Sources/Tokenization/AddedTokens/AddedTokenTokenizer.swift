@@ -31,7 +31,7 @@ struct AddedTokenTokenizer: Tokenizer {
       tokens.filter { $0.id >= size || base.spelling(of: $0.id) != $0.content }.map { ($0.id, $0) },
       uniquingKeysWith: { first, _ in first })
     self.matched = matched
-    matcher = AddedTokenMatcher(matched)
+    matcher = AddedTokenMatcher(matched, normalizer: base as? any AddedTokenRules)
     self.restartsText = restartsText
     vocabularySize = Int(max(size, (added.keys.max() ?? 0) + 1))
     (bosID, eosID, padID, unknownID) = (specialIDs.bos, specialIDs.eos, specialIDs.pad, specialIDs.unknown)
@@ -52,7 +52,8 @@ struct AddedTokenTokenizer: Tokenizer {
   }
 
   var settings: [TokenizerFact] {
-    let tokens = matched.map { $0.content.escaped }.sorted().joined(separator: " ")
+    let tokens = matched.map(\.description).sorted().joined(separator: " ")
+    if matched.isEmpty { return base.settings }
     return base.settings + [
       TokenizerFact("added_tokens", tokens), TokenizerFact("added_tokens_restart_text", "\(restartsText)"),
     ]
@@ -67,31 +68,42 @@ struct AddedTokenTokenizer: Tokenizer {
   func keepsWhole(_ id: Int32) -> Bool { added[id] != nil || (id < base.vocabularySize && base.keepsWhole(id)) }
 
   func encode(_ batch: TextBatch, threads: Int) -> EncodedBatch {
+    guard !matched.isEmpty else { return base.encode(batch, threads: threads) }
+    var found: [[AddedTokenMatcher.Part]] = []
+    var (start, hasTokens) = (0, false)
+    for (end, startsText) in zip(batch.ends, batch.startsText) {
+      let parts = matcher.parts(of: start..<end, in: batch.bytes, startsText: startsText)
+      if parts.count > 1 || parts.contains(where: { if case .token = $0 { true } else { false } }) { hasTokens = true }
+      found.append(parts)
+      start = end
+    }
+    guard hasTokens else { return base.encode(batch, threads: threads) }
     var inner = TextBatch()
     // of each text, its added tokens and the places of its other parts in `inner`
     var parts: [[Part]] = []
-    var start = 0
-    for (index, (end, startsText)) in zip(batch.ends, batch.startsText).enumerated() {
+    for (index, (found, startsText)) in zip(found, batch.startsText).enumerated() {
       var isAfterToken = false
       var list: [Part] = []
-      for part in matcher.parts(of: start..<end, in: batch.bytes) {
+      func add(_ text: some Collection<UInt8>, hasBeginning: Bool = false) {
+        list.append(.text(inner.ends.count))
+        inner.startsText.append(
+          !hasBeginning && (isAfterToken ? restartsText && restarts(at: text.first) : startsText))
+        inner.bytes += text
+        inner.ends.append(inner.bytes.count)
+        // what follows is another part, unless this is the last one of a text that ends
+        inner.continued.insert(inner.ends.count - 1)
+      }
+      for part in found {
         switch part {
         case .token(let id):
           list.append(.token(id))
           isAfterToken = true
-        case .text(let range):
-          list.append(.text(inner.ends.count))
-          inner.bytes += batch.bytes[range]
-          inner.ends.append(inner.bytes.count)
-          // what follows is another part, unless this is the last one of a text that ends
-          inner.continued.insert(inner.ends.count - 1)
-          inner.startsText.append(
-            isAfterToken ? restartsText && batch.bytes[range.lowerBound] != UInt8(ascii: " ") : startsText)
+        case .text(let range): add(batch.bytes[range])
+        case .normalized(let text): add(text, hasBeginning: matcher.normalizesBeginnings)
         }
       }
       if case .text(let last) = list.last, batch.endsText(at: index) { inner.continued.remove(last) }
       parts.append(list)
-      start = end
     }
     let encoded = base.encode(inner, threads: threads)
     var result = EncodedBatch()
@@ -107,6 +119,9 @@ struct AddedTokenTokenizer: Tokenizer {
     }
     return result
   }
+
+  /// Whether what begins with this byte after an added token is encoded as the beginning of a text, if others are.
+  private func restarts(at byte: UInt8?) -> Bool { base is any AddedTokenRules || byte != UInt8(ascii: " ") }
 
   private enum Part {
     case token(Int32)
@@ -126,10 +141,16 @@ struct AddedTokenTokenizer: Tokenizer {
     return AddedTokenDecoder(base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added, skipped: skipped)
   }
 
-  /// SHA-256 of the digest within and of all that is added to it.
+  /// The id that fills up batches, where it does nothing else.
+  private var addedPadID: Int32? { padID.flatMap { $0 < base.vocabularySize ? base.padID : $0 } }
+
+  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a token
+  /// is for.
   var digest: TokenizerDigest {
+    let own = [base.bosID, base.eosID, base.padID, base.unknownID]
+    if matched.isEmpty, added.isEmpty, own == [bosID, eosID, addedPadID, unknownID] { return base.digest }
     var content = "Limbeck added tokens 1\n\(base.digest)\n\(restartsText)\n"
-    for id in [bosID, eosID, padID, unknownID] { content += "\(id ?? -1)\n" }
+    for id in [bosID, eosID, addedPadID, unknownID] { content += "\(id ?? -1)\n" }
     let looked = Set(matched)
     for token in (Array(added.values) + matched.filter { added[$0.id] == nil }).sorted(by: { $0.id < $1.id }) {
       let flags = [

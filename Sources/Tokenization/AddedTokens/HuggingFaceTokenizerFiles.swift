@@ -15,18 +15,27 @@ struct HuggingFaceTokenizerFiles {
 
   private let folder: URL?
   private let objects: [String: [String: JSONValue]]
+  /// What tokenizer.json lists.
+  private let addedTokens: [JSONValue]
   /// The files that there are, as they are.
   let files: [NamedFile]
 
   /// None of the files.
-  init() { (folder, objects, files) = (nil, [:], []) }
+  init() { (folder, objects, addedTokens, files) = (nil, [:], [], []) }
+
+  /// A tokenizer.json of any name that stands alone. Throws `file` where it is no JSON.
+  init(alone file: URL) throws(TokenizationError) {
+    (folder, objects) = (nil, [:])
+    addedTokens = try TokenizerJSON.addedTokens(contentsOf: file)
+    files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(try TokenizerJSON.bytes(of: file)))]
+  }
 
   /// Reads what there is of the files. Throws `file` where one is no JSON.
   init(in folder: URL) throws(TokenizationError) {
     self.folder = folder
     files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
     var objects: [String: [String: JSONValue]] = [:]
-    for name in Self.names where name.hasSuffix(".json") && name != "chat_template.json" {
+    for name in Self.names where ![TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json"].contains(name) {
       let url = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
       let value = try TokenizationError.wrapping { () throws(FileError) in
@@ -38,12 +47,26 @@ struct HuggingFaceTokenizerFiles {
       if case .object(let members) = value { objects[name] = members }
     }
     self.objects = objects
+    let json = folder.appendingPathComponent(TokenizerJSON.fileName)
+    addedTokens =
+      FileManager.default.fileExists(atPath: json.path) ? try TokenizerJSON.addedTokens(contentsOf: json) : []
   }
 
   private var configuration: [String: JSONValue] { objects["tokenizer_config.json"] ?? [:] }
 
   /// Whether the tokenizer is not to put a space in front of text though its own file says so.
   var forbidsPrefixSpace: Bool { configuration["add_prefix_space"] == .bool(false) }
+
+  /// Whether special tokens are not looked for in text.
+  var keepsSpecialText: Bool { configuration["split_special_tokens"] == .bool(true) }
+
+  /// The folder's tokenizer.json; nil where there is none.
+  var tokenizerJSON: URL? {
+    files.contains { $0.name == TokenizerJSON.fileName } ? folder?.appendingPathComponent(TokenizerJSON.fileName) : nil
+  }
+
+  /// The token that the files name for a purpose, such as `bos_token`; nil where they name none.
+  func text(of key: String) -> String? { specialContents.content(of: key) }
 
   /// `base` with what the files add to it; `base` itself where that is nothing. Ids from `limit` on are left out: a
   /// model with so many outputs has no row for them. Throws `corruptTokenizer` where an added token makes no sense.
@@ -65,21 +88,28 @@ struct HuggingFaceTokenizerFiles {
         next += 1
       }
     }
-    let keepsSpecialText = configuration["split_special_tokens"] == .bool(true)
     var matched = tokens.filter { !($0.isSpecial && keepsSpecialText) && !($0.id < size && base.keepsWhole($0.id)) }
+    let rules = base as? any AddedTokenRules
+    if !keepsSpecialText, rules != nil {
+      // tokens of the vocabulary that the files name are added ones to transformers
+      for content in special.added where !tokens.contains(where: { $0.content == content }) {
+        guard let id = ids[Array(content.utf8)] else { continue }
+        matched.append(AddedToken(content: content, id: id, isSpecial: true))
+      }
+    }
     let named = special.ids { content in
       tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
-    if let bos = named["bos_token"] { specialIDs.bos = bos }
+    if rules == nil, let bos = named["bos_token"] { specialIDs.bos = bos }
     if let eos = named["eos_token"] { specialIDs.eos = eos }
     if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
-    // a token that pads beside what it is for is no difference
-    if let pad = named["pad_token"] ?? nil, pad >= size { specialIDs.pad = pad }
-    if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    if let pad = named["pad_token"] { specialIDs.pad = pad }
+    if rules == nil, configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    if let bos = specialIDs.bos, Int(bos) >= limit { specialIDs.bos = nil }
     let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
     guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }
-    if !keepsSpecialText {
+    if !keepsSpecialText, rules == nil {
       // these are always among the added ones in transformers
       for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self)
       where !matched.contains(where: { $0.id == id }) {
@@ -87,7 +117,9 @@ struct HuggingFaceTokenizerFiles {
       }
     }
     // without the file transformers takes `legacy` for true
-    let restartsText = configuration["legacy"] == .bool(true) || objects["tokenizer_config.json"] == nil
+    let restartsText =
+      rules?.restartsTextAfterAddedTokens
+      ?? (configuration["legacy"] == .bool(true) || objects["tokenizer_config.json"] == nil)
     return AddedTokenTokenizer(
       base, tokens: tokens, matched: matched, specialIDs: specialIDs, restartsText: restartsText)
   }
@@ -114,14 +146,12 @@ struct HuggingFaceTokenizerFiles {
         tokens.append(AddedToken(content: content, id: id, isSpecial: isSpecial, isNormalized: !isSpecial))
       }
     }
-    if case .array(let elements) = objects["tokenizer.json"]?["added_tokens"] {
-      for element in elements {
-        guard case .object(let fields) = element, case .integer(let number) = fields["id"],
-          let id = Int32(exactly: number)
-        else { throw corrupt("tokenizer.json", "added_tokens: \(element) is no added token") }
-        let token = try token(fields, id: id, in: "tokenizer.json")
-        if !tokens.contains(where: { $0.content == token.content || $0.id == id }) { tokens.append(token) }
-      }
+    for element in addedTokens {
+      guard case .object(let fields) = element, case .integer(let number) = fields["id"],
+        let id = Int32(exactly: number)
+      else { throw corrupt(TokenizerJSON.fileName, "added_tokens: \(element) is no added token") }
+      let token = try token(fields, id: id, in: TokenizerJSON.fileName)
+      if !tokens.contains(where: { $0.content == token.content || $0.id == id }) { tokens.append(token) }
     }
     return tokens.sorted { $0.id < $1.id }
   }
@@ -171,6 +201,9 @@ private struct NamedSpecialTokens {
       if case .array(let elements) = configuration[key] { others += elements.compactMap(Self.content) }
     }
   }
+
+  /// What a key names.
+  func content(of key: String) -> String? { contents[key] ?? nil }
 
   /// All of them, in the order in which transformers adds those that are missing.
   var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }

@@ -3,8 +3,8 @@ import Foundation
 /// The names of the keys of a row: a JSON object in a file of JSON or JSON Lines.
 ///
 /// A row has either `text`, or `prompt` and `completion`, of which only the completion counts unless the corpus says
-/// otherwise, or `messages`, a chat, of which what the assistant says counts. A key whose value is null is as good as
-/// absent, and other keys are left alone: where there is a text, a prompt without a completion is one of these.
+/// otherwise, or `messages`, a chat, of which what the assistant says counts. A key whose value is null, or NaN, is as
+/// good as absent, and other keys are left alone: where there is a text, a prompt without a completion is one of these.
 public struct JSONLinesKeys: Hashable, Sendable, Codable {
   /// The key of a whole text.
   public var text: String
@@ -13,11 +13,25 @@ public struct JSONLinesKeys: Hashable, Sendable, Codable {
   /// The key of what is to be learnt.
   public var completion: String
 
-  /// The usual names.
-  public init(text: String = "text", prompt: String = "prompt", completion: String = "completion") {
+  /// What is meant in a row that has a text as well as a prompt and a completion; nil refuses such rows.
+  public var preferred: RowKind?
+
+  /// What a row may have.
+  public enum RowKind: String, Hashable, Sendable, Codable {
+    /// A whole text.
+    case text
+    /// A prompt and its completion.
+    case completion
+  }
+
+  /// The usual names by default, and no preference.
+  public init(
+    text: String = "text", prompt: String = "prompt", completion: String = "completion", preferred: RowKind? = nil
+  ) {
     self.text = text
     self.prompt = prompt
     self.completion = completion
+    self.preferred = preferred
   }
 }
 

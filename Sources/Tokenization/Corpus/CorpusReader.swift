@@ -56,7 +56,7 @@ struct CorpusReader {
       throw .value(
         InvalidValue(
           "validation-share", expected: "a share that leaves some text for training and for validation",
-          found: "\(part.share) of \(units) rows or blocks of paragraphs",
+          found: "\(part.share) of \(units == 1 ? "one row or block" : "\(units) rows or blocks") of paragraphs",
           advice: "give another share, or a text of its own for validation"))
     }
     return nil

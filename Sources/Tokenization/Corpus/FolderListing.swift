@@ -50,7 +50,7 @@ struct FolderListing {
 
   private mutating func add(_ path: String) {
     let file = URL(fileURLWithPath: path)
-    let ending = file.pathExtension.lowercased()
+    let ending = TextSource.pathExtension(of: file)
     do throws(TokenizationError) {
       let source = try TextSource(file: file)
       if TextSource.folderExtensions.contains(ending) {

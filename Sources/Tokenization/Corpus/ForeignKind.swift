@@ -42,6 +42,20 @@ struct ForeignKind: Equatable {
     (name, advice) = found
   }
 
+  /// The kind of a file whose name says that it is a table, which has its text in one of its columns; nil for others.
+  init?(ofName fileName: String) {
+    let pathExtension = fileName.split(separator: ".").last?.lowercased() ?? ""
+    let kinds = [
+      "csv": "a table of comma-separated values", "tsv": "a table of tab-separated values", "parquet": "a Parquet file",
+      "arrow": "an Arrow file", "feather": "a Feather file", "xlsx": "a spreadsheet", "ods": "a spreadsheet",
+    ]
+    guard let kind = kinds[pathExtension] else { return nil }
+    name = kind
+    advice =
+      "convert it to JSON Lines first, for example with Python's pandas: to_json(\"rows.jsonl\", orient=\"records\", "
+      + "lines=True)" + (["csv", "tsv"].contains(pathExtension) ? "; as plain text it is read if it ends in .txt" : "")
+  }
+
   /// Whether every other byte is zero, as in UTF-16 of Latin letters without a byte order mark.
   private static func alternatesWithZeros(_ bytes: [UInt8]) -> Bool {
     guard bytes.count >= 16 else { return false }

@@ -6,8 +6,12 @@ extension OpenText {
 
   /// Parses a row that begins at `start`. Throws `malformedJSONLine`.
   func row(_ bytes: [UInt8], at start: Int) throws(TokenizationError) -> JSONValue {
-    do { return try JSONValue(parsing: bytes, file: name) } catch {
+    do { return try JSONValue(parsing: bytes, file: name, dialect: .rows) } catch {
       switch error {
+      case .nestedTooDeeply(_, let offset, let limit):
+        throw malformed(
+          at: start + offset, "expected values within at most \(limit) others, found one that lies deeper",
+          showsColumn: true)
       case .invalidJSON(_, let offset, let reason):
         throw malformed(at: start + offset, "not valid JSON: \(reason)", showsColumn: true)
       case .duplicateKey(_, let key):
@@ -56,6 +60,17 @@ public struct SmallTextFile: Sendable {
     text = try OpenText(source)
     format = source.format
     try text.requireUTF8()
+  }
+
+  /// Examines a text that is read already, plain whatever its name. Throws `notText`, `notUTF8` or `emptyText`.
+  public init(plain bytes: [UInt8], name: String) throws(TokenizationError) {
+    if let kind = ForeignKind(of: Array(bytes.prefix(TextSource.examinedBytes)), named: name) {
+      throw .notText(file: name, found: kind.name, advice: kind.advice)
+    }
+    text = OpenText(bytes, name: name)
+    format = .plain
+    try text.requireUTF8()
+    guard text.count > text.start else { throw .emptyText(file: name) }
   }
 
   /// Whether it is a file of rows.

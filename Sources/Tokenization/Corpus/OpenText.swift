@@ -22,6 +22,12 @@ struct OpenText {
     }
   }
 
+  /// A text that is read already; errors call it `name`.
+  init(_ bytes: [UInt8], name: String) {
+    self.name = name
+    content = .memory(bytes)
+  }
+
   /// The number of bytes.
   var count: Int {
     switch content {

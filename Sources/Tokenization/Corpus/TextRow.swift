@@ -24,9 +24,13 @@ struct TextRow: Equatable {
       case .some(let value): throw RowDefect("\"\(key)\": expected a string, found \(Self.kind(of: value))")
       }
     }
-    let text = try string(keys.text)
-    let completion = text == nil || object[keys.prompt] != nil ? try string(keys.completion) : nil
-    let prompt = text == nil || completion != nil ? try string(keys.prompt) : nil
+    func has(_ key: String) -> Bool { object[key] ?? .null != .null }
+    // what is not meant is not looked at
+    let isText = has(keys.text) && (keys.preferred == .text || !(has(keys.prompt) && has(keys.completion)))
+    let isCompletion = keys.preferred == .completion && has(keys.prompt) && has(keys.completion)
+    let text = isCompletion ? nil : try string(keys.text)
+    let completion = isText ? nil : try string(keys.completion)
+    let prompt = isText ? nil : try string(keys.prompt)
     switch (text, prompt, completion) {
     case (let text?, nil, nil):
       add(text, isCounted: true)
@@ -43,6 +47,10 @@ struct TextRow: Equatable {
       }
       parts = chatFormat.parts(of: try Self.messages(messages))
       hasEnd = chatFormat.endsWithEOS && parts.last?.isCounted == true
+    case (_?, _?, _?):
+      throw RowDefect(
+        "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", found all of them; say "
+          + "which are meant with --text-field, or with --prompt-field and --completion-field")
     default:
       throw Self.missingKeys(object, keys)
     }

@@ -33,7 +33,7 @@ extension SentencePieceTokenizer {
   }
 
   /// The members of tokenizer.json (huggingface/tokenizers 0.22); nil where the format has no words for the tokenizer.
-  private var huggingFaceJSON: [String: JSONValue]? {
+  var huggingFaceJSON: [String: JSONValue]? {
     let normalizer = proto.normalizer
     // names of JSON are equal where only the composition of their characters differs
     guard proto.modelType <= 2, normalizer.escapesWhitespace, !proto.whitespaceIsSuffix, let unknownID,

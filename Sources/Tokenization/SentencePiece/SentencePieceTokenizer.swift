@@ -68,9 +68,19 @@ public final class SentencePieceTokenizer: Tokenizer {
 
   /// Loads the content of a `tokenizer.model` file; errors call it `name`. Throws `corruptTokenizer` or
   /// `unsupportedTokenizer`.
-  public init(
+  public convenience init(
     serialized: [UInt8], name: String = "tokenizer.model", filesBeside: [NamedFile] = [],
     allowsDummyPrefix: Bool = true
+  ) throws(TokenizationError) {
+    try self.init(
+      serialized: serialized, name: name, filesBeside: filesBeside, allowsDummyPrefix: allowsDummyPrefix,
+      distinguishesSymbol: true)
+  }
+
+  /// As above; `distinguishesSymbol` says whether U+2581 in text is told from a space where that is possible.
+  init(
+    serialized: [UInt8], name: String, filesBeside: [NamedFile] = [], allowsDummyPrefix: Bool = true,
+    distinguishesSymbol: Bool
   ) throws(TokenizationError) {
     self.filesBeside = filesBeside
     let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
@@ -104,7 +114,7 @@ public final class SentencePieceTokenizer: Tokenizer {
     unknownID = special(proto.unknownPiece, .unknown)
     let normalizer = proto.normalizer
     isLossless =
-      proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
+      distinguishesSymbol && proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
       && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
     let symbolBytes = ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] }
     let space = ids[Array("\u{2581}".utf8)].map { [$0] } ?? (symbolBytes.isEmpty ? [proto.unknownIndex] : symbolBytes)

@@ -18,8 +18,8 @@ public struct TokenizerTrainer: Sendable {
   public init(_ options: TokenizerTrainingOptions = TokenizerTrainingOptions()) { self.options = options }
 
   /// Trains on all text of `corpus`, read in a stream. Throws what is wrong with the options (`value`),
-  /// the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`trainingFailed`, for example
-  /// a vocabulary too large for the text).
+  /// the text (`file`, `notUTF8`, `emptyText`, `malformedJSONLine`) or both together (`value` for a vocabulary that is
+  /// too large or too small for the text, `trainingFailed` for what else libsentencepiece refuses).
   public func train(on corpus: Corpus) throws(TokenizationError) -> SentencePieceTokenizer {
     var reader = CorpusReader(corpus)
     return try train(name: corpus.name) { () throws(TokenizationError) in
@@ -66,7 +66,7 @@ public struct TokenizerTrainer: Sendable {
           return sentences.failure == nil ? 0 : -1
         }, Unmanaged.passUnretained(sentences).toOpaque(), &model, &size, &message)
       if let failure = sentences.failure { throw failure }
-      guard status == 0, let model else { throw .trainingFailed(reason: withoutSourceLocation(takenText(message))) }
+      guard status == 0, let model else { throw options.failure(withoutSourceLocation(takenText(message))) }
       defer { sentencepiece_free(model) }
       let serialized = Array(UnsafeRawBufferPointer(start: model, count: size))
       return try SentencePieceTokenizer(serialized: serialized, name: "the tokenizer just trained")

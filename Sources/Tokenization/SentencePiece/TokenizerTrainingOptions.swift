@@ -97,30 +97,36 @@ public struct TokenizerTrainingOptions: Hashable, Sendable {
     func require(
       _ condition: Bool, _ key: String, _ expected: String, _ found: @autoclosure () -> String
     ) throws(TokenizationError) {
-      if !condition { throw .value(InvalidValue("tokenizer training", key, expected: expected, found: found())) }
+      if !condition { throw .value(InvalidValue(key, expected: expected, found: found())) }
     }
-    let specialIDs = [unknownID] + [bosID, eosID, padID].compactMap(\.self)
+    let ids = [("unk-id", unknownID), ("bos-id", bosID), ("eos-id", eosID), ("pad-id", padID)]
+    let specialIDs = ids.compactMap(\.1)
     let fixed = specialIDs.count + (byteFallback ? 256 : 0) + userDefinedSymbols.count
     try require(
-      vocabularySize > fixed && vocabularySize <= 1 << 24, "vocabulary size",
+      vocabularySize > fixed && vocabularySize <= 1 << 24, "vocabulary-size",
       "more than \(fixed) (special pieces, bytes and user-defined symbols) and at most \(1 << 24)", "\(vocabularySize)")
     try require(
-      (0.98...1).contains(characterCoverage), "character coverage", "a share from 0.98 to 1", "\(characterCoverage)")
+      (0.98...1).contains(characterCoverage), "character-coverage", "a share from 0.98 to 1", "\(characterCoverage)")
     try require((1...128).contains(threads), "threads", "a number from 1 to 128", "\(threads)")
     try require(
-      sampledLines.map { $0 > 100 && $0 <= Int(Int32.max) } ?? true, "sampled lines",
+      sampledLines.map { $0 > 100 && $0 <= Int(Int32.max) } ?? true, "sampled-lines",
       "more than 100 and at most \(Int32.max)", "\(sampledLines ?? 0)")
-    try require(
-      Set(specialIDs).count == specialIDs.count && specialIDs.allSatisfy { $0 >= 0 && $0 < vocabularySize },
-      "special ids", "different ids from 0 to \(vocabularySize - 1)",
-      specialIDs.map(String.init).joined(separator: ", "))
+    for (key, id) in ids {
+      guard let id else { continue }
+      try require(
+        id >= 0 && id < vocabularySize, key,
+        "an id from 0 to \(vocabularySize - 1)" + (key == "unk-id" ? "" : ", or -1 for none"), "\(id)")
+      let owner = ids.first { $0.1 == id }?.0 ?? key
+      try require(owner == key, key, "an id of its own", "\(id), that of \(owner)")
+    }
     for symbol in userDefinedSymbols {
       try require(
         !symbol.isEmpty && !symbol.unicodeScalars.contains { ["\0", "\t", " ", "\u{2581}", "\u{2585}"].contains($0) },
-        "user-defined symbol", "a text without space, tab, NUL, U+2581 and U+2585 that is not empty", "\"\(symbol)\"")
+        "user-defined-symbols", "texts without space, tab, NUL, U+2581 and U+2585 that are not empty",
+        "\"\(symbol)\"")
     }
     try require(
-      Set(userDefinedSymbols.map { Array($0.utf8) }).count == userDefinedSymbols.count, "user-defined symbols",
+      Set(userDefinedSymbols.map { Array($0.utf8) }).count == userDefinedSymbols.count, "user-defined-symbols",
       "different texts", "one of them twice")
   }
 

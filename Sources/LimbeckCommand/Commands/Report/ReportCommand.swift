@@ -20,7 +20,8 @@ struct ReportCommand: ParsableCommand {
       divergence, and the recipes. RUN is an output folder of 'limbeck distill' or
       'limbeck train'; of an unfinished run the newest checkpoint is used. Teacher
       and held-out text are those of the runs' recipes, unless flags say otherwise.
-      The only run without a teacher is the control.
+      The only run without a teacher is the control. Where the models have a chat
+      template, --prompts are messages, and the samples answers to them.
 
       Example:
         limbeck report runs/student --control runs/control --output report.html
@@ -53,6 +54,7 @@ struct ReportCommand: ParsableCommand {
       "Prompts of the samples: one a line, or JSON rows (default: beginnings of held-out paragraphs).",
       valueName: "file"))
   var prompts: String?
+  @OptionGroup var template: ChatTemplateOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens of each sample.", valueName: "n"))
   var sampleTokens = 80
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the samples.", valueName: "n"))
@@ -74,11 +76,11 @@ struct ReportCommand: ParsableCommand {
     let measurement = try ReportMeasurement(sources, on: device.device)
     let report = try measurement.report(
       on: heldOut, window: window,
-      samples: .init(prompts: prompts ?? [], maxTokens: sampleTokens, seed: seed))
+      samples: .init(prompts: prompts ?? [], template: template, maxTokens: sampleTokens, seed: seed))
     let page = Data(report.html.utf8)
     try requireRoom(for: destination)
     try AtomicFile.write(page, to: destination)
-    log.info("wrote \(output): \(Format.count(report.models.count)) models, \(Format.bytes(page.count))")
+    log.info("wrote \(output): \(Format.count(report.models.count, "model")), \(Format.bytes(page.count))")
   }
 
   /// Looked at before the work, which is long, and after it.

@@ -15,6 +15,8 @@ struct ReportMeasurement {
   struct SampleOptions {
     /// The prompts; without any they are cut from the held-out text.
     let prompts: [String]
+    /// How a prompt is put to a model as a user's message; by default as its chat template has it, if it has one.
+    let template: ChatTemplateOptions
     let maxTokens: Int
     let seed: UInt64
   }
@@ -60,7 +62,7 @@ struct ReportMeasurement {
   ) throws -> DistillationReport {
     let present = entries.compactMap(\.model)
     let text = try heldOut.flatMap { heldOut in
-      try present.first.map { try EvaluationText(heldOut.corpus, $0.tokenizer, on: device) }
+      try present.first.map { try EvaluationText(heldOut, $0.tokenizer, on: device) }
     }
     var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
     report.samples = try self.samples(samples, text)
@@ -116,15 +118,30 @@ struct ReportMeasurement {
       samples = excerpts.map { ReportedSample(prompt: $0.beginning, original: $0.continuation, continuations: []) }
     }
     guard !samples.isEmpty else { return [] }
+    let format = try options.prompts.isEmpty ? nil : options.template.template(of: tokenizer)?.format(for: tokenizer)
     for entry in entries {
-      let texts = try entry.model.map { model in
-        try Generator(model.decoder, model.tokenizer).generate(
-          after: samples.map(\.prompt), sampling: Self.sampling, maxTokens: options.maxTokens, seed: options.seed
-        ).map(\.text)
-      }
+      let texts = try entry.model.map { try Self.texts(after: samples.map(\.prompt), by: $0, format, options) }
       for index in samples.indices { samples[index].continuations.append(texts?[index]) }
     }
     return samples
+  }
+
+  /// What a model makes of prompts: continuations or, where there is a chat format, answers to messages.
+  private static func texts(
+    after prompts: [String], by model: LanguageModel, _ format: ChatFormat?, _ options: SampleOptions
+  ) throws -> [String] {
+    let generator = try Generator(model.decoder, model.tokenizer)
+    guard let format else {
+      return try generator.generate(
+        after: prompts, sampling: sampling, maxTokens: options.maxTokens, seed: options.seed
+      ).map(\.text)
+    }
+    let settings = ConversationSettings(sampling: sampling, maxTokens: options.maxTokens, seed: options.seed)
+    let conversation = try Conversation(generator, format: format, settings: settings)
+    return try prompts.map { prompt in
+      conversation.reset()
+      return try conversation.answer(to: prompt) { _ in .proceed }.generation.text
+    }
   }
 
   /// Checks that all models have one tokenizer and as many outputs.

@@ -18,9 +18,18 @@ struct ReportedRun {
   /// not at all.
   let heldOutShare: (share: Double, seed: UInt64)?
 
+  /// Whether it was measured on a text on the way.
+  var isValidated: Bool { !validationText.isEmpty || heldOutShare != nil }
+
   /// Whether it learnt from a teacher.
   var isDistilled: Bool { record.manifest.inputs["command"].map { $0 == "distill" } ?? !teachers.isEmpty }
   var recipeFile: String { record.folder.appendingPathComponent("recipe.yaml").path }
+
+  /// The run that made the model in a folder; nil where the folder is none of a run.
+  init?(ofModel path: String) throws {
+    guard try RunManifest(ofRun: URL(fileURLWithPath: path, isDirectory: true)) != nil else { return nil }
+    try self.init(path: path)
+  }
 
   init(path: String) throws {
     let folder = URL(fileURLWithPath: path, isDirectory: true)
@@ -39,10 +48,8 @@ struct ReportedRun {
     teachers = paths("teacher")
     text = paths("text")
     validationText = paths("validation-text")
-    let usual = JSONLinesKeys()
     keys = JSONLinesKeys(
-      text: value("text-field") ?? usual.text, prompt: value("prompt-field") ?? usual.prompt,
-      completion: value("completion-field") ?? usual.completion)
+      text: value("text-field"), prompt: value("prompt-field"), completion: value("completion-field"))
     heldOutShare = value("validation-share").flatMap(Double.init).flatMap { share in
       share > 0 && share <= 0.5 ? (share, value("seed").flatMap { UInt64($0) } ?? 0) : nil
     }
@@ -68,13 +75,12 @@ struct ReportSources {
   ///   what is wrong with their files.
   init(runs paths: [String], teacher: String?, control: String?) throws {
     var seen: Set<String> = []
-    let runs = try paths.filter { seen.insert($0.resolvedPath).inserted }.map(ReportedRun.init)
+    let runs = try paths.filter { seen.insert($0.resolvedPath).inserted }.map { try ReportedRun(path: $0) }
     let named = try teacher.map { ($0, true) } ?? Self.recordedTeacher(of: runs).map { ($0, false) }
     self.teacher = named
     let teacherPath = named?.0.resolvedPath
     teacherRun = try named.flatMap { path, _ in
-      try runs.first { $0.path.resolvedPath == teacherPath }
-        ?? (RunManifest(ofRun: URL(fileURLWithPath: path, isDirectory: true)) == nil ? nil : ReportedRun(path: path))
+      try runs.first { $0.path.resolvedPath == teacherPath } ?? ReportedRun(ofModel: path)
     }
     let rest = runs.filter { $0.path.resolvedPath != teacherPath }
     if let control {

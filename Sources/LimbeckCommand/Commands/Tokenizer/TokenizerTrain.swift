@@ -33,19 +33,23 @@ struct TokenizerTrain: ParsableCommand {
   var text: [String]
   @Option(help: ArgumentHelp("The tokenizer.model to write; it must not exist.", valueName: "file"))
   var output: String
-  @Option(help: ArgumentHelp("The number of pieces, special ones and bytes included.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The number of pieces, special ones and bytes included.", valueName: "n"))
   var vocabularySize = standard.vocabularySize
   @Option(help: ArgumentHelp("Algorithm.", valueName: "name"))
   var algorithm = standard.algorithm
   @Flag(inversion: .prefixedNo, help: "Encode characters that have no piece as bytes.")
   var byteFallback = standard.byteFallback
-  @Option(help: ArgumentHelp("Share of the text's characters that get pieces, 0.98 to 1.", valueName: "share"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Share of the text's characters that get pieces, 0.98 to 1.", valueName: "share"))
   var characterCoverage = standard.characterCoverage
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Texts that are always one piece, besides the newline.", valueName: "symbol"))
   var userDefinedSymbols: [String] = []
-  @Option(help: ArgumentHelp("Id of the unknown piece.", valueName: "id"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Id of the unknown piece.", valueName: "id"))
   var unkId = standard.unknownID
   @Option(parsing: .unconditional, help: ArgumentHelp("Id of BOS, which begins a text; -1 for none.", valueName: "id"))
   var bosId = standard.bosID ?? -1
@@ -53,9 +57,12 @@ struct TokenizerTrain: ParsableCommand {
   var eosId = standard.eosID ?? -1
   @Option(parsing: .unconditional, help: ArgumentHelp("Id of padding; -1 for none.", valueName: "id"))
   var padId = standard.padID ?? -1
-  @Option(help: ArgumentHelp("Number of lines to learn from, drawn at random (default: all).", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Number of lines to learn from, drawn at random (default: all).", valueName: "n"))
   var sampledLines: Int?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Threads; the last digits of unigram scores depend on them.", valueName: "n"))
   var threads = standard.threads
 
@@ -103,14 +110,14 @@ struct TokenizerTrain: ParsableCommand {
       let bytesPerToken = Double(bytes) / Double(tokens)
       let meetings = Double(textBytes) / bytesPerToken / Double(pieces)
       let facts =
-        "\(Format.fixed(bytesPerToken, 2)) bytes per token; each piece is met \(Format.count(Int(meetings))) times "
+        "\(Format.fixed(bytesPerToken, 2)) bytes per token; each piece is met \(Format.count(Int(meetings), "time")) "
         + "on average"
       return meetings < Double(Self.meetings) ? facts + ": a smaller --vocabulary-size would be learnt better" : facts
     }
   }
 
   private var options: TokenizerTrainingOptions {
-    func id(_ number: Int32) -> Int32? { number < 0 ? nil : number }
+    func id(_ number: Int32) -> Int32? { number == -1 ? nil : number }
     return TokenizerTrainingOptions(
       algorithm: algorithm, vocabularySize: vocabularySize, byteFallback: byteFallback,
       characterCoverage: characterCoverage,
