@@ -180,7 +180,7 @@ enum ModelSource {
         .filling("bos_token_id", with: tokenizer.bosID.map { .integer(Int($0)) } ?? .null)
         .filling("eos_token_id", with: tokenizer.eosID.map { .integer(Int($0)) } ?? .null)
       let configuration = try DecoderConfiguration(complete)
-      for remark in configuration.remarks(on: file) { Console().write("warning: \(remark)") }
+      for remark in configuration.remarks(on: complete) { Console().write("warning: \(remark)") }
       // vocabularies are often padded so far; more is likely another tokenizer's
       if configuration.vocabularySize > (outputs + 127) / 128 * 128 {
         let warning = InvalidValue(

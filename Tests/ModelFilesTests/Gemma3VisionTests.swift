@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 import Foundation
 import TensorCore

@@ -1,5 +1,6 @@
 import Diagnostics
 import Foundation
+import TensorCore
 import Testing
 
 @testable import LanguageModels

@@ -55,20 +55,12 @@ struct Inspect: ParsableCommand {
   /// Shows the model that a config.json describes.
   private func show(configuration file: URL) throws {
     let members = try HuggingFaceConfiguration(contentsOf: file)
-<<<<<<< HEAD
-    let configuration = try DecoderConfiguration(members)
-    for remark in configuration.remarks(on: members) { Console().write("warning: \(remark)") }
-    let sizes = ModelSizes(configuration)
-=======
     // of a model to be trained, the vocabulary is the tokenizer's where config.json leaves it out
     let hasVocabulary = members.contains("vocab_size")
     let configuration = try DecoderConfiguration(
       members.filling("vocab_size", with: .integer(Self.anyVocabularySize)))
-    if hasVocabulary {
-      for stray in configuration.strayIDs(in: members) { Console().write("warning: \(stray)") }
-    }
+    for remark in configuration.remarks(on: members) { Console().write("warning: \(remark)") }
     let sizes = ModelSizes(configuration, hasVocabulary: hasVocabulary)
->>>>>>> int
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()
     sizes.add(to: &facts)

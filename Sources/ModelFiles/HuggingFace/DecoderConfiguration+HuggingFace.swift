@@ -40,10 +40,11 @@ extension DecoderConfiguration {
   }
 
   /// What the user should know of a config.json though it can be read, one sentence each: special ids beyond the
-  /// vocabulary, keys that nobody knows, and parts of the model that are not read.
+  /// vocabulary, where it has one, keys that nobody knows, and parts of the model that are not read.
   public func remarks(on file: HuggingFaceConfiguration) -> [InvalidValue] {
     let own = (try? file.languageModel()) ?? file
-    return [file.blindness].compactMap(\.self) + strayIDs(in: own) + FamiliarKeys.strangers(in: own)
+    let strays = own.contains("vocab_size") ? strayIDs(in: own) : []
+    return [file.blindness].compactMap(\.self) + strays + FamiliarKeys.strangers(in: own)
   }
 
   /// The text of a config.json that transformers reads as this configuration: sorted keys, two spaces of indentation.
