@@ -64,6 +64,32 @@ import Testing
     if expectedLength == 140 { #expect(cache.capacity == 140) }
   }
 
+  /// Layers with and without windows, of which one is shorter and one longer than what is read at once.
+  @Test(arguments: ProductPrecision.allCases, CachePrecision.allCases)
+  func cachesOfLayersWithWindowsHoldWhatTheySee(precision: ProductPrecision, cachePrecision: CachePrecision) {
+    var configuration = Self.configuration
+    configuration.headSize = 10
+    configuration.attentionScale = 0.4
+    configuration.attentionCap = 3
+    configuration.attention = [5, nil, 40].map { LayerAttention(window: $0) }
+    let decoder = TransformerDecoder(configuration: configuration, seed: 1, device: Device(threads: 2))
+      .frozen(precision: precision)
+    let ids = ids(150, seed: 2)
+    let whole = decoder.hiddenStates(ids, batchSize: 1).array().map(Double.init)
+    let cache = decoder.makeCache(precision: cachePrecision)
+    var rows: [Float] = []
+    for count in [70, 1, 1, 3, 60, 15] {
+      rows += decoder.hiddenStates(
+        Array(ids[cache.length..<cache.length + count]), counts: [count], caches: [cache]
+      ).array()
+    }
+    let allowed = precision == .bfloat16 ? 3e-2 : cachePrecision == .float16 ? 1e-3 : 1e-5
+    #expect(relativeError(rows, whole) < allowed)
+    let unlimited = configuration.attention.indices.reduce(into: configuration) { $0.attention[$1].window = nil }
+    let other = TransformerDecoder(configuration: unlimited, seed: 1, device: Device(threads: 2)).frozen()
+    #expect(relativeError(other.hiddenStates(ids, batchSize: 1).array(), whole) > 5e-2)
+  }
+
   @Test func aTruncatedCacheContinuesFromThere() {
     let decoder = TransformerDecoder(configuration: Self.configuration, seed: 1, device: Device(threads: 1)).frozen()
     let cache = decoder.makeCache()

@@ -118,11 +118,19 @@ import Testing
 
   /// Attention's own products too: near the reference of unrounded factors, as near as 8 significant bits allow. Of
   /// several blocks of queries each takes as many of the keys as it sees, and a head may be wider than a packed panel.
-  @Test(arguments: [(70, 24), (150, 52), (33, 8)], MatrixBackendKind.available)
+  @Test(
+    arguments: [
+      (70, AttentionRule(headSize: 24)), (150, AttentionRule(headSize: 52)), (33, AttentionRule(headSize: 8)),
+      (150, AttentionRule(headSize: 24, window: 1)), (131, AttentionRule(headSize: 8, window: 2)),
+      (150, AttentionRule(headSize: 52, window: 31)), (97, AttentionRule(headSize: 64, window: 32)),
+      (200, AttentionRule(headSize: 24, scale: 0.3, window: 33)), (193, AttentionRule(headSize: 256, window: 64)),
+      (150, AttentionRule(headSize: 24, window: 100)), (70, AttentionRule(headSize: 24, window: 100)),
+      (97, AttentionRule(headSize: 24, cap: 2)), (170, AttentionRule(headSize: 20, scale: 0.4, cap: 3, window: 49)),
+    ] as [(Int, AttentionRule)], MatrixBackendKind.available)
   func attentionAndItsGradientsRoundTheirFactors(
-    shape: (length: Int, headSize: Int), kind: MatrixBackendKind
+    shape: (length: Int, rule: AttentionRule), kind: MatrixBackendKind
   ) throws {
-    let (length, headSize) = shape
+    let (length, headSize) = (shape.length, shape.rule.headSize)
     let (batchSize, heads, keyValueHeads) = (2, 4, 2)
     let rows = batchSize * length
     let names = ["queries", "keys", "values"]
@@ -137,11 +145,14 @@ import Testing
       }
       let out = parameters[0].value.causalAttention(
         keys: parameters[1].value, values: parameters[2].value, batchSize: batchSize,
-        rule: AttentionRule(headSize: headSize), precision: precision)
+        rule: shape.rule, precision: precision)
       out.backward(from: Tensor(cotangent, shape: out.shape, on: store.device))
       return try [out.array()] + parameters.map { try #require($0.gradient).array() }
     }
-    for (rounded, exact) in zip(try run(.bfloat16), try run(.float32)) {
+    // a token that sees itself alone passes nothing to its query and key
+    let compared = shape.rule.window == 1 ? [0, 3] : [0, 1, 2, 3]
+    let (allRounded, allExact) = (try run(.bfloat16), try run(.float32))
+    for (rounded, exact) in compared.map({ (allRounded[$0], allExact[$0]) }) {
       let error = relativeError(rounded, exact.map(Double.init))
       #expect(error < 1e-2)
       #expect(error > 1e-4, "nothing was rounded")

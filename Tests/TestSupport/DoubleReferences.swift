@@ -74,7 +74,7 @@ public enum DoubleReference {
         let shared = head / (heads / keyValueHeads) * headSize
         for t in 0..<length {
           let q = (sequence * length + t) * width + head * headSize
-          let seen = (0...t).filter { t - $0 < rule.window ?? .max }
+          let seen = max(0, t + 1 - (rule.window ?? .max))...t
           let scores = seen.map { s in
             let k = (sequence * length + s) * keyWidth + shared
             let score = Double(rule.scale) * (0..<headSize).reduce(0) { $0 + query[q + $1] * key[k + $1] }

@@ -80,15 +80,15 @@ extension OperationCase {
   private static let attentionRules: [([Int], Int, Int, AttentionRule)] = [
     ([1, 40, 3], 2, 1, AttentionRule(headSize: 2, window: 1)),
     ([67], 1, 1, AttentionRule(headSize: 2, window: 2)),
-    ([5, 130], 1, 1, AttentionRule(headSize: 2, window: 31)),
-    ([70, 33], 2, 2, AttentionRule(headSize: 2, window: 32)),
-    ([98], 2, 1, AttentionRule(headSize: 2, window: 33)),
-    ([129], 1, 1, AttentionRule(headSize: 2, window: 64)),
+    ([5, 68], 1, 1, AttentionRule(headSize: 2, window: 31)),
+    ([70], 1, 1, AttentionRule(headSize: 2, window: 32)),
+    ([67], 1, 1, AttentionRule(headSize: 2, window: 33)),
+    ([66], 1, 1, AttentionRule(headSize: 2, window: 64)),
     ([20, 1], 3, 1, AttentionRule(headSize: 4, window: 100)),
-    ([40], 2, 1, AttentionRule(headSize: 6, cap: 0.5)),
-    ([3, 70], 2, 2, AttentionRule(headSize: 2, cap: 50)),
-    ([9, 35], 4, 2, AttentionRule(headSize: 4, scale: 1.3)),
-    ([72, 4], 2, 1, AttentionRule(headSize: 4, scale: 0.7, cap: 1.5, window: 19)),
+    ([25], 2, 1, AttentionRule(headSize: 6, cap: 0.5)),
+    ([3, 40], 2, 2, AttentionRule(headSize: 2, cap: 50)),
+    ([9, 12], 4, 2, AttentionRule(headSize: 4, scale: 1.3)),
+    ([72, 4], 2, 1, AttentionRule(headSize: 2, scale: 0.7, cap: 1.5, window: 19)),
   ]
 
   /// x [rows, inputs], weight [outputs, inputs], bias [outputs]

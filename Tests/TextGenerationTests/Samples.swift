@@ -39,12 +39,13 @@ enum Trained {
 /// A random decoder whose logits differ enough for its choices to be clear.
 func tinyDecoder(
   vocabularySize: Int = 320, contextLength: Int = 64, eosTokenIDs: [Int] = [], seed: UInt64 = 1,
-  on device: Device = .shared
+  windows: [Int?] = [nil, nil], on device: Device = .shared
 ) -> TransformerDecoder {
   TransformerDecoder(
     configuration: DecoderConfiguration(
-      vocabularySize: vocabularySize, hiddenSize: 24, feedForwardSize: 40, layerCount: 2, headCount: 4,
-      keyValueHeadCount: 2, contextLength: contextLength, initializerRange: 0.4, eosTokenIDs: eosTokenIDs),
+      vocabularySize: vocabularySize, hiddenSize: 24, feedForwardSize: 40, layerCount: windows.count, headCount: 4,
+      keyValueHeadCount: 2, contextLength: contextLength, attention: windows.map { LayerAttention(window: $0) },
+      initializerRange: 0.4, eosTokenIDs: eosTokenIDs),
     seed: seed, device: device)
 }
 
