@@ -55,7 +55,7 @@ import Testing
         .members[key]
     }
     #expect(try member("scale_depth") == .number(1.4))
-    #expect(try member("dim_model_base")?.description == "256.0")
+    #expect(try member("dim_model_base") == .number(256))
     for layers in 1...40 {
       for heads in 1...4 {
         configuration.layerCount = layers
@@ -66,7 +66,7 @@ import Testing
       }
     }
     configuration = try readConfiguration("granite", ["logits_scaling": "6"])
-    #expect(try member("logits_scaling")?.description == "6.0")
+    #expect(try member("logits_scaling") == .number(6))
     for step in 1...200 {
       configuration.logitScale = Float(step) / 13
       configuration.attentionScale = 1 / Float(step)
@@ -110,7 +110,10 @@ import Testing
     #expect(try readConfiguration("", ["model_type": nil, "auto_map": code]) == readConfiguration("minicpm"))
     let other = code.replacing("configuration_minicpm", with: "openbmb/MiniCPM-2B-sft-bf16--configuration_minicpm")
     #expect(try readConfiguration("", ["model_type": nil, "auto_map": other]) == readConfiguration("minicpm"))
-    for changes in [[:], ["auto_map": "{}"], ["auto_map": #"{"AutoConfig": "other.MiniCPMConfig"}"#]] {
+    let others: [[String: String?]] = [
+      [:], ["auto_map": "{}"], ["auto_map": #"{"AutoConfig": "other.MiniCPMConfig"}"#],
+    ]
+    for changes in others {
       #expect(refusal("", changes.merging(["model_type": nil]) { $1 })?.key == "model_type")
     }
   }

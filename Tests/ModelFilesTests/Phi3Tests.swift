@@ -20,7 +20,7 @@ import Testing
   }
 
   static let factors = "\"short_factor\":[1,1,1.5,2],\"long_factor\":[1.5,2,4,8]"
-  static let sizes = ["num_attention_heads": "8", "max_position_embeddings": "131072"]
+  static let sizes: [String: String?] = ["num_attention_heads": "8", "max_position_embeddings": "131072"]
 
   static func scaling(_ changes: [String: String?]) throws -> RotaryScaling? {
     try readConfiguration("phi3", sizes.merging(changes) { $1 }).attention.first?.rotary?.scaling
