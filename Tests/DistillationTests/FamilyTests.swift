@@ -86,7 +86,7 @@ import TextGeneration
       if case .step(let step) = event, let divergence = step.terms[.divergence] { divergences.append(divergence) }
       return .continue
     }
-    #expect(divergences.count == 30 && divergences.allSatisfy(\.isFinite))
+    #expect(divergences.count == 30 && divergences.allSatisfy { $0.isFinite })
     #expect(divergences[25...].reduce(0, +) / 5 < 0.8 * divergences[0], "\(divergences)")
   }
 
@@ -102,7 +102,7 @@ import TextGeneration
     let student = TransformerDecoder(studentOf: teacher, plan, importance: importance)
     #expect(student.parameters.count < teacher.parameters.count)
     let logits = try Self.logits(student)
-    #expect(logits.allSatisfy(\.isFinite))
+    #expect(logits.allSatisfy { $0.isFinite })
     let folder = try TemporaryFolder()
     try student.write(to: folder.url)
     let read = try TransformerDecoder(contentsOf: folder.url, device: Self.device)
