@@ -95,8 +95,8 @@ def joined(folder, target):
     """Writes the texts of a folder, one after another."""
     files = sorted(folder.glob("*.txt"))
     if not any(file.stat().st_size for file in files):
-        sys.exit(f"{folder}: expected texts that end in .txt, found none; remove {folder.parent} and give: "
-                 f"Scripts/austen {folder.parent}")
+        parent = folder.parent
+        sys.exit(f"{folder}: expected .txt files, found none; remove {parent} and give: Scripts/austen {parent}")
     target.write_text("".join(file.read_text() for file in files))
     return target
 

@@ -9,11 +9,15 @@ public enum NearestName {
   ///
   /// Upper case and underscores do not matter. Near is a name that differs in at most a third of its letters (one of
   /// two neighbours that are swapped counts once), or else the first one of which `text` is a whole word or the
-  /// beginning: `kl` is near to `forward-kl`, `temp` to `temperature`. Last comes a name with the same first letter and
-  /// the same number at its end: `bfloat16` is near to `bf16`, `fp32` to `float32`.
+  /// beginning: `kl` is near to `forward-kl`, `temp` to `temperature`. Before all comes a name with the same first letter
+  /// and the same number at its end: `bfloat16` is near to `bf16`, not to `float16`, and `fp32` to `float32`.
   public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
     let text = normalised(text)
     guard !text.isEmpty else { return nil }
+    let number = number(of: text)
+    if !number.isEmpty, let name = names.first(where: { $0.first == text.first && Self.number(of: $0) == number }) {
+      return name
+    }
     var best: (name: String, distance: Int)?
     for name in names {
       let distance = distance(Array(text), Array(normalised(name)))
@@ -22,7 +26,6 @@ public enum NearestName {
     if let best, best.distance < text.count { return best.name }
     guard text.count >= 2 else { return nil }
     return names.first { $0.hasPrefix(text) || $0.split(separator: "-").contains { $0 == text } }
-      ?? names.first { $0.first == text.first && !number(of: $0).isEmpty && number(of: $0) == number(of: text) }
   }
 
   /// The digits at the end of a name.

@@ -42,7 +42,8 @@ extension Schedule {
     let most = DistillationObjective.allowedWeights.upperBound
     guard bounds.upperBound <= most else {
       throw InvalidValue(
-        key, expected: "at most \(Int(most))", found: "\(self)", advice: "gradients would overflow in float32")
+        key, expected: "a weight of at most \(Int(most))", found: "\(self)",
+        advice: "gradients would overflow in float32")
     }
   }
 

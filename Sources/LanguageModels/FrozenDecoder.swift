@@ -90,6 +90,7 @@ public final class FrozenDecoder: DecoderModel {
   ///     there may be more.
   ///   - rewind: how many tokens it can be truncated by at any time; layers without windows by any number.
   ///   - precision: what it keeps keys and values as.
+  /// - Returns: the cache, whose layers with windows keep what the next token sees.
   public func makeCache(
     expectedLength: Int? = nil, rewind: Int = KeyValueCache.usualRewind, precision: CachePrecision = .float32
   ) -> KeyValueCache {

@@ -12,6 +12,8 @@ enum CommandError: Error, Equatable {
   case anotherTokenizer(file: String, folder: String)
   /// A student with another number of outputs than its teacher.
   case vocabulariesDiffer(student: String, expected: Int, found: Int)
+  /// A text of which one token counts, or none.
+  case nothingToMeasure(text: String, tokens: Int)
   /// What was to be created stands there already.
   case outputExists(path: String, advice: String)
   /// A run that was to be gone on with has come to its end.
@@ -49,6 +51,9 @@ extension CommandError: CustomStringConvertible {
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found); models with one tokenizer may have "
         + "more outputs than it has tokens, but both as many: make the student anew, from a config.json without vocab_size "
         + "or with limbeck student"
+    case .nothingToMeasure(let text, let tokens):
+      "\(text): expected at least 2 tokens that count, found \(tokens == 0 ? "none" : "\(tokens)"); give more text, or "
+        + "count the prompts of rows with --count prompts"
     case .outputExists(let path, let advice):
       "\(path): exists already and will not be overwritten; \(advice)"
     case .runFinished(let folder, let subcommand):

@@ -37,7 +37,7 @@ enum InvalidOptionValue {
 
   /// "did you mean", where one of the values is a name near to `text`: "jensen-shannon" of "jensen-shannon[:0.5]".
   static func advice(for text: String, among values: [String]) -> String? {
-    let names = values.filter { !$0.contains(" ") }.map { String($0.prefix { $0 != "[" && $0 != ":" }) }
+    let names = values.map { String($0.prefix { $0 != "[" }) }.filter { !$0.contains(" ") && !$0.contains(":") }
     return NearestName.nearest(to: text, among: names).map { "did you mean '\($0)'?" }
   }
 

@@ -26,7 +26,7 @@ extension EvaluationError: CustomStringConvertible, LocalizedError {
     case .emptyText:
       "the text is empty: there is nothing to evaluate on"
     case .nothingCounted:
-      "expected tokens that count, found none in the text; prompts count with --count prompts"
+      "expected tokens of the text that count, found none"
     case .tooFewTokens(let found):
       "the text has \(found) token that counts, but at least 2 are needed for a standard error"
     case .value(let error):

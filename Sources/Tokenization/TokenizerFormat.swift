@@ -8,8 +8,6 @@ public struct TokenizerFormat: Sendable {
   /// The names that its file may have in a model's folder. The first is the one it is written with, and its ending is
   /// that of any file with such a tokenizer.
   public let fileNames: [String]
-  /// Whether the file itself lists added tokens, as `tokenizer.json` does.
-  var listsAddedTokens = false
   /// Loads the tokenizer from its file, with what Hugging Face's files beside it say.
   let load: @Sendable (URL, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
   /// The file of the library that this process has loaded to encode with; nil without one.
@@ -51,8 +49,11 @@ public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokeni
   } else {
     (format, file) = (TokenizerFormat.ofFile(url), url)
     guard format.fileNames.contains(url.lastPathComponent) else {
-      let alone = format.listsAddedTokens ? try HuggingFaceTokenizerFiles(alone: file) : HuggingFaceTokenizerFiles()
-      return try alone.adding(to: format.load(file, alone), limit: nil)
+      // a tokenizer.json of another name lists its own added tokens
+      let own =
+        file.pathExtension.lowercased() == "json"
+        ? try HuggingFaceTokenizerFiles(tokenizerJSON: file) : HuggingFaceTokenizerFiles()
+      return try own.adding(to: format.load(file, own), limit: nil)
     }
   }
   let folder = file.deletingLastPathComponent()
@@ -70,7 +71,7 @@ public func addedTokens(beyond vocabularySize: Int, in folder: URL) throws(Token
 /// refuses.
 public func tokenizerFiles(in folder: URL) throws(FileError) -> [NamedFile] {
   guard let own = TokenizerFormat.located(in: folder)?.file.lastPathComponent else { return [] }
-  return try namedFiles([own] + HuggingFaceTokenizerFiles.names, in: folder)
+  return try namedFiles([own] + HuggingFaceTokenizerFiles.names.filter { $0 != own }, in: folder)
 }
 
 /// Those of some files that a folder has. Throws what the disk refuses.

@@ -66,7 +66,7 @@ import Testing
     }
     expect("hidden-size: expected from 1 to the teacher's 24, found 25", channels: 25)
     expect(
-      "hidden-size: expected a multiple of the 6 heads, as config.json demands, found 20", channels: 20)
+      "hidden-size: expected a multiple of the student's 6 heads, as config.json demands, found 20", channels: 20)
     expect("feed-forward-size: expected from 1 to the teacher's 40, found 0", neurons: 0)
     expect("heads: expected from 1 to the teacher's 6, found 12", heads: 12)
     expect("key-value-heads: expected from 1 to the teacher's 3, found 0", heads: 2, keyValueHeads: 0)
@@ -74,7 +74,7 @@ import Testing
     expect(
       "heads: expected a multiple of the 3 key-value heads, up to the teacher's 2 for each, found 4", heads: 4)
     expect(
-      "heads: expected a multiple of the 1 key-value heads, up to the teacher's 2 for each, found 3", heads: 3,
+      "heads: expected a multiple of the 1 key-value head, up to the teacher's 2 for each, found 3", heads: 3,
       keyValueHeads: 1)
   }
 }

@@ -92,7 +92,6 @@ extension CommandTests {
       ["train", "--no-such-flag"],
       ["train", "--steps", "many"],
       ["train", "--output", "x"],
-      ["perplexity", "--model", "x"],
       ["perplexity", "--model", "x", "--text", "y", "--window", "0"],
       ["perplexity", "--model", "x", "--text", "y", "--window", "8", "--stride", "9"],
       ["generate", "--model", "x"],

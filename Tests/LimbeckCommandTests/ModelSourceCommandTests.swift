@@ -28,10 +28,6 @@ extension CommandTests {
         "distill", "--teacher", desk.workspace.teacher, "--student", "60K", "--text", desk.workspace.text, "--output",
         desk.path("student"), "--steps", "1", "--batch-size", "2", "--sequence-length", "16")
       #expect(distilled.code == 0, "\(distilled.errors)")
-      // a file of that name comes first
-      _ = try desk.write("{}", to: "3M")
-      let refused = try train(desk, "3M", "other", "--tokenizer", desk.workspace.tokenizer)
-      #expect(refused.code == 1 && refused.errors.contains("3M: model_type, hidden_size"))
     }
 
     @Test func addedTokensWithoutARowAreWarnedOf() throws {

@@ -240,8 +240,8 @@ extension CommandTests {
       (["--temperature", "1e6"], "--temperature: expected at most 10000, found 1000000.0; above it"),
       (["--temperature", "cosine:1..20000"], "--temperature: expected at most 10000, found cosine:1.0..20000.0"),
       (["--temperature", "1e30"], "--temperature: expected at most 10000"),
-      (["--soft-label-weight", "1e30"], "--soft-label-weight: expected at most 1000000"),
-      (["--hidden-mse-weight", "2e6"], "--hidden-mse-weight: expected at most 1000000"),
+      (["--soft-label-weight", "1e30"], "--soft-label-weight: expected a weight of at most 1000000"),
+      (["--hidden-mse-weight", "2e6"], "--hidden-mse-weight: expected a weight of at most 1000000"),
       (["--divergence", "skew-forward-kl:0.999999999999"], "--divergence: expected one of"),
     ])
     func numbersThatFloat32DoesNotHoldAreRefused(flags: [String], message: String) throws {

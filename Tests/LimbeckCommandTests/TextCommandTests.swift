@@ -27,6 +27,20 @@ extension CommandTests {
       #expect(refused.code == 1 && refused.errors.contains("\"text\": expected a string, found 7"))
     }
 
+    @Test("Text without tokens that count is named, with what to do")
+    func nothingCounts() throws {
+      let desk = try Desk()
+      let file = try desk.write("{\"prompt\": \"The cat\", \"completion\": \"\"}\n", to: "rows.jsonl")
+      let refused = try Command.run("perplexity", "--model", desk.workspace.teacher, "--text", file)
+      #expect(refused.code == 1)
+      #expect(
+        refused.errors.contains("\(file): expected at least 2 tokens that count, found none; give more text, or count"),
+        "\(refused.errors)")
+      let counted = try Command.run(
+        "perplexity", "--model", desk.workspace.teacher, "--text", file, "--count", "prompts")
+      #expect(counted.code == 0, "\(counted.errors)")
+    }
+
     @Test("A share of the text is held out, and text that is trained on is no validation text")
     func validation() throws {
       let desk = try Desk()

@@ -147,7 +147,7 @@ import Testing
     try writeWeights([embedding, norm, ("score.weight", [1], [1]), ("model.layers.7.mlp.up_proj.weight", [1], [1])])
     #expect(error() == nil)
     let warnings = try ModelFolder(contentsOf: folder.url).warnings
-    #expect(warnings.count == 1 && warnings[0].contains("model.layers.7.mlp.up_proj.weight and 1 others"))
+    #expect(warnings.count == 1 && warnings[0].contains("model.layers.7.mlp.up_proj.weight and 1 other"))
     let bias = "model.layers.0.self_attn.q_proj.bias"
     try writeWeights([embedding, norm, (bias, [1, 2], [2])])
     guard case .unexpectedTensor(_, bias, let advice?) = error() else {

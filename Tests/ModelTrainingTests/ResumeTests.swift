@@ -216,7 +216,7 @@ import Testing
     func open() throws -> RunFolder { try RunFolder(small: url, resuming: true) }
     #expect(error { try trainer(open(), data: Small.text(seed: 7)).run() } == ["training_text"])
     #expect(error { try trainer(open(), data: Small.text(masked: { $0 % 7 == 4 })).run() } == ["training_text"])
-    #expect(error { try trainer(open(), validation: Small.validation(100, seed: 8)).run() } == ["validation text"])
+    #expect(error { try trainer(open(), validation: Small.validation(100, seed: 8)).run() } == ["validation_text"])
     for inputs in [["tokenizer": "abd", "objective": "cross-entropy"], ["objective": "cross-entropy"]] {
       #expect(error { _ = try RunFolder(resuming: url, inputs: inputs) } == ["tokenizer"])
     }

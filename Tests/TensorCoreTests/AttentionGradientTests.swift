@@ -2,8 +2,8 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Attention of larger shapes than those of `OperationCase.all`: values, and gradients along random directions, of which
-/// each needs two evaluations of the reference and not two for every element.
+/// Attention of larger shapes than those of `OperationCase.all`: values, and gradients along random directions, each of
+/// which needs two evaluations of the reference, and not two for every element.
 @Suite struct AttentionGradientTests {
   /// Heads that are narrow and wide, shared by one to four query heads, and sequences around the lengths of blocks of
   /// queries, with windows that are shorter and longer than they are.

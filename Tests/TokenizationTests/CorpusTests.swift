@@ -222,7 +222,7 @@ import Testing
       ("{\"a\": 1, \"a\": 2}", "\"a\" twice"), ("{\"text\": NaN}", "found no key with a value"),
       (
         "{\"text\": \"a\", \"x\": " + String(repeating: "[", count: 70) + String(repeating: "]", count: 70) + "}",
-        "column 82: expected values within at most 64 others, found one that lies deeper"
+        "column 83: expected values within at most 64 others, found one that lies deeper"
       ),
       ("{\"prompt\": \"b\"}", "found \"prompt\""), ("{\"text\": 3}", "\"text\": expected a string, found 3"),
       ("{\"text\": null}", "found no key with a value"), ("{\"messages\": [{\"role\": \"judge\"}]}", "found \"judge\""),

@@ -129,6 +129,10 @@ struct SentencePieceJSONFixture: Decodable {
     for file in tokenizer.files { try file.write(to: copy) }
     #expect(try loadTokenizer(from: copy).digest == tokenizer.digest)
     #expect(try loadTokenizer(from: copy.appendingPathComponent("tokenizer.json")).digest == tokenizer.digest)
+    // a file may have any name
+    try folder.write(json, to: "mine.json")
+    let named = try loadTokenizer(from: folder.file("mine.json"))
+    #expect(named.digest == plain.digest && named.files.map(\.name) == ["tokenizer.json"])
   }
 
   @Test(

@@ -93,8 +93,8 @@ import Testing
       Issue.record("\(String(describing: error))")
       return
     }
-    // 256 characters and bytes, <unk>, <s>, </s>, the newline and the space before words
-    #expect(value.description.hasPrefix("vocabulary-size: expected at least 517, for"), "\(value)")
+    // 256 characters, 256 bytes, <unk>, <s>, </s> and the newline
+    #expect(value.description.hasPrefix("vocabulary-size: expected at least 516, for"), "\(value)")
   }
 
   @Test("Options that cannot be are named")

@@ -39,7 +39,7 @@ struct Chat: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model folder without one.", valueName: "file"))
   var tokenizer: String?
   @Option(
     parsing: .unconditional,

@@ -30,7 +30,7 @@ struct Compare: ParsableCommand {
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
   var student: [String] = []
-  @Option(help: ArgumentHelp("A tokenizer.model for model folders without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for model folders without one.", valueName: "file"))
   var tokenizer: String?
   @Option(
     help: ArgumentHelp(

@@ -44,7 +44,7 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model folder without one.", valueName: "file"))
   var tokenizer: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?

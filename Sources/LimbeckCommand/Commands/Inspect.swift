@@ -64,11 +64,17 @@ struct Inspect: ParsableCommand {
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()
     sizes.add(to: &facts)
-    let rest = hasVocabulary ? "" : ", without embedding and head"
+    let missing = hasVocabulary ? [] : ["embedding", "head"]
+    func without(_ parts: [String]) -> String {
+      guard let last = parts.last else { return "" }
+      let others = parts.dropLast().joined(separator: ", ")
+      return ", without \(others.isEmpty ? "" : "\(others) and ")\(last)"
+    }
     facts.add(
       "memory to run",
-      "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16\(rest)")
-    facts.add("memory to train", "\(Format.bytes(sizes.trainingBytes)), without activations\(rest)")
+      "\(Format.bytes(sizes.runningBytes)) in float32, \(Format.bytes(sizes.runningBytes / 2)) in bfloat16"
+        + without(missing))
+    facts.add("memory to train", Format.bytes(sizes.trainingBytes) + without(["activations"] + missing))
     try StandardOutput.write(facts.text)
   }
 }

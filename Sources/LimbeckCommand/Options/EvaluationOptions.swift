@@ -4,7 +4,6 @@ import Foundation
 import LanguageModels
 import Limbeck
 import ModelEvaluation
-import ModelTraining
 import TensorCore
 import TextGeneration
 import Tokenization
@@ -61,11 +60,12 @@ struct EvaluationOptions: ParsableArguments {
 }
 
 extension EvaluationText {
-  /// A text, encoded. Throws what is wrong with it, and where no token counts.
+  /// A text, encoded. Throws what is wrong with it, and where hardly a token counts.
   init(_ text: HeldOutText, _ tokenizer: any Tokenizer, on device: Device) throws {
     let tokens = try tokenizer.tokens(of: text.corpus.chatting(for: tokenizer), threads: device.threads)
     self.init(tokens, tokenizer: tokenizer)
-    if countedTokens == 0 { throw TrainingError.nothingCounted(text: text.name) }
+    // a standard error is that of two tokens or more
+    if countedTokens < 2 { throw CommandError.nothingToMeasure(text: text.name, tokens: countedTokens) }
   }
 }
 

@@ -36,7 +36,7 @@ enum HeadRows {
 
 extension CausalAttention {
   /// One token's queries [H·D] of the heads that share a key-value head, and the `count` keys and values they see:
-  /// out[D] = softmax(s′)ᵀ · V for each, of the scores s′ that the rule makes of K·q. Of the factors nothing is rounded.
+  /// out[D] = softmax(s′)ᵀ · V for each, of the scores s′ that the rule makes of K·q. No factor is rounded.
   func attendOne(
     keyValueHead: Int, query: UnsafePointer<Float>, keys: HeadRows, values: HeadRows, count: Int,
     out: UnsafeMutablePointer<Float>, scratch scores: UnsafeMutablePointer<Float>

@@ -13,8 +13,8 @@ extension Tensor {
 
   /// Causal grouped-query attention over sequences of the given lengths, one after another, which sum to N: self =
   /// queries [N, H·D], keys and values [N, K·D] → [N, H·D]; `rule` says what a token sees. Each sequence has the bits
-  /// that it has alone. The factors of its products are rounded to `precision`, but for sequences of one token of which no
-  /// gradient is recorded.
+  /// that it has alone. The factors of its products are rounded to `precision`, but for sequences of one token of which
+  /// no gradient is recorded.
   public func causalAttention(
     keys: Tensor, values: Tensor, lengths: [Int], rule: AttentionRule, precision: ProductPrecision = .float32
   ) -> Tensor {

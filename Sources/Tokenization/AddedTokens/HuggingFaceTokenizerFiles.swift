@@ -23,9 +23,9 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, files) = (nil, [:], [], []) }
 
-  /// A tokenizer.json of any name that stands alone. Throws `file` where it is no JSON.
-  init(alone file: URL) throws(TokenizationError) {
-    (folder, objects) = (nil, [:])
+  /// A tokenizer.json of any name, alone. Throws what is wrong with it.
+  init(tokenizerJSON file: URL) throws(TokenizationError) {
+    (folder, objects) = (file.deletingLastPathComponent(), [:])
     addedTokens = try TokenizerJSON.addedTokens(contentsOf: file)
     files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(try TokenizerJSON.bytes(of: file)))]
   }
@@ -101,11 +101,16 @@ struct HuggingFaceTokenizerFiles {
       tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
-    if rules == nil, let bos = named["bos_token"] { specialIDs.bos = bos }
+    if rules == nil {
+      if let bos = named["bos_token"] { specialIDs.bos = bos }
+      if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    } else if configuration["add_bos_token"] != nil || configuration["add_eos_token"] != nil {
+      // then transformers (5.24, `TokenizersBackend`) makes the post-processor anew; else that of tokenizer.json counts
+      specialIDs.bos = configuration["add_bos_token"] == .bool(true) ? named["bos_token"] ?? nil : nil
+    }
     if let eos = named["eos_token"] { specialIDs.eos = eos }
     if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
     if let pad = named["pad_token"] { specialIDs.pad = pad }
-    if rules == nil, configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
     if let bos = specialIDs.bos, Int(bos) >= limit { specialIDs.bos = nil }
     let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
     guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }

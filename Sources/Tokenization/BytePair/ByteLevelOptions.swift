@@ -68,8 +68,8 @@ struct ByteLevelOptions {
   }
 
   /// huggingface/tokenizers numbers added tokens itself, whatever `id` says (`AddedVocabulary.add_tokens`): those of
-  /// the vocabulary as there, others one after another behind as many ids as the vocabulary has pieces. A file that says
-  /// otherwise would mean one id to it and another to its readers.
+  /// the vocabulary as there, others one after another behind as many ids as the vocabulary has pieces. A file that
+  /// says otherwise would mean one id to it and another to its readers.
   private static func checkAddedTokens(_ file: TokenizerJSON) throws(TokenizationError) {
     var (ids, next) = ([[UInt8]: Int](), file.vocabulary.count)
     for (index, token) in file.addedTokens.enumerated() {

@@ -30,7 +30,7 @@ struct TokenizerJSONKind: Sendable {
 extension TokenizerFormat {
   /// `tokenizer.json` of huggingface/tokenizers, of one of `TokenizerJSONKind.all`.
   static let tokenizerJSON = TokenizerFormat(
-    name: "Hugging Face", fileNames: [TokenizerJSON.fileName], listsAddedTokens: true,
+    name: "Hugging Face", fileNames: [TokenizerJSON.fileName],
     load: { (file, beside) throws(TokenizationError) in
       try TokenizerJSONKind.tokenizer(TokenizerJSON(contentsOf: file), beside)
     })

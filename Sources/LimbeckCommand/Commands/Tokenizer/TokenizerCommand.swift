@@ -18,7 +18,7 @@ struct TokenizerCommand: ParsableCommand {
 
 /// The tokenizer to use.
 struct TokenizerOption: ParsableArguments {
-  @Option(help: ArgumentHelp("A tokenizer.model, or a model folder with one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json, or a model folder with one.", valueName: "file"))
   var tokenizer: String
 
   /// Throws what is wrong with it.
