@@ -120,7 +120,9 @@ import TextGeneration
   func hiddenStates(_ name: String) throws {
     let configuration = try Self.configuration(name)
     let teacher = Self.decoder(configuration, seed: 1)
-    let student = TransformerDecoder(studentOf: teacher, try Self.plan(teacher.configuration))
+    let student = TransformerDecoder(
+      studentOf: teacher, try Self.plan(teacher.configuration),
+      importance: ActivationImportance(of: teacher, on: try Self.text()))
     let last = student.configuration.layerCount - 1
     let terms = HiddenStateTerms(
       pairs: [LayerPair(teacher: .layer(0), student: .layer(0)), LayerPair(teacher: .last, student: .last)],
@@ -177,7 +179,9 @@ import TextGeneration
     let model = Self.decoder(try Self.configuration(name), seed: 1, precision: precision)
     let drafts = [
       TransformerDecoder(studentOf: model, try StudentPlan(of: model.configuration)),
-      TransformerDecoder(studentOf: model, try Self.plan(model.configuration)),
+      TransformerDecoder(
+        studentOf: model, try Self.plan(model.configuration),
+        importance: ActivationImportance(of: model, on: try Self.text())),
     ]
     let prompts = ["", "the alembic drips, and the retort", "e"]
     func ids(_ generator: Generator) throws -> [[Int32]] {
