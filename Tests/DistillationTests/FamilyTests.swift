@@ -102,7 +102,7 @@ import TextGeneration
     let student = TransformerDecoder(studentOf: teacher, plan, importance: importance)
     #expect(student.parameters.count < teacher.parameters.count)
     let logits = try Self.logits(student)
-    #expect(logits.allSatisfy(\.isFinite))
+    #expect(logits.allSatisfy { $0.isFinite })
     let folder = try TemporaryFolder()
     try student.write(to: folder.url)
     let read = try TransformerDecoder(contentsOf: folder.url, device: Self.device)
