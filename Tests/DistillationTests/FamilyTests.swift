@@ -46,10 +46,14 @@ import TextGeneration
   }
 
   private static func plan(_ configuration: DecoderConfiguration) throws -> StudentPlan {
-    try StudentPlan(
+    // where heads fill the hidden size, some families have no others: then heads go, too
+    let fills = configuration.headCount * configuration.headSize == configuration.hiddenSize
+    let heads = configuration.headCount - (fills ? configuration.keyValueHeadCount : 0)
+    return try StudentPlan(
       of: configuration, layers: configuration.layerCount > 1 ? .layers([0, configuration.layerCount - 1]) : .all,
-      hiddenSize: configuration.hiddenSize * 3 / 4 / configuration.headCount * configuration.headCount,
-      feedForwardSize: configuration.feedForwardSize - 3)
+      hiddenSize: fills
+        ? heads * configuration.headSize : configuration.hiddenSize * 3 / 4 / heads * heads,
+      feedForwardSize: configuration.feedForwardSize - 3, headCount: heads)
   }
 
   private static func logits(_ decoder: any DecoderModel) throws -> [Float] {
@@ -86,7 +90,7 @@ import TextGeneration
       if case .step(let step) = event, let divergence = step.terms[.divergence] { divergences.append(divergence) }
       return .continue
     }
-    #expect(divergences.count == 30 && divergences.allSatisfy(\.isFinite))
+    #expect(divergences.count == 30 && divergences.allSatisfy { $0.isFinite })
     #expect(divergences[25...].reduce(0, +) / 5 < 0.8 * divergences[0], "\(divergences)")
   }
 

@@ -208,7 +208,9 @@ FAMILIES = {
         "helium",
         seed=1,
         config=sizes(24, heads=4, groups=2, head_size=6, layers=3, feed_forward=26, attention_bias=True, mlp_bias=True)
-        | {"rms_norm_eps": 1e-8, "tie_word_embeddings": False, "rope_parameters": rope(100000.0)},
+        | {"rms_norm_eps": 1e-8, "tie_word_embeddings": False, "rope_parameters": rope(100000.0)}
+        # the default, 3, is an id of the batch, and PyTorch would not train its embedding
+        | {"pad_token_id": 0},
     ),
 }
 

@@ -196,7 +196,7 @@ import Testing
     refuses(["model_type": "\"gpt2\""], key: "model_type", found: "\"gpt2\"")
     refuses(["model_type": "7"], key: "model_type", found: "7")
     refuses(["hidden_act": "\"gelu\""], key: "hidden_act", found: "\"gelu\"")
-    refuses(["rope_scaling": #"{"type":"dynamic","factor":2}"#], key: "rope_scaling.type", found: "\"dynamic\"")
+    refuses(["rope_scaling": #"{"type":"proportional"}"#], key: "rope_scaling.type", found: "\"proportional\"")
     refuses(["rope_parameters": #"{"rope_type":"yarn"}"#], key: "rope_parameters.rope_type", found: "\"yarn\"")
     refuses(["rope_parameters": "5"], key: "rope_parameters", found: "5")
     refuses(["partial_rotary_factor": "0.5"], key: "partial_rotary_factor", found: "0.5")

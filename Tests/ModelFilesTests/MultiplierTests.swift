@@ -12,7 +12,7 @@ import Testing
   /// The defaults of `MiniCPMConfig` (configuration_minicpm.py of openbmb/MiniCPM-2B-sft-bf16), each with its key absent.
   @Test func defaultsOfMiniCPMAreItsMakers() throws {
     var expected = DecoderConfiguration(
-      family: "minicpm", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 4,
+      family: "minicpm", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,
       contextLength: 2048, tiesEmbeddings: true)
     expected.residualScale = Float(1 / 5.0.squareRoot())
     expected.logitScale = 1 / 64
@@ -25,7 +25,7 @@ import Testing
   /// absent.
   @Test func defaultsOfGraniteAreTransformers() throws {
     var expected = DecoderConfiguration(
-      family: "granite", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 4)
+      family: "granite", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8)
     // not 1/√D
     expected.attentionScale = 1
     #expect(try readConfiguration("granite") == expected)
