@@ -24,7 +24,7 @@ import Testing
     #expect(read["smollm3"]?.attention.map(\.window) == [nil, 5, nil, 5, nil])
     #expect(read["smollm3"]?.attention.map { $0.rotary?.base } == [2e6, nil, 2e6, nil, 2e6])
     #expect(read["gemma"]?.normOffset == 1 && read["gemma"]?.activation == .geluTanh)
-    #expect(read["gemma2"]?.attentionScale == 1 / Float(7).squareRoot())
+    #expect(read["gemma2"]?.attentionScale == Float(1 / Double(7).squareRoot()))
     #expect(read["gemma2"]?.attentionCap == 1.5 && read["gemma2"]?.logitCap == 4)
     #expect(read["gemma3_text"]?.attention.map(\.window) == [4, 4, nil, 4])
     #expect(read["gemma3_text"]?.attention.map { $0.rotary?.base } == [100, 100, 10_000, 100])
