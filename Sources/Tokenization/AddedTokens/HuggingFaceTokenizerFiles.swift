@@ -101,12 +101,10 @@ struct HuggingFaceTokenizerFiles {
       tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
+    // of tokenizer.json the post-processor says it, in transformers 5.24 whatever `add_bos_token` says
     if rules == nil {
       if let bos = named["bos_token"] { specialIDs.bos = bos }
       if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
-    } else if configuration["add_bos_token"] != nil || configuration["add_eos_token"] != nil {
-      // then transformers (5.24, `TokenizersBackend`) makes the post-processor anew; else that of tokenizer.json counts
-      specialIDs.bos = configuration["add_bos_token"] == .bool(true) ? named["bos_token"] ?? nil : nil
     }
     if let eos = named["eos_token"] { specialIDs.eos = eos }
     if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
