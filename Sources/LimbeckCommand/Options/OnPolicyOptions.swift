@@ -116,7 +116,7 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampler: sampler.choosing(among: tokenizer.vocabularySize, of: student.configuration.vocabularySize),
+      sampler: sampler,
       endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
     let description =
       "\(probability), temperature \(temperature), completions of \(completionLength), prompts \(digest)"

@@ -111,7 +111,11 @@ struct HuggingFaceTokenizerFiles {
     if let pad = named["pad_token"] { specialIDs.pad = pad }
     if let bos = specialIDs.bos, Int(bos) >= limit { specialIDs.bos = nil }
     let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
-    guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }
+    guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs.ignoringPad != own.ignoringPad
+    else {
+      if specialIDs == own { return base }
+      return AddedTokenTokenizer(base, tokens: [], matched: [], specialIDs: specialIDs, restartsText: false)
+    }
     if !keepsSpecialText, rules == nil {
       // these are always among the added ones in transformers
       for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self)
