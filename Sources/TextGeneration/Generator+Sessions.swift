@@ -42,8 +42,7 @@ extension Generator {
     _ ids: [Int32], _ sampler: TokenSampler, _ generator: SeededGenerator, maxTokens: Int, ends: Set<Int32> = []
   ) -> DecodingRequest {
     DecodingRequest(
-      ids: ids, sampler: sampler.choosing(among: tokenizer.vocabularySize, of: decoder.configuration.vocabularySize),
-      generator: generator, maximumTokens: min(maxTokens, contextLength - ids.count),
+      ids: ids, sampler: sampler, generator: generator, maximumTokens: min(maxTokens, contextLength - ids.count),
       endIDs: endIDs.union(ends))
   }
 

@@ -43,8 +43,7 @@ extension CommandTests {
 
       let cache = try Command.run(
         "cache-teacher", "--teacher", teacher, "--text", text, "--output", desk.path("cache"), "--sequence-length",
-        "16",
-        "--packing", "fixed")
+        "16")
       try #require(cache.code == 0, "\(cache.errors)")
       let cached = try Command.run(
         ["distill", "--teacher-cache", desk.path("cache"), "--student", student, "--output", desk.path("cached")] + run)

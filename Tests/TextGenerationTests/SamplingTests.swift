@@ -162,29 +162,3 @@ struct SamplingTests {
     #expect(try !Sampling(temperature: 0.8, topK: 6, topP: 0.9, minP: 0.05).sampler().usesHistory)
   }
 }
-
-@Suite("Outputs without a token") struct KnownTokensTests {
-  @Test("A model with more outputs than its tokenizer has tokens never chooses one of them", arguments: [0, 1.5])
-  func padded(_ temperature: Double) throws {
-    let decoder = tinyDecoder(vocabularySize: 500)
-    let generator = try Generator(decoder, Trained.lossless, draft: nil)
-    let speculative = try Generator(decoder, Trained.lossless, draft: tinyDecoder(vocabularySize: 500, seed: 2))
-    for generator in [generator, speculative] {
-      let texts = try generator.generate(
-        after: (0..<8).map { "The \($0) cats" }, sampling: Sampling(temperature: temperature), maxTokens: 30, seed: 3)
-      #expect(texts.allSatisfy { $0.tokenIDs.allSatisfy { $0 < 320 } })
-      #expect(texts.contains { $0.tokenIDs.count > 10 })
-    }
-    // without the limit they would be chosen
-    var logits = decoder.lastLogits([1, 5])
-    for id in 320..<500 { logits[id] = 100 }
-    func chosen(_ sampler: TokenSampler) throws -> Int32 {
-      var (row, random) = (logits, SeededGenerator(seed: 1))
-      var span = row.mutableSpan
-      return try sampler.nextToken(&span, history: TokenHistory(), using: &random)
-    }
-    let sampler = TokenSampler(isGreedy: true)
-    #expect(try chosen(sampler) == 320 && chosen(sampler.choosing(among: 320, of: 500)) < 320)
-    #expect(sampler.choosing(among: 500, of: 500).processors.isEmpty)
-  }
-}

@@ -34,7 +34,6 @@ import Testing
     ("model.continuing_subword_prefix", #""@@""#, ["model.continuing_subword_prefix:", "@@"]),
     ("model.end_of_word_suffix", #""</w>""#, ["model.end_of_word_suffix:", "</w>"]),
     ("model.new_key", "1", ["model.new_key:", "found 1"]),
-    ("model.unk_token", #""<none>""#, ["model.unk_token:", "<none>"]),
     ("model.merges", #"["a b c"]"#, ["model.merges[0]:", "a b c"]),
     ("model.merges", #"[["a","b"],["q","\u4e2d"]]"#, ["lacks"]),
     ("model.merges", #"["q z"]"#, ["model.merges[0]:", #""qz", which it lacks"#]),
@@ -67,6 +66,18 @@ import Testing
       #expect(!text.contains("\n"), "\(text)")
       for part in message { #expect(text.contains(part), "\(text)") }
     }
+  }
+
+  @Test("An unknown token must be one where bytes are lacking, and has no effect where none is")
+  func unknown() throws {
+    let folder = try TemporaryFolder()
+    let change = ["model.unk_token": JSONValue.string("<none>")]
+    let error = #expect(throws: TokenizationError.self) {
+      try ByteLevelFixture(name: "unknown").tokenizer(change, in: folder)
+    }
+    #expect(error?.description.contains(#"model.unk_token: expected a piece of the vocabulary"#) == true)
+    let tokenizer = try ByteLevelFixture(name: "gpt2").tokenizer(change, in: folder)
+    #expect(try tokenizer.digest == ByteLevelFixture(name: "gpt2").tokenizer().digest && tokenizer.unknownID == nil)
   }
 
   @Test("A piece that occurs twice, and a key that does")

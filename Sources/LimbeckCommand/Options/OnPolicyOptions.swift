@@ -118,7 +118,7 @@ struct OnPolicySettings {
     }
     let value = OnPolicySteps(
       probability: probability, prompts: source, completionLength: completionLength,
-      sampler: sampler.choosing(among: tokenizer.vocabularySize, of: student.configuration.vocabularySize),
+      sampler: sampler,
       endIDs: student.configuration.endIDs(of: tokenizer), words: WordBoundaries(tokenizer))
     return SampledSteps(
       value: value,

@@ -138,7 +138,9 @@ struct AddedTokenTokenizer: Tokenizer {
 
   func makeDecoder(repairsUTF8: Bool) -> any TokenDecoder {
     let skipped = Set((matched + added.values).filter(\.isSpecial).map(\.id))
-    return AddedTokenDecoder(base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added, skipped: skipped)
+    let spaced = matcher.normalizesBeginnings ? Set(matched.filter(\.isNormalized).map(\.id)) : []
+    return AddedTokenDecoder(
+      base: base.makeDecoder(repairsUTF8: repairsUTF8), added: added, skipped: skipped, spaced: spaced)
   }
 
   /// The id that fills up batches, where it does nothing else.
@@ -172,6 +174,9 @@ struct SpecialIDs: Hashable, Sendable {
   var eos: Int32?
   var pad: Int32?
   var unknown: Int32?
+
+  /// All but that which fills up batches.
+  var ignoringPad: SpecialIDs { SpecialIDs(bos: bos, eos: eos, unknown: unknown) }
 }
 
 /// Special tokens are skipped, as `decode(skip_special_tokens=True)` in transformers does; other added ones are text.
@@ -179,11 +184,20 @@ private struct AddedTokenDecoder: TokenDecoder {
   var base: any TokenDecoder
   let added: [Int32: AddedToken]
   let skipped: Set<Int32>
+  /// Those that were found with a space in front of them, which is taken off at the beginning of a text.
+  let spaced: Set<Int32>
+  private var isAtStart = true
+
+  init(base: any TokenDecoder, added: [Int32: AddedToken], skipped: Set<Int32>, spaced: Set<Int32>) {
+    (self.base, self.added, self.skipped, self.spaced) = (base, added, skipped, spaced)
+  }
 
   mutating func append(_ id: Int32, to bytes: inout [UInt8]) {
     if skipped.contains(id) { return }
+    defer { isAtStart = false }
     guard let token = added[id] else { return base.append(id, to: &bytes) }
-    base.append(text: Array(token.content.utf8), to: &bytes)
+    let space = spaced.contains(id) && !isAtStart ? " " : ""
+    base.append(text: Array((space + token.content).utf8), to: &bytes)
   }
 
   mutating func append(text: [UInt8], to bytes: inout [UInt8]) { base.append(text: text, to: &bytes) }

@@ -101,19 +101,21 @@ struct HuggingFaceTokenizerFiles {
       tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
+    // of tokenizer.json the post-processor says it, in transformers 5.24 whatever `add_bos_token` says
     if rules == nil {
       if let bos = named["bos_token"] { specialIDs.bos = bos }
       if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
-    } else if configuration["add_bos_token"] != nil || configuration["add_eos_token"] != nil {
-      // then transformers (5.24, `TokenizersBackend`) makes the post-processor anew; else that of tokenizer.json counts
-      specialIDs.bos = configuration["add_bos_token"] == .bool(true) ? named["bos_token"] ?? nil : nil
     }
     if let eos = named["eos_token"] { specialIDs.eos = eos }
     if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
     if let pad = named["pad_token"] { specialIDs.pad = pad }
     if let bos = specialIDs.bos, Int(bos) >= limit { specialIDs.bos = nil }
     let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
-    guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs != own else { return base }
+    guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs.ignoringPad != own.ignoringPad
+    else {
+      if specialIDs == own { return base }
+      return AddedTokenTokenizer(base, tokens: [], matched: [], specialIDs: specialIDs, restartsText: false)
+    }
     if !keepsSpecialText, rules == nil {
       // these are always among the added ones in transformers
       for id in [base.bosID, base.eosID, base.unknownID].compactMap(\.self)

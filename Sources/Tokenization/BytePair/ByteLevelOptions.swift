@@ -47,11 +47,12 @@ struct ByteLevelOptions {
     }
     (self.ignoresMerges, self.fusesUnknown) = (ignoresMerges, fusesUnknown)
     if case .string(let piece) = unknown {
-      guard let id = file.vocabulary.id(of: piece.utf8) else {
+      unknownID = file.vocabulary.id(of: piece.utf8)
+      // where every byte has a token, nothing is unknown
+      if unknownID == nil, BytePairModel.hasMissingBytes(file.vocabulary) {
         throw file.invalid(
-          "model.unk_token", expected: "a piece of the vocabulary", found: JSONValue.quoted(piece))
+          "model.unk_token", expected: "a piece of the vocabulary, which lacks bytes", found: JSONValue.quoted(piece))
       }
-      unknownID = id
     } else {
       unknownID = nil
     }

@@ -93,6 +93,7 @@ extension ConvertedTokenizer: AddedTokenRules {
 
   func normalized(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     guard rules.normalizesSpaces, text.contains(UInt8(ascii: " ")) else { return nil }
-    return Array(String(decoding: text, as: UTF8.self).replacing(" ", with: SpaceRules.symbol).utf8)
+    // byte by byte: a space with an accent is a character of its own in strings
+    return text.flatMap { $0 == UInt8(ascii: " ") ? Array(SpaceRules.symbol.utf8) : [$0] }
   }
 }

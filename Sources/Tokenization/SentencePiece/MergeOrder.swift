@@ -44,6 +44,7 @@ struct MergeOrder {
   ///   - merges: by rank. Of a pair that occurs twice the later one counts.
   ///   - vocabulary: the pieces.
   ///   - isSymbol: of each id, whether it may stand in text that is being merged.
+  /// - Throws: the first pair that libsentencepiece would merge otherwise.
   init(_ merges: [TokenizerMerge], _ vocabulary: TokenizerVocabulary, isSymbol: [Bool]) throws(Conflict) {
     (self.vocabulary, self.isSymbol) = (vocabulary, isSymbol)
     order = [Int32](repeating: .max, count: vocabulary.idEnd)

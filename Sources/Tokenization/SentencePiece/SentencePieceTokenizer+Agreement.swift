@@ -4,12 +4,12 @@ import Foundation
 extension SentencePieceTokenizer {
   /// Checks that a `tokenizer.json` beside the tokenizer's own file is the same tokenizer, as far as the vocabularies
   /// and the space in front of text say so. (The merges of a BPE follow from the vocabulary. Of added tokens a model
-  /// file knows nothing.) More or fewer special and unused ids are no difference. Throws `value`, which names both files
-  /// and the first difference.
+  /// file knows nothing.) More or fewer special and unused ids are no difference.
   /// - Parameters:
   ///   - json: the file beside it, whose merges are not needed.
   ///   - file: the tokenizer's own.
   ///   - comparesPrefix: whether the space in front of text counts.
+  /// - Throws: `value`, which names both files and the first difference.
   func requireAgreement(with json: TokenizerJSON, file: String, comparesPrefix: Bool) throws(TokenizationError) {
     func disagreement(_ key: String, expected: String, found: String) -> TokenizationError {
       json.invalid(
