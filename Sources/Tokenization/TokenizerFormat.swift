@@ -71,7 +71,7 @@ public func addedTokens(beyond vocabularySize: Int, in folder: URL) throws(Token
 /// refuses.
 public func tokenizerFiles(in folder: URL) throws(FileError) -> [NamedFile] {
   guard let own = TokenizerFormat.located(in: folder)?.file.lastPathComponent else { return [] }
-  return try namedFiles([own] + HuggingFaceTokenizerFiles.names, in: folder)
+  return try namedFiles([own] + HuggingFaceTokenizerFiles.names.filter { $0 != own }, in: folder)
 }
 
 /// Those of some files that a folder has. Throws what the disk refuses.

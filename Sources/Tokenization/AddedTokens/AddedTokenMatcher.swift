@@ -40,7 +40,8 @@ struct AddedTokenMatcher: Sendable {
   /// The first and last bytes of tokens that must be no part of a word.
   private let wordEdges: Set<UInt8>
 
-  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil for as it is.
+  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil where it is
+  /// not.
   init(_ tokens: [AddedToken], normalizer: (any AddedTokenRules)? = nil) {
     self.normalizer = normalizer
     let spelled = tokens.map { token in

@@ -101,11 +101,15 @@ struct HuggingFaceTokenizerFiles {
       tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
-    if rules == nil, let bos = named["bos_token"] { specialIDs.bos = bos }
+    // of tokenizer.json the post-processor says it, in transformers 5.24 whatever `add_bos_token` says
+    if rules == nil {
+      if let bos = named["bos_token"] { specialIDs.bos = bos }
+      if configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    }
     if let eos = named["eos_token"] { specialIDs.eos = eos }
     if let unknown = named["unk_token"] { specialIDs.unknown = unknown }
     if let pad = named["pad_token"] { specialIDs.pad = pad }
-    if rules == nil, configuration["add_bos_token"] == .bool(false) { specialIDs.bos = nil }
+    if let bos = specialIDs.bos, Int(bos) >= limit { specialIDs.bos = nil }
     let own = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
     guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs.ignoringPad != own.ignoringPad
     else {

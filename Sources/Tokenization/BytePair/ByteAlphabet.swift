@@ -1,5 +1,5 @@
-/// The signs that byte-level vocabularies spell bytes with, as GPT-2 began it: printable characters of Latin-1 stand for
-/// their own byte, the others for U+0100, U+0101 and so on.
+/// The signs that byte-level vocabularies spell bytes with, as GPT-2 began it: printable characters of Latin-1 stand
+/// for their own byte; U+0100, U+0101 and so on for the other bytes.
 struct ByteAlphabet: Sendable {
   static let standard = ByteAlphabet()
 

@@ -47,15 +47,17 @@ struct ByteLevelOptions {
     }
     (self.ignoresMerges, self.fusesUnknown) = (ignoresMerges, fusesUnknown)
     if case .string(let piece) = unknown {
-      guard let id = file.vocabulary.id(of: piece.utf8) else {
+      unknownID = file.vocabulary.id(of: piece.utf8)
+      // where every byte has a token, nothing is unknown
+      if unknownID == nil, BytePairModel.hasMissingBytes(file.vocabulary) {
         throw file.invalid(
-          "model.unk_token", expected: "a piece of the vocabulary", found: JSONValue.quoted(piece))
+          "model.unk_token", expected: "a piece of the vocabulary, which lacks bytes", found: JSONValue.quoted(piece))
       }
-      unknownID = id
     } else {
       unknownID = nil
     }
 
+    try Self.checkAddedTokens(file)
     let around = try file.surroundingTokens()
     guard around.before.count <= 1 else {
       throw file.invalid("post_processor", expected: "at most one token before a text", found: "\(around.before)")
@@ -63,6 +65,28 @@ struct ByteLevelOptions {
     bosID = around.before.first
     if let bosID, file.vocabulary.bytes(of: bosID) == nil, !file.addedTokens.contains(where: { Self.has($0, bosID) }) {
       throw file.invalid("post_processor", expected: "a token of the vocabulary before a text", found: "id \(bosID)")
+    }
+  }
+
+  /// huggingface/tokenizers numbers added tokens itself, whatever `id` says (`AddedVocabulary.add_tokens`): those of
+  /// the vocabulary as there, others one after another behind as many ids as the vocabulary has pieces. A file that
+  /// says otherwise would mean one id to it and another to its readers.
+  private static func checkAddedTokens(_ file: TokenizerJSON) throws(TokenizationError) {
+    var (ids, next) = ([[UInt8]: Int](), file.vocabulary.count)
+    for (index, token) in file.addedTokens.enumerated() {
+      let key = "added_tokens[\(index)]"
+      guard case .object(let fields) = token, case .string(let content) = fields["content"],
+        case .integer(let id) = fields["id"]
+      else { throw file.invalid(key, expected: "an object with content and id", found: "\(token)") }
+      let bytes = Array(content.utf8)
+      let expected = ids[bytes] ?? file.vocabulary.id(of: bytes).map(Int.init) ?? next
+      guard id == expected else {
+        throw file.invalid(
+          "\(key).id", expected: "\(expected) for \(JSONValue.quoted(content)), as huggingface/tokenizers numbers it",
+          found: "\(id)", advice: "save the tokenizer anew with transformers, and train with its ids")
+      }
+      ids[bytes] = expected
+      next = max(next, expected + 1)
     }
   }
 

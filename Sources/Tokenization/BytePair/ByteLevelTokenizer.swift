@@ -99,7 +99,12 @@ extension ByteLevelTokenizer: AddedTokenRules {
 
 extension BytePairModel {
   /// The bytes of UTF-8 that no token stands for.
-  var missingBytes: [UInt8] {
+  var missingBytes: [UInt8] { Self.missingBytes(byteIDs) }
+
+  /// Whether bytes of UTF-8 have no token in a vocabulary.
+  static func hasMissingBytes(_ vocabulary: TokenizerVocabulary) -> Bool { !missingBytes(byteIDs(vocabulary)).isEmpty }
+
+  private static func missingBytes(_ byteIDs: [Int32]) -> [UInt8] {
     (UInt8.min...UInt8.max).filter { byteIDs[Int($0)] < 0 && ($0 < 0xC0 || (0xC2...0xF4).contains($0)) }
   }
 }

@@ -23,6 +23,11 @@ struct BytePairModel: Sendable {
   /// The bytes that a token in `0..<byteEnds.count` is decoded to.
   func bytes(of id: Int32) -> ArraySlice<UInt8> { bytes[(id == 0 ? 0 : byteEnds[Int(id) - 1])..<byteEnds[Int(id)]] }
 
+  /// The token of each byte in a vocabulary; -1 for none.
+  static func byteIDs(_ vocabulary: TokenizerVocabulary) -> [Int32] {
+    (UInt8.min...UInt8.max).map { vocabulary.id(of: Array(ByteAlphabet.standard.spelling(of: [$0]).utf8)) ?? -1 }
+  }
+
   /// - Parameters:
   ///   - vocabulary: the pieces.
   ///   - rules: the merges in order of rank.
@@ -33,7 +38,7 @@ struct BytePairModel: Sendable {
   ) {
     (self.unknownID, self.fusesUnknown, self.ignoresMerges) = (unknownID, fusesUnknown, ignoresMerges)
     let alphabet = ByteAlphabet.standard
-    byteIDs = (UInt8.min...UInt8.max).map { vocabulary.id(of: Array(alphabet.spelling(of: [$0]).utf8)) ?? -1 }
+    byteIDs = Self.byteIDs(vocabulary)
     var (bytes, byteEnds, spelled) = ([UInt8](), [Int](), [Int32]())
     for id in 0..<Int32(vocabulary.idEnd) {
       if let piece = vocabulary.bytes(of: id) {

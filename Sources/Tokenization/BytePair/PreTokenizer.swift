@@ -128,6 +128,12 @@ extension PreTokenizer {
     #"{"type":"Split","pattern":{"Regex":"# + JSONValue.quoted(pattern) + #"},"behavior":"Isolated","invert":false}"#
   }
 
+  /// The pattern of Llama 3 and Qwen2, which differ in what they take for a number.
+  private static func words(number: String) -> String {
+    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + number
+      + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  }
+
   /// GPT-2, Pythia, OLMo.
   private static let gpt2 = PreTokenizer(
     "GPT-2", [.gpt2], .words, #"{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}"#)
@@ -143,17 +149,13 @@ extension PreTokenizer {
   private static let qwen2 = PreTokenizer(
     "Qwen2", [.words(digits: 1)], .words,
     sequence(
-      split(
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-      ), byteLevel))
+      split(words(number: #"\p{N}"#)), byteLevel))
 
   /// Llama 3 to 3.3, SmolLM3, DeepSeek-R1-Distill-Llama.
   private static let llama3 = PreTokenizer(
     "Llama 3", [.words(digits: 3)], .words,
     sequence(
-      split(
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-      ), byteLevel))
+      split(words(number: #"\p{N}{1,3}"#)), byteLevel))
 
   /// DeepSeek-V3, DeepSeek-R1.
   private static let deepSeekV3 = PreTokenizer(

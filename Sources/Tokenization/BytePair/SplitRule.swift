@@ -6,8 +6,8 @@
 enum SplitRule: Sendable {
   /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`: GPT-2's.
   case gpt2
-  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`:
-  /// Llama 3's for n = 3, Qwen2's for n = 1, where it is written `\p{N}`.
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}`, then
+  /// `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: Llama 3's for n = 3, Qwen2's for n = 1, written `\p{N}`.
   case words(digits: Int)
   /// DeepSeek-V3's: ASCII punctuation with a word of ASCII letters, words with marks, punctuation and symbols with line
   /// breaks, white space.

@@ -21,7 +21,9 @@ struct JSONByteReader {
 
   /// The next byte that is no white space; nil at the end.
   mutating func next() -> UInt8? {
-    while place < end, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[place]) { place += 1 }
+    while place < end, bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D || bytes[place] == 0x09 {
+      place += 1
+    }
     return place < end ? bytes[place] : nil
   }
 
