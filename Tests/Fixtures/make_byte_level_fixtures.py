@@ -173,7 +173,7 @@ def main():
     text = hard_text()
     probes = [
         text, "", " ", "a", " a", "<|begin|>Hello<|end|> world <|end|>", "a <mask> b<r>  c word words sword ,word.",
-        "cafe\u0301, caf\u00e9, e\u0301; \u00e9; A\u030ang \u212bng  x<|endless|><|end|>",
+        "\u0063afe\u0301, \u0063af\u00e9, e\u0301; \u00e9; A\u030ang \u212bng  x<|endless|><|end|>",
         "<｜begin▁of▁sentence｜>x <|end|>", "jumping lazy  jumping ", "zzz \u4e2d\u4e2d zz",
     ]
     (ROOT / "texts.json").write_text(json.dumps(probes, ensure_ascii=True) + "\n")

@@ -76,19 +76,19 @@ extension Tensor {
     let attention = CausalAttention(
       headCount: columns / headSize, keyValueHeadCount: keys.columns / headSize, rule: rule, precision: precision,
       backend: device.backend)
-    let rooms = zip(caches, counts).map { $0.reserve(layer: layer, count: $1, window: rule.window) }
+    let places = zip(caches, counts).map { $0.reserve(layer: layer, count: $1, window: rule.window) }
     var start = 0
-    // pointers, which the rooms keep valid: workers that retain the same tensors wait for each other
-    let sequences = zip(zip(caches, rooms), counts).map { source, count in
+    // pointers, which the places keep valid: workers that retain the same tensors wait for each other
+    let sequences = zip(zip(caches, places), counts).map { source, count in
       defer { start += count }
-      let (cache, room) = source
+      let (cache, place) = source
       // what is before the window of the first new token is not looked at
-      let offset = rule.seen(before: room.offset)
-      let skipped = (room.offset - offset) * cache.rowSize
+      let offset = rule.seen(before: place.offset)
+      let skipped = (place.offset - offset) * cache.rowSize
       let firstHead = CachedHead(
-        count: count, offset: offset, precision: cache.precision, keys: room.keys.pointer + skipped,
-        values: room.values.pointer + skipped, rowSize: cache.rowSize)
-      return (start: start, firstHead: firstHead, headStep: room.keys.shape[1] * cache.rowSize)
+        count: count, offset: offset, precision: cache.precision, keys: place.keys.pointer + skipped,
+        values: place.values.pointer + skipped, rowSize: cache.rowSize)
+      return (start: start, firstHead: firstHead, headStep: place.keys.shape[1] * cache.rowSize)
     }
     let out = Tensor(uninitialized: shape, on: device)
     let longest = sequences.map { $0.firstHead.offset + $0.firstHead.count }.max() ?? 0
@@ -109,7 +109,7 @@ extension Tensor {
         attention, keyValueHead: keyValueHead, query: pointer + sequence.start * columns,
         out: out.pointer + sequence.start * columns, scratch: memory, widened: memory + scratchCount)
     }
-    for ((cache, room), count) in zip(zip(caches, rooms), counts) { cache.keep(room, layer: layer, count: count) }
+    for ((cache, place), count) in zip(zip(caches, places), counts) { cache.keep(place, layer: layer, count: count) }
     return out
   }
 }

@@ -31,7 +31,9 @@ struct BytePairModel: Sendable {
   /// - Parameters:
   ///   - vocabulary: the pieces.
   ///   - rules: the merges in order of rank.
-  ///   - unknownID: see the properties, as for the others.
+  ///   - unknownID: see the property.
+  ///   - fusesUnknown: see the property.
+  ///   - ignoresMerges: see the property.
   init(
     _ vocabulary: TokenizerVocabulary, _ rules: [TokenizerMerge], unknownID: Int32?, fusesUnknown: Bool,
     ignoresMerges: Bool
