@@ -135,6 +135,19 @@ import Testing
       ["rope_scaling": without], key: "rope_scaling.original_max_position_embeddings", found: "nothing")
   }
 
+  /// transformers 4 looks for LongRoPE's original context beside `rope_scaling` alone.
+  @Test func theOriginalContextOfLongRopeIsWrittenBesideTheScaling() throws {
+    let factors = "[1,2,3,4]"
+    let scaling =
+      #"{"rope_type":"longrope","short_factor":\#(factors),"long_factor":\#(factors),"#
+      + #""original_max_position_embeddings":64}"#
+    let read = try Self.read(["rope_scaling": scaling, "head_dim": "8", "max_position_embeddings": "128"])
+    let json = try read.huggingFaceJSON(weightType: .float32)
+    let written = try HuggingFaceConfiguration(json, file: "config.json")
+    #expect(try written.integer("original_max_position_embeddings", in: 1...128) == 64)
+    #expect(try DecoderConfiguration(written) == read)
+  }
+
   @Test func rotaryScalingMustMakeSense() {
     refuses(["rope_scaling": #"{"type":"linear"}"#], key: "rope_scaling.factor", found: "nothing")
     refuses(["rope_scaling": #"{"type":"linear","factor":-2}"#], key: "rope_scaling.factor", found: "-2")
