@@ -147,12 +147,12 @@ import Tokenization
     }
     #expect(
       failure(.init(.forwardKL, temperature: .linear(from: 1, to: 0.01)))
-        == "temperature: expected a number of at least 0.05, found linear:1.0..0.01")
+        == "temperature: expected a number of at least 0.05, found linear:1..0.01")
     #expect(failure(.init(.forwardKL, temperature: .constant(.nan))).hasPrefix("temperature: expected"))
     #expect(
       failure(.init(.forwardKL, hardLabelWeight: .cosine(from: 0, to: 1.5)))
-        == "hard-label-weight: expected a number from 0 to 1, found cosine:0.0..1.5")
-    #expect(failure(.forwardKL, weight: 0) == "weight of a teacher: expected a number above 0, found 0.0")
+        == "hard-label-weight: expected a number from 0 to 1, found cosine:0..1.5")
+    #expect(failure(.forwardKL, weight: 0) == "teacher-weights: expected numbers above 0, found 0.0")
     #expect(
       failure(
         .forwardKL,
@@ -199,7 +199,7 @@ import Tokenization
       Issue.record("\(String(describing: error))")
       return
     }
-    #expect(value.key == "weights of the teachers" && value.found == "3e+38, 3e+38")
+    #expect(value.key == "teacher-weights" && value.found == "3e+38, 3e+38")
   }
 
   @Test(arguments: [Schedule.constant(-1), .constant(.nan), .constant(.infinity), .linear(from: 1, to: -0.5)])

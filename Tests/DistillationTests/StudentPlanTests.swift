@@ -65,8 +65,6 @@ import Testing
       #expect(error?.description == description)
     }
     expect("hidden-size: expected from 1 to the teacher's 24, found 25", channels: 25)
-    expect(
-      "hidden-size: expected a multiple of the student's 6 heads, as config.json demands, found 20", channels: 20)
     expect("feed-forward-size: expected from 1 to the teacher's 40, found 0", neurons: 0)
     expect("heads: expected from 1 to the teacher's 6, found 12", heads: 12)
     expect("key-value-heads: expected from 1 to the teacher's 3, found 0", heads: 2, keyValueHeads: 0)
