@@ -5,8 +5,8 @@ from shapes import LENGTH
 # Half of a sequence, that windows cut something off.
 WINDOW = LENGTH // 2
 
-# The configuration's class and what it is given beside the sizes. Families without a class in transformers are not
-# here: InternLM2, InternLM3 and MiniCPM compute what Llama and Granite do.
+# The configuration's class and what it is given beside the sizes. Families that compute what others do are not
+# here: InternLM2 and 3 and MiniCPM compute what Llama and Granite do.
 FAMILIES = {
     "llama": ("LlamaConfig", {}),
     "mistral": ("MistralConfig", {"sliding_window": WINDOW}),

@@ -138,6 +138,8 @@ extension CommandTests {
         "--vocabulary-size", "\(Workspace.vocabularySize)")
       try #require(made.code == 0, "\(made.errors)")
       try desk.data("other.model").write(to: URL(fileURLWithPath: folder).appendingPathComponent("tokenizer.model"))
+      // that of the teacher as it was
+      try FileManager.default.removeItem(atPath: "\(folder)/tokenizer.json")
       let outcome = try distil(desk, "run", ["--teacher", folder])
       #expect(outcome.code == 1)
       #expect(outcome.errors.contains("\(folder): id "), "\(outcome.errors)")

@@ -207,7 +207,7 @@ extension CommandTests {
       let file = try desk.write("batch_size: 2\nhidden_mse_weight: 1\n", to: "r.yaml")
       let outcome = try distil(desk, "run", "--recipe", file, "--align-layers", "last")
       try #require(outcome.code == 0, "\(outcome.errors)")
-      #expect(try desk.text("run/recipe.yaml").contains("hidden-mse-weight: 1.0\n"))
+      #expect(try desk.text("run/recipe.yaml").contains("hidden-mse-weight: 1\n"))
       let twice = try desk.write("batch_size: 2\nbatch-size: 4\n", to: "twice.yaml")
       let wrong = try distil(desk, "wrong", "--recipe", twice)
       #expect(wrong.errors.contains("given twice: batch-size"), "\(wrong.errors)")
@@ -237,8 +237,8 @@ extension CommandTests {
     }
 
     @Test(arguments: [
-      (["--temperature", "1e6"], "--temperature: expected at most 10000, found 1000000.0; above it"),
-      (["--temperature", "cosine:1..20000"], "--temperature: expected at most 10000, found cosine:1.0..20000.0"),
+      (["--temperature", "1e6"], "--temperature: expected at most 10000, found 1000000; above it"),
+      (["--temperature", "cosine:1..20000"], "--temperature: expected at most 10000, found cosine:1..20000"),
       (["--temperature", "1e30"], "--temperature: expected at most 10000"),
       (["--soft-label-weight", "1e30"], "--soft-label-weight: expected a weight of at most 1000000"),
       (["--hidden-mse-weight", "2e6"], "--hidden-mse-weight: expected a weight of at most 1000000"),

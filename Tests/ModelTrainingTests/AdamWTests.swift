@@ -54,9 +54,10 @@ import Testing
     let (losses, norms) = (try #require(expected.adamwLosses), try #require(expected.adamwGradientNorms))
     let model = try TransformerDecoder(
       contentsOf: fixture.folder, device: Device(threads: 1, backend: kind))
-    #expect(
-      try Set(model.namedWeights.filter(\.parameter.decays).map(\.name))
-        == Set(try #require(expected.adamwDecayedParameters)))
+    let decayed = Set(try #require(expected.adamwDecayedParameters))
+    for weight in try model.namedWeights {
+      #expect(weight.parameter.decays == decayed.contains(weight.name), "\(weight.name)")
+    }
 
     // Rows one after another are one text, in which the first token of each row is no target.
     let counted: [Bool] = expected.labels.flatMap { labels in [false] + labels.dropFirst().map { $0 >= 0 } }

@@ -30,7 +30,7 @@ import Testing
     Bad("batch-size", "0") { $0.batchSize = 0 },
     Bad("batch-size", "9223372036854775807") { $0.batchSize = .max },
     Bad("micro-batch-size", "16 sequences of 1048577") { $0.sequenceLength = (1 << 20) + 1 },
-    Bad("sequence-length", "1 sequences of 9223372036854775807") { ($0.batchSize, $0.sequenceLength) = (1, .max) },
+    Bad("sequence-length", "1 sequence of 9223372036854775807") { ($0.batchSize, $0.sequenceLength) = (1, .max) },
     Bad("micro-batch-size", "0") { $0.microBatchSize = 0 },
     Bad("micro-batch-size", "5") { $0.microBatchSize = 5 },
     Bad("micro-batch-size", "32") { $0.microBatchSize = 32 },

@@ -49,7 +49,13 @@ enum ArithmeticKeys {
 
   private static let groups: [(neutral: Neutral, keys: [String])] = [
     // what each layer sees
-    (.null, ["sliding_window", "attention_chunk_size", "dual_chunk_attention_config", "block_configs"]),
+    (
+      .null,
+      [
+        "sliding_window", "sliding_window_pattern", "attention_chunk_size", "dual_chunk_attention_config",
+        "block_configs",
+      ]
+    ),
     (.off, ["use_sliding_window", "full_attention_interval", "per_layer_config"]),
     (.each(.string("full_attention")), ["layer_types"]),
     (.off, ["use_bidirectional_attention", "add_cross_attention", "is_encoder_decoder", "pruned_heads"]),

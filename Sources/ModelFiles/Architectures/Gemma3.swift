@@ -8,7 +8,7 @@ public struct Gemma3: Architecture {
   public let family = "gemma3_text"
   public let keys = GemmaKeys.laterNames
   /// `attn_logit_softcapping` is not read, for `Gemma3Attention` has it and does not use it (modeling_gemma3.py).
-  public let reads = GemmaKeys.laterReads.union(["rope_local_base_freq"])
+  public let reads = GemmaKeys.laterReads.union(["rope_local_base_freq", "sliding_window_pattern"])
 
   /// The defaults are those of `Gemma3TextConfig` (configuration_gemma3.py, transformers 5.24), cited here and in
   /// `GemmaKeys`.

@@ -32,9 +32,9 @@ public struct Granite: Architecture {
     // `logits = logits / self.config.logits_scaling`
     configuration.logitScale = Float(1 / (try file.factor("logits_scaling") ?? 1))
     // `attention_bias: bool = False`, on all four matrices
-    if try file.bool("attention_bias") ?? false { configuration.biases.formUnion(Set.attention) }
+    configuration.biases.formUnion(try LlamaKeys.attentionBiases(file))
     // `mlp_bias: bool = False`
-    if try file.bool("mlp_bias") ?? false { configuration.biases.formUnion(Set.feedForward) }
+    configuration.biases.formUnion(try LlamaKeys.feedForwardBiases(file))
     return configuration
   }
 

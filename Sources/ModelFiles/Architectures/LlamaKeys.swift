@@ -178,6 +178,14 @@ enum LlamaKeys {
     return size
   }
 
+  /// What transformers calls an activation (`ACT2FN` in activations.py).
+  private static func name(of activation: GateActivation) -> String {
+    switch activation {
+    case .silu: "silu"
+    case .geluTanh: "gelu_pytorch_tanh"
+    }
+  }
+
   /// The members for all of that; `architecture` is the name of the class in transformers.
   static func members(of configuration: DecoderConfiguration, architecture: String) -> [String: JSONValue] {
     [
@@ -185,7 +193,7 @@ enum LlamaKeys {
       "bos_token_id": .id(configuration.bosTokenID),
       "eos_token_id": .ids(configuration.eosTokenIDs),
       "head_dim": .integer(configuration.headSize),
-      "hidden_act": .string(configuration.activation == .silu ? "silu" : "gelu_pytorch_tanh"),
+      "hidden_act": .string(name(of: configuration.activation)),
       "hidden_size": .integer(configuration.hiddenSize),
       "initializer_range": .shortest(configuration.initializerRange),
       "intermediate_size": .integer(configuration.feedForwardSize),

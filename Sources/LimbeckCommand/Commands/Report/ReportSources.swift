@@ -25,9 +25,12 @@ struct ReportedRun {
   var isDistilled: Bool { record.manifest.inputs["command"].map { $0 == "distill" } ?? !teachers.isEmpty }
   var recipeFile: String { record.folder.appendingPathComponent("recipe.yaml").path }
 
-  /// The run that made the model in a folder; nil where the folder is none of a run.
+  /// The run that made the model in a folder; nil where the folder is none of a run, or has lost its recipe.
   init?(ofModel path: String) throws {
-    guard try RunManifest(ofRun: URL(fileURLWithPath: path, isDirectory: true)) != nil else { return nil }
+    let folder = URL(fileURLWithPath: path, isDirectory: true)
+    guard try RunManifest(ofRun: folder) != nil,
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent("recipe.yaml").path)
+    else { return nil }
     try self.init(path: path)
   }
 
