@@ -92,6 +92,7 @@ extension ReportPage {
     (
       "Size and speed",
       [
+        row("family") { $0.configuration.map { "\($0.family)" } },
         row("layers") { $0.configuration.map { "\(Figures.count($0.layerCount))" } },
         row("width", "hidden size") { $0.configuration.map { "\(Figures.count($0.hiddenSize))" } },
         row("feed-forward width") { $0.configuration.map { "\(Figures.count($0.feedForwardSize))" } },

@@ -60,14 +60,19 @@ extension ValidationText {
   ///   - corpus: the texts.
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
+  ///   - beginningID: what windows begin with where the tokenizer has no BOS, as Qwen's: the `beginningID` of the model's
+  ///     configuration; EOS by default.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
-  public init(_ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int) throws(LimbeckError) {
+  public init(
+    _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, beginningID: Int32? = nil
+  ) throws(LimbeckError) {
     let tokens = try corpus.encoded(for: tokenizer) { (corpus) throws(TokenizationError) in
       try tokenizer.tokens(of: corpus)
     }
     self = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try ValidationText(
-        EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: corpus.name)
+        EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: corpus.name,
+        beginningID: beginningID ?? tokenizer.eosID)
     }
   }
 }

@@ -145,18 +145,22 @@ enum ModelSource {
   /// - Parameters:
   ///   - tokenizer: what makes the ids.
   ///   - outputs: V where the model is given by its size or a config.json without one; nil for the tokenizer's.
+  ///   - bosTokenID: `bos_token_id` where neither the tokenizer nor a config.json has one: the teacher's.
   ///   - seed: determines fresh weights.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Returns: the model, trainable.
   /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
   func model(
-    for tokenizer: any Tokenizer, outputs: Int? = nil, seed: UInt64, precision: ProductPrecision, on device: Device
+    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, seed: UInt64,
+    precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
     if case .folder(let folder) = self {
       return try LanguageModel(folder, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
     }
-    let (configuration, place) = try configuration(for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize)
+    let (configuration, place) = try configuration(
+      for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,
+      bosTokenID: tokenizer.bosID.map { Int($0) } ?? bosTokenID)
     try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: place)
     try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: place)
     return try LanguageModel(
@@ -165,19 +169,20 @@ enum ModelSource {
 
   /// The configuration of a fresh model, and how errors name it.
   private func configuration(
-    for tokenizer: any Tokenizer, outputs: Int
+    for tokenizer: any Tokenizer, outputs: Int, bosTokenID: Int?
   ) throws -> (configuration: DecoderConfiguration, place: String) {
     switch self {
     case .folder(let folder): return (folder.configuration, folder.configurationFile.path)
     case .size(let size, let contextLength):
-      let configuration = DecoderConfiguration(
+      var configuration = DecoderConfiguration(
         parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)
+      configuration.bosTokenID = bosTokenID
       return (configuration, "the model's size")
     case .configuration(let file):
       let complete =
         file
         .filling("vocab_size", with: .integer(outputs))
-        .filling("bos_token_id", with: tokenizer.bosID.map { .integer(Int($0)) } ?? .null)
+        .filling("bos_token_id", with: bosTokenID.map { .integer($0) } ?? .null)
         .filling("eos_token_id", with: tokenizer.eosID.map { .integer(Int($0)) } ?? .null)
       let configuration = try DecoderConfiguration(complete)
       for remark in configuration.remarks(on: complete) { Console().write("warning: \(remark)") }

@@ -50,6 +50,6 @@ struct TextPacking {
     progress.end()
     return try ValidationText(
       EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: name,
-      beginningID: configuration.bosTokenID.map { Int32($0) })
+      beginningID: configuration.beginningID)
   }
 }

@@ -22,7 +22,7 @@ extension EvaluationWindows {
           ))
       }
     }
-    let beginningID = text.beginningID ?? models.first?.decoder.configuration.bosTokenID.map { Int32($0) }
+    let beginningID = text.beginningID ?? models.first?.decoder.configuration.beginningID
     try self.init(text, window: window, stride: stride, beginningID: beginningID)
     guard scoredTokens > 1 else { throw .tooFewTokens(found: scoredTokens) }
     for (name, decoder) in models {

@@ -36,8 +36,10 @@ public struct ValidationText: TokenSequences {
     } catch {
       throw .value(
         InvalidValue(
-          name, "BOS", expected: "a token that begins a text, of the tokenizer or as bos_token_id in config.json",
-          found: "none"))
+          name, "BOS",
+          expected:
+            "a token to begin windows with, BOS of the tokenizer or bos_token_id or eos_token_id in config.json",
+          found: "none", advice: "add the id of a token that stands before texts to config.json"))
     }
     self.name = name
     self.sequenceLength = sequenceLength

@@ -157,9 +157,23 @@ struct PerplexityTests {
       try evaluate([[3, 4]], bos: 60)
     }
     #expect(throws: EvaluationError.noBeginningToken) {
-      try Perplexity(
-        of: smallDecoder(bosTokenID: nil, seed: 1), on: EvaluationText(documents: [[3, 4]]), window: 8)
+      var configuration = smallDecoder(bosTokenID: nil, seed: 1).configuration
+      configuration.eosTokenIDs = []
+      let decoder = TransformerDecoder(configuration: configuration, seed: 1)
+      return try Perplexity(of: decoder, on: EvaluationText(documents: [[3, 4]]), window: 8)
     }
+  }
+
+  @Test("Without any BOS, windows begin with the first token that ends a text")
+  func beginningWithEOS() throws {
+    var configuration = smallDecoder(bosTokenID: nil, seed: 1).configuration
+    configuration.eosTokenIDs = [7, 2]
+    let text = EvaluationText(documents: [[3, 4, 9], [5, 6]])
+    let decoder = TransformerDecoder(configuration: configuration, seed: 1)
+    let found = try Perplexity(of: decoder, on: text, window: 8)
+    let expected = try Perplexity(of: smallDecoder(bosTokenID: 7, seed: 1), on: text, window: 8)
+    let other = try Perplexity(of: smallDecoder(bosTokenID: 2, seed: 1), on: text, window: 8)
+    #expect(found.natsPerToken == expected.natsPerToken && found.natsPerToken != other.natsPerToken)
   }
 
   @Test("A damaged model is refused with the first token it fails on")
@@ -205,7 +219,8 @@ struct PerplexityTests {
       (.value(InvalidValue("stride", expected: "at least 1", found: "0")), "stride: expected at least 1, found 0"),
       (
         .noBeginningToken,
-        "neither the tokenizer nor the model's config.json (bos_token_id) has a token that begins a text"
+        "expected a token to begin windows with, BOS of the tokenizer or bos_token_id or eos_token_id in config.json, "
+          + "found none; add the id of a token that stands before texts to config.json"
       ),
     ]
     for (error, description) in errors { #expect(error.description == description) }

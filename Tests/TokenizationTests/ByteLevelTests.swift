@@ -162,6 +162,24 @@ import Testing
     #expect(other.files.map(\.name) == ["tokenizer.json"])
   }
 
+  @Test("What transformers 5 saved is written with the names that 4.57 knows, too")
+  func filesOfOneVersion() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(try Data(contentsOf: ByteLevelFixture(name: "llama3").file), to: "tokenizer.json")
+    try folder.write(
+      #"{"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["<|end|>"], "eos_token": "<|end|>"}"#,
+      to: "tokenizer_config.json")
+    let tokenizer = try loadTokenizer(from: folder.url)
+    let file = try #require(tokenizer.files.first { $0.name == "tokenizer_config.json" })
+    #expect(
+      try JSONValue(parsing: Array(file.contents), file: file.name)
+        == .object([
+          "tokenizer_class": .string("PreTrainedTokenizerFast"), "eos_token": .string("<|end|>"),
+          "additional_special_tokens": .array([.string("<|end|>")]),
+        ]))
+    #expect(tokenizer.eosID == 423)
+  }
+
   @Test("Form C is that of Foundation for characters that are old enough")
   func composition() {
     var generator = RepeatableGenerator(seed: 3)

@@ -95,7 +95,8 @@ struct Distill: ParsableCommand {
     let own = try source.tokenizer ?? tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
     let student = try source.model(
-      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, seed: settings.recipe.seed,
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize,
+      bosTokenID: teachers.models[0].configuration.bosTokenID, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,

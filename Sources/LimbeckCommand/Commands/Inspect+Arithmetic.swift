@@ -70,7 +70,7 @@ extension Inspect {
         if let value { facts.add(name, "\(value)") }
       }
       for kind in attention ?? [] { facts.add("attention of \(Self.names(kind.layers))", kind.text) }
-      if let activation { facts.add("activation", activation) }
+      if let activation { facts.add("activation", activation == "geluTanh" ? "GELU by tanh" : activation) }
       let norms =
         (normOffset.map { ["gains are \($0) + weight"] } ?? []) + (queryKeyNorms == nil ? [] : ["of queries and keys"])
         + (postNorms == nil ? [] : ["after attention and feed-forward"])

@@ -117,7 +117,9 @@ extension Inspect {
       facts.add("layers", "\(layers)")
       facts.add("heads", "\(heads) of \(headSize), \(keyValueHeads) for keys and values")
       facts.add(
-        "context", "\(Format.count(contextLength, "token"))" + (ropeTheta.map { ", rotary base \($0)" } ?? ""))
+        "context",
+        Format.count(contextLength, "token")
+          + (arithmetic?.attention == nil ? ropeTheta.map { ", rotary base \($0)" } ?? "" : ""))
       arithmetic?.add(to: &facts)
       facts.add(
         "parameters",

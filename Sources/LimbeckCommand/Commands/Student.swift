@@ -47,7 +47,9 @@ struct Student: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("Keep n layers, evenly spread from the first to the last.", valueName: "n"))
   var count: Int?
-  @Option(parsing: .unconditional, help: ArgumentHelp("Channels to keep, a multiple of the heads.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Channels to keep; some families need a multiple of the heads.", valueName: "n"))
   var hiddenSize: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Neurons of each layer to keep.", valueName: "n"))
   var feedForwardSize: Int?

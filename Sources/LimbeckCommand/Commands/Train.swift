@@ -62,7 +62,10 @@ struct Train: ParsableCommand {
       "Train the student of a run of 'limbeck distill' with all of its settings, but without its teacher.",
       valueName: "run"))
   var controlOf: String?
-  @Option(help: ArgumentHelp("Tokenizer.model file (default: that of the model folder).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A tokenizer.model or tokenizer.json, or a model folder with one (default: that of the model folder).",
+      valueName: "file"))
   var tokenizer: String?
   @OptionGroup var options: TrainingOptions
 
@@ -93,11 +96,10 @@ struct Train: ParsableCommand {
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     // a control has the tokenizer of its student, which is the teacher's
     let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.tokenizer == nil ? controlOf : nil))
-    let outputs = try controlOf.map {
-      try ModelFolder(contentsOf: ModelLocation(path: $0).folder).configuration.vocabularySize
-    }
+    let student = try controlOf.map { try ModelFolder(contentsOf: ModelLocation(path: $0).folder).configuration }
     let model = try source.model(
-      for: tokenizer, outputs: outputs, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, seed: settings.recipe.seed,
+      precision: settings.precision, on: session.device)
     try session.run(
       LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
       inputs: ["model": model.digest], from: start)

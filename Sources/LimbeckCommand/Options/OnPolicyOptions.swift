@@ -123,7 +123,7 @@ struct OnPolicySettings {
     return SampledSteps(
       value: value,
       settings: "on-policy \(Self.text(probability)), on-policy-temperature \(Self.text(temperature)), "
-        + "completion-length \(completionLength)", prompts: digest)
+        + "completion-length \(completionLength)", promptFile: prompts, prompts: digest)
   }
 
   /// A number as the user types it: "1" for 1.0.
@@ -135,11 +135,13 @@ struct SampledSteps {
   let value: OnPolicySteps
   /// Their settings, by the names of flags.
   fileprivate let settings: String
+  /// The file of prompts, if there is one.
+  fileprivate let promptFile: String?
   /// What the prompts are: a digest, or where they are cut from.
   fileprivate let prompts: String
 
   /// For the header of a run.
-  var description: String { "\(settings), prompts \(prompts.count == 64 ? String(prompts.prefix(12)) : prompts)" }
+  var description: String { "\(settings), prompts \(promptFile.map { "of \($0)" } ?? prompts)" }
 
   /// What a continued run must share with the one that was begun.
   var inputs: [String: String] { ["on_policy": "\(settings), prompts \(prompts)"] }

@@ -19,7 +19,7 @@ struct TeacherCacheOptions: ParsableArguments {
   var validationTeacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "With --teacher-cache: tokenizer.model (default: that of the student, else of the cache).",
+      "With --teacher-cache: a tokenizer.model or tokenizer.json (default: that of the student, else of the cache).",
       valueName: "file"))
   var tokenizer: String?
 }

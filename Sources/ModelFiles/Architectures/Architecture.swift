@@ -81,5 +81,5 @@ public enum KnownArchitectures {
     return architecture
   }
 
-  private static var known: String { all.map { "\"\($0.family)\"" }.joined(separator: " or ") }
+  private static var known: String { "one of " + all.map { "\"\($0.family)\"" }.joined(separator: ", ") }
 }

@@ -48,7 +48,9 @@ enum LlamaKeys {
   ) throws(ModelFileError) -> DecoderConfiguration {
     try requireSizes(in: file)
     if try file.object("quantization_config") != nil {
-      throw file.invalid("quantization_config", expected: "unquantized weights")
+      throw file.invalid(
+        "quantization_config", expected: "unquantized weights",
+        advice: "use the folder of the model that was quantized, in float32, float16 or bfloat16")
     }
     let headCount = try size("num_attention_heads", file)
     let hiddenSize = try size("hidden_size", file)

@@ -98,7 +98,7 @@ extension RotaryScaling {
     switch kinds[type] {
     case nil:
       let names = ["default"] + kinds.keys.sorted()
-      throw parameters.invalid(typeKey, expected: names.map { "\"\($0)\"" }.joined(separator: " or "))
+      throw parameters.invalid(typeKey, expected: "one of " + names.map { "\"\($0)\"" }.joined(separator: ", "))
     case .linear: self = .linear(factor: try number("factor"))
     case .dynamic: self = .beyondTheContext(factor: try number("factor"))
     case .llama3:

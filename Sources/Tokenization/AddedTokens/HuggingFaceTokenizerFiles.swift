@@ -17,7 +17,7 @@ struct HuggingFaceTokenizerFiles {
   private let objects: [String: [String: JSONValue]]
   /// What tokenizer.json lists.
   private let addedTokens: [JSONValue]
-  /// The files that there are, as they are.
+  /// The files that there are, as they are but for what only one version of transformers knows.
   let files: [NamedFile]
 
   /// None of the files.
@@ -33,7 +33,7 @@ struct HuggingFaceTokenizerFiles {
   /// Reads what there is of the files. Throws `file` where one is no JSON.
   init(in folder: URL) throws(TokenizationError) {
     self.folder = folder
-    files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
+    let files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
     var objects: [String: [String: JSONValue]] = [:]
     for name in Self.names where ![TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json"].contains(name) {
       let url = folder.appendingPathComponent(name)
@@ -47,9 +47,23 @@ struct HuggingFaceTokenizerFiles {
       if case .object(let members) = value { objects[name] = members }
     }
     self.objects = objects
+    self.files = files.map { Self.forAllVersions($0, objects) }
     let json = folder.appendingPathComponent(TokenizerJSON.fileName)
     addedTokens =
       FileManager.default.fileExists(atPath: json.path) ? try TokenizerJSON.addedTokens(contentsOf: json) : []
+  }
+
+  /// The file; of a tokenizer_config.json that transformers 5 saved, with the names that 4.57 knows, too, and that 5.24
+  /// takes for its own: `TokenizersBackend = PreTrainedTokenizerFast` (tokenization_utils_tokenizers.py).
+  private static func forAllVersions(_ file: NamedFile, _ objects: [String: [String: JSONValue]]) -> NamedFile {
+    guard file.name == "tokenizer_config.json", var members = objects[file.name],
+      members["tokenizer_class"] == .string("TokenizersBackend")
+    else { return file }
+    members["tokenizer_class"] = .string("PreTrainedTokenizerFast")
+    if case .array = members["extra_special_tokens"], members["additional_special_tokens"] == nil {
+      members["additional_special_tokens"] = members.removeValue(forKey: "extra_special_tokens")
+    }
+    return NamedFile(name: file.name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
   }
 
   private var configuration: [String: JSONValue] { objects["tokenizer_config.json"] ?? [:] }
