@@ -32,8 +32,8 @@ extension EvaluationError: CustomStringConvertible, LocalizedError {
     case .value(let error):
       error.description
     case .noBeginningToken:
-      "expected a token to begin windows with, BOS of the tokenizer or bos_token_id or eos_token_id in config.json, found "
-        + "none; add the id of a token that stands before texts to config.json"
+      "expected a token to begin windows with, BOS of the tokenizer or bos_token_id or eos_token_id in config.json, "
+        + "found none; add the id of a token that stands before texts to config.json"
     case .tokenOutsideVocabulary(let model, let id, let position, let vocabularySize):
       (position.map { "token \($0) of the text" } ?? "BOS")
         + " has the id \(id), but \(model) has ids from 0 to \(vocabularySize - 1); "
