@@ -28,10 +28,11 @@ struct AddedTokenTokenizer: Tokenizer {
     self.base = base
     let size = Int32(base.vocabularySize)
     added = Dictionary(
-      tokens.filter { $0.id >= size || base.spelling(of: $0.id) != $0.content }.map { ($0.id, $0) },
+      tokens.filter { $0.id >= size || !$0.isSpelled(base.spelling(of: $0.id)) }.map { ($0.id, $0) },
       uniquingKeysWith: { first, _ in first })
     self.matched = matched
-    matcher = AddedTokenMatcher(matched, normalizer: base as? any AddedTokenRules)
+    matcher = AddedTokenMatcher(
+      matched, normalizer: base as? any AddedTokenRules, restartsText: restartsText)
     self.restartsText = restartsText
     vocabularySize = Int(max(size, (added.keys.max() ?? 0) + 1))
     (bosID, eosID, padID, unknownID) = (specialIDs.bos, specialIDs.eos, specialIDs.pad, specialIDs.unknown)
