@@ -147,8 +147,8 @@ struct AddedTokenTokenizer: Tokenizer {
   /// The id that fills up batches, where it does nothing else.
   private var addedPadID: Int32? { padID.flatMap { $0 < base.vocabularySize ? base.padID : $0 } }
 
-  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a token
-  /// is for.
+  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a
+  /// token is for.
   var digest: TokenizerDigest {
     let own = [base.bosID, base.eosID, base.padID, base.unknownID]
     if matched.isEmpty, added.isEmpty, own == [bosID, eosID, addedPadID, unknownID] { return base.digest }
