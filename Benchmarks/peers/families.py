@@ -12,8 +12,8 @@ import transformers
 from family_configurations import FAMILIES
 from shapes import LENGTH, SHAPES
 
-def model(family, vocabulary, sizes, seed, attention="sdpa", context=LENGTH):
-    """A model of the family with `sizes` and a tied head, as its class initialises it."""
+def model(family, vocabulary, sizes, seed, attention="sdpa", context=LENGTH, tied=True):
+    """A model of the family with `sizes`, as its class initialises it."""
     name, own = FAMILIES[family]
     torch.manual_seed(seed)
     config = getattr(transformers, name)(
@@ -26,7 +26,7 @@ def model(family, vocabulary, sizes, seed, attention="sdpa", context=LENGTH):
         head_dim=sizes.hidden // sizes.heads,
         max_position_embeddings=context,
         rms_norm_eps=1e-5,
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
         # PyTorch's own attention has no soft cap
         attn_implementation="eager" if family == "gemma2" else attention,
         use_cache=False,
@@ -39,11 +39,11 @@ def model(family, vocabulary, sizes, seed, attention="sdpa", context=LENGTH):
 
 
 def write(family, folder):
-    """A model of the small shape's teacher, whose texts do not end: see random_models.py."""
+    """A model of the small shape's teacher, whose texts do not end: in a head of its own, the rows of BOS and EOS are 0."""
     shape = SHAPES["small"]
-    made = model(family, shape.vocabulary, shape.teacher, seed=1, context=random_models.CONTEXT)
+    made = model(family, shape.vocabulary, shape.teacher, seed=1, context=random_models.CONTEXT, tied=False)
     with torch.no_grad():
-        made.get_input_embeddings().weight[random_models.EOS] = 0
+        made.get_output_embeddings().weight[[random_models.BOS, random_models.EOS]] = 0
     made.save_pretrained(folder)
     (folder / "tokenizer.model").write_bytes(random_models.tokenizer(shape.vocabulary))
 

@@ -21,6 +21,9 @@ public protocol Tokenizer: Sendable {
   /// The token with `id` as the tokenizer's own files spell it, which may have signs of its own for spaces and bytes.
   /// `id` must be in the vocabulary.
   func spelling(of id: Int32) -> String
+  /// The first id whose token the tokenizer's own files spell with these bytes, UTF-8; nil where there is none. By
+  /// default all are looked at.
+  func id(spelled spelling: [UInt8]) -> Int32?
   /// The token with `id` as it is shown when it stands alone, with plain spaces. `id` must be in the vocabulary.
   func text(of id: Int32) -> String
   /// What else the tokenizer knows of the token with `id`, such as its kind, score or rank: the same names for every
@@ -85,6 +88,10 @@ public protocol TokenDecoder: Sendable {
 
 extension Tokenizer {
   public func keepsWhole(_ id: Int32) -> Bool { false }
+
+  public func id(spelled spelling: [UInt8]) -> Int32? {
+    (0..<Int32(vocabularySize)).first { self.spelling(of: $0).utf8.elementsEqual(spelling) }
+  }
 }
 
 extension TokenDecoder {

@@ -112,7 +112,7 @@ struct SentencePieceJSONFixture: Decodable {
   func pieces() throws {
     let model = try SentencePieceTokenizer(
       contentsOf: AddedTokenFixture.root.appendingPathComponent("tokenizer.model"))
-    let json = try TokenizerJSON(parsing: Array(llama("{}").utf8), file: "tokenizer.json")
+    let json = try TokenizerJSON(TokenizerJSONText(Array(llama("{}").utf8), file: "tokenizer.json"))
     let converted = try ConvertedTokenizer(json, filesBeside: [], keepsSpecialText: false)
     for id in 0..<Int32(model.vocabularySize) {
       #expect(converted.base.spelling(of: id) == model.spelling(of: id))

@@ -15,6 +15,9 @@ struct AddedToken: Hashable, Sendable {
   var isNormalized = false
   /// Whether it counts only where it is no part of a word.
   var isSingleWord = false
+
+  /// Whether this is its text, byte by byte: to strings, characters that are composed otherwise are the same.
+  func isSpelled(_ text: String) -> Bool { content.utf8.elementsEqual(text.utf8) }
 }
 
 extension AddedToken: CustomStringConvertible {

@@ -37,12 +37,16 @@ struct AddedTokenMatcher: Sendable {
   /// precedes may be spelled otherwise.
   private let afterWide: Set<UInt8>
   private let strips: Bool
+  /// The bytes that tokens end with, where text that follows them is encoded as the beginning of one.
+  private let lastBytes: Set<UInt8>
   /// The first and last bytes of tokens that must be no part of a word.
   private let wordEdges: Set<UInt8>
 
-  /// The contents must not be empty. `normalizer` says how text is normalised for the tokens that are; nil where it is
-  /// not.
-  init(_ tokens: [AddedToken], normalizer: (any AddedTokenRules)? = nil) {
+  /// - Parameters:
+  ///   - tokens: those to find; their contents must not be empty.
+  ///   - normalizer: how text is normalised for the tokens that are; nil, as by default, where it is not.
+  ///   - restartsText: whether text that follows a token is encoded as the beginning of one; false by default.
+  init(_ tokens: [AddedToken], normalizer: (any AddedTokenRules)? = nil, restartsText: Bool = false) {
     self.normalizer = normalizer
     let spelled = tokens.map { token in
       let bytes = Array(token.content.utf8)
@@ -62,6 +66,7 @@ struct AddedTokenMatcher: Sendable {
       }
     }
     (self.neighbours, self.afterWide) = (neighbours, afterWide)
+    lastBytes = Set(restartsText ? spelled.compactMap(\.bytes.last) : [])
     strips = tokens.contains { $0.stripsLeft || $0.stripsRight }
     wordEdges = Set(
       spelled.filter(\.token.isSingleWord).flatMap { [$0.bytes.first, $0.bytes.last] }.compactMap(\.self))
@@ -101,6 +106,8 @@ struct AddedTokenMatcher: Sendable {
     var parts: [Part] = []
     var start = range.lowerBound
     var place = start
+    // the white space that was stripped last
+    var spaces = start..<start
     while place < range.upperBound {
       place = Self.firstPlace(from: place, range.upperBound, in: bytes, where: pass.begins)
       guard place < range.upperBound else { break }
@@ -119,11 +126,21 @@ struct AddedTokenMatcher: Sendable {
       if token.stripsLeft {
         while left > start, let space = Self.space(before: left, in: bytes[start...]) { left = space }
       }
-      if token.stripsRight { while let space = Self.space(at: right, in: bytes[..<range.upperBound]) { right = space } }
+      if token.stripsRight {
+        if !spaces.contains(right) {
+          spaces = right..<right
+          while let space = Self.space(at: spaces.upperBound, in: bytes[..<range.upperBound]) {
+            spaces = right..<space
+          }
+        }
+        right = spaces.upperBound
+      }
+      place = end
+      // what one token strips may be the beginning of another, or all of what that one strips: then it is no more
+      if token.stripsLeft, right <= start { continue }
       if left > start { parts.append(.text(start..<left)) }
       parts.append(.token(token.id))
       start = right
-      place = right
     }
     if start < range.upperBound { parts.append(.text(start..<range.upperBound)) }
     return parts
@@ -141,7 +158,7 @@ struct AddedTokenMatcher: Sendable {
   }
 
   /// Whether the bytes beside `place`, which is inside `text`, let it be a cut: no token reaches across, nor what it
-  /// strips.
+  /// strips, and none ends here if that matters to what follows.
   func isSafeCut(_ place: Int, in text: borrowing Span<UInt8>) -> Bool {
     let (left, right) = (text[place - 1], text[place])
     if neighbours.contains(Self.pair(left, right))
@@ -151,6 +168,9 @@ struct AddedTokenMatcher: Sendable {
     }
     // white space beyond ASCII begins with one of four bytes; a place beside their other characters is only less apt
     let isSpace = { (byte: UInt8) in byte <= 0x20 || [0xC2, 0xE1, 0xE2, 0xE3].contains(byte) }
+    // a character beyond ASCII, or a space, may be spelled otherwise where text is normalised
+    let last = normalizer != nil && left == Self.blank ? 0x81 : left
+    if lastBytes.contains(left) || (last >= 0x80 && lastBytes.contains(where: { $0 >= 0x80 })) { return false }
     if strips, isSpace(right) || isSpace(left) || left >= 0x80 { return false }
     return !wordEdges.contains(left) && !wordEdges.contains(right)
   }
@@ -181,7 +201,8 @@ struct AddedTokenMatcher: Sendable {
 
   /// What the regular expression `\w` matches (Unicode Technical Standard 18, annex C).
   private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.isAlphabetic || scalar.properties.isJoinControl
+    // what the standard library knows of later versions of Unicode is no letter yet
+    ScalarProperties.all[scalar.value] != 0 && scalar.properties.isAlphabetic || scalar.properties.isJoinControl
       || [.nonspacingMark, .enclosingMark, .spacingMark, .decimalNumber, .connectorPunctuation].contains(
         scalar.properties.generalCategory)
   }

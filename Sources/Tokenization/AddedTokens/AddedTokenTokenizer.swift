@@ -28,10 +28,11 @@ struct AddedTokenTokenizer: Tokenizer {
     self.base = base
     let size = Int32(base.vocabularySize)
     added = Dictionary(
-      tokens.filter { $0.id >= size || base.spelling(of: $0.id) != $0.content }.map { ($0.id, $0) },
+      tokens.filter { $0.id >= size || !$0.isSpelled(base.spelling(of: $0.id)) }.map { ($0.id, $0) },
       uniquingKeysWith: { first, _ in first })
     self.matched = matched
-    matcher = AddedTokenMatcher(matched, normalizer: base as? any AddedTokenRules)
+    matcher = AddedTokenMatcher(
+      matched, normalizer: base as? any AddedTokenRules, restartsText: restartsText)
     self.restartsText = restartsText
     vocabularySize = Int(max(size, (added.keys.max() ?? 0) + 1))
     (bosID, eosID, padID, unknownID) = (specialIDs.bos, specialIDs.eos, specialIDs.pad, specialIDs.unknown)
@@ -146,8 +147,8 @@ struct AddedTokenTokenizer: Tokenizer {
   /// The id that fills up batches, where it does nothing else.
   private var addedPadID: Int32? { padID.flatMap { $0 < base.vocabularySize ? base.padID : $0 } }
 
-  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a token
-  /// is for.
+  /// SHA-256 of the digest within and of all that is added to it; the former where that is nothing but what else a
+  /// token is for.
   var digest: TokenizerDigest {
     let own = [base.bosID, base.eosID, base.padID, base.unknownID]
     if matched.isEmpty, added.isEmpty, own == [bosID, eosID, addedPadID, unknownID] { return base.digest }

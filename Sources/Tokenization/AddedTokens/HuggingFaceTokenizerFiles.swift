@@ -17,17 +17,21 @@ struct HuggingFaceTokenizerFiles {
   private let objects: [String: [String: JSONValue]]
   /// What tokenizer.json lists.
   private let addedTokens: [JSONValue]
+  /// The folder's tokenizer.json; nil where there is none.
+  let tokenizerJSON: TokenizerJSONText?
   /// The files that there are, as they are but for what only one version of transformers knows.
   let files: [NamedFile]
 
   /// None of the files.
-  init() { (folder, objects, addedTokens, files) = (nil, [:], [], []) }
+  init() { (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, []) }
 
   /// A tokenizer.json of any name, alone. Throws what is wrong with it.
   init(tokenizerJSON file: URL) throws(TokenizationError) {
     (folder, objects) = (file.deletingLastPathComponent(), [:])
-    addedTokens = try TokenizerJSON.addedTokens(contentsOf: file)
-    files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(try TokenizerJSON.bytes(of: file)))]
+    let text = try TokenizerJSONText(contentsOf: file)
+    addedTokens = try text.addedTokens()
+    tokenizerJSON = text
+    files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(text.bytes))]
   }
 
   /// Reads what there is of the files. Throws `file` where one is no JSON.
@@ -49,8 +53,9 @@ struct HuggingFaceTokenizerFiles {
     self.objects = objects
     self.files = files.map { Self.forAllVersions($0, objects) }
     let json = folder.appendingPathComponent(TokenizerJSON.fileName)
-    addedTokens =
-      FileManager.default.fileExists(atPath: json.path) ? try TokenizerJSON.addedTokens(contentsOf: json) : []
+    tokenizerJSON =
+      FileManager.default.fileExists(atPath: json.path) ? try TokenizerJSONText(contentsOf: json) : nil
+    addedTokens = try tokenizerJSON?.addedTokens() ?? []
   }
 
   /// The file; of a tokenizer_config.json that transformers 5 saved, with the names that 4.57 knows, too, and that 5.24
@@ -74,11 +79,6 @@ struct HuggingFaceTokenizerFiles {
   /// Whether special tokens are not looked for in text.
   var keepsSpecialText: Bool { configuration["split_special_tokens"] == .bool(true) }
 
-  /// The folder's tokenizer.json; nil where there is none.
-  var tokenizerJSON: URL? {
-    files.contains { $0.name == TokenizerJSON.fileName } ? folder?.appendingPathComponent(TokenizerJSON.fileName) : nil
-  }
-
   /// The token that the files name for a purpose, such as `bos_token`; nil where they name none.
   func text(of key: String) -> String? { specialContents.content(of: key) }
 
@@ -86,18 +86,17 @@ struct HuggingFaceTokenizerFiles {
   /// model with so many outputs has no row for them. Throws `corruptTokenizer` where an added token makes no sense.
   func adding(to base: any Tokenizer, limit: Int?) throws(TokenizationError) -> any Tokenizer {
     let size = Int32(base.vocabularySize)
-    let ids = Dictionary(
-      (0..<size).map { (Array(base.spelling(of: $0).utf8), $0) }, uniquingKeysWith: { first, _ in first })
+    func known(_ content: String) -> Int32? { base.id(spelled: Array(content.utf8)) }
     let special = specialContents
     let limit = limit ?? .max
     var tokens = try listed().filter { Int($0.id) < limit }
     // a token that the tokenizer has keeps its id
-    for index in tokens.indices { tokens[index].id = ids[Array(tokens[index].content.utf8)] ?? tokens[index].id }
+    for index in tokens.indices { tokens[index].id = known(tokens[index].content) ?? tokens[index].id }
     var next = max(size, (tokens.map(\.id).max() ?? 0) + 1)
     for content in special.added where !content.isEmpty {
-      if let index = tokens.firstIndex(where: { $0.content == content }) {
+      if let index = tokens.firstIndex(where: { $0.isSpelled(content) }) {
         tokens[index].isSpecial = true
-      } else if ids[Array(content.utf8)] == nil, Int(next) < limit {
+      } else if known(content) == nil, Int(next) < limit {
         tokens.append(AddedToken(content: content, id: next, isSpecial: true))
         next += 1
       }
@@ -106,13 +105,13 @@ struct HuggingFaceTokenizerFiles {
     let rules = base as? any AddedTokenRules
     if !keepsSpecialText, rules != nil {
       // tokens of the vocabulary that the files name are added ones to transformers
-      for content in special.added where !tokens.contains(where: { $0.content == content }) {
-        guard let id = ids[Array(content.utf8)] else { continue }
+      for content in special.added where !tokens.contains(where: { $0.isSpelled(content) }) {
+        guard let id = known(content) else { continue }
         matched.append(AddedToken(content: content, id: id, isSpecial: true))
       }
     }
     let named = special.ids { content in
-      tokens.first { $0.content == content }?.id ?? ids[Array(content.utf8)]
+      tokens.first { $0.isSpelled(content) }?.id ?? known(content)
     }
     var specialIDs = SpecialIDs(bos: base.bosID, eos: base.eosID, pad: base.padID, unknown: base.unknownID)
     // of tokenizer.json the post-processor says it, in transformers 5.24 whatever `add_bos_token` says
@@ -156,14 +155,14 @@ struct HuggingFaceTokenizerFiles {
         tokens.append(try token(fields, id: number, in: "tokenizer_config.json"))
       }
     } else if let members = objects["added_tokens.json"] {
-      let special = specialContents.all
+      let special = specialContents
       for (content, value) in members {
         guard case .integer(let number) = value, let id = Int32(exactly: number), (0...Self.idLimit).contains(id),
           !content.isEmpty
         else {
           throw corrupt("added_tokens.json", "\"\(content)\": \(value) is no id")
         }
-        let isSpecial = special.contains(content)
+        let isSpecial = special.names(content)
         tokens.append(AddedToken(content: content, id: id, isSpecial: isSpecial, isNormalized: !isSpecial))
       }
     }
@@ -172,7 +171,7 @@ struct HuggingFaceTokenizerFiles {
         let id = Int32(exactly: number)
       else { throw corrupt(TokenizerJSON.fileName, "added_tokens: \(element) is no added token") }
       let token = try token(fields, id: id, in: TokenizerJSON.fileName)
-      if !tokens.contains(where: { $0.content == token.content || $0.id == id }) { tokens.append(token) }
+      if !tokens.contains(where: { $0.isSpelled(token.content) || $0.id == id }) { tokens.append(token) }
     }
     return tokens.sorted { $0.id < $1.id }
   }
@@ -228,7 +227,9 @@ private struct NamedSpecialTokens {
 
   /// All of them, in the order in which transformers adds those that are missing.
   var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }
-  var all: Set<String> { Set(added) }
+
+  /// Whether a token is one of them.
+  func names(_ content: String) -> Bool { added.contains { $0.utf8.elementsEqual(content.utf8) } }
 
   /// The ids of those with a key, as `id` has them, nil where a key says that there is none. A token without an id is
   /// left out.

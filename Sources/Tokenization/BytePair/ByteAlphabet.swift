@@ -21,14 +21,27 @@ struct ByteAlphabet: Sendable {
     (self.signs, self.bytes) = (signs, bytes)
   }
 
-  /// The bytes that a piece spells; nil where it has a character that is no sign.
+  /// The bytes that a piece, UTF-8, spells; nil where it has a character that is no sign.
   func bytes(of piece: some Collection<UInt8>) -> [UInt8]? {
     var result: [UInt8] = []
-    for scalar in String(decoding: piece, as: UTF8.self).unicodeScalars {
-      guard scalar.value < UInt32(bytes.count), bytes[Int(scalar.value)] >= 0 else { return nil }
-      result.append(UInt8(bytes[Int(scalar.value)]))
+    result.reserveCapacity(piece.count)
+    // signs have one or two bytes
+    var lead: Int?
+    for byte in piece {
+      let value: Int
+      if let first = lead {
+        (value, lead) = ((first & 0x1F) << 6 | Int(byte & 0x3F), nil)
+      } else if byte < 0x80 {
+        value = Int(byte)
+      } else {
+        guard byte < 0xE0 else { return nil }
+        lead = Int(byte)
+        continue
+      }
+      guard value < bytes.count, bytes[value] >= 0 else { return nil }
+      result.append(UInt8(bytes[value]))
     }
-    return result
+    return lead == nil ? result : nil
   }
 
   /// How a vocabulary spells these bytes.

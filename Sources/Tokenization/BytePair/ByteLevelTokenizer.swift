@@ -50,6 +50,8 @@ public final class ByteLevelTokenizer: Tokenizer {
     String(decoding: vocabulary.bytes(of: checked(id)) ?? [], as: UTF8.self)
   }
 
+  public func id(spelled spelling: [UInt8]) -> Int32? { vocabulary.id(of: spelling) }
+
   public func text(of id: Int32) -> String { String(decoding: model.bytes(of: checked(id)), as: UTF8.self) }
 
   /// The kind, and of what is merged the rank of its merge, from 0.
@@ -117,7 +119,7 @@ private struct ByteDecoder: TokenDecoder {
 
   init(_ model: BytePairModel, repairsUTF8: Bool) {
     self.model = model
-    assembler = repairsUTF8 ? UTF8Assembler() : nil
+    assembler = repairsUTF8 ? UTF8Assembler(replacement: .ofSubparts) : nil
   }
 
   mutating func append(_ id: Int32, to bytes: inout [UInt8]) {
@@ -135,7 +137,7 @@ private struct ByteDecoder: TokenDecoder {
 extension TokenizerDigest {
   /// Of all that turns text into ids, but for added tokens.
   fileprivate init(_ file: TokenizerJSON, _ options: ByteLevelOptions) {
-    var content = Data()
+    var content: [UInt8] = []
     func add(_ number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { content.append(contentsOf: $0) } }
     func add(_ bytes: some Collection<UInt8>) {
       add(bytes.count)

@@ -168,15 +168,10 @@ private final class Worker: @unchecked Sendable {
     _ part: UnsafePointer<UInt8>, _ length: Int, _ model: BytePairModel, _ byteIDs: UnsafePointer<Int32>,
     _ merges: MergeTable.Lookup, _ ids: inout [Int32]
   ) {
-    if model.ignoresMerges, let id = model.wholes[UnsafeBufferPointer(start: part, count: length)[...].asArray] {
+    if model.ignoresMerges, let id = model.whole(UnsafeBufferPointer(start: part, count: length)) {
       return ids.append(id)
     }
     merger.merge(part, length, byteIDs: byteIDs, model, merges)
     ids.append(contentsOf: UnsafeBufferPointer(start: merger.ids, count: merger.count))
   }
-}
-
-extension Slice<UnsafeBufferPointer<UInt8>> {
-  /// A copy, to look up.
-  fileprivate var asArray: ArraySlice<UInt8> { Array(self)[...] }
 }

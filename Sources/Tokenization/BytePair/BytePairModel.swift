@@ -12,8 +12,10 @@ struct BytePairModel: Sendable {
   let ignoresMerges: Bool
   /// The merges by pair.
   let merges: MergeTable
-  /// The tokens by the bytes they spell, where merges are ignored; else empty.
-  let wholes: [ArraySlice<UInt8>: Int32]
+  /// The bytes that tokens spell, where merges are ignored; else empty.
+  private let wholes: PieceTable
+  /// The token of each place in `wholes`.
+  private let wholeIDs: [Int32]
   /// The bytes that each token is decoded to, one after another in `bytes`; token i ends before `byteEnds[i]`.
   let bytes: [UInt8]
   let byteEnds: [Int]
@@ -22,6 +24,9 @@ struct BytePairModel: Sendable {
 
   /// The bytes that a token in `0..<byteEnds.count` is decoded to.
   func bytes(of id: Int32) -> ArraySlice<UInt8> { bytes[(id == 0 ? 0 : byteEnds[Int(id) - 1])..<byteEnds[Int(id)]] }
+
+  /// The token that a part of a text becomes as a whole, where merges are ignored; nil without one.
+  func whole(_ part: UnsafeBufferPointer<UInt8>) -> Int32? { wholes.place(of: part).map { wholeIDs[$0] } }
 
   /// The token of each byte in a vocabulary; -1 for none.
   static func byteIDs(_ vocabulary: TokenizerVocabulary) -> [Int32] {
@@ -55,11 +60,13 @@ struct BytePairModel: Sendable {
       byteEnds.append(bytes.count)
     }
     (self.bytes, self.byteEnds) = (bytes, byteEnds)
-    var wholes: [ArraySlice<UInt8>: Int32] = [:]
+    var (wholes, wholeIDs) = (PieceTable(), [Int32]())
     if ignoresMerges {
-      for id in spelled { wholes[bytes[(id == 0 ? 0 : byteEnds[Int(id) - 1])..<byteEnds[Int(id)]]] = id }
+      for id in spelled where wholes.insert(bytes[(id == 0 ? 0 : byteEnds[Int(id) - 1])..<byteEnds[Int(id)]]) {
+        wholeIDs.append(id)
+      }
     }
-    self.wholes = wholes
+    (self.wholes, self.wholeIDs) = (wholes, wholeIDs)
     merges = MergeTable(rules, byteIDs: byteIDs)
     var ranks = [Int32](repeating: -1, count: vocabulary.idEnd)
     for (rank, rule) in rules.enumerated() where ranks[Int(rule.merged)] < 0 {

@@ -56,6 +56,7 @@ struct ConvertedTokenizer: Tokenizer {
   var unknownID: Int32? { base.unknownID }
 
   func spelling(of id: Int32) -> String { base.spelling(of: id) }
+  func id(spelled spelling: [UInt8]) -> Int32? { base.id(spelled: spelling) }
   func text(of id: Int32) -> String { base.text(of: id) }
   func details(of id: Int32) -> [TokenizerFact] { base.details(of: id) }
 

@@ -24,11 +24,13 @@ struct MergeOrder {
     let isLate: Bool
   }
 
-  /// How a piece may be cut in two: the bytes of its left half. Late where another piece was made for the first time
-  /// since this one was.
+  /// How a piece may be cut in two. The splits of a piece follow one another by `next`, -1 for the last one.
   private struct Split {
+    /// The bytes of the left half.
     let leftLength: Int
-    let isLate: Bool
+    /// Whether another piece was made for the first time since this one was.
+    var isLate = false
+    let next: Int32
   }
 
   private let vocabulary: TokenizerVocabulary
@@ -38,7 +40,9 @@ struct MergeOrder {
   private(set) var order: [Int32]
   /// How many pieces merges make.
   private(set) var madeCount: Int32 = 0
-  private var splits: [[Split]]
+  private var splits: [Split] = []
+  /// Of each id the place of its first split, -1 without one.
+  private var firstSplits: [Int32]
 
   /// - Parameters:
   ///   - merges: by rank. Of a pair that occurs twice the later one counts.
@@ -48,27 +52,44 @@ struct MergeOrder {
   init(_ merges: [TokenizerMerge], _ vocabulary: TokenizerVocabulary, isSymbol: [Bool]) throws(Conflict) {
     (self.vocabulary, self.isSymbol) = (vocabulary, isSymbol)
     order = [Int32](repeating: .max, count: vocabulary.idEnd)
-    splits = Array(repeating: [], count: vocabulary.idEnd)
+    firstSplits = [Int32](repeating: -1, count: vocabulary.idEnd)
     readMerges(merges)
     for id in 0..<Int32(vocabulary.idEnd) where isSymbol[Int(id)] { try check(id) }
   }
 
   private mutating func readMerges(_ merges: [TokenizerMerge]) {
-    var seen: Set<UInt64> = []
-    var kept: [TokenizerMerge] = []
-    for merge in merges.reversed()
-    where seen.insert(UInt64(UInt32(bitPattern: merge.left)) << 32 | UInt64(UInt32(bitPattern: merge.right))).inserted {
-      kept.append(merge)
+    // of each merge its split, backwards, so that of a pair that occurs twice the later one is kept
+    var kept: [(made: Int, split: Int)] = []
+    for merge in merges.reversed() {
+      let (made, length) = (Int(merge.merged), vocabulary.bytes(of: merge.left)?.count ?? 0)
+      if split(of: merge.merged, leftLength: length) != nil { continue }
+      kept.append((made, splits.count))
+      splits.append(Split(leftLength: length, next: firstSplits[made]))
+      firstSplits[made] = Int32(splits.count - 1)
     }
-    for merge in kept.reversed() {
-      let made = Int(merge.merged)
+    for (made, split) in kept.reversed() {
       if order[made] == .max {
         order[made] = madeCount
         madeCount += 1
       }
-      splits[made].append(
-        Split(leftLength: vocabulary.bytes(of: merge.left)?.count ?? 0, isLate: order[made] < madeCount - 1))
+      splits[split].isLate = order[made] < madeCount - 1
     }
+  }
+
+  /// The split of the piece with `id` whose left half has so many bytes; nil without one.
+  private func split(of id: Int32, leftLength: Int) -> Split? {
+    var place = firstSplits[Int(id)]
+    while place >= 0 {
+      if splits[Int(place)].leftLength == leftLength { return splits[Int(place)] }
+      place = splits[Int(place)].next
+    }
+    return nil
+  }
+
+  private func hasLateSplit(_ id: Int32) -> Bool {
+    var place = firstSplits[Int(id)]
+    while place >= 0, !splits[Int(place)].isLate { place = splits[Int(place)].next }
+    return place >= 0
   }
 
   /// Whether libsentencepiece makes the piece with `id` of symbols, given its text alone; and if not, then in no text.
@@ -76,12 +97,11 @@ struct MergeOrder {
 
   private func check(_ id: Int32) throws(Conflict) {
     guard let piece = vocabulary.bytes(of: id) else { return }
-    let own = splits[Int(id)]
-    var open = own.contains(where: \.isLate)
+    var open = hasLateSplit(id)
     if !open {
       var place = piece.startIndex + 1
       while place < piece.endIndex, !open {
-        if piece[place] & 0xC0 != 0x80, !own.contains(where: { $0.leftLength == place - piece.startIndex }),
+        if piece[place] & 0xC0 != 0x80, split(of: id, leftLength: place - piece.startIndex) == nil,
           isSymbol(piece[..<place]), isSymbol(piece[place...])
         {
           open = true
@@ -90,11 +110,12 @@ struct MergeOrder {
       }
     }
     guard open, let length = lastPair(of: id) else { return }
-    if let split = own.first(where: { $0.leftLength == length }), !split.isLate { return }
+    let split = split(of: id, leftLength: length)
+    if split?.isLate == false { return }
     throw Conflict(
       left: String(decoding: piece.prefix(length), as: UTF8.self),
       right: String(decoding: piece.dropFirst(length), as: UTF8.self),
-      isLate: own.contains { $0.leftLength == length })
+      isLate: split != nil)
   }
 
   /// Whether these bytes may be a symbol: a piece, or a single character.

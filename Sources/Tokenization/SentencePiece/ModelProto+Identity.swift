@@ -3,7 +3,7 @@ import Foundation
 
 extension TokenizerDigest {
   init(_ proto: ModelProto, specialIDs: [Int32?]) {
-    var content = Data()
+    var content: [UInt8] = []
     func add(_ number: some FixedWidthInteger) {
       withUnsafeBytes(of: UInt64(truncatingIfNeeded: number).littleEndian) { content.append(contentsOf: $0) }
     }

@@ -9,9 +9,9 @@ extension TokenizerFormat {
     load: { (file, beside) throws(TokenizationError) in
       let tokenizer = try SentencePieceTokenizer(
         contentsOf: file, filesBeside: beside.files, allowsDummyPrefix: !beside.forbidsPrefixSpace)
-      if let url = beside.tokenizerJSON {
+      if let text = beside.tokenizerJSON {
         try tokenizer.requireAgreement(
-          with: TokenizerJSON(contentsOf: url, readsMerges: false), file: file.path,
+          with: TokenizerJSON(text, readsMerges: false), file: file.path,
           comparesPrefix: !beside.forbidsPrefixSpace)
       }
       return tokenizer

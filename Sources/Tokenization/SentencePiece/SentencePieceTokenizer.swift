@@ -44,7 +44,7 @@ public final class SentencePieceTokenizer: Tokenizer {
   let processor: SentencePieceProcessor
   let encoder: BatchEncoder
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
-  private let ids: [[UInt8]: Int32]
+  private let ids: PieceTable
 
   /// Loads a `tokenizer.model` file.
   /// - Parameters:
@@ -99,15 +99,16 @@ public final class SentencePieceTokenizer: Tokenizer {
       throw TokenizationError(error, file: name)
     }
     self.serialized = serialized
-    let ids = Dictionary(zip(proto.pieces.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
+    var table = PieceTable()
+    for piece in proto.pieces {
+      guard table.insert(piece.utf8) else {
+        throw TokenizationError(.corrupt("two of its pieces are the same"), file: name)
+      }
+    }
+    let (ids, kinds) = (table, proto.kinds)
     self.ids = ids
-    guard ids.count == proto.pieces.count else {
-      throw TokenizationError(.corrupt("two of its pieces are the same"), file: name)
-    }
-    let kinds = proto.kinds
-    func special(_ piece: String, _ kind: Kind) -> Int32? {
-      ids[Array(piece.utf8)].flatMap { kinds[Int($0)] == kind ? $0 : nil }
-    }
+    func id(_ piece: String) -> Int32? { ids.place(of: piece.utf8).map { Int32($0) } }
+    func special(_ piece: String, _ kind: Kind) -> Int32? { id(piece).flatMap { kinds[Int($0)] == kind ? $0 : nil } }
     bosID = special(proto.bosPiece, .control)
     eosID = special(proto.eosPiece, .control)
     padID = special(proto.padPiece, .control)
@@ -116,8 +117,8 @@ public final class SentencePieceTokenizer: Tokenizer {
     isLossless =
       distinguishesSymbol && proto.byteFallback && normalizer.charactersMap.isEmpty && !normalizer.addsDummyPrefix
       && !normalizer.removesExtraWhitespace && normalizer.escapesWhitespace
-    let symbolBytes = ["<0xE2>", "<0x96>", "<0x81>"].compactMap { ids[Array($0.utf8)] }
-    let space = ids[Array("\u{2581}".utf8)].map { [$0] } ?? (symbolBytes.isEmpty ? [proto.unknownIndex] : symbolBytes)
+    let symbolBytes = ["<0xE2>", "<0x96>", "<0x81>"].compactMap(id)
+    let space = id("\u{2581}").map { [$0] } ?? (symbolBytes.isEmpty ? [proto.unknownIndex] : symbolBytes)
     let edges = EdgeSpaces(proto)
     encoder = BatchEncoder(
       start: processor, inner: inner, spaced: spaced.map { .init(processor: $0, edges: edges, ids: space) },
@@ -163,7 +164,9 @@ public final class SentencePieceTokenizer: Tokenizer {
   public func kind(_ id: Int32) -> Kind { proto.kinds[checked(id)] }
 
   /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
-  public func id(ofPiece piece: String) -> Int32? { ids[Array(piece.utf8)] }
+  public func id(ofPiece piece: String) -> Int32? { id(spelled: Array(piece.utf8)) }
+
+  public func id(spelled spelling: [UInt8]) -> Int32? { ids.place(of: spelling).map { Int32($0) } }
 
   public func details(of id: Int32) -> [TokenizerFact] {
     [TokenizerFact("kind", "\(kind(id))"), TokenizerFact("score", "\(score(id))")]

@@ -101,8 +101,11 @@ struct JSONByteReader {
   }
 
   private mutating func skipString() throws(TokenizationError) {
-    place += 1
-    while place < end, bytes[place] != Self.quote { place += bytes[place] == Self.backslash ? 2 : 1 }
+    place = bytes.withUnsafeBufferPointer { [start = place + 1, end] bytes in
+      var place = start
+      while place < end, bytes[place] != Self.quote { place += bytes[place] == Self.backslash ? 2 : 1 }
+      return place
+    }
     guard place < end else {
       place = end
       throw unexpected("'\"'")
@@ -111,13 +114,13 @@ struct JSONByteReader {
   }
 
   /// Takes a string. Throws `file`.
-  mutating func string() throws(TokenizationError) -> [UInt8] {
+  mutating func string() throws(TokenizationError) -> ArraySlice<UInt8> {
     try require(Self.quote)
     let start = place
     while place < end, bytes[place] != Self.quote, bytes[place] != Self.backslash, bytes[place] >= 0x20 { place += 1 }
     if place < end, bytes[place] == Self.quote {
       place += 1
-      return Array(bytes[start..<place - 1])
+      return bytes[start..<place - 1]
     }
     // with escapes, or damaged
     place = start - 1
@@ -126,10 +129,27 @@ struct JSONByteReader {
       guard
         case .string(let text) = try JSONValue(parsing: Array(bytes[range]), file: file, dialect: .python)
       else { throw FileError.invalidJSON(file: file, byteOffset: 0, reason: "expected a string") }
-      return Array(text.utf8)
+      return Array(text.utf8)[...]
     } catch .invalidJSON(_, let offset, let reason) {
       throw .file(.invalidJSON(file: file, byteOffset: range.lowerBound + offset, reason: reason))
     } catch { throw .file(error) }
+  }
+
+  /// Takes a whole number from 0 to below a limit that is spelled with its digits alone; nil where something else
+  /// stands here.
+  mutating func digits(below limit: Int) -> Int? {
+    guard let first = next(), (0x30...0x39).contains(first) else { return nil }
+    var (digit, value) = (place, 0)
+    while digit < end, (0x30...0x39).contains(bytes[digit]), digit - place < 18 {
+      value = value * 10 + Int(bytes[digit] - 0x30)
+      digit += 1
+    }
+    // a zero in front, a fraction, an exponent or more digits
+    if first == 0x30, digit > place + 1 { return nil }
+    if digit < end, [0x2E, 0x45, 0x65].contains(bytes[digit]) || (0x30...0x39).contains(bytes[digit]) { return nil }
+    guard value < limit else { return nil }
+    place = digit
+    return value
   }
 
   /// Takes a number, as it is spelled. Throws `file`.

@@ -1,6 +1,5 @@
 import Diagnostics
 import DurableFiles
-import Foundation
 
 /// The members of a `tokenizer.json` of huggingface/tokenizers (0.23), checked as far as every kind of tokenizer needs
 /// it; what they mean is for the kinds to say (`TokenizerJSONKind`).
@@ -32,40 +31,19 @@ struct TokenizerJSON: Sendable {
   /// The elements of `added_tokens`.
   let addedTokens: [JSONValue]
 
-  /// Reads a file, its merges only where they are asked for. Throws `file` where it is missing, cut short or no JSON, and
-  /// `value` where a member cannot be.
-  init(contentsOf url: URL, readsMerges: Bool = true) throws(TokenizationError) {
-    try self.init(parsing: try Self.bytes(of: url), file: url.path, readsMerges: readsMerges)
-  }
-
-  /// The bytes of a file.
-  static func bytes(of url: URL) throws(TokenizationError) -> [UInt8] {
-    try TokenizationError.wrapping { () throws(FileError) in
-      let mapped = try MappedFile(contentsOf: url)
-      try mapped.requireNoPointer()
-      return mapped.withBytes { $0.withUnsafeBytes { Array($0) } }
-    }
-  }
-
-  /// Reads the content of a file; errors call it `file`. Throws as `init(contentsOf:readsMerges:)`.
-  init(parsing bytes: [UInt8], file: String, readsMerges: Bool = true) throws(TokenizationError) {
+  /// Reads what a text says, its merges only where they are asked for. Throws `file` where it is cut short or no JSON,
+  /// and `value` where a member cannot be.
+  init(_ text: TokenizerJSONText, readsMerges: Bool = true) throws(TokenizationError) {
+    let (bytes, file, ranges) = (text.bytes, text.file, text.members)
     self.file = file
-    var validator = UTF8Validator()
-    if let invalid = validator.firstInvalid(in: bytes.span.bytes) {
-      throw .file(.invalidJSON(file: file, byteOffset: invalid, reason: "it is not UTF-8"))
-    }
-    let ranges = try JSONByteReader(bytes, file: file).members()
-    func value(_ range: Range<Int>?) throws(TokenizationError) -> JSONValue {
-      try Self.value(range, of: bytes, file: file)
-    }
     guard let model = ranges["model"], bytes[model.lowerBound] == UInt8(ascii: "{") else {
       throw Self.invalid(
-        file, "model", expected: "an object with a vocabulary", found: "\(try value(ranges["model"]))")
+        file, "model", expected: "an object with a vocabulary", found: "\(try text.value(at: ranges["model"]))")
     }
     var modelRanges = try JSONByteReader(bytes, file: file, at: model).members()
     let (pieces, merges) = (modelRanges.removeValue(forKey: "vocab"), modelRanges.removeValue(forKey: "merges"))
     var members: [String: JSONValue] = [:]
-    for (key, range) in modelRanges { members[key] = try value(range) }
+    for (key, range) in modelRanges { members[key] = try text.value(at: range) }
     switch members.removeValue(forKey: "type") {
     case .string(let name): modelType = name
     case nil: modelType = nil
@@ -79,27 +57,11 @@ struct TokenizerJSON: Sendable {
     } else {
       self.merges = nil
     }
-    normalizer = try value(ranges["normalizer"])
-    preTokenizer = try value(ranges["pre_tokenizer"])
-    postProcessor = try value(ranges["post_processor"])
-    decoder = try value(ranges["decoder"])
-    switch try value(ranges["added_tokens"]) {
-    case .null: addedTokens = []
-    case .array(let elements): addedTokens = elements
-    case let other: throw Self.invalid(file, "added_tokens", expected: "an array", found: "\(other)")
-    }
-  }
-
-  /// The value at some bytes of a file, null for none. Throws `file`.
-  static func value(
-    _ range: Range<Int>?, of bytes: [UInt8], file: String
-  ) throws(TokenizationError) -> JSONValue {
-    guard let range else { return .null }
-    do throws(FileError) {
-      return try JSONValue(parsing: Array(bytes[range]), file: file, dialect: .python)
-    } catch .invalidJSON(_, let offset, let reason) {
-      throw .file(.invalidJSON(file: file, byteOffset: range.lowerBound + offset, reason: reason))
-    } catch { throw .file(error) }
+    normalizer = try text.value(at: ranges["normalizer"])
+    preTokenizer = try text.value(at: ranges["pre_tokenizer"])
+    postProcessor = try text.value(at: ranges["post_processor"])
+    decoder = try text.value(at: ranges["decoder"])
+    addedTokens = try text.addedTokens()
   }
 
   /// An error about the member at `key`, whose parts are separated by dots.

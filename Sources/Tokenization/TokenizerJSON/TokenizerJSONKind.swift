@@ -32,6 +32,8 @@ extension TokenizerFormat {
   static let tokenizerJSON = TokenizerFormat(
     name: "Hugging Face", fileNames: [TokenizerJSON.fileName],
     load: { (file, beside) throws(TokenizationError) in
-      try TokenizerJSONKind.tokenizer(TokenizerJSON(contentsOf: file), beside)
+      let text: TokenizerJSONText
+      if let read = beside.tokenizerJSON { text = read } else { text = try TokenizerJSONText(contentsOf: file) }
+      return try TokenizerJSONKind.tokenizer(TokenizerJSON(text), beside)
     })
 }

@@ -6,6 +6,8 @@ import Foundation
 struct TokenizerVocabulary: Sendable {
   /// Ids from here on are surely damage: no vocabulary is so large.
   static let idLimit = 1 << 24
+  /// Beside half of all ids, so many may have no piece: each costs memory.
+  private static let mostIdleIDs = 1 << 18
 
   /// The id of each piece, in the file's order.
   let ids: [Int32]
@@ -26,7 +28,7 @@ struct TokenizerVocabulary: Sendable {
     var reader = reader
     let file = reader.file
     var (table, ids, scores) = (PieceTable(), [Int32](), [Double]())
-    func add(_ piece: [UInt8], _ id: Int32, to table: inout PieceTable) throws(TokenizationError) {
+    func add(_ piece: ArraySlice<UInt8>, _ id: Int32, to table: inout PieceTable) throws(TokenizationError) {
       guard table.insert(piece) else {
         throw TokenizerJSON.invalid(
           file, "model.vocab", expected: "each piece once", found: "\(Self.quoted(piece)) twice")
@@ -53,11 +55,10 @@ struct TokenizerVocabulary: Sendable {
         } else {
           let piece = try reader.string()
           try reader.require(UInt8(ascii: ":"))
-          let text = try reader.number()
-          guard let id = Int(text), (0..<Self.idLimit).contains(id) else {
+          guard let id = reader.digits(below: Self.idLimit) else {
             throw TokenizerJSON.invalid(
               file, "model.vocab",
-              expected: "an id from 0 to \(Self.idLimit - 1) for \(Self.quoted(piece))", found: text)
+              expected: "an id from 0 to \(Self.idLimit - 1) for \(Self.quoted(piece))", found: try reader.number())
           }
           try add(piece, Int32(id), to: &table)
         }
@@ -65,6 +66,11 @@ struct TokenizerVocabulary: Sendable {
       try reader.require(closing)
     }
     idEnd = Int(ids.max() ?? -1) + 1
+    guard idEnd <= 2 * ids.count + Self.mostIdleIDs else {
+      throw TokenizerJSON.invalid(
+        file, "model.vocab", expected: "a piece for nearly each id",
+        found: "\(ids.count) pieces for ids up to \(idEnd - 1)")
+    }
     var places = [Int32](repeating: -1, count: idEnd)
     for (place, id) in ids.enumerated() {
       guard places[Int(id)] < 0 else {
@@ -97,36 +103,36 @@ struct TokenizerVocabulary: Sendable {
     let file = reader.file
     try reader.require(UInt8(ascii: "["))
     if reader.take(UInt8(ascii: "]")) { return merges }
-    var index = 0
+    // lines that are no merges count, too
+    var (index, both) = (-1, [UInt8]())
+    func invalid(expected: String, found: String) -> TokenizationError {
+      TokenizerJSON.invalid(file, "model.merges[\(index)]", expected: expected, found: found)
+    }
+    func known(_ piece: some Collection<UInt8>) throws(TokenizationError) -> Int32 {
+      if let id = id(of: piece) { return id }
+      throw invalid(expected: "pieces of the vocabulary", found: "\(Self.quoted(piece)), which it lacks")
+    }
     repeat {
-      let key = "model.merges[\(index)]"
       index += 1
       let (left, right): (ArraySlice<UInt8>, ArraySlice<UInt8>)
       if reader.take(UInt8(ascii: "[")) {
-        left = try reader.string()[...]
+        left = try reader.string()
         try reader.require(UInt8(ascii: ","))
-        right = try reader.string()[...]
+        right = try reader.string()
         try reader.require(UInt8(ascii: "]"))
       } else {
         let line = try reader.string()
         // the first line of a merges.txt
         if line.starts(with: "#version".utf8) { continue }
-        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 2 else {
-          throw TokenizerJSON.invalid(
-            file, key, expected: "two pieces with a space between them", found: Self.quoted(line))
-        }
-        (left, right) = (parts[0], parts[1])
+        guard let space = line.firstIndex(of: UInt8(ascii: " ")),
+          !line[(space + 1)...].contains(UInt8(ascii: " "))
+        else { throw invalid(expected: "two pieces with a space between them", found: Self.quoted(line)) }
+        (left, right) = (line[..<space], line[(space + 1)...])
       }
-      var found: [Int32] = []
-      for piece in [left, right, left + right] {
-        guard let id = id(of: piece) else {
-          throw TokenizerJSON.invalid(
-            file, key, expected: "pieces of the vocabulary", found: "\(Self.quoted(piece)), which it lacks")
-        }
-        found.append(id)
-      }
-      merges.append(TokenizerMerge(left: found[0], right: found[1], merged: found[2]))
+      both.removeAll(keepingCapacity: true)
+      both += left
+      both += right
+      merges.append(TokenizerMerge(left: try known(left), right: try known(right), merged: try known(both)))
     } while reader.take(UInt8(ascii: ","))
     try reader.require(UInt8(ascii: "]"))
     return merges
@@ -134,43 +140,5 @@ struct TokenizerVocabulary: Sendable {
 
   private static func quoted(_ piece: some Collection<UInt8>) -> String {
     JSONValue.quoted(String(decoding: piece, as: UTF8.self))
-  }
-}
-
-/// Pieces in one array of bytes, found by a hash.
-private struct PieceTable: Sendable {
-  private var bytes: [UInt8] = []
-  private var ends: [Int] = []
-  /// Places, -1 where free; a power of two of them.
-  private var slots = [Int32](repeating: -1, count: 1024)
-
-  func bytes(at place: Int) -> ArraySlice<UInt8> { bytes[(place == 0 ? 0 : ends[place - 1])..<ends[place]] }
-
-  /// Adds a piece at the next place; false where it is there already.
-  mutating func insert(_ piece: [UInt8]) -> Bool {
-    if (ends.count + 1) * 2 > slots.count {
-      slots = [Int32](repeating: -1, count: slots.count * 2)
-      for place in ends.indices { slots[slot(of: bytes(at: place))] = Int32(place) }
-    }
-    let slot = slot(of: piece)
-    guard slots[slot] < 0 else { return false }
-    slots[slot] = Int32(ends.count)
-    bytes += piece
-    ends.append(bytes.count)
-    return true
-  }
-
-  func place(of piece: some Collection<UInt8>) -> Int? {
-    let place = slots[slot(of: piece)]
-    return place < 0 ? nil : Int(place)
-  }
-
-  /// The slot that has a piece, or that is free for it. (FNV-1a, 64 bits.)
-  private func slot(of piece: some Collection<UInt8>) -> Int {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in piece { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    var slot = Int(truncatingIfNeeded: hash ^ hash >> 32) & (slots.count - 1)
-    while slots[slot] >= 0, !bytes(at: Int(slots[slot])).elementsEqual(piece) { slot = (slot + 1) & (slots.count - 1) }
-    return slot
   }
 }
