@@ -66,16 +66,7 @@ struct AddedTokenFixture: Decodable {
     let fixture = try AddedTokenFixture.read()
     let tokenizer = try tokenizer(fixture.cases[index].files)
     let text = (0..<60).map { fixture.texts[$0 * 5 % 9] + (Trained.text.prefix(50 + $0)) }.joined()
-    // what no cut can change: all in one call, without one
-    let bytes = Array(text.utf8)
-    let whole = tokenizer.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [true]), threads: 1).ids
-    #expect(tokenizer.encode(text) == whole)
-    var encoder = StreamingEncoder(tokenizer, name: "text")
-    var ids: [Int32] = []
-    for start in stride(from: 0, to: bytes.count, by: size) {
-      ids += try encoder.append(Array(bytes[start..<min(start + size, bytes.count)]))
-    }
-    #expect(try ids + encoder.finish() == whole)
+    try expectTheSameIDs(of: text, inPartsOf: size, by: tokenizer)
   }
 
   @Test("The digest knows tokens, flags and special ids; the files come back")

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 @testable import Tokenization
 
@@ -101,4 +102,20 @@ extension SentencePieceTokenizer {
     BatchEncoder(start: encoder.start, inner: encoder.inner, spaced: nil, unigram: nil, literalSpace: nil)
       .encode(TextBatch(bytes: Array(text.utf8), ends: [text.utf8.count], startsText: [true]), threads: 1).ids
   }
+}
+
+/// Checks that a text that arrives in parts of `size` bytes has the ids of the whole in one call, which no cut can
+/// change.
+func expectTheSameIDs(
+  of text: String, inPartsOf size: Int, by tokenizer: any Tokenizer, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let bytes = Array(text.utf8)
+  let whole = tokenizer.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [true]), threads: 1).ids
+  #expect(tokenizer.encode(text) == whole, sourceLocation: sourceLocation)
+  var encoder = StreamingEncoder(tokenizer, name: "text")
+  var ids: [Int32] = []
+  for start in stride(from: 0, to: bytes.count, by: size) {
+    ids += try encoder.append(Array(bytes[start..<min(start + size, bytes.count)]))
+  }
+  #expect(try ids + encoder.finish() == whole, sourceLocation: sourceLocation)
 }

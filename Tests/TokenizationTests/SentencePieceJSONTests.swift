@@ -97,15 +97,7 @@ struct SentencePieceJSONFixture: Decodable {
     let expected = fixture.cases[index]
     let tokenizer = try tokenizer(Fixture.json(expected.file, Fixture.members(expected.members)))
     let text = (0..<60).map { fixture.texts[$0 * 7 % fixture.texts.count] + Trained.text.prefix(50 + $0) }.joined()
-    let bytes = Array(text.utf8)
-    let whole = tokenizer.encode(TextBatch(bytes: bytes, ends: [bytes.count], startsText: [true]), threads: 1).ids
-    #expect(tokenizer.encode(text) == whole)
-    var encoder = StreamingEncoder(tokenizer, name: "text")
-    var ids: [Int32] = []
-    for start in stride(from: 0, to: bytes.count, by: size) {
-      ids += try encoder.append(Array(bytes[start..<min(start + size, bytes.count)]))
-    }
-    #expect(try ids + encoder.finish() == whole)
+    try expectTheSameIDs(of: text, inPartsOf: size, by: tokenizer)
   }
 
   @Test("The pieces are those of the tokenizer.model that the file was made from, scores and all")

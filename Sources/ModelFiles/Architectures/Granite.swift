@@ -47,9 +47,8 @@ public struct Granite: Architecture {
     members["logits_scaling"] = .shortest(1 / Double(configuration.logitScale)) {
       Float(1 / $0) == configuration.logitScale
     }
-    members["attention_bias"] = .bool(configuration.biases.isSuperset(of: Set.attention))
-    members["mlp_bias"] = .bool(configuration.biases.isSuperset(of: Set.feedForward))
-    return members
+    return members.merging(LlamaKeys.attentionBias(of: configuration)) { own, _ in own }
+      .merging(LlamaKeys.feedForwardBias(of: configuration)) { own, _ in own }
   }
 
   public func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {

@@ -29,15 +29,14 @@ public struct Helium: Architecture {
     // `attention_bias: bool = False`, not on the output
     if try file.bool("attention_bias") ?? false { configuration.biases.formUnion([.query, .key, .value]) }
     // `mlp_bias: bool = False`
-    if try file.bool("mlp_bias") ?? false { configuration.biases.formUnion(Set.feedForward) }
+    configuration.biases.formUnion(try LlamaKeys.feedForwardBiases(file))
     return configuration
   }
 
   public func members(of configuration: DecoderConfiguration) -> [String: JSONValue] {
     var members = LlamaKeys.members(of: configuration, architecture: "HeliumForCausalLM")
     members["attention_bias"] = .bool(configuration.biases.contains(.query))
-    members["mlp_bias"] = .bool(configuration.biases.contains(.gate))
-    return members
+    return members.merging(LlamaKeys.feedForwardBias(of: configuration)) { own, _ in own }
   }
 
   public func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {

@@ -44,7 +44,7 @@ public struct MiniCPM: Architecture {
     // `self.lm_head(hidden_states / (self.config.hidden_size / self.config.dim_model_base))`
     configuration.logitScale = Float((try file.factor("dim_model_base") ?? 1) / Double(configuration.hiddenSize))
     // `attention_bias=False`, on all four matrices
-    if try file.bool("attention_bias") ?? false { configuration.biases = .attention }
+    configuration.biases = try LlamaKeys.attentionBiases(file)
     return configuration
   }
 
@@ -59,8 +59,7 @@ public struct MiniCPM: Architecture {
     members["dim_model_base"] = .shortest(Double(configuration.logitScale) * size) {
       Float($0 / size) == configuration.logitScale
     }
-    members["attention_bias"] = .bool(configuration.biases == .attention)
-    return members
+    return members.merging(LlamaKeys.attentionBias(of: configuration)) { own, _ in own }
   }
 
   public func location(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
