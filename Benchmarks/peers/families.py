@@ -39,7 +39,7 @@ def model(family, vocabulary, sizes, seed, attention="sdpa", context=LENGTH, tie
 
 
 def write(family, folder):
-    """A model of the small shape's teacher, whose texts do not end: in a head of its own, the rows of BOS and EOS are 0."""
+    """A model of the small shape's teacher, whose texts do not end: its head's rows of BOS and EOS are 0."""
     shape = SHAPES["small"]
     made = model(family, shape.vocabulary, shape.teacher, seed=1, context=random_models.CONTEXT, tied=False)
     with torch.no_grad():

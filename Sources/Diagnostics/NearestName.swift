@@ -9,8 +9,8 @@ public enum NearestName {
   ///
   /// Upper case and underscores do not matter. Near is a name that differs in at most a third of its letters (one of
   /// two neighbours that are swapped counts once), or else the first one of which `text` is a whole word or the
-  /// beginning: `kl` is near to `forward-kl`, `temp` to `temperature`. Before all comes a name with the same first letter
-  /// and the same number at its end: `bfloat16` is near to `bf16`, not to `float16`, and `fp32` to `float32`.
+  /// beginning: `kl` is near to `forward-kl`, `temp` to `temperature`. Before all comes a name with the same first
+  /// letter and the same number at its end: `bfloat16` is near to `bf16`, not to `float16`, and `fp32` to `float32`.
   public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
     let text = normalised(text)
     guard !text.isEmpty else { return nil }

@@ -3,12 +3,12 @@ public import TensorCore
 
 extension TransformerDecoder {
   /// A trainable student that starts from parts of its teacher: the layers, channels, heads and neurons that the plan
-  /// keeps, with the weights between them, embedding and head included. A plan that cuts nothing gives the teacher again,
-  /// the same logits bit for bit.
+  /// keeps, with the weights between them, embedding and head included. A plan that cuts nothing gives the teacher
+  /// again, the same logits bit for bit.
   ///
-  /// Nothing is scaled but where embeddings are multiplied by √C, which fewer channels would make smaller: their weights
-  /// make up for it, so that what enters the first layer stays. Where the head is the same matrix, the final norm's gain
-  /// takes that out again.
+  /// Nothing is scaled but where embeddings are multiplied by √C, which fewer channels would make smaller: their
+  /// weights make up for it, so that what enters the first layer stays. Where the head is the same matrix, the final
+  /// norm's gain takes that out again.
   /// - Parameters:
   ///   - teacher: what it is cut from; it stays as it is.
   ///   - plan: what stays; made for this teacher's sizes.

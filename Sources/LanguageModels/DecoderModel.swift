@@ -26,9 +26,8 @@ public protocol DecoderModel: AnyObject {
   /// The output matrix [V, C]: the embedding where the two are tied.
   var head: WeightMatrix { get }
   /// The final, normalised hidden states [N, C], times the configuration's `logitScale`, of sequences of the given
-  /// lengths, one after another, which sum to N: each has positions of its own from 0, and its tokens attend to no other
-  /// sequence. Every id must lie in 0..<V, and
-  /// no length may exceed the context.
+  /// lengths, one after another, which sum to N: each has positions of its own from 0, and its tokens attend to no
+  /// other sequence. Every id must lie in 0..<V, and no length may exceed the context.
   func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor
   /// As `hiddenStates(_:lengths:)`, where `observe` receives what is computed inside, of all sequences together.
   func hiddenStates(_ ids: [Int32], lengths: [Int], observe: ActivationObserver) -> Tensor

@@ -76,7 +76,8 @@ public final class FrozenDecoder: DecoderModel {
   /// sequence of `caches[0]`, and so on. The caches take in the new tokens.
   ///
   /// Where rotations depend on the length of a sequence (`RotaryScaling.longRope`), they are those of the length that
-  /// its cache expects; where more tokens come, its keys and values are computed again, once, with those of longer ones.
+  /// its cache expects; where more tokens come, its keys and values are computed again, once, with those of longer
+  /// ones.
   public func hiddenStates(_ ids: [Int32], counts: [Int], caches: [KeyValueCache]) -> Tensor {
     prepare(caches, for: ids, counts: counts)
     let hidden = stack.run(ids, layout: .cached(caches, counts: counts), on: device)

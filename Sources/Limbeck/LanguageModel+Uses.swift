@@ -60,8 +60,8 @@ extension ValidationText {
   ///   - corpus: the texts.
   ///   - tokenizer: what encodes them.
   ///   - sequenceLength: T.
-  ///   - beginningID: what windows begin with where the tokenizer has no BOS, as Qwen's: the `beginningID` of the model's
-  ///     configuration; EOS by default.
+  ///   - beginningID: what windows begin with where the tokenizer has no BOS, as Qwen's: the `beginningID` of the
+  ///     model's configuration; EOS by default.
   /// - Throws: `tokenization` for what is wrong with the texts, `training` where no token counts.
   public init(
     _ corpus: Corpus, tokenizer: any Tokenizer, sequenceLength: Int, beginningID: Int32? = nil

@@ -49,8 +49,8 @@ extension CommandError: CustomStringConvertible {
       "\(file): not the tokenizer of the model in \(folder), which has one of its own; leave --tokenizer out"
     case .vocabulariesDiffer(let student, let expected, let found):
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found); models with one tokenizer may have "
-        + "more outputs than it has tokens, but both as many: make the student anew, from a config.json without vocab_size "
-        + "or with limbeck student"
+        + "more outputs than it has tokens, but both as many: make the student anew, from a config.json without "
+        + "vocab_size or with limbeck student"
     case .nothingToMeasure(let text, let tokens):
       "\(text): expected at least 2 tokens that count, found \(tokens == 0 ? "none" : "\(tokens)"); give more text, or "
         + "count the prompts of rows with --count prompts"

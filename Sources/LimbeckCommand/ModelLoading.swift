@@ -227,8 +227,8 @@ extension LanguageModel {
 }
 
 extension Tokenizer {
-  /// Checks that this tokenizer, of the model at `path`, is that of another model. Says on standard error where BOS, EOS
-  /// or PAD differ: those of the other one are used.
+  /// Checks that this tokenizer, of the model at `path`, is that of another model. Says on standard error where BOS,
+  /// EOS or PAD differ: those of the other one are used.
   func requireSame(as other: any Tokenizer, from otherPath: String, path: String) throws {
     do throws(TokenizationError) {
       try requireSameTokenizer(other, from: otherPath, self, from: path)

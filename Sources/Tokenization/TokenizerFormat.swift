@@ -91,7 +91,8 @@ func namedFiles(_ names: [String], in folder: URL) throws(FileError) -> [NamedFi
 private func missingTokenizer(in folder: URL) -> FileError {
   let names = TokenizerFormat.all.map { $0.fileNames[0] }
   let remedy =
-    "get \(names.joined(separator: " or ")) from the page of the model, or of the one it was made from, and put it there"
+    "get \(names.joined(separator: " or ")) from the page of the model, or of the one it was made from, and put it "
+    + "there"
   let others = [
     ("sentencepiece.bpe.model", "whose ids are not those of the model"),
     ("vocab.json", "which says too little without tokenizer.json"), ("tekken.json", "which cannot be read"),

@@ -3,9 +3,9 @@
 Run:  venv/bin/python Tests/Fixtures/check_families_in_transformers.py .build/debug/limbeck [NAME ...]
       (with the packages that make_family_fixtures.py names, and sentencepiece; also with transformers 4.57)
 
-Each folder of families/ is read and written again, whole and without some of its layers, by `limbeck student`. The whole one
-must give the fixture's logits, the others logits that are numbers, with no weight missing and none left over. Families that
-transformers has no class for are named and left out.
+Each folder of families/ is read and written again, whole and without some of its layers, by `limbeck student`. The
+whole one must give the fixture's logits, the others logits that are numbers, with no weight missing and none left over.
+Families that transformers has no class for are named and left out.
 """
 
 import json

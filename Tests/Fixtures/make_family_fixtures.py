@@ -5,8 +5,8 @@ Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5
       venv/bin/python Tests/Fixtures/make_family_fixtures.py
 
 README.md beside this script says what each file holds. Everything is computed in float64 on one thread by transformers'
-own classes. Sizes differ from each other, so that a mix-up shows: heads are not as large as C / H, windows are shorter than
-the sequences, and the vocabulary has rows that no id uses.
+own classes. Sizes differ from each other, so that a mix-up shows: heads are not as large as C / H, windows are shorter
+than the sequences, and the vocabulary has rows that no id uses.
 """
 
 import sys
@@ -105,8 +105,8 @@ FAMILIES = {
         | {"use_sliding_window": True, "sliding_window": 6}
         | {"rope_parameters": rope(1000000.0), "tie_word_embeddings": False},
     ),
-    # every other layer does not rotate, and these have the window; without rotation a bias of keys moves all scores alike,
-    # so that its gradient is nothing but rounding: attention has none
+    # every other layer does not rotate, and these have the window; without rotation a bias of keys moves all scores
+    # alike, so that its gradient is nothing but rounding: attention has none
     "smollm3": Family(
         "smollm3",
         seed=1,

@@ -1,5 +1,5 @@
-"""Makes Tests/Fixtures/llama: tiny Hugging Face folders with the logits, gradients and losses they must give. Names after
-the script make those alone.
+"""Makes Tests/Fixtures/llama: tiny Hugging Face folders with the logits, gradients and losses they must give. Names
+after the script make those alone.
 
 Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.24.0 safetensors numpy
       venv/bin/python Tests/Fixtures/make_llama_fixtures.py
@@ -35,8 +35,9 @@ def sizes(vocabulary, hidden, intermediate, heads, groups, **others):
 GROUPED = sizes(61, 32, 40, heads=4, groups=2, tie_word_embeddings=True)
 BIASES = {"attention_bias": True, "mlp_bias": True}
 
-# name: seed, configuration, batch, length, how it is saved. AdamW's first step is almost the sign of the gradient, so an entry near zero
-# may step either way in float32; these seeds are ones where that does not reach the losses (`requires_steady_losses`).
+# name: seed, configuration, batch, length, how it is saved. AdamW's first step is almost the sign of the gradient, so
+# an entry near zero may step either way in float32; these seeds are ones where that does not reach the losses
+# (`requires_steady_losses`).
 FULL = {
     "mha": (4, sizes(61, 32, 40, heads=4, groups=4, tie_word_embeddings=False), 3, 13),
     "gqa": (6, GROUPED, 3, 37),

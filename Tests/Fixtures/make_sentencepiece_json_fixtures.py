@@ -1,8 +1,8 @@
-"""Makes sentencepiece_json/: SentencePiece tokenizers in the form of a tokenizer.json, and the ids of huggingface/tokenizers.
+"""Makes sentencepiece_json/: SentencePiece tokenizers in the form of a tokenizer.json, and huggingface/tokenizers' ids.
 
-llama.json comes from tokenizer/tokenizer.model by transformers' LlamaConverter, gemma.json from a model as Gemma's that is
-trained here on README.md by its GemmaConverter, trained.json from huggingface/tokenizers' own trainer. The cases put other
-normalizers, pre-tokenizers and added tokens into them. Needs protobuf besides what README.md lists.
+llama.json comes from tokenizer/tokenizer.model by transformers' LlamaConverter, gemma.json from a model as Gemma's that
+is trained here on README.md by its GemmaConverter, trained.json from huggingface/tokenizers' own trainer. The cases put
+other normalizers, pre-tokenizers and added tokens into them. Needs protobuf besides what README.md lists.
 """
 
 import json
@@ -25,11 +25,16 @@ SCRIPTS = [
 ]  # fmt: skip
 TEXTS = [
     " ".join("".join(chr(c) for c in range(s, s + 6) if unicodedata.category(chr(c)) != "Cn") for s in SCRIPTS),
-    "👩‍💻 🙂🙂🏽 🇩🇪", "e\u0301 é \u0301\u0301 a\u0308\u0323", "a\r\nb\r\n\r\n  c\n\n\nd", "\ttab\t\ttabs\t \t", "nul\0nul\0\0",
-    "▁ literal ▁▁ a▁b", "  leading", "trailing   ", " " * 33 + "x" + " " * 17, "", " ", "   ", "▁", "▁▁x", " ▁x", "▁ x", "\n",
-    "\u00a0\u2003\u3000 spaces", "a" * 70, "the" * 30, "..." * 20 + ")....", "<0x41> <s> </s>x <unk> <0x0A>", "123 4567",
-    "don't WE'VE", "\u202eabc\u200f\ufeff\ufffd", "x     t  the   the token", "<|a|>text <|a|> text", "x<N>y <N> z<N><N>",
-    " <N>", "a  <L>  b<R>  c", "v<W>v <W> w", "▁<N>x", "tokenizer's model, ``--text`` and tokenizers", "a <|a|>  <N>  the",
+    "👩‍💻 🙂🙂🏽 🇩🇪", "e\u0301 é \u0301\u0301 a\u0308\u0323", "a\r\nb\r\n\r\n  c\n\n\nd",
+    "\ttab\t\ttabs\t \t", "nul\0nul\0\0",
+    "▁ literal ▁▁ a▁b", "  leading", "trailing   ", " " * 33 + "x" + " " * 17, "", " ", "   ", "▁", "▁▁x", " ▁x",
+    "▁ x", "\n",
+    "\u00a0\u2003\u3000 spaces", "a" * 70, "the" * 30, "..." * 20 + ")....",
+    "<0x41> <s> </s>x <unk> <0x0A>", "123 4567",
+    "don't WE'VE", "\u202eabc\u200f\ufeff\ufffd", "x     t  the   the token", "<|a|>text <|a|> text",
+    "x<N>y <N> z<N><N>",
+    " <N>", "a  <L>  b<R>  c", "v<W>v <W> w", "▁<N>x", "tokenizer's model, ``--text`` and tokenizers",
+    "a <|a|>  <N>  the",
 ]  # fmt: skip
 
 
@@ -64,7 +69,8 @@ MORE = OWN + [
     token(403, "<R>", rstrip=True), token(404, "<W>", single_word=True, special=False),
 ]  # fmt: skip
 CASES = [
-    ("prepend", "llama", {"normalizer": {"type": "Sequence", "normalizers": [PREPEND, replace()]}, "pre_tokenizer": None}),
+    ("prepend", "llama",
+     {"normalizer": {"type": "Sequence", "normalizers": [PREPEND, replace()]}, "pre_tokenizer": None}),
     ("always", "llama", metaspace(prepend_scheme="always", split=False)),
     ("first", "llama", metaspace(prepend_scheme="first", split=False)),
     ("never", "llama", metaspace(prepend_scheme="never", split=False) | {"decoder": DECODER}),
@@ -114,7 +120,8 @@ def gemma_model(folder):
     sentencepiece.SentencePieceTrainer.train(
         input=str(README), model_prefix=str(folder / "gemma"), vocab_size=450, model_type="bpe", byte_fallback=True,
         remove_extra_whitespaces=False, normalization_rule_name="identity", add_dummy_prefix=False, pad_id=0, eos_id=1,
-        bos_id=2, unk_id=3, allow_whitespace_only_pieces=True, character_coverage=0.98, minloglevel=2, split_digits=True,
+        bos_id=2, unk_id=3, allow_whitespace_only_pieces=True, character_coverage=0.98, minloglevel=2,
+        split_digits=True,
         user_defined_symbols=["<mask>", "\n", "\n\n", "\n\n\n", "▁▁", "▁▁▁", "▁▁▁▁", "<table>", "the"],
     )  # fmt: skip
     return folder / "gemma.model"
@@ -123,7 +130,8 @@ def gemma_model(folder):
 def trained():
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>", fuse_unk=True))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
-    trainer = tokenizers.trainers.BpeTrainer(vocab_size=400, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False)
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=400, special_tokens=special, show_progress=False)
     tokenizer.train([str(README)], trainer)
     return tokenizer
 

@@ -81,7 +81,8 @@ def rebuilt(model):
 
 
 def make_batch(seed, batch, length, vocabulary):
-    """Ids below `vocabulary`, starting with BOS, and Hugging Face labels: a masked prompt, masked padding and a masked run in the middle."""
+    """Ids below `vocabulary`, starting with BOS, and Hugging Face labels: a masked prompt, masked padding and a masked
+    run in the middle."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(3, vocabulary, (batch, length), generator=generator)
     ids[:, 0] = 1

@@ -1,7 +1,7 @@
 """InternLM2 and MiniCPM in plain PyTorch: transformers has no classes for them and runs code from the models' folders.
 
-What they compute, and how their tensors lie, is taken from llama.cpp (conversion/internlm.py and minicpm.py) and from the
-configuration files that their makers publish. Importing this module lets transformers make them by their `model_type`.
+What they compute, and how their tensors lie, is taken from llama.cpp (conversion/internlm.py and minicpm.py) and from
+the configuration files that their makers publish. Importing this module lets transformers make them by their `model_type`.
 """
 
 import math

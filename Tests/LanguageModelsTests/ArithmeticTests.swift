@@ -114,8 +114,8 @@ import Testing
     }
   }
 
-  /// bfloat16 has 8 bits, of which errors mostly cancel in sums: of a decoder whose weights are of a usual size gradients
-  /// point the same way, and are of the same size.
+  /// bfloat16 has 8 bits, of which errors mostly cancel in sums: of a decoder whose weights are of a usual size
+  /// gradients point the same way, and are of the same size.
   @Test("In bfloat16 logits and gradients are nearly the same")
   func bfloat16() throws {
     let device = Device(threads: 2)

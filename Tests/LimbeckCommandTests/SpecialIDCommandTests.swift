@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension CommandTests {
-  /// Tokenizers that differ in what begins and ends a text alone, models with more outputs than tokens, and folders whose
-  /// tokenizer is a tokenizer.json.
+  /// Tokenizers that differ in what begins and ends a text alone, models with more outputs than tokens, and folders
+  /// whose tokenizer is a tokenizer.json.
   @Suite struct SpecialIDs {
     /// A copy of the teacher whose tokenizer ends a text with BOS and fills batches up with EOS.
     private func student(_ desk: Desk) throws -> String {
@@ -23,10 +23,11 @@ extension CommandTests {
       let (teacher, text) = (desk.workspace.teacher, desk.workspace.text)
       let student = try student(desk)
       let expected = [
-        "warning: \(student): EOS: expected 2 (\"</s>\"), as in \(teacher), found 1 (\"<s>\"); that of \(teacher) is used",
+        "warning: \(student): EOS: expected 2 (\"</s>\"), as in \(teacher), found 1 (\"<s>\"); that of "
+          + "\(teacher) is used",
         "warning: \(student): PAD: expected none, as in \(teacher), found 2 (\"</s>\"); that of \(teacher) is used",
-        "warning: \(student): the tokenizer ends a text with id 1 (\"<s>\"), of which config.json does not know: it ends "
-          + "one with id 2 (\"</s>\")",
+        "warning: \(student): the tokenizer ends a text with id 1 (\"<s>\"), of which config.json does not know: "
+          + "it ends one with id 2 (\"</s>\")",
       ]
       let run = ["--text", text, "--steps", "1", "--sequence-length", "16", "--batch-size", "2"]
       let distilled = try Command.run(

@@ -8,7 +8,8 @@ import Testing
 @testable import LanguageModels
 @testable import ModelFiles
 
-/// Folders of a Gemma 3 that also sees: the configuration and the tensors of its language model have others around them.
+/// Folders of a Gemma 3 that also sees: the configuration and the tensors of its language model have others around
+/// them.
 @Suite struct Gemma3VisionTests {
   /// How transformers 4 and 5 name the tensors.
   enum Naming: CaseIterable {
@@ -100,8 +101,8 @@ import Testing
   /// Files leave out what is the default of `Gemma3TextConfig`: this is all that the 4B model's says.
   @Test func sizesHaveDefaults() throws {
     let text = #"""
-      {"model_type": "gemma3", "eos_token_id": [1, 106], "text_config": {"hidden_size": 2560, "intermediate_size": 10240,
-      "model_type": "gemma3_text", "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+      {"model_type": "gemma3", "eos_token_id": [1, 106], "text_config": {"hidden_size": 2560,
+      "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
       "sliding_window": 1024}, "vision_config": {}}
       """#
     let file = try HuggingFaceConfiguration(Data(text.utf8), file: "config.json")

@@ -32,7 +32,8 @@ import Testing
     #expect(try Self.read("gemma", ["attention_bias": "true"]) == expected)
   }
 
-  /// The defaults of transformers' `Gemma2Config` (configuration_gemma2.py, transformers 5.24), each with its key absent.
+  /// The defaults of transformers' `Gemma2Config` (configuration_gemma2.py, transformers 5.24), each with its key
+  /// absent.
   @Test func defaultsOfGemma2AreTransformers() throws {
     var expected = Self.expected("gemma2", keyValueHeads: 4, context: 8192)
     expected.hasPostNorms = true
@@ -112,7 +113,8 @@ import Testing
       ["rope_theta": "5000", "rope_local_base_freq": "50", "rope_scaling": #"{"type":"linear","factor":8}"#],
       [
         "rope_parameters":
-          #"{"full_attention":{"rope_type":"linear","factor":8,"rope_theta":5000},"sliding_attention":{"rope_theta":50}}"#
+          #"{"full_attention":{"rope_type":"linear","factor":8,"rope_theta":5000},"#
+          + #""sliding_attention":{"rope_theta":50}}"#
       ],
       [
         "rope_theta": "5000", "rope_scaling": #"{"rope_type":"linear","factor":8}"#,

@@ -8,7 +8,8 @@ import Testing
 @testable import ModelFiles
 
 @Suite struct InternLMTests {
-  /// The defaults of `InternLM2Config` (configuration_internlm2.py of internlm/internlm2-1_8b), each with its key absent.
+  /// The defaults of `InternLM2Config` (configuration_internlm2.py of internlm/internlm2-1_8b), each with its key
+  /// absent.
   @Test func defaultsOfInternLM2AreItsMakers() throws {
     var expected = DecoderConfiguration(
       family: "internlm2", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,

@@ -9,7 +9,8 @@ import Testing
 
 /// MiniCPM and Granite, whose config.json has factors of embeddings, residuals, scores and logits.
 @Suite struct MultiplierTests {
-  /// The defaults of `MiniCPMConfig` (configuration_minicpm.py of openbmb/MiniCPM-2B-sft-bf16), each with its key absent.
+  /// The defaults of `MiniCPMConfig` (configuration_minicpm.py of openbmb/MiniCPM-2B-sft-bf16), each with its key
+  /// absent.
   @Test func defaultsOfMiniCPMAreItsMakers() throws {
     var expected = DecoderConfiguration(
       family: "minicpm", vocabularySize: 512, hiddenSize: 64, feedForwardSize: 172, layerCount: 5, headCount: 8,

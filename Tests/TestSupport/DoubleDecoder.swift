@@ -18,8 +18,8 @@ public struct DoubleDecoder {
       })
   }
 
-  /// Logits [N, V] of sequences of the given lengths, one after another. `finalLengths` are those that they are expected
-  /// to have; by default they are whole.
+  /// Logits [N, V] of sequences of the given lengths, one after another. `finalLengths` are those that they are
+  /// expected to have; by default they are whole.
   public func logits(_ ids: [Int32], lengths: [Int], finalLengths: [Int]? = nil) -> [Double] {
     let head = weights[.head] ?? weights[.embedding] ?? []
     let hidden = hiddenStates(ids, lengths: lengths, finalLengths: finalLengths ?? lengths)

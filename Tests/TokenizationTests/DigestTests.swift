@@ -88,7 +88,7 @@ import Testing
     #expect(difference(Trained.unigram, asBPE) == .setting(name: "model_type", teacher: "1", student: "2"))
     #expect(
       TokenizerDifference.unknownID(teacher: 1, student: nil).description
-        == "the student's tokenizer: unknown: expected 1, as for the teacher, found none; give the student the teacher's "
-        + "tokenizer")
+        == "the student's tokenizer: unknown: expected 1, as for the teacher, found none; give the student the "
+        + "teacher's tokenizer")
   }
 }

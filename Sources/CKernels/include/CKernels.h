@@ -44,8 +44,8 @@ void limbeck_swiglu_in_place(float *gate, const float *up, size_t n);
 /// The gradient of limbeck_swiglu; each beta 1 adds to d_gate or d_up, 0 overwrites it.
 void limbeck_swiglu_backward(float *d_gate, float *d_up, const float *d_out, const float *gate, const float *up,
                              float gate_beta, float up_beta, size_t n);
-/// out[i] = gelu(gate[i]) · up[i], gelu(x) = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))); gelu is off by at most 2 ulp of
-/// x.
+/// out[i] = gelu(gate[i]) · up[i], gelu(x) = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))); gelu is off by at most 2 ulp
+/// of x.
 void limbeck_geglu(float *out, const float *gate, const float *up, size_t n);
 /// The same where the gate lies.
 void limbeck_geglu_in_place(float *gate, const float *up, size_t n);

@@ -4,8 +4,9 @@ public import Foundation
 /// The folder of a cache while it is being made: files appear in it whole or not at all, in any order, and none is ever
 /// written again.
 ///
-/// A process that is killed loses the file it was at. Another one goes on with the files that are missing. A folder that
-/// was made or opened to be written is locked as long as this value or a copy of it is there; reading is free to all.
+/// A process that is killed loses the file it was at. Another one goes on with the files that are missing. A folder
+/// that was made or opened to be written is locked as long as this value or a copy of it is there; reading is free to
+/// all.
 public struct TeacherCacheFolder: Sendable {
   /// Where it is.
   public let url: URL

@@ -1,6 +1,7 @@
 import TensorCore
 
-/// Root-mean-square normalisation with a learned gain (Zhang & Sennrich 2019): `weight` [C], to which `offset` is added.
+/// Root-mean-square normalisation with a learned gain (Zhang & Sennrich 2019): `weight` [C], to which `offset` is
+/// added.
 struct RMSNorm {
   let weight: Parameter
   let epsilon: Float

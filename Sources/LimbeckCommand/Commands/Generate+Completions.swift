@@ -28,7 +28,8 @@ extension Generate {
     log.info(
       """
       wrote \(output): \(Format.count(progress.kept)) of \
-      \(Format.count(progress.completions, "completion"))\(refused.joined()), \(Format.count(progress.tokens, "token")) in \(Format.time(progress.seconds))
+      \(Format.count(progress.completions, "completion"))\(refused.joined()), \
+      \(Format.count(progress.tokens, "token")) in \(Format.time(progress.seconds))
       """)
     if json { try StandardOutput.write(json: Summary(output: output, prompts: prompts.records.count, progress)) }
   }
@@ -50,8 +51,8 @@ extension Generate {
     guard progress.completions == run.totalCompletions else {
       log.notice(
         """
-        stopped after \(Format.count(progress.completions)) of \(Format.count(run.totalCompletions, "completion")); the \
-        same command with --resume goes on
+        stopped after \(Format.count(progress.completions)) of \
+        \(Format.count(run.totalCompletions, "completion")); the same command with --resume goes on
         """)
       throw ExitCode(interruption.exitCode)
     }

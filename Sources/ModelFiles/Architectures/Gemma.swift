@@ -8,7 +8,8 @@ public struct Gemma: Architecture {
   public let keys = LlamaKeys.names
   public let reads = GemmaKeys.reads.union(["hidden_activation"])
 
-  /// The defaults are those of `GemmaConfig` (configuration_gemma.py, transformers 5.24), cited here and in `GemmaKeys`.
+  /// The defaults are those of `GemmaConfig` (configuration_gemma.py, transformers 5.24), cited here and in
+  /// `GemmaKeys`.
   public func configuration(from file: HuggingFaceConfiguration) throws(ModelFileError) -> DecoderConfiguration {
     // `num_key_value_heads: int = 16`, `max_position_embeddings: int = 8192`
     var configuration = try GemmaKeys.configuration(

@@ -1,8 +1,8 @@
 public import DurableFiles
 public import LanguageModels
 
-/// Gemma 2 (Gemma Team 2024, arXiv 2408.00118): Gemma with norms behind attention and feed-forward network, soft caps on
-/// scores and logits, and a window in every other layer.
+/// Gemma 2 (Gemma Team 2024, arXiv 2408.00118): Gemma with norms behind attention and feed-forward network, soft caps
+/// on scores and logits, and a window in every other layer.
 public struct Gemma2: Architecture {
   public let family = "gemma2"
   public let keys = GemmaKeys.laterNames

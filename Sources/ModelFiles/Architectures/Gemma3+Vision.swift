@@ -2,8 +2,8 @@ import Diagnostics
 import DurableFiles
 
 extension HuggingFaceConfiguration {
-  /// What a config.json says of the language model, where it is of a Gemma 3 that also sees; else the file itself. Throws
-  /// `value` where it says nothing of it.
+  /// What a config.json says of the language model, where it is of a Gemma 3 that also sees; else the file itself.
+  /// Throws `value` where it says nothing of it.
   func languageModel() throws(ModelFileError) -> HuggingFaceConfiguration {
     guard members["model_type"] == .string("gemma3") else { return self }
     guard let text = try object("text_config") else {

@@ -1,8 +1,8 @@
 public import DurableFiles
 public import LanguageModels
 
-/// The language model of Gemma 3 (Gemma Team 2025, arXiv 2503.19786): Gemma 2 with normalised queries and keys instead of
-/// a cap on scores, a window in most layers, and rotary positions of their own for layers with a window and without.
+/// The language model of Gemma 3 (Gemma Team 2025, arXiv 2503.19786): Gemma 2 with normalised queries and keys instead
+/// of a cap on scores, a window in most layers, and rotary positions of their own for layers with a window and without.
 /// A folder of a model that also sees is read by `HuggingFaceConfiguration.languageModel()`.
 public struct Gemma3: Architecture {
   public let family = "gemma3_text"
@@ -56,8 +56,8 @@ public struct Gemma3: Architecture {
   }
 }
 
-/// The rotary positions of the layers without and with a window, as `Gemma3TextConfig.convert_rope_params_to_dict` reads
-/// them.
+/// The rotary positions of the layers without and with a window, as `Gemma3TextConfig.convert_rope_params_to_dict`
+/// reads them.
 private struct Rotary {
   /// `default_theta = {"global": 1_000_000.0, "local": 10_000.0}`
   var full = RotaryPositions(base: 1_000_000)

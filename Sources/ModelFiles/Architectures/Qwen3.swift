@@ -1,8 +1,8 @@
 public import DurableFiles
 public import LanguageModels
 
-/// Qwen3 (Yang et al. 2025, arXiv 2505.09388): Qwen2 whose queries and keys are normalised head by head, with biases only
-/// where config.json says so.
+/// Qwen3 (Yang et al. 2025, arXiv 2505.09388): Qwen2 whose queries and keys are normalised head by head, with biases
+/// only where config.json says so.
 public struct Qwen3: Architecture {
   public let family = "qwen3"
   public let keys = LlamaKeys.names

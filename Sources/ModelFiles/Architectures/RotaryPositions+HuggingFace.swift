@@ -58,8 +58,8 @@ extension RotaryPositions {
   }
 
   /// The members of a config.json that say so: transformers 5 reads `rope_parameters`, everything older `rope_theta`
-  /// and `rope_scaling`, where there is scaling. LongRoPE's original context stands beside them, too, for transformers 4
-  /// looks for it nowhere else (`_compute_longrope_parameters` in modeling_rope_utils.py of 4.57).
+  /// and `rope_scaling`, where there is scaling. LongRoPE's original context stands beside them, too, for transformers
+  /// 4 looks for it nowhere else (`_compute_longrope_parameters` in modeling_rope_utils.py of 4.57).
   var members: [String: JSONValue] {
     var members: [String: JSONValue] = ["rope_theta": .number(base), "rope_parameters": .object(parameters)]
     if scaling != .none { members["rope_scaling"] = .object(scaling.members) }

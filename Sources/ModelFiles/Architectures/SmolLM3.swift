@@ -1,7 +1,8 @@
 public import DurableFiles
 public import LanguageModels
 
-/// SmolLM3 (Bakouch et al. 2025): Llama some of whose layers do not rotate queries and keys; those layers may have a window.
+/// SmolLM3 (Bakouch et al. 2025): Llama some of whose layers do not rotate queries and keys; those layers may have a
+/// window.
 public struct SmolLM3: Architecture {
   public let family = "smollm3"
   public let keys = LlamaKeys.names

@@ -8,7 +8,8 @@ import LanguageModels
 public struct HuggingFaceConfiguration: Sendable {
   /// The file, as errors name it.
   public let file: String
-  /// What errors put before a key: `rope_scaling.` where these are the members of that object; empty for the whole file.
+  /// What errors put before a key: `rope_scaling.` where these are the members of that object; empty for the whole
+  /// file.
   let scope: String
   let members: [String: JSONValue]
 
@@ -168,8 +169,8 @@ public struct HuggingFaceConfiguration: Sendable {
     return strings
   }
 
-  /// The object at `key`, of which `scoped(_:under:)` makes something that can be read like this; `nil` where the key is absent or `null`. Throws
-  /// `value` for anything else.
+  /// The object at `key`, of which `scoped(_:under:)` makes something that can be read like this; `nil` where the key
+  /// is absent or `null`. Throws `value` for anything else.
   func object(_ key: String) throws(ModelFileError) -> [String: JSONValue]? {
     guard let value = present(key) else { return nil }
     guard case .object(let members) = value else { throw invalid(key, expected: "an object") }

@@ -11,9 +11,9 @@ struct StoredNames: Sendable {
   /// What the checkpoint calls them, or would.
   private var own: Set<String> = []
 
-  /// The usual prefix; none, which is what `LlamaModel` writes where it is saved without its head (`base_model_prefix` in
-  /// modeling_utils.py; `from_pretrained` puts it in front); and those of the language model of one that also sees, by
-  /// transformers 4 and 5 (`_checkpoint_conversion_mapping` in modeling_gemma3.py).
+  /// The usual prefix; none, which is what `LlamaModel` writes where it is saved without its head (`base_model_prefix`
+  /// in modeling_utils.py; `from_pretrained` puts it in front); and those of the language model of one that also sees,
+  /// by transformers 4 and 5 (`_checkpoint_conversion_mapping` in modeling_gemma3.py).
   private static let prefixes = [usual, "", "language_model.model.", "model.language_model."]
   private static let usual = "model."
   /// What may stand before the name of a head.

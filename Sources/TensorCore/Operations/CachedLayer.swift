@@ -1,27 +1,27 @@
 /// Where new tokens of a layer are written, after the ones they may see.
-struct CacheRoom {
+struct ReservedRows {
   /// [K, capacity, rowSize] each.
   let keys: Tensor
   let values: Tensor
   /// The number of tokens that are there before the new ones: the last ones of the sequence.
   let offset: Int
-  /// Whether the cache has no such room, and takes from it what it keeps.
+  /// Whether the rows are memory of their own, of which the cache copies what it keeps.
   let isTemporary: Bool
 }
 
 /// The keys and values of one layer in a cache: rows of consecutive tokens, the last ones of the sequence.
 ///
-/// Of a layer with a window the first rows are dropped when there is no more room, so that the others move to the
+/// Of a layer with a window the first rows are dropped when it is full, so that the others move to the
 /// front. That happens once in `slack` tokens, and moves as much as a token reads, or somewhat more.
 struct CachedLayer {
-  /// Tokens that a layer with a window has room for beyond those it keeps.
+  /// The rows that a layer with a window has beyond those it keeps.
   private static let slack = 64
   private let window: Int?
   private let headCount: Int
   private let rowSize: Int
   /// The tokens that stay when others are dropped.
   private let kept: Int
-  /// The most that there is ever room for.
+  /// The most rows that it ever has.
   private let limit: Int
   private let device: Device
   private var keys: Tensor
@@ -57,8 +57,8 @@ struct CachedLayer {
   /// Forgets all tokens.
   mutating func removeAll() { first = 0 }
 
-  /// Room for `count` tokens more than the `length` that were seen.
-  mutating func reserve(_ count: Int, after length: Int) -> CacheRoom {
+  /// Rows for `count` tokens more than the `length` that were seen.
+  mutating func reserve(_ count: Int, after length: Int) -> ReservedRows {
     var present = length - first
     if present + count > limit {
       let remaining = min(present, kept)
@@ -66,7 +66,7 @@ struct CachedLayer {
         // tokens that are more than it keeps see each other all the same
         let keys = copy(keys, capacity: remaining + count, rows: present - remaining..<present)
         let values = copy(values, capacity: remaining + count, rows: present - remaining..<present)
-        return CacheRoom(keys: keys, values: values, offset: remaining, isTemporary: true)
+        return ReservedRows(keys: keys, values: values, offset: remaining, isTemporary: true)
       }
       move(present - remaining..<present)
       first = length - remaining
@@ -77,16 +77,16 @@ struct CachedLayer {
       keys = copy(keys, capacity: capacity, rows: 0..<present)
       values = copy(values, capacity: capacity, rows: 0..<present)
     }
-    return CacheRoom(keys: keys, values: values, offset: present, isTemporary: false)
+    return ReservedRows(keys: keys, values: values, offset: present, isTemporary: false)
   }
 
-  /// Takes in the room that `count` tokens after the `length` that were seen have been written to.
-  mutating func keep(_ room: CacheRoom, count: Int, after length: Int) {
-    guard room.isTemporary else { return }
-    let end = room.offset + count
+  /// Takes in the rows of `count` tokens after the `length` that were seen.
+  mutating func keep(_ reserved: ReservedRows, count: Int, after length: Int) {
+    guard reserved.isTemporary else { return }
+    let end = reserved.offset + count
     let remaining = min(end, kept)
-    keys = copy(room.keys, capacity: limit, rows: end - remaining..<end)
-    values = copy(room.values, capacity: limit, rows: end - remaining..<end)
+    keys = copy(reserved.keys, capacity: limit, rows: end - remaining..<end)
+    values = copy(reserved.values, capacity: limit, rows: end - remaining..<end)
     first = length + count - remaining
   }
 

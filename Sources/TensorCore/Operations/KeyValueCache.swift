@@ -27,7 +27,7 @@ public final class KeyValueCache {
   public var expectedLength: Int?
   /// What the decoder must know of the sequence where its rotations depend on the length; it alone sets it.
   public var sequence: CachedSequence?
-  /// The number of tokens that the layer with the most room has room for at present.
+  /// The rows that the largest layer has memory for at present.
   public var capacity: Int { layers.map(\.capacity).max() ?? 0 }
   private var layers: [CachedLayer]
   /// What they are kept as.
@@ -85,16 +85,16 @@ public final class KeyValueCache {
     }
   }
 
-  /// A layer's keys and values, with room for `count` more tokens, to be given back to `keep`.
-  func reserve(layer: Int, count: Int, window: Int?) -> CacheRoom {
+  /// A layer's keys and values, with rows for `count` more tokens, to be given back to `keep`.
+  func reserve(layer: Int, count: Int, window: Int?) -> ReservedRows {
     precondition(length + count <= contextLength, "\(length + count) tokens for a context of \(contextLength)")
     precondition(
       layers[layer].holdsWindow(of: window, before: length), "a cache without the window of layer \(layer)")
     return layers[layer].reserve(count, after: length)
   }
 
-  /// Takes in the room that `count` tokens were written to.
-  func keep(_ room: CacheRoom, layer: Int, count: Int) {
-    layers[layer].keep(room, count: count, after: length)
+  /// Takes in the rows that `count` tokens were written to.
+  func keep(_ reserved: ReservedRows, layer: Int, count: Int) {
+    layers[layer].keep(reserved, count: count, after: length)
   }
 }

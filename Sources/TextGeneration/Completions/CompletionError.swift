@@ -55,11 +55,11 @@ extension CompletionError: CustomStringConvertible, LocalizedError {
     case .text(let error):
       error.description
     case .textTooShort(let text, let tokens, let promptLength):
-      "\(text): expected a document of more than \(counted(promptLength, "token")), to cut a prompt from, found at most "
-        + "\(tokens); give more text or shorter prompts"
+      "\(text): expected a document of more than \(counted(promptLength, "token")), to cut a prompt from, "
+        + "found at most \(tokens); give more text or shorter prompts"
     case .promptTooLong(let prompt, let tokens, let contextLength):
-      "\(prompt): expected at most \(counted(contextLength - 1, "token")), one less than the model's context of \(contextLength), "
-        + "found \(tokens); shorten the prompt or take it out"
+      "\(prompt): expected at most \(counted(contextLength - 1, "token")), one less than the model's context of "
+        + "\(contextLength), found \(tokens); shorten the prompt or take it out"
     case .emptyPrompt(let prompt):
       "\(prompt): the prompt is empty, and the tokenizer has no BOS to start from; give it some text"
     case .noReference(let prompt, let field, nil):

@@ -96,7 +96,7 @@ private final class Worker: @unchecked Sendable {
           var start = start
           for index in range {
             let text = UnsafeBufferPointer(rebasing: bytes[start..<batch.ends[index]])
-            let room = bytes.count - start
+            let readable = bytes.count - start
             start = batch.ends[index]
             var changed = encoder.normalizes ? CanonicalComposition.nfc.normalized(text) : nil
             if preTokenizer.addsPrefixSpace, batch.startsText[index], !text.isEmpty,
@@ -107,10 +107,11 @@ private final class Worker: @unchecked Sendable {
             if let changed {
               changed.withUnsafeBufferPointer { changed in
                 append(
-                  changed, room: changed.count, preTokenizer.rules[...], model, byteIDs.baseAddress!, merges, &result)
+                  changed, readable: changed.count, preTokenizer.rules[...], model, byteIDs.baseAddress!, merges,
+                  &result)
               }
             } else {
-              append(text, room: room, preTokenizer.rules[...], model, byteIDs.baseAddress!, merges, &result)
+              append(text, readable: readable, preTokenizer.rules[...], model, byteIDs.baseAddress!, merges, &result)
             }
             result.ends.append(result.ids.count)
           }
@@ -119,9 +120,9 @@ private final class Worker: @unchecked Sendable {
     }
   }
 
-  /// Appends the ids of a text. From its beginning on `room` bytes can be read, at least those of the text.
+  /// Appends the ids of a text. From its beginning on `readable` bytes can be read, at least those of the text.
   private func append(
-    _ text: UnsafeBufferPointer<UInt8>, room: Int, _ rules: ArraySlice<SplitRule>, _ model: BytePairModel,
+    _ text: UnsafeBufferPointer<UInt8>, readable: Int, _ rules: ArraySlice<SplitRule>, _ model: BytePairModel,
     _ byteIDs: UnsafePointer<Int32>, _ merges: MergeTable.Lookup, _ result: inout EncodedBatch
   ) {
     guard let base = text.baseAddress, let rule = rules.first else { return }
@@ -131,10 +132,11 @@ private final class Worker: @unchecked Sendable {
       let end = rule.partEnd(in: source, from: place, text.count)
       if rules.count > 1 {
         append(
-          UnsafeBufferPointer(rebasing: text[place..<end]), room: room - place, rules.dropFirst(), model, byteIDs,
+          UnsafeBufferPointer(rebasing: text[place..<end]), readable: readable - place, rules.dropFirst(), model,
+          byteIDs,
           merges, &result)
       } else {
-        append(part: base + place, end - place, room: room - place, model, byteIDs, merges, &result.ids)
+        append(part: base + place, end - place, readable: readable - place, model, byteIDs, merges, &result.ids)
       }
       place = end
     }
@@ -142,14 +144,14 @@ private final class Worker: @unchecked Sendable {
 
   /// Appends the ids of a part that is merged by itself.
   @inline(__always) private func append(
-    part: UnsafePointer<UInt8>, _ length: Int, room: Int, _ model: BytePairModel, _ byteIDs: UnsafePointer<Int32>,
+    part: UnsafePointer<UInt8>, _ length: Int, readable: Int, _ model: BytePairModel, _ byteIDs: UnsafePointer<Int32>,
     _ merges: MergeTable.Lookup, _ ids: inout [Int32]
   ) {
     if length == 1, byteIDs[Int(part[0])] >= 0 { return ids.append(byteIDs[Int(part[0])]) }
     guard length <= PartCache.longestPart else {
       return appendMerged(part, length, model, byteIDs, merges, &ids)
     }
-    let key = PartCache.Key(part, length, isInside: room >= 32)
+    let key = PartCache.Key(part, length, isInside: readable >= 32)
     if let known = cache.ids(key) {
       for index in 0..<Int(known[7]) { ids.append(known[index]) }
       return

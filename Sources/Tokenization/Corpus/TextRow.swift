@@ -49,8 +49,8 @@ struct TextRow: Equatable {
       hasEnd = chatFormat.endsWithEOS && parts.last?.isCounted == true
     case (_?, _?, _?):
       throw RowDefect(
-        "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", found all of them; say "
-          + "which are meant with --text-field, or with --prompt-field and --completion-field")
+        "keys: expected either \"\(keys.text)\", or \"\(keys.prompt)\" and \"\(keys.completion)\", found all of them; "
+          + "say which are meant with --text-field, or with --prompt-field and --completion-field")
     default:
       throw Self.missingKeys(object, keys)
     }

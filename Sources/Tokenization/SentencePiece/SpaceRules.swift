@@ -64,7 +64,8 @@ struct SpaceRules: Hashable, Sendable {
     guard replacement == .string(Self.symbol) else {
       throw json.invalid("\(key).replacement", expected: Self.symbol, found: (replacement ?? .null).oneLine)
     }
-    // as in huggingface/tokenizers 0.23 (pre_tokenizers/metaspace.rs): a missing scheme is "always", a missing split true
+    // as in huggingface/tokenizers 0.23 (pre_tokenizers/metaspace.rs): a missing scheme is "always", a missing split
+    // true
     let scheme = members["prepend_scheme"] ?? .string(members["add_prefix_space"] == .bool(false) ? "never" : "always")
     let own: Prefix
     switch scheme {
