@@ -18,7 +18,7 @@ let package = Package(
     .library(
       name: "Limbeck",
       targets: [
-        "Limbeck", "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
+        "Limbeck", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
         "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ]),
     // the list of cases that the micro-benchmarks share with the tests
@@ -42,12 +42,13 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Diagnostics", swiftSettings: safe),
     .target(name: "DurableFiles", dependencies: ["CLibCrypto"], swiftSettings: strict),
+    .target(name: "GGUF", dependencies: ["Diagnostics", "DurableFiles"], swiftSettings: strict),
     .target(
-      name: "Tokenization", dependencies: ["CSentencePiece", "CUnicodeTables", "Diagnostics", "DurableFiles"],
+      name: "Tokenization", dependencies: ["CSentencePiece", "CUnicodeTables", "Diagnostics", "DurableFiles", "GGUF"],
       swiftSettings: strict),
     .target(name: "LanguageModels", dependencies: ["TensorCore", "Diagnostics"], swiftSettings: safe),
     .target(
-      name: "ModelFiles", dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "LanguageModels"],
+      name: "ModelFiles", dependencies: ["Diagnostics", "DurableFiles", "GGUF", "TensorCore", "LanguageModels"],
       swiftSettings: strict),
     .target(
       name: "ModelTraining",
@@ -78,14 +79,14 @@ let package = Package(
     .target(
       name: "Limbeck",
       dependencies: [
-        "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles", "ModelTraining",
-        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
+        "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
+        "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ],
       swiftSettings: safe),
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [
-        "Limbeck", "Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
+        "Limbeck", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
         "ModelTraining",
         "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -97,6 +98,7 @@ let package = Package(
       dependencies: ["DurableFiles", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "Diagnostics", "DurableFiles", "TestSupport"],

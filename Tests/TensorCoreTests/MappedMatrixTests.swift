@@ -20,7 +20,7 @@ import Testing
       [UInt8](repeating: 0, count: offset) + halves.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
     let file = try MappedFile(contentsOf: folder.write(bytes, to: "\(type)-\(rows)-\(columns)-\(offset)"))
     let elements = try file.elements(of: UInt8.self, at: offset, count: 2 * values.count)
-    return .mapped(MappedMatrix(elements, type: type, rows: rows, columns: columns))
+    return .mapped(MappedMatrix(elements, encoding: .plain(type), rows: rows, columns: columns))
   }
 
   private func normal(_ count: Int, seed: UInt64) -> [Float] {

@@ -180,7 +180,7 @@ public struct SafetensorsFile: Sendable {
       return .dense(Tensor(mapping: values, shape: shape, on: device))
     }
     if !isEmpty, let type, type != .float32, shape.count == 2 {
-      return .mapped(MappedMatrix(try together(bytes), type: type, rows: shape[0], columns: shape[1]))
+      return .mapped(MappedMatrix(try together(bytes), encoding: .plain(type), rows: shape[0], columns: shape[1]))
     }
     let tensor = Tensor.zeros(shape, on: device)
     try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }

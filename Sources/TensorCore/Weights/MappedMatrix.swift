@@ -1,10 +1,10 @@
 public import DurableFiles
 
-/// A matrix [O, I], row-major, of 16 bits a weight, which stays where it is mapped and is converted a block of rows at
-/// a time where it is multiplied.
+/// A matrix [O, I], row-major, of 16 bits a weight or of quantised blocks, which stays where it is mapped and is
+/// converted a block of rows at a time where it is multiplied.
 public final class MappedMatrix {
   /// How the weights are kept.
-  public let type: WeightType
+  public let encoding: MatrixEncoding
   /// O
   public let rows: Int
   /// I
@@ -15,15 +15,15 @@ public final class MappedMatrix {
 
   /// - Parameters:
   ///   - bytes: the weights, one row after another, from any byte of the file on; as many as the shape says.
-  ///   - type: how they are kept.
+  ///   - encoding: how they are kept.
   ///   - rows: O, at least 1.
   ///   - columns: I, at least 1.
-  public init(_ bytes: MappedElements<UInt8>, type: WeightType, rows: Int, columns: Int) {
+  public init(_ bytes: MappedElements<UInt8>, encoding: MatrixEncoding, rows: Int, columns: Int) {
     precondition(
-      rows > 0 && columns > 0 && bytes.count == rows * columns * type.byteCount,
-      "\(bytes.count) bytes of \(type.rawValue) for [\(rows), \(columns)]")
+      rows > 0 && columns > 0 && bytes.count == rows * encoding.rowBytes(columns: columns),
+      "\(bytes.count) bytes of \(encoding) for [\(rows), \(columns)]")
     guard let start = bytes.unsafeStart else { preconditionFailure("a matrix of an empty file") }
-    self.type = type
+    self.encoding = encoding
     self.rows = rows
     self.columns = columns
     self.bytes = bytes
@@ -34,7 +34,8 @@ public final class MappedMatrix {
   /// Some of the rows as float32, one after another.
   func decode(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
-    type.decode(start + range.lowerBound * columns * type.byteCount, range.count * columns, into: floats)
+    encoding.decode(
+      start + range.lowerBound * encoding.rowBytes(columns: columns), range.count * columns, into: floats)
   }
 
   /// All weights as float32, in memory of `device`.

@@ -1,0 +1,57 @@
+/// A type in which ggml keeps blocks of quantised weights of one row: integers of few bits with a scale or two.
+/// The layouts and formulas are those of `ggml-common.h` and `ggml-quants.c`.
+public enum BlockType: String, CaseIterable, Sendable {
+  case q4_0, q4_1, q5_0, q5_1, q8_0, q2_K, q3_K, q4_K, q5_K, q6_K, iq4_NL
+
+  /// The weights of a block.
+  public var length: Int {
+    switch self {
+    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_NL: 32
+    case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: 256
+    }
+  }
+
+  /// The bytes of a block.
+  public var byteCount: Int {
+    switch self {
+    case .q4_0, .iq4_NL: 18
+    case .q4_1: 20
+    case .q5_0: 22
+    case .q5_1: 24
+    case .q8_0: 34
+    case .q2_K: 84
+    case .q3_K: 110
+    case .q4_K: 144
+    case .q5_K: 176
+    case .q6_K: 210
+    }
+  }
+}
+
+/// How the weights of a mapped matrix are kept.
+public enum MatrixEncoding: Equatable, Sendable {
+  /// One by one.
+  case plain(WeightType)
+  /// In quantised blocks, of which a row has a whole number.
+  case blocks(BlockType)
+
+  /// The bytes of a row of so many weights, which must be a multiple of the block's.
+  public func rowBytes(columns: Int) -> Int {
+    switch self {
+    case .plain(let type): return columns * type.byteCount
+    case .blocks(let type):
+      precondition(columns % type.length == 0, "\(columns) columns in blocks of \(type.length)")
+      return columns / type.length * type.byteCount
+    }
+  }
+}
+
+extension MatrixEncoding {
+  /// Converts `count` weights, whole blocks, from any address on.
+  func decode(_ weights: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>) {
+    switch self {
+    case .plain(let type): type.decode(weights, count, into: floats)
+    case .blocks(let type): preconditionFailure("\(type) is not decoded yet")
+    }
+  }
+}
