@@ -245,6 +245,25 @@ void limbeck_encode_bf16(void *to, const float *from, size_t n);
 /// The same in float16.
 void limbeck_encode_f16(void *to, const float *from, size_t n);
 
+// ---- Quantised weights, which may begin at any byte (quantised/)
+
+/// Blocks of 32 weights, or of 256 where the name ends in K, as ggml lays them out.
+typedef enum {
+  LIMBECK_Q4_0,
+  LIMBECK_Q4_1,
+  LIMBECK_Q5_0,
+  LIMBECK_Q5_1,
+  LIMBECK_Q8_0,
+  LIMBECK_IQ4_NL,
+  LIMBECK_Q2_K,
+  LIMBECK_Q3_K,
+  LIMBECK_Q4_K,
+  LIMBECK_Q5_K,
+  LIMBECK_Q6_K,
+} limbeck_block_type;
+/// The weights of `count` blocks, one after another, each rounded at most once.
+void limbeck_decode_blocks(limbeck_block_type type, float *to, const void *from, size_t count);
+
 // ---- Matrix products (MatrixFloat32*.c, MatrixFewRows.h, MatrixBFloat16.c, MatrixReference.c)
 
 enum {
