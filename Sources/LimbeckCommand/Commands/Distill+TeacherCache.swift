@@ -35,8 +35,8 @@ extension Distill {
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let recorded = try cache.tokenizer(orOf: teacherPaths.first)
-    var tokenizer = try source.tokenizer(orAt: source.isFolder ? cache.tokenizer : recorded)
-    if source.isFolder, let recorded {
+    var tokenizer = try source.tokenizer(orAt: source.isStored ? cache.tokenizer : recorded)
+    if source.isStored, let recorded {
       let teachers = try loadTokenizer(from: URL(fileURLWithPath: recorded))
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers

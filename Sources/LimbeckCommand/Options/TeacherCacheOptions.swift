@@ -108,9 +108,7 @@ struct TeacherCacheSettings {
     inputs["validation_teacher_cache"] = validationCache?.digest
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
-      let digests = try teachers.map {
-        try ModelFolder(path: $0).digest
-      }
+      let digests = try teachers.map { try openModel(path: $0).digest }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)
       }

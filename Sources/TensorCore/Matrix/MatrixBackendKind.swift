@@ -34,7 +34,9 @@ public enum MatrixBackendKind: String, Sendable, Codable, CaseIterable {
   /// The backend itself.
   func backend() throws(MatrixBackendError) -> any MatrixBackend {
     guard isRunByCPU else {
-      let known = Self.available.map(\.rawValue).joined(separator: ", ")
+      // only of those that the CPU runs, for this is what `unavailability` of the others asks
+      let known = Self.allCases.filter { $0.isRunByCPU && $0.unavailability == nil }.map(\.rawValue)
+        .joined(separator: ", ")
       throw .value(InvalidValue("backend", expected: "one that this machine has (\(known))", found: rawValue))
     }
     return switch self {

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A type in which ggml keeps blocks of quantised weights of one row: integers of few bits with a scale or two.
 /// The layouts and formulas are those of `ggml-common.h` and `ggml-quants.c`.
 public enum BlockType: String, CaseIterable, Sendable {
@@ -28,6 +30,24 @@ public enum BlockType: String, CaseIterable, Sendable {
   }
 }
 
+extension BlockType {
+  fileprivate var kernelType: limbeck_block_type {
+    switch self {
+    case .q4_0: LIMBECK_Q4_0
+    case .q4_1: LIMBECK_Q4_1
+    case .q5_0: LIMBECK_Q5_0
+    case .q5_1: LIMBECK_Q5_1
+    case .q8_0: LIMBECK_Q8_0
+    case .iq4_NL: LIMBECK_IQ4_NL
+    case .q2_K: LIMBECK_Q2_K
+    case .q3_K: LIMBECK_Q3_K
+    case .q4_K: LIMBECK_Q4_K
+    case .q5_K: LIMBECK_Q5_K
+    case .q6_K: LIMBECK_Q6_K
+    }
+  }
+}
+
 /// How the weights of a mapped matrix are kept.
 public enum MatrixEncoding: Equatable, Sendable {
   /// One by one.
@@ -51,7 +71,7 @@ extension MatrixEncoding {
   func decode(_ weights: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>) {
     switch self {
     case .plain(let type): type.decode(weights, count, into: floats)
-    case .blocks(let type): preconditionFailure("\(type) is not decoded yet")
+    case .blocks(let type): limbeck_decode_blocks(type.kernelType, floats, weights, count / type.length)
     }
   }
 }

@@ -4,10 +4,10 @@ import Foundation
 /// What Hugging Face's files beside a tokenizer say of added tokens and special ids. Precedence is as in
 /// `PreTrainedTokenizerBase._from_pretrained` (tokenization_utils_base.py, transformers 5.24).
 struct HuggingFaceTokenizerFiles {
-  /// The names of the files that belong to a tokenizer whatever its kind.
+  /// The names of the files that belong to a tokenizer whatever its kind, all but the last one Hugging Face's.
   static let names = [
     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "chat_template.jinja",
-    "chat_template.json",
+    "chat_template.json", VocabularyOrigin.fileName,
   ]
 
   /// Ids above this are surely damage: no vocabulary is so large.
@@ -39,7 +39,8 @@ struct HuggingFaceTokenizerFiles {
     self.folder = folder
     let files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
     var objects: [String: [String: JSONValue]] = [:]
-    for name in Self.names where ![TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json"].contains(name) {
+    let unread = [TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json", VocabularyOrigin.fileName]
+    for name in Self.names where !unread.contains(name) {
       let url = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
       let value = try TokenizationError.wrapping { () throws(FileError) in

@@ -38,7 +38,9 @@ public final class SentencePieceTokenizer: Tokenizer {
   public let isLossless: Bool
 
   /// What stood beside the file and belongs to it; empty where it stood alone.
-  private let filesBeside: [NamedFile]
+  let filesBeside: [NamedFile]
+  /// Whether a space is put in front of text where the file says so.
+  let allowsDummyPrefix: Bool
   let proto: ModelProto
   let segmenter: Segmenter
   let processor: SentencePieceProcessor
@@ -83,6 +85,7 @@ public final class SentencePieceTokenizer: Tokenizer {
     distinguishesSymbol: Bool
   ) throws(TokenizationError) {
     self.filesBeside = filesBeside
+    self.allowsDummyPrefix = allowsDummyPrefix
     let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
     do {
       let whole = try ModelProto(serialized: serialized)
