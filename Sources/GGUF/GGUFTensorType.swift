@@ -1,40 +1,74 @@
 /// The type of a tensor's elements, as ggml numbers them (`enum ggml_type` in ggml.h). All but the plain types keep
 /// blocks of elements of one row together.
 public enum GGUFTensorType: UInt32, CaseIterable, Sendable {
+  /// IEEE 754 binary32.
   case f32 = 0
+  /// IEEE 754 binary16.
   case f16 = 1
-  case q4_0 = 2
-  case q4_1 = 3
-  case q5_0 = 6
-  case q5_1 = 7
-  case q8_0 = 8
-  case q8_1 = 9
-  case q2_K = 10
-  case q3_K = 11
-  case q4_K = 12
-  case q5_K = 13
-  case q6_K = 14
-  case q8_K = 15
-  case iq2_XXS = 16
-  case iq2_XS = 17
-  case iq3_XXS = 18
-  case iq1_S = 19
-  case iq4_NL = 20
-  case iq3_S = 21
-  case iq2_S = 22
-  case iq4_XS = 23
+  /// 32 integers of 4 bits with a scale.
+  case q4_0 = 2  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 integers of 4 bits with a scale and a minimum.
+  case q4_1 = 3  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 integers of 5 bits with a scale.
+  case q5_0 = 6  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 integers of 5 bits with a scale and a minimum.
+  case q5_1 = 7  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 integers of 8 bits with a scale.
+  case q8_0 = 8  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 integers of 8 bits with a scale and their sum, of activations.
+  case q8_1 = 9  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 2 bits in parts of 16, each with a scale and a minimum of 4 bits.
+  case q2_K = 10  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 3 bits in parts of 16, each with a scale of 6 bits.
+  case q3_K = 11  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 4 bits in parts of 32, each with a scale and a minimum of 6 bits.
+  case q4_K = 12  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 5 bits in parts of 32, each with a scale and a minimum of 6 bits.
+  case q5_K = 13  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 6 bits in parts of 16, each with a scale of 8 bits.
+  case q6_K = 14  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 integers of 8 bits with a scale and sums, of activations.
+  case q8_K = 15  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 2.06 bits each.
+  case iq2_XXS = 16  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 2.31 bits each.
+  case iq2_XS = 17  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 3.06 bits each.
+  case iq3_XXS = 18  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 1.56 bits each.
+  case iq1_S = 19  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 indices of 4 bits into a table of 16 values, with a scale.
+  case iq4_NL = 20  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 3.44 bits each.
+  case iq3_S = 21  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 weights from a table, about 2.56 bits each.
+  case iq2_S = 22  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 indices of 4 bits into a table of 16 values, in parts of 32 with scales.
+  case iq4_XS = 23  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// A signed integer of 8 bits.
   case i8 = 24
+  /// A signed integer of 16 bits.
   case i16 = 25
+  /// A signed integer of 32 bits.
   case i32 = 26
+  /// A signed integer of 64 bits.
   case i64 = 27
+  /// IEEE 754 binary64.
   case f64 = 28
-  case iq1_M = 29
+  /// 256 weights from a table, 1.75 bits each.
+  case iq1_M = 29  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// The upper half of a binary32.
   case bf16 = 30
-  case tq1_0 = 34
-  case tq2_0 = 35
+  /// 256 ternary weights, about 1.69 bits each.
+  case tq1_0 = 34  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 256 ternary weights, about 2.06 bits each.
+  case tq2_0 = 35  // swift-format-ignore: AlwaysUseLowerCamelCase
+  /// 32 floats of 4 bits with an exponent.
   case mxfp4 = 39
+  /// 64 floats of 4 bits with scales of 8 bits.
   case nvfp4 = 40
-  case q1_0 = 41
+  /// 128 signs with a scale.
+  case q1_0 = 41  // swift-format-ignore: AlwaysUseLowerCamelCase
 
   /// What llama.cpp calls it: `Q4_K`.
   public var name: String { self == .q1_0 ? "Q1_0" : String(describing: self).uppercased() }
