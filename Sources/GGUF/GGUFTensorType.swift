@@ -6,45 +6,65 @@ public enum GGUFTensorType: UInt32, CaseIterable, Sendable {
   /// IEEE 754 binary16.
   case f16 = 1
   /// 32 integers of 4 bits with a scale.
-  case q4_0 = 2  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q4_0 = 2
   /// 32 integers of 4 bits with a scale and a minimum.
-  case q4_1 = 3  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q4_1 = 3
   /// 32 integers of 5 bits with a scale.
-  case q5_0 = 6  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q5_0 = 6
   /// 32 integers of 5 bits with a scale and a minimum.
-  case q5_1 = 7  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q5_1 = 7
   /// 32 integers of 8 bits with a scale.
-  case q8_0 = 8  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q8_0 = 8
   /// 32 integers of 8 bits with a scale and their sum, of activations.
-  case q8_1 = 9  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q8_1 = 9
   /// 256 integers of 2 bits in parts of 16, each with a scale and a minimum of 4 bits.
-  case q2_K = 10  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q2_K = 10
   /// 256 integers of 3 bits in parts of 16, each with a scale of 6 bits.
-  case q3_K = 11  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q3_K = 11
   /// 256 integers of 4 bits in parts of 32, each with a scale and a minimum of 6 bits.
-  case q4_K = 12  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q4_K = 12
   /// 256 integers of 5 bits in parts of 32, each with a scale and a minimum of 6 bits.
-  case q5_K = 13  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q5_K = 13
   /// 256 integers of 6 bits in parts of 16, each with a scale of 8 bits.
-  case q6_K = 14  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q6_K = 14
   /// 256 integers of 8 bits with a scale and sums, of activations.
-  case q8_K = 15  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q8_K = 15
   /// 256 weights from a table, about 2.06 bits each.
-  case iq2_XXS = 16  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq2_XXS = 16
   /// 256 weights from a table, about 2.31 bits each.
-  case iq2_XS = 17  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq2_XS = 17
   /// 256 weights from a table, about 3.06 bits each.
-  case iq3_XXS = 18  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq3_XXS = 18
   /// 256 weights from a table, about 1.56 bits each.
-  case iq1_S = 19  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq1_S = 19
   /// 32 indices of 4 bits into a table of 16 values, with a scale.
-  case iq4_NL = 20  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq4_NL = 20
   /// 256 weights from a table, about 3.44 bits each.
-  case iq3_S = 21  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq3_S = 21
   /// 256 weights from a table, about 2.56 bits each.
-  case iq2_S = 22  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq2_S = 22
   /// 256 indices of 4 bits into a table of 16 values, in parts of 32 with scales.
-  case iq4_XS = 23  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq4_XS = 23
   /// A signed integer of 8 bits.
   case i8 = 24
   /// A signed integer of 16 bits.
@@ -56,19 +76,23 @@ public enum GGUFTensorType: UInt32, CaseIterable, Sendable {
   /// IEEE 754 binary64.
   case f64 = 28
   /// 256 weights from a table, 1.75 bits each.
-  case iq1_M = 29  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case iq1_M = 29
   /// The upper half of a binary32.
   case bf16 = 30
   /// 256 ternary weights, about 1.69 bits each.
-  case tq1_0 = 34  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case tq1_0 = 34
   /// 256 ternary weights, about 2.06 bits each.
-  case tq2_0 = 35  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case tq2_0 = 35
   /// 32 floats of 4 bits with an exponent.
   case mxfp4 = 39
   /// 64 floats of 4 bits with scales of 8 bits.
   case nvfp4 = 40
   /// 128 signs with a scale.
-  case q1_0 = 41  // swift-format-ignore: AlwaysUseLowerCamelCase
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q1_0 = 41
 
   /// What llama.cpp calls it: `Q4_K`.
   public var name: String { self == .q1_0 ? "Q1_0" : String(describing: self).uppercased() }
