@@ -32,7 +32,7 @@ func openModel(path: String) throws -> any StoredModel {
 
 extension StoredModel {
   /// Whether it has a tokenizer of its own.
-  var hasTokenizer: Bool { url.isFolder && TokenizerFormat.ofFolder(url) != nil }
+  var hasTokenizer: Bool { !url.isFolder || TokenizerFormat.ofFolder(url) != nil }
 
   /// The model's tokenizer; says on standard error in which special ids config.json differs from it.
   var tokenizer: any Tokenizer {
