@@ -252,10 +252,10 @@ TARGET TILE_INLINE void put_q5_k(target *t, int multiplies, const q5_k *b) {
     bytes first = load_bytes(b->q + 16 * part), second = load_bytes(b->q + 16 * part + 16);
     affine low = scaled_and_less(scales[part], minimums[part]);
     affine high = scaled_and_less(scales[part + 1], minimums[part + 1]);
-    put(t, multiplies, 1, bits(first, 0, 15) | first_high << 4 & 16, low,
-        bits(second, 0, 15) | second_high << 4 & 16, low);
-    put(t, multiplies, 1, bits(first, 4, 15) | first_high << 3 & 16, high,
-        bits(second, 4, 15) | second_high << 3 & 16, high);
+    put(t, multiplies, 1, bits(first, 0, 15) | (first_high << 4 & 16), low,
+        bits(second, 0, 15) | (second_high << 4 & 16), low);
+    put(t, multiplies, 1, bits(first, 4, 15) | (first_high << 3 & 16), high,
+        bits(second, 4, 15) | (second_high << 3 & 16), high);
     first_high >>= 2;
     second_high >>= 2;
   }
