@@ -77,6 +77,11 @@ public struct GGUFModel: StoredModel {
     return architecture
   }
 
+  /// The names of the tensors that have a row for each token: of the embedding, and of the head where it is there.
+  var vocabularyTensors: Set<String> {
+    Set([.embedding, .head].map { location(of: $0).name }.filter { file[$0] != nil })
+  }
+
   private func location(of role: WeightRole) -> TensorLocation {
     architecture.locationInGGUF(of: role, in: configuration)
   }

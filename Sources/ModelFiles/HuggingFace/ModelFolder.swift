@@ -115,6 +115,12 @@ public struct ModelFolder: StoredModel {
     }
   }
 
+  /// The names of the tensors that have a row for each token: of the embedding, and of the head where it is there.
+  var vocabularyTensors: Set<String> {
+    let present = Set(weights.names)
+    return Set([.embedding, .head].map { names.stored(name(of: $0)) }.filter(present.contains))
+  }
+
   private func name(of role: WeightRole) -> String { architecture.location(of: role, in: configuration).name }
 
   /// What to do about a tensor that is not there.

@@ -9,6 +9,8 @@ public struct ReducedTokenizer: Sendable {
   public let tokenizer: any Tokenizer
   /// Its files, among them what it was reduced from.
   public let files: [NamedFile]
+  /// What a file with metadata of its own says of that, by key: the content of `VocabularyOrigin.fileName`.
+  public let notes: [String: String]
 
   /// Reduces a tokenizer. Throws what is wrong with its files, and `value` where it cannot be reduced.
   public init(_ original: any Tokenizer, by reduction: VocabularyReduction) throws(TokenizationError) {
@@ -16,9 +18,9 @@ public struct ReducedTokenizer: Sendable {
     self.reduction = reduction
     self.tokenizer = tokenizer
     // it may have been reduced before
-    files =
-      tokenizer.files.filter { $0.name != VocabularyOrigin.fileName }
-      + [VocabularyOrigin(of: original).file(for: tokenizer.digest)]
+    let origin = VocabularyOrigin(of: original).file(for: tokenizer.digest)
+    files = tokenizer.files.filter { $0.name != origin.name } + [origin]
+    notes = [VocabularyOrigin.metadataKey: String(decoding: origin.contents, as: UTF8.self)]
   }
 }
 

@@ -42,17 +42,20 @@ extension VocabularyReduction {
   ///   - counts: the tokens of the text.
   ///   - others: those of the other text; nil for none.
   ///   - count: how many of them.
+  ///   - special: ids that a model needs: of what begins and ends texts to it.
   /// - Throws: `value` where the tokenizer cannot be reduced.
   public init(
-    of tokenizer: any Tokenizer, keeping counts: TokenCounts, and others: TokenCounts? = nil, mostFrequent count: Int = 0
+    of tokenizer: any Tokenizer, keeping counts: TokenCounts, and others: TokenCounts? = nil,
+    mostFrequent count: Int = 0, special: [Int32] = []
   ) throws(TokenizationError) {
     let reducible = try tokenizer.reducible
-    let needed = try VocabularyReduction(of: reducible, keeping: counts.usedIDs)
+    let used = counts.usedIDs + special
+    let needed = try VocabularyReduction(of: reducible, keeping: used)
     guard let others, count > 0 else {
       self = needed
       return
     }
-    try self.init(of: reducible, keeping: counts.usedIDs + others.mostFrequent(count, beside: needed))
+    try self.init(of: reducible, keeping: used + others.mostFrequent(count, beside: needed))
   }
 }
 

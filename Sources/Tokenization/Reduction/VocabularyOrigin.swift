@@ -5,6 +5,8 @@ import Foundation
 public struct VocabularyOrigin: Hashable, Sendable {
   /// The file's name in a model's folder.
   public static let fileName = "limbeck.vocabulary.json"
+  /// The key of its content in the metadata of a GGUF file.
+  static let metadataKey = "limbeck.vocabulary"
 
   /// What the original tokenizer is distinguished by; of one that was itself reduced, the very first one.
   public var digest: TokenizerDigest
