@@ -3,6 +3,8 @@ import CKernels
 /// A type in which ggml keeps blocks of quantised weights of one row: integers of few bits with a scale or two.
 /// The layouts and formulas are those of `ggml-common.h` and `ggml-quants.c`.
 public enum BlockType: String, CaseIterable, Sendable {
+  // ggml's names
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0, q4_1, q5_0, q5_1, q8_0, q2_K, q3_K, q4_K, q5_K, q6_K, iq4_NL
 
   /// The weights of a block.
@@ -31,7 +33,23 @@ public enum BlockType: String, CaseIterable, Sendable {
 }
 
 extension BlockType {
-  fileprivate var kernelType: limbeck_block_type {
+  /// Converts `count` weights, whole blocks, from any address on; the bits do not depend on the vectors.
+  func decode(
+    _ blocks: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>, vectors: limbeck_vectors
+  ) {
+    limbeck_decode_blocks(vectors, kernelType, floats, blocks, count / length)
+  }
+
+  /// out[outputs] = x[inputs] · wᵀ of rows of whole blocks from any address on, or += where `adds`, with the bits of few
+  /// rows of x and of decoded weights.
+  func multiplyRow(
+    _ x: UnsafePointer<Float>, _ w: UnsafeRawPointer, into out: UnsafeMutablePointer<Float>, adds: Bool, outputs: Int,
+    inputs: Int, vectors: limbeck_vectors
+  ) {
+    limbeck_one_row_of_blocks(vectors, kernelType, out, adds ? 1 : 0, x, w, outputs, inputs)
+  }
+
+  private var kernelType: limbeck_block_type {
     switch self {
     case .q4_0: LIMBECK_Q4_0
     case .q4_1: LIMBECK_Q4_1
@@ -71,7 +89,7 @@ extension MatrixEncoding {
   func decode(_ weights: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>) {
     switch self {
     case .plain(let type): type.decode(weights, count, into: floats)
-    case .blocks(let type): limbeck_decode_blocks(type.kernelType, floats, weights, count / type.length)
+    case .blocks(let type): type.decode(weights, count, into: floats, vectors: limbeck_best_vectors())
     }
   }
 }
