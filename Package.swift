@@ -95,7 +95,7 @@ let package = Package(
       swiftSettings: safe),
     .target(
       name: "TestSupport",
-      dependencies: ["DurableFiles", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
+      dependencies: ["DurableFiles", "GGUF", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "DurableFiles", "TestSupport"], swiftSettings: strict),
@@ -111,7 +111,7 @@ let package = Package(
       dependencies: ["DurableFiles", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "ModelFilesTests", dependencies: ["ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
+      name: "ModelFilesTests", dependencies: ["GGUF", "ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelTrainingTests",

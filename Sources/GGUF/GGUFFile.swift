@@ -1,5 +1,5 @@
-public import DurableFiles
 import Diagnostics
+public import DurableFiles
 public import Foundation
 
 /// One tensor of a GGUF file.
@@ -37,7 +37,7 @@ public struct GGUFFile: Sendable {
   /// The tensor called `name`; nil where there is none.
   public subscript(name: String) -> GGUFTensor? { indices[name].map { tensors[$0] } }
 
-  /// Maps and checks the file at `url`. Throws what is wrong with it.
+  /// Maps and checks the file at `url`, in memory that is bounded by its size. Throws what is wrong with it.
   public init(contentsOf url: URL) throws(GGUFError) {
     let file = try GGUFError.wrapping { () throws(FileError) in
       let file = try MappedFile(contentsOf: url)
@@ -46,10 +46,11 @@ public struct GGUFFile: Sendable {
     }
     var header = GGUFHeader(file)
     version = try header.version()
-    let (tensorCount, valueCount) = (try header.count("tensor count"), try header.count("metadata count"))
+    let (tensorCount, valueCount) = (try header.tensorCount(), try header.valueCount())
     let metadata = try header.metadata(count: valueCount)
     alignment = try header.alignment(metadata)
-    let tensors = try header.tensors(count: tensorCount, alignment: alignment)
+    var table = GGUFTensorTable(header.reader, alignment: alignment)
+    let tensors = try table.tensors(count: tensorCount)
     indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
     self.metadata = metadata
     self.tensors = tensors

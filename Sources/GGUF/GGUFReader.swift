@@ -39,6 +39,32 @@ struct GGUFReader {
     offset += count
   }
 
+  /// The next string as a name of at most `limit` bytes; `what` calls it in errors. Throws `value` for an empty or a
+  /// longer one, and for one that is no UTF-8.
+  mutating func name(_ what: String, limit: Int) throws(GGUFError) -> String {
+    let bytes = try string()
+    guard !bytes.isEmpty, bytes.count <= limit, let name = String(validating: bytes, as: UTF8.self) else {
+      throw .value(
+        InvalidValue(
+          file.path, what, expected: "a name of 1 to \(limit) bytes of UTF-8", found: "\(bytes.count) bytes"))
+    }
+    return name
+  }
+
+  /// The next number of things, each of which takes at least so many bytes of what follows; `what` calls it in errors.
+  /// Throws `value` for more than the file can hold.
+  mutating func count(_ what: String, leastBytes: Int) throws(GGUFError) -> Int {
+    let count = try next(UInt64.self)
+    let limit = remaining / leastBytes
+    guard count <= UInt64(limit) else {
+      throw .value(
+        InvalidValue(
+          file.path, what, expected: "at most \(limit), for which there are bytes", found: "\(count)",
+          advice: "it is truncated or damaged"))
+    }
+    return Int(count)
+  }
+
   /// The next value of a scalar type or a string; nil for an integer that is beyond `Int`. Throws `pastEnd`.
   mutating func scalar(_ type: GGUFValueType) throws(GGUFError) -> GGUFValue? {
     if type == .string { return .string(String(decoding: try string(), as: UTF8.self)) }

@@ -2,10 +2,15 @@ import DurableFiles
 
 /// A metadata value. Integers of all widths are one case, floats of both another.
 public enum GGUFValue: Sendable {
+  /// An integer, with or without a sign; one of 64 bits is below 2^63.
   case integer(Int)
+  /// A float32 or a float64.
   case number(Double)
+  /// A byte that is 0 for false, and anything else for true.
   case bool(Bool)
+  /// A string; what is no UTF-8 in it is U+FFFD.
   case string(String)
+  /// An array of values of one type, none of them an array.
   case array(GGUFArray)
 }
 
@@ -38,7 +43,7 @@ enum GGUFValueType: UInt32 {
 }
 
 /// An array of the metadata, which stays in the file until it is asked for: a vocabulary has hundreds of thousands of
-/// elements.
+/// elements. Reading it takes memory in proportion to what it takes in the file.
 public struct GGUFArray: Sendable {
   /// The number of elements.
   public let count: Int

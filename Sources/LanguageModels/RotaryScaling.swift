@@ -64,7 +64,7 @@ public enum RotaryScaling: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The frequency of a pair in radians per token, lowered, in a sequence of the given length.
-  func callAsFunction(_ frequency: Double, pair: Int, length: Int) -> Double {
+  public func callAsFunction(_ frequency: Double, pair: Int, length: Int) -> Double {
     switch self {
     case .none, .beyondTheContext: return frequency
     case .linear(let factor): return frequency / factor

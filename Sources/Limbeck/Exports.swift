@@ -4,6 +4,7 @@
 @_exported public import DistillationReport
 @_exported public import DurableFiles
 @_exported public import Foundation
+@_exported public import GGUF
 @_exported public import LanguageModels
 @_exported public import ModelEvaluation
 @_exported public import ModelFiles

@@ -1,7 +1,7 @@
-/// Where the model of a path lies: in the folder itself or, where that is of a training run that is not finished, in
+/// Where the model of a path lies: in the folder or file itself or, where that is of a training run that is not finished, in
 /// its newest checkpoint.
 public struct ModelLocation: Equatable, Sendable {
-  /// The model's folder.
+  /// The model's folder, or its file.
   public let folder: URL
   /// The step of the checkpoint that it is; nil where it is none.
   public let step: Int?

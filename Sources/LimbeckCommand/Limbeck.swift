@@ -20,7 +20,8 @@ struct Limbeck: ParsableCommand {
         limbeck generate --model student --prompt "Once upon a time"
 
       A teacher may also be a folder from the Hugging Face hub: Llama, Mistral, Qwen,
-      Gemma, SmolLM, Phi-3 and others (docs/models.md), with its own tokenizer.
+      Gemma, SmolLM, Phi-3 and others (docs/models.md), with its own tokenizer; or a
+      .gguf file, as llama.cpp has them, whose quantised weights stay as they are.
 
       Results go to standard output; progress, logs and errors to standard error.
       The exit code is 0 for success, 1 for an error, 64 for wrong usage, and 130
@@ -30,8 +31,8 @@ struct Limbeck: ParsableCommand {
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
-      Compare.self, ReportCommand.self, Generate.self, Chat.self, Inspect.self, Doctor.self,
+      TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self,
+      PerplexityCommand.self, Compare.self, ReportCommand.self, Generate.self, Chat.self, Inspect.self, Doctor.self,
     ])
 
   static func main() {

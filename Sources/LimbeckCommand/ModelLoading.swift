@@ -32,7 +32,7 @@ func openModel(path: String) throws -> any StoredModel {
 
 extension StoredModel {
   /// Whether it has a tokenizer of its own.
-  var hasTokenizer: Bool { url.isFolder ? TokenizerFormat.ofFolder(url) != nil : false }
+  var hasTokenizer: Bool { !url.isFolder || TokenizerFormat.ofFolder(url) != nil }
 
   /// The model's tokenizer; says on standard error in which special ids config.json differs from it.
   var tokenizer: any Tokenizer {
@@ -122,7 +122,8 @@ enum ModelSource {
       self = .size(size, contextLength: contextLength)
     } else if !exists {
       throw FileError.missing(
-        file: path, advice: "expected a config.json, a model folder, a .gguf file or a size such as 260K, 3M, 1.5B or small")
+        file: path,
+        advice: "expected a config.json, a model folder, a .gguf file or a size such as 260K, 3M, 1.5B or small")
     } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
       self = .stored(try openModel(path: path))
     } else {

@@ -35,6 +35,20 @@ extension StoredModel {
 
   /// The size of the files that hold the weights, in bytes.
   public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
+
+  /// Checks that not many times as many weights are called for as there are, before anything is made that is as large as
+  /// damaged sizes say. Throws `value`.
+  func requireRoom(for declared: [DeclaredWeight]) throws(ModelFileError) {
+    // neither sum overflows: the configuration's was checked, and what is there lies in files
+    let claimed = declared.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    var present = 0
+    for name in weights.names { present += try weights.tensor(named: name).shape.reduce(1, *) }
+    guard claimed / 16 > present else { return }
+    throw .value(
+      InvalidValue(
+        configurationFile.path, "the sizes together",
+        expected: "about as many weights as the tensors have, \(present)", found: "\(claimed)"))
+  }
 }
 
 /// Opens the model at `url`: a Hugging Face folder, or a GGUF file. Weights are mapped, not read. Throws `file` or

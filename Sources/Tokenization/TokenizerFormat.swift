@@ -5,8 +5,10 @@ public import Foundation
 public struct TokenizerFormat: Sendable {
   /// What the kind is called.
   public let name: String
-  /// The names that its file may have in a model's folder. The first is the one it is written with, and its ending is
-  /// that of any file with such a tokenizer.
+  /// What the name of any file with such a tokenizer ends with, after the dot.
+  public let ending: String
+  /// The names that its file may have in a model's folder, the first of them the one it is written with; none where the
+  /// file is a model by itself.
   public let fileNames: [String]
   /// Loads the tokenizer from its file, with what Hugging Face's files beside it say.
   let load: @Sendable (URL, HuggingFaceTokenizerFiles) throws(TokenizationError) -> any Tokenizer
@@ -15,14 +17,14 @@ public struct TokenizerFormat: Sendable {
 
   /// All kinds. Where a folder has several, the one that comes first here is taken; so it is for files whose ending is
   /// nobody's.
-  public static let all: [TokenizerFormat] = [.sentencePiece, .tokenizerJSON]
+  public static let all: [TokenizerFormat] = [.sentencePiece, .tokenizerJSON, .gguf]
 
   /// The kind of the tokenizer in a model's folder, or `nil` if there is none.
   public static func ofFolder(_ folder: URL) -> TokenizerFormat? { located(in: folder)?.format }
 
   /// The kind of the tokenizer in `file`, by the ending of its name.
   static func ofFile(_ file: URL) -> TokenizerFormat {
-    all.first { $0.fileNames[0].hasSuffix(".\(file.pathExtension.lowercased())") } ?? all[0]
+    all.first { $0.ending == file.pathExtension.lowercased() } ?? all[0]
   }
 
   /// The tokenizer's own file in a model's folder.
@@ -37,7 +39,7 @@ public struct TokenizerFormat: Sendable {
   }
 }
 
-/// The tokenizer at `url`, a file or a model's folder, of whatever kind it is. What Hugging Face's files in the folder
+/// The tokenizer at `url`, a file (a GGUF model, too) or a model's folder, of whatever kind it is. What Hugging Face's files in the folder
 /// add to it (added tokens, special ids) is part of it; so it is for a file that has the name of one in a model's
 /// folder. Tokens beyond the `vocab_size` of the folder's config.json are left out. Throws `file` where there is none,
 /// saying what is there instead, and what is wrong with its files.
@@ -89,7 +91,7 @@ func namedFiles(_ names: [String], in folder: URL) throws(FileError) -> [NamedFi
 
 /// The error for a folder without a tokenizer that can be read.
 private func missingTokenizer(in folder: URL) -> FileError {
-  let names = TokenizerFormat.all.map { $0.fileNames[0] }
+  let names = TokenizerFormat.all.compactMap(\.fileNames.first)
   let remedy =
     "get \(names.joined(separator: " or ")) from the page of the model, or of the one it was made from, and put it "
     + "there"

@@ -59,7 +59,7 @@ struct CacheTeacher: ParsableCommand {
           --output runs/student --epochs 2
       """)
 
-  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder, or .gguf file.", valueName: "model"))
   var teacher: String?
   @OptionGroup(title: "Teachers that ran elsewhere") var recorded: RecordedTeacherOptions
   @Option(

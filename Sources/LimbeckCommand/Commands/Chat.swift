@@ -37,9 +37,9 @@ struct Chat: ParsableCommand {
         limbeck chat --model runs/student --seed 3 < messages.txt
       """)
 
-  @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
   var tokenizer: String?
   @Option(
     parsing: .unconditional,
@@ -56,11 +56,12 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     let device = try device.device
-    // a template that is not known is told before the weights are read
-    let folder = try ModelLocation(URL(fileURLWithPath: model, isDirectory: true)).folder
-    let template = try template.template(folder: folder, tokenizer: tokenizer)
+    // a folder's template that is not known is told before the weights are read; a file's is with its tokenizer
+    let place = try ModelLocation(URL(fileURLWithPath: model)).folder
+    let ofFolder = try place.isFolder ? template.template(folder: place, tokenizer: tokenizer) : nil
     let model = try LanguageModel(
       folder: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let template = try place.isFolder ? ofFolder : template.template(of: model.tokenizer)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let conversation = try Conversation(
       generator, format: template?.format(for: model.tokenizer) ?? .continuation, system: system,

@@ -26,9 +26,9 @@ struct Compare: ParsableCommand {
           --text held-out.txt --window 256
       """)
 
-  @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Teacher's model folder, or .gguf file.", valueName: "model"))
   var teacher: String
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders.", valueName: "dir"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders, or .gguf files.", valueName: "model"))
   var student: [String] = []
   @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for model folders without one.", valueName: "file"))
   var tokenizer: String?

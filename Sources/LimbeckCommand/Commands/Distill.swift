@@ -19,7 +19,8 @@ struct Distill: ParsableCommand {
       choice of divergence.
 
       --student is a config.json or a size (1M; see 'limbeck help train') for a new
-      model, or a model folder to start from. It gets the teacher's tokenizer.
+      model, or a model folder or .gguf file to start from, whose weights become
+      float32. It gets the teacher's tokenizer.
 
       Divergences: forward-kl, reverse-kl, jensen-shannon[:beta],
       symmetric-kl[:weight of the forward side], skew-forward-kl[:alpha],

@@ -42,9 +42,9 @@ struct Generate: ParsableCommand {
           --keep-matching '#### (-?[0-9.,]+)' --reference answer
       """)
 
-  @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
   var tokenizer: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?

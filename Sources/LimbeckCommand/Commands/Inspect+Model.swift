@@ -4,7 +4,7 @@ import ModelFiles
 import Tokenization
 
 extension Inspect {
-  /// What a model's folder holds.
+  /// What a model's folder or file holds.
   struct ModelReport: Encodable {
     let sizes: ModelSizes
     /// The types of the weights on disk.
@@ -13,11 +13,13 @@ extension Inspect {
     let weightDigest: String
     let tokenizerTokens: Int?
     let tokenizerDigest: String?
-    /// What the user should know of the folder.
+    /// What a GGUF file holds; nil for a folder.
+    let gguf: GGUFReport?
+    /// What the user should know of it.
     let warnings: [String]
 
     private enum CodingKeys: String, CodingKey {
-      case types, weightBytes, weightDigest, tokenizerTokens, tokenizerDigest
+      case types, weightBytes, weightDigest, tokenizerTokens, tokenizerDigest, gguf
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -28,31 +30,34 @@ extension Inspect {
       try container.encode(weightDigest, forKey: .weightDigest)
       try container.encodeIfPresent(tokenizerTokens, forKey: .tokenizerTokens)
       try container.encodeIfPresent(tokenizerDigest, forKey: .tokenizerDigest)
+      try container.encodeIfPresent(gguf, forKey: .gguf)
     }
 
-    init(folder: URL) throws {
-      let checkpoint = try openModel(at: folder)
-      try checkpoint.requireExactly(checkpoint.configuration.weights)
-      let tokenizer = try checkpoint.hasTokenizer ? loadTokenizer(from: folder) : nil
-      sizes = ModelSizes(checkpoint.configuration)
-      types = Set(try checkpoint.weights.names.map { try checkpoint.weights.tensor(named: $0).type }).sorted()
-      weightBytes = checkpoint.weightBytes
-      weightDigest = checkpoint.digest
+    init(_ url: URL) throws {
+      let model = try openModel(at: url)
+      try model.requireExactly(model.configuration.weights)
+      let tokenizer = try model.hasTokenizer ? loadTokenizer(from: url) : nil
+      sizes = ModelSizes(model.configuration)
+      types = Set(try model.weights.names.map { try model.weights.tensor(named: $0).type }).sorted()
+      weightBytes = model.weightBytes
+      weightDigest = model.digest
+      gguf = (model as? GGUFModel).map(GGUFReport.init)
       tokenizerTokens = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
-      var warnings = checkpoint.warnings
-      if let tokens = tokenizer?.vocabularySize, tokens > checkpoint.configuration.vocabularySize {
+      var warnings = model.warnings
+      if let tokens = tokenizer?.vocabularySize, tokens > model.configuration.vocabularySize {
         warnings.append(
           "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong "
             + "together")
       }
-      if let tokenizer { warnings += checkpoint.configuration.specialIDWarnings(for: tokenizer) }
+      if let tokenizer { warnings += model.configuration.specialIDWarnings(for: tokenizer) }
       self.warnings = warnings
     }
 
     func add(to facts: inout FactList) {
       sizes.add(to: &facts)
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
+      gguf?.add(to: &facts)
       facts.add("digest of the weights", weightDigest)
       facts.add("tokenizer", tokenizerTokens.map { Format.count($0, "token") + unused($0) } ?? "none in the folder")
       if let tokenizerDigest { facts.add("digest of the tokenizer", tokenizerDigest) }

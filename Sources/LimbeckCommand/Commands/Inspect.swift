@@ -18,15 +18,17 @@ struct Inspect: ParsableCommand {
       embedding and head where it leaves vocab_size to the tokenizer), and the
       memory for its weights: 4 bytes each to run in float32, 16 to train (weights,
       gradients and two moments of AdamW); activations come on top, and grow with
-      the micro-batch.
+      the micro-batch. Of a .gguf file, the types of its tensors are counted.
 
       Example:
         limbeck inspect runs/student
         limbeck inspect config.json
+        limbeck inspect gemma-3-270m.Q4_K_M.gguf
       """)
 
   @Argument(
-    help: ArgumentHelp("A model's folder: Hugging Face's, or one of a run; or a config.json.", valueName: "dir"))
+    help: ArgumentHelp(
+      "A model's folder, Hugging Face's or one of a run; a .gguf file; or a config.json.", valueName: "model"))
   var folder: String
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -40,10 +42,10 @@ struct Inspect: ParsableCommand {
     if let run, run.result == nil {
       let checkpoint = RunFolder.newestCheckpoint(ofRun: root)
       report = Report(
-        model: try checkpoint.map { try ModelReport(folder: $0.url) }, run: run, folder: folder,
+        model: try checkpoint.map { try ModelReport($0.url) }, run: run, folder: folder,
         checkpointStep: checkpoint?.step)
     } else {
-      report = Report(model: try ModelReport(folder: root), run: run, folder: folder, checkpointStep: nil)
+      report = Report(model: try ModelReport(root), run: run, folder: folder, checkpointStep: nil)
     }
     for warning in report.model?.warnings ?? [] { Console().write("warning: \(warning)") }
     if json { try StandardOutput.write(json: report) } else { try StandardOutput.write(report.text) }

@@ -27,9 +27,9 @@ struct PerplexityCommand: ParsableCommand {
         limbeck perplexity --model runs/student --text held-out.txt --window 256
       """)
 
-  @Option(help: ArgumentHelp("A model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model folder without one.", valueName: "file"))
+  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
   var tokenizer: String?
   @Option(help: ArgumentHelp("Precision of matrix products.", valueName: "type"))
   var precision = ProductPrecision.float32

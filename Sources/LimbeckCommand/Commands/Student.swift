@@ -27,6 +27,9 @@ struct Student: ParsableCommand {
       labels. Every key-value head keeps equally many query heads. Vocabulary, head
       size and context do not change.
 
+      Of a .gguf file, quantised weights become float32: without any flags, the
+      whole model as a folder that can be trained.
+
       Example:
         limbeck student --from runs/teacher --count 3 --output pruned
         limbeck student --from runs/teacher --hidden-size 144 --heads 4 \\
@@ -35,7 +38,7 @@ struct Student: ParsableCommand {
           --output runs/student --epochs 2
       """)
 
-  @Option(help: ArgumentHelp("The teacher's model folder.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The teacher's model folder, or .gguf file.", valueName: "model"))
   var from: String
   @Option(help: ArgumentHelp("The folder to write; it must not exist.", valueName: "dir"))
   var output: String

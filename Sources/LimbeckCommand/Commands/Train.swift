@@ -12,12 +12,13 @@ struct Train: ParsableCommand {
     commandName: "train",
     abstract: "Trains a language model on text.",
     discussion: """
-      --model is a config.json or a size for a new model, or a model folder to
-      start from. A size is a number of parameters with K, M or B, embedding
-      included: 260K, 3M, 1.5B; small is 3M. The model is a Llama with hidden size
-      C, 4 + C/128 layers, heads of 32 channels (64 from C = 512 on), feed-forward
-      size 8/3 C and a tied head. C is the multiple of 32 (64 from 512 on) that
-      comes nearest to the size. The context is the sequence length.
+      --model is a config.json or a size for a new model, or a model folder or
+      .gguf file to start from, whose weights become float32. A size is a number of
+      parameters with K, M or B, embedding included: 260K, 3M, 1.5B; small is 3M.
+      The model is a Llama with hidden size C, 4 + C/128 layers, heads of 32
+      channels (64 from C = 512 on), feed-forward size 8/3 C and a tied head. C is
+      the multiple of 32 (64 from 512 on) that comes nearest to the size. The
+      context is the sequence length.
 
       A minimal config.json (vocab_size, bos_token_id and eos_token_id are those of
       the tokenizer if they are left out):
@@ -55,7 +56,8 @@ struct Train: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Config.json or size of a new model, or model folder to start from.", valueName: "config.json|size|dir"))
+      "Config.json or size of a new model, or model folder or .gguf file to start from.",
+      valueName: "config.json|size|model"))
   var model: String?
   @Option(
     help: ArgumentHelp(
@@ -64,7 +66,7 @@ struct Train: ParsableCommand {
   var controlOf: String?
   @Option(
     help: ArgumentHelp(
-      "A tokenizer.model or tokenizer.json, or a model folder with one (default: that of the model folder).",
+      "A tokenizer.model or tokenizer.json, or a model with one (default: that of the model to start from).",
       valueName: "file"))
   var tokenizer: String?
   @OptionGroup var options: TrainingOptions

@@ -8,7 +8,7 @@ import Tokenization
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Folder of a smaller model with the same tokenizer, such as a student.", valueName: "dir"))
+      "Folder or .gguf file of a smaller model with the same tokenizer, such as a student.", valueName: "model"))
   var draft: String?
   @Option(
     parsing: .unconditional,

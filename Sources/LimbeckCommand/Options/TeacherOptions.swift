@@ -8,7 +8,7 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher's model folder; several times for a mixture of teachers.", valueName: "dir"))
+      "Teacher's model folder, or .gguf file; several times for a mixture of teachers.", valueName: "model"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,

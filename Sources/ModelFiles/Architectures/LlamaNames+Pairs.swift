@@ -8,16 +8,20 @@ extension LlamaNames {
   /// makes the two the same: of each head the even ones, then the odd ones. Scores do not change where queries and keys
   /// are reordered alike.
   static func location(of role: WeightRole, withPairsIn configuration: DecoderConfiguration) -> TensorLocation {
+    TensorLocation(name(of: role), rows: rows(of: role, withPairsIn: configuration))
+  }
+
+  /// The rows of a weight in that order; nil where it is that of the file.
+  static func rows(of role: WeightRole, withPairsIn configuration: DecoderConfiguration) -> [Range<Int>]? {
     let heads: Int
     switch role {
     case .layer(_, .matrix(.query)), .layer(_, .bias(.query)): heads = configuration.headCount
     case .layer(_, .matrix(.key)), .layer(_, .bias(.key)): heads = configuration.keyValueHeadCount
-    default: return TensorLocation(name(of: role))
+    default: return nil
     }
     let size = configuration.headSize
-    let rows = (0..<heads).flatMap { head in
+    return (0..<heads).flatMap { head in
       [0, 1].flatMap { first in stride(from: head * size + first, to: (head + 1) * size, by: 2).map { $0..<$0 + 1 } }
     }
-    return TensorLocation(name(of: role), rows: rows)
   }
 }

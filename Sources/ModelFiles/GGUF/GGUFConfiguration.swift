@@ -41,8 +41,9 @@ public struct GGUFConfiguration: Sendable {
   /// The size at a key that may have one for each layer, which must be equal; nil where there is none. Throws `value`.
   func sizeOfLayers(_ name: String) throws(ModelFileError) -> Int? {
     guard case .array(let array) = metadata[key(name)] else { return try size(name) }
-    guard let sizes = array.integers, let first = sizes.first, first >= 1, first <= DecoderConfiguration.sizeLimit,
-      sizes.allSatisfy({ $0 == first })
+    // no longer than a model has layers, so that an absurd one is not read
+    guard array.count <= DecoderConfiguration.layerLimit, let sizes = array.integers, let first = sizes.first,
+      first >= 1, first <= DecoderConfiguration.sizeLimit, sizes.allSatisfy({ $0 == first })
     else { throw invalid(name, expected: "the same size for all layers") }
     return first
   }
@@ -52,25 +53,27 @@ public struct GGUFConfiguration: Sendable {
     try number(name, expected: "a number above 0") { $0 > 0 && $0.isFinite }
   }
 
-  /// The number at a key; nil where there is none. Throws `value` for anything else, and where `accepts` says no.
+  /// The number at a key; nil where there is none. A float32 stands for the shortest decimal that is read as it, as
+  /// config.json has it. Throws `value` for anything else, and where `accepts` says no.
   func number(
     _ name: String, expected: String, where accepts: (Double) -> Bool
   ) throws(ModelFileError) -> Double? {
-    try ModelFileError.wrapping { () throws(GGUFError) in
+    let number = try ModelFileError.wrapping { () throws(GGUFError) in
       try metadata.number(key(name), expected: expected, where: accepts)
     }
+    return number.map { Double(Float($0)) == $0 ? $0.shortestFloat : $0 }
   }
 
-  /// The number at a key; nil where there is none. Throws `value` for anything else.
-  func number(_ name: String) throws(ModelFileError) -> Double? {
-    try number(name, expected: "a number") { $0.isFinite }
+  /// The scale at a key; nil where there is none and for 0, which stands for none. Throws `value`.
+  func scale(_ name: String) throws(ModelFileError) -> Double? {
+    let scale = try number(name, expected: "a number from 0 on") { $0 >= 0 && $0.isFinite }
+    return scale == 0 ? nil : scale
   }
 
   /// A soft cap; 0 is none. Throws `value`.
   func cap(_ name: String, default absent: Float?) throws(ModelFileError) -> Float? {
     guard contains(name) else { return absent }
-    let cap = try number(name, expected: "a number from 0 on") { $0 >= 0 && $0.isFinite }
-    return cap == 0 ? nil : cap.map { Float($0) }
+    return try scale(name).map { Float($0) }
   }
 
   /// The window at a key; 0 is none. Throws `value`.
@@ -85,7 +88,7 @@ public struct GGUFConfiguration: Sendable {
   func slidingLayers(_ layers: Int, period absent: Int) throws(ModelFileError) -> [Bool] {
     let name = "attention.sliding_window_pattern"
     if case .array(let array) = metadata[key(name)] {
-      guard let slides = array.bools, slides.count == layers else {
+      guard array.count == layers, let slides = array.bools else {
         throw invalid(name, expected: "\(layers) times true or false, one for each layer")
       }
       return slides
@@ -100,10 +103,20 @@ public struct GGUFConfiguration: Sendable {
     try ModelFileError.wrapping { () throws(GGUFError) in try metadata.string(key(name)) }
   }
 
+  /// The truth value at a key; nil where there is none. Throws `value` for anything else.
+  func bool(_ name: String) throws(ModelFileError) -> Bool? {
+    try ModelFileError.wrapping { () throws(GGUFError) in try metadata.bool(key(name)) }
+  }
+
   /// The error for the value at a key.
   func invalid(_ name: String, expected: String, advice: String? = nil) -> ModelFileError {
     .value(metadata.invalid(key(name), expected: expected, advice: advice))
   }
+}
+
+extension Double {
+  /// The shortest decimal that is read as the same float32.
+  var shortestFloat: Double { Double(Float(self).description) ?? self }
 }
 
 extension ModelFileError {

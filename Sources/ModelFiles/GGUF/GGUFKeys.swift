@@ -21,21 +21,18 @@ enum GGUFKeys {
   /// - Parameters:
   ///   - file: the metadata.
   ///   - family: the family's name.
-  ///   - rotary: how positions are told apart; nil where the usual keys say it.
+  ///   - turnsParts: whether the family can turn a share of each head.
   /// - Returns: what these keys say.
-  /// - Throws: `value`.
+  /// - Throws: `value`; what is wrong with the factors of rotary embeddings.
   static func configuration(
-    from file: GGUFConfiguration, family: String, rotary: RotaryPositions? = nil
+    from file: GGUFConfiguration, family: String, turnsParts: Bool = false
   ) throws(ModelFileError) -> DecoderConfiguration {
-    if let experts = try file.integer("expert_count", in: 0...DecoderConfiguration.sizeLimit), experts > 0 {
-      throw file.invalid("expert_count", expected: "0", advice: "mixtures of experts cannot be read")
-    }
+    try requirePlainLayers(file)
     func required(_ name: String) throws(ModelFileError) -> Int {
       guard let size = try file.sizeOfLayers(name) else { throw file.invalid(name, expected: "an integer from 1 on") }
       return size
     }
     let (hiddenSize, headCount) = (try file.requiredSize("embedding_length"), try required("attention.head_count"))
-    // "invalid n_rot" where keys and values differ from each other is left to no one there; here heads are of one size
     let headSize = try file.size("attention.key_length") ?? hiddenSize / headCount
     let valueSize = try file.size("attention.value_length") ?? hiddenSize / headCount
     guard valueSize == headSize else {
@@ -48,7 +45,6 @@ enum GGUFKeys {
     guard let epsilon else {
       throw file.invalid("attention.layer_norm_rms_epsilon", expected: "a number above 0 and below 1")
     }
-    let positions = if let rotary { rotary } else { try RotaryPositions(file, headSize: headSize) }
     var configuration = DecoderConfiguration(
       family: family,
       vocabularySize: try vocabularySize(file),
@@ -61,7 +57,7 @@ enum GGUFKeys {
       headSize: headSize,
       contextLength: try file.requiredSize("context_length"),
       normEpsilon: Float(epsilon),
-      rotary: positions,
+      rotary: try RotaryPositions(file, headSize: headSize, isPartial: turnsParts),
       // "if output is NULL, init from the input tok embed"
       tiesEmbeddings: file.file[GGUFNames.name(of: .head)] == nil,
       bosTokenID: nil, eosTokenIDs: [])
@@ -69,6 +65,21 @@ enum GGUFKeys {
       LayerMatrix.allCases.filter { file.file[GGUFNames.name(of: .layer(0, .bias($0)))] != nil })
     try readTokens(of: file, into: &configuration)
     return configuration
+  }
+
+  /// Checks the keys that change what all families compute in a way that is not computed here. Throws `value`.
+  private static func requirePlainLayers(_ file: GGUFConfiguration) throws(ModelFileError) {
+    for (name, advice) in [
+      ("expert_count", "mixtures of experts cannot be read"),
+      ("nextn_predict_layers", "layers that predict several tokens cannot be read"),
+    ] {
+      guard try file.integer(name, in: 0...DecoderConfiguration.sizeLimit) ?? 0 == 0 else {
+        throw file.invalid(name, expected: "0", advice: advice)
+      }
+    }
+    guard try file.bool("attention.causal") ?? true else {
+      throw file.invalid("attention.causal", expected: "true", advice: "it is no model that predicts the next token")
+    }
   }
 
   /// V: the number of tokens where no key says it, and the rows of the embedding where there are no tokens, either.

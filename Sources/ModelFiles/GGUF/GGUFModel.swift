@@ -14,7 +14,7 @@ public struct GGUFModel: StoredModel {
   public let configuration: DecoderConfiguration
   public let weights: any WeightSource
   public let warnings: [String]
-  private let architecture: any GGUFArchitecture
+  let architecture: any GGUFArchitecture
 
   /// Opens the file at `url`. Throws `file` and `value` for what is damaged, and for what is no model that can be read:
   /// an unknown architecture, a part of a split model, an adapter.
@@ -114,6 +114,7 @@ public struct GGUFModel: StoredModel {
   /// Checks that the file has the weights called for, in their shapes, and no others but the factors of rotary
   /// embeddings, which are part of the configuration. See the requirement.
   public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
+    try requireRoom(for: declared)
     let expected = StoredTensor.all(of: declared, at: location(of:))
     for tensor in expected.sorted(by: { $0.name < $1.name }) {
       let found = try weights.tensor(named: tensor.name)
@@ -125,7 +126,8 @@ public struct GGUFModel: StoredModel {
           file: found.file, tensor: tensor.name, found: found.type, readable: GGUFTensorType.readableNames)
       }
     }
-    let known = Set(expected.map(\.name)).union(GGUFNames.rotaryFactors)
+    let known = Set(
+      expected.map(\.name) + [GGUFNames.frequencyFactors, GGUFNames.shortFactors, GGUFNames.longFactors])
     for name in weights.names where !known.contains(name) {
       throw .unexpectedTensor(file: file.path, tensor: name)
     }

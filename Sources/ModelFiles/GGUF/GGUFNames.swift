@@ -2,8 +2,10 @@ import LanguageModels
 
 /// Tensor names as llama.cpp has them (`TENSOR_NAMES` in gguf-py's constants.py), alike for all families.
 enum GGUFNames {
-  /// The factors of the frequencies of rotary embeddings, which are no weights.
-  static let rotaryFactors = ["rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"]
+  /// What the frequencies of rotary embeddings are divided by, as in Llama 3; no weight.
+  static let frequencyFactors = "rope_freqs.weight"
+  /// The same in LongRoPE, for sequences of the original context and for longer ones.
+  static let (shortFactors, longFactors) = ("rope_factors_short.weight", "rope_factors_long.weight")
 
   /// The name of a weight.
   static func name(of role: WeightRole) -> String {

@@ -25,6 +25,13 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, []) }
 
+  /// What a tokenizer that has no such files yet would write: the members of its tokenizer_config.json, and the added
+  /// tokens of its tokenizer.json.
+  init(configuration: [String: JSONValue], addedTokens: [JSONValue]) {
+    (folder, objects) = (nil, ["tokenizer_config.json": configuration])
+    (self.addedTokens, tokenizerJSON, files) = (addedTokens, nil, [])
+  }
+
   /// A tokenizer.json of any name, alone. Throws what is wrong with it.
   init(tokenizerJSON file: URL) throws(TokenizationError) {
     (folder, objects) = (file.deletingLastPathComponent(), [:])

@@ -5,7 +5,7 @@ extension TokenizerFormat {
   /// SentencePiece model. (`sentencepiece.bpe.model` is none of them: models with such a file number its pieces
   /// differently.) A tokenizer.json beside it must agree with it.
   static let sentencePiece = TokenizerFormat(
-    name: "SentencePiece", fileNames: ["tokenizer.model", "spiece.model"],
+    name: "SentencePiece", ending: "model", fileNames: ["tokenizer.model", "spiece.model"],
     load: { (file, beside) throws(TokenizationError) in
       let tokenizer = try SentencePieceTokenizer(
         contentsOf: file, filesBeside: beside.files, allowsDummyPrefix: !beside.forbidsPrefixSpace)

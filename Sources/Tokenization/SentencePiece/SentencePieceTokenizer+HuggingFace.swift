@@ -9,24 +9,30 @@ extension SentencePieceTokenizer {
   /// Two things differ. U+2581 in text is a space to transformers, also where this tokenizer is lossless. And of
   /// segmentations with the same score another may be chosen.
   var huggingFaceFiles: [NamedFile] {
-    var configuration: [String: JSONValue] = [
-      "clean_up_tokenization_spaces": .bool(false),
-      // text is text, even where it spells a special token, as it is here
-      "split_special_tokens": .bool(true),
-    ]
-    for (key, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unknownID)] {
-      configuration[key] = id.map { .string(spelling(of: $0)) }
-    }
+    var configuration = huggingFaceConfiguration
     guard let tokenizer = huggingFaceJSON else {
       configuration["tokenizer_class"] = .string("LlamaTokenizer")
       configuration["legacy"] = .bool(false)
-      configuration["add_bos_token"] = .bool(bosID != nil)
+      configuration["add_bos_token"] = .bool(beginsText)
       configuration["add_prefix_space"] = .bool(proto.normalizer.addsDummyPrefix)
       return [Self.file("tokenizer_config.json", configuration)]
     }
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
     return [Self.file("tokenizer.json", tokenizer), Self.file("tokenizer_config.json", configuration)]
   }
+
+  /// The members of tokenizer_config.json, but for those that say how transformers reads the other files.
+  var huggingFaceConfiguration: [String: JSONValue] {
+    var members = ownConfiguration
+    members["clean_up_tokenization_spaces"] = .bool(false)
+    for (key, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unknownID)] {
+      members[key] = id.map { .string(spelling(of: $0)) }
+    }
+    return members
+  }
+
+  /// Whether BOS is put in front of text.
+  private var beginsText: Bool { bosID != nil && ownConfiguration["add_bos_token"] != .bool(false) }
 
   private static func file(_ name: String, _ members: [String: JSONValue]) -> NamedFile {
     NamedFile(name: name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
@@ -41,7 +47,7 @@ extension SentencePieceTokenizer {
     else { return nil }
     return [
       "version": .string("1.0"), "truncation": .null, "padding": .null,
-      "added_tokens": .array(addedTokens),
+      "added_tokens": .array(huggingFaceAddedTokens),
       "normalizer": .of("Sequence", ["normalizers": .array(normalizers)]),
       "pre_tokenizer": proto.modelType == 1 ? preTokenizer : .null,
       "post_processor": postProcessor,
@@ -50,7 +56,8 @@ extension SentencePieceTokenizer {
     ]
   }
 
-  private var addedTokens: [JSONValue] {
+  /// The elements of `added_tokens`.
+  var huggingFaceAddedTokens: [JSONValue] {
     (0..<Int32(vocabularySize)).compactMap { id in
       let kind = kind(id)
       let isSpecial = kind == .control || kind == .unknown
@@ -112,7 +119,7 @@ extension SentencePieceTokenizer {
   }
 
   private var postProcessor: JSONValue {
-    guard let bosID else { return .null }
+    guard let bosID, beginsText else { return .null }
     let bos = JSONValue.string(spelling(of: bosID))
     let begin = JSONValue.object(["SpecialToken": .object(["id": bos, "type_id": .integer(0)])])
     func text(_ name: String) -> JSONValue {

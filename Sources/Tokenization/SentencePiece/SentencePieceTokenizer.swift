@@ -41,6 +41,8 @@ public final class SentencePieceTokenizer: Tokenizer {
   let filesBeside: [NamedFile]
   /// Whether a space is put in front of text where the file says so.
   let allowsDummyPrefix: Bool
+  /// Members of the tokenizer_config.json that is made where nothing stood beside the file.
+  let ownConfiguration: [String: JSONValue]
   let proto: ModelProto
   let segmenter: Segmenter
   let processor: SentencePieceProcessor
@@ -79,12 +81,14 @@ public final class SentencePieceTokenizer: Tokenizer {
       distinguishesSymbol: true)
   }
 
-  /// As above; `distinguishesSymbol` says whether U+2581 in text is told from a space where that is possible.
+  /// As above; `ownConfiguration` is what the tokenizer_config.json has that is made where nothing stood beside the
+  /// file, by default that text which spells a special token is text; `distinguishesSymbol` says whether U+2581 in text
+  /// is told from a space where that is possible.
   init(
     serialized: [UInt8], name: String, filesBeside: [NamedFile] = [], allowsDummyPrefix: Bool = true,
-    distinguishesSymbol: Bool
+    ownConfiguration: [String: JSONValue] = ["split_special_tokens": .bool(true)], distinguishesSymbol: Bool
   ) throws(TokenizationError) {
-    self.filesBeside = filesBeside
+    (self.filesBeside, self.ownConfiguration) = (filesBeside, ownConfiguration)
     self.allowsDummyPrefix = allowsDummyPrefix
     let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
     do {

@@ -30,7 +30,7 @@ struct TokenizerJSONKind: Sendable {
 extension TokenizerFormat {
   /// `tokenizer.json` of huggingface/tokenizers, of one of `TokenizerJSONKind.all`.
   static let tokenizerJSON = TokenizerFormat(
-    name: "Hugging Face", fileNames: [TokenizerJSON.fileName],
+    name: "Hugging Face", ending: "json", fileNames: [TokenizerJSON.fileName],
     load: { (file, beside) throws(TokenizationError) in
       let text: TokenizerJSONText
       if let read = beside.tokenizerJSON { text = read } else { text = try TokenizerJSONText(contentsOf: file) }

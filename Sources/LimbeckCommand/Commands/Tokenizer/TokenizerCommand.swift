@@ -18,7 +18,9 @@ struct TokenizerCommand: ParsableCommand {
 
 /// The tokenizer to use.
 struct TokenizerOption: ParsableArguments {
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json, or a model folder with one.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "file"))
   var tokenizer: String
 
   /// Throws what is wrong with it.

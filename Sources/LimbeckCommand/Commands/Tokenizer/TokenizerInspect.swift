@@ -15,7 +15,9 @@ struct TokenizerInspect: ParsableCommand {
 
   @Option(name: .customLong("tokenizer"), help: ArgumentHelp("The same, as for encode and decode.", valueName: "file"))
   var namedTokenizer: String?
-  @Argument(help: ArgumentHelp("A tokenizer.model or tokenizer.json, or a model folder with one.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp(
+      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "file"))
   var tokenizer: String?
   @Flag(help: "List all pieces instead: id, kind, score and piece, separated by tabs.")
   var pieces = false

@@ -1,0 +1,128 @@
+import DurableFiles
+import GGUF
+
+/// What a token of a GGUF file is, as llama.cpp numbers it (`enum llama_token_type`); the numbers are SentencePiece's.
+enum GGUFTokenType: UInt8, Sendable {
+  case normal = 1
+  case unknown = 2
+  case control = 3
+  case userDefined = 4
+  case unused = 5
+  case byte = 6
+}
+
+/// The vocabulary of a GGUF file: tokens with their types, special ids, flags, each checked as it is asked for. Errors
+/// name the file and the key.
+struct GGUFVocabulary: Sendable {
+  static let modelKey = "tokenizer.ggml.model"
+  private static let prefix = "tokenizer.ggml."
+  /// More tokens than that are surely damage.
+  private static let mostTokens = TokenizerVocabulary.idLimit
+
+  let metadata: GGUFMetadata
+  /// The tokens, UTF-8, each of them once, none empty.
+  let pieces: PieceTable
+  /// The type of each token.
+  let types: [GGUFTokenType]
+
+  /// The file's path, for errors.
+  var file: String { metadata.file }
+  /// The number of tokens.
+  var count: Int { types.count }
+
+  /// Reads tokens and types. Throws `value` where they cannot be.
+  init(_ metadata: GGUFMetadata) throws(TokenizationError) {
+    self.metadata = metadata
+    guard let tokens = try Self.array("tokens", in: metadata)?.strings else {
+      throw .value(metadata.invalid(Self.prefix + "tokens", expected: "an array of strings, the tokens"))
+    }
+    guard !tokens.isEmpty, tokens.count <= Self.mostTokens else {
+      throw .value(metadata.invalid(Self.prefix + "tokens", expected: "1 to \(Self.mostTokens) tokens"))
+    }
+    types = try Self.types(in: metadata, count: tokens.count)
+    var pieces = PieceTable()
+    for (id, token) in tokens.enumerated() {
+      guard String(validating: token, as: UTF8.self) != nil else {
+        throw Self.invalid(metadata, "tokens", expected: "tokens in UTF-8", found: "other bytes in token \(id)")
+      }
+      // llama.cpp's name for it (`llama_vocab::impl::load`)
+      let token = token.isEmpty ? Array("[EMPTY_\(id)]".utf8) : token
+      guard pieces.insert(token) else {
+        let first = pieces.place(of: token) ?? 0
+        throw Self.invalid(
+          metadata, "tokens", expected: "each token once",
+          found: "\(JSONValue.quoted(String(decoding: token, as: UTF8.self))) as token \(first) and token \(id)")
+      }
+    }
+    self.pieces = pieces
+  }
+
+  private static func types(in metadata: GGUFMetadata, count: Int) throws(TokenizationError) -> [GGUFTokenType] {
+    guard let array = try array("token_type", in: metadata) else {
+      // as llama.cpp has it
+      return Array(repeating: .normal, count: count)
+    }
+    guard let numbers = array.integers, numbers.count == count else {
+      throw .value(
+        metadata.invalid(prefix + "token_type", expected: "\(count) integers, one for each token"))
+    }
+    var types: [GGUFTokenType] = []
+    types.reserveCapacity(count)
+    for (id, number) in numbers.enumerated() {
+      guard let code = UInt8(exactly: number), let type = GGUFTokenType(rawValue: code) else {
+        throw invalid(metadata, "token_type", expected: "types from 1 to 6", found: "\(number) for token \(id)")
+      }
+      types.append(type)
+    }
+    return types
+  }
+
+  /// The score of each token. Throws `value` where there are none, or one is no finite number.
+  func scores() throws(TokenizationError) -> [Float] {
+    guard let scores = try Self.array("scores", in: metadata)?.floats, scores.count == count else {
+      throw .value(metadata.invalid(Self.prefix + "scores", expected: "\(count) numbers, one for each token"))
+    }
+    if let id = scores.firstIndex(where: { !$0.isFinite }) {
+      throw invalid("scores", expected: "finite numbers", found: "\(scores[id]) for token \(id)")
+    }
+    return scores
+  }
+
+  /// The id at a key, such as `bos_token_id`; nil where there is none. Throws `value` for one without a token.
+  func id(_ key: String) throws(TokenizationError) -> Int32? {
+    let (metadata, range) = (metadata, 0...count - 1)
+    return try TokenizationError.wrapping { () throws(GGUFError) in
+      try metadata.integer(Self.prefix + key, in: range)
+    }.map { Int32($0) }
+  }
+
+  /// The flag at a key, such as `add_bos_token`; nil where there is none. Throws `value` for what is none.
+  func flag(_ key: String) throws(TokenizationError) -> Bool? {
+    let metadata = metadata
+    return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.bool(Self.prefix + key) }
+  }
+
+  /// `tokenizer.chat_template`; nil where there is none. Throws `value` for what is no string.
+  func chatTemplate() throws(TokenizationError) -> String? {
+    let metadata = metadata
+    return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.string("tokenizer.chat_template") }
+  }
+
+  /// The token with `id` as errors show it.
+  func quoted(_ id: Int) -> String { JSONValue.quoted(String(decoding: pieces.bytes(at: id), as: UTF8.self)) }
+
+  /// An error about the value at a key.
+  func invalid(_ key: String, expected: String, found: String, advice: String? = nil) -> TokenizationError {
+    Self.invalid(metadata, key, expected: expected, found: found, advice: advice)
+  }
+
+  private static func invalid(
+    _ metadata: GGUFMetadata, _ key: String, expected: String, found: String, advice: String? = nil
+  ) -> TokenizationError {
+    TokenizerJSON.invalid(metadata.file, prefix + key, expected: expected, found: found, advice: advice)
+  }
+
+  private static func array(_ key: String, in metadata: GGUFMetadata) throws(TokenizationError) -> GGUFArray? {
+    try TokenizationError.wrapping { () throws(GGUFError) in try metadata.array(prefix + key) }
+  }
+}

@@ -1,0 +1,253 @@
+import Foundation
+import GGUF
+import LanguageModels
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import ModelFiles
+
+/// What the keys and tensors of a GGUF file mean, what missing ones mean, and what is refused.
+@Suite struct GGUFMetadataTests {
+  typealias Changes = [String: GGUFSample.Value?]
+
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// The file of a family, changed.
+  func open(
+    _ name: String, _ changes: Changes, _ change: (inout GGUFSample) -> Void = { _ in }
+  ) throws -> any StoredModel {
+    let fixture = ModelFixture.root.appendingPathComponent("gguf/\(name)/model.gguf")
+    var sample = GGUFSample(copying: try GGUFFile(contentsOf: fixture))
+    for (key, value) in changes { sample.set(key, value) }
+    change(&sample)
+    let model = try openModel(at: folder.write(sample.bytes, to: "model.gguf"))
+    try model.requireExactly(model.configuration.weights)
+    return model
+  }
+
+  func configuration(_ name: String, _ changes: Changes) throws -> DecoderConfiguration {
+    try open(name, changes).configuration
+  }
+
+  /// The sentence about such a file, without its path.
+  func refusal(
+    _ name: String, _ changes: Changes, _ change: (inout GGUFSample) -> Void = { _ in }
+  ) throws -> String {
+    let error = #expect(throws: ModelFileError.self) { try open(name, changes, change) }
+    return "\(try #require(error))".replacing(folder.file("model.gguf").path + ": ", with: "")
+  }
+
+  @Test func whatMissingKeysMeanToAll() throws {
+    let llama = try configuration(
+      "mistral",
+      ["llama.rope.freq_base": nil, "llama.rope.dimension_count": nil, "llama.vocab_size": nil])
+    #expect(llama.attention[0].rotary == RotaryPositions(base: 10_000) && llama.vocabularySize == 67)
+    #expect(try refusal("mistral", ["llama.attention.head_count_kv": nil]).contains("attn_k.weight"))
+    #expect(try refusal("mistral", ["llama.attention.key_length": nil]).hasPrefix("llama.attention.value_length"))
+    for key in [
+      "context_length", "embedding_length", "block_count", "feed_forward_length", "attention.head_count",
+      "attention.layer_norm_rms_epsilon",
+    ] {
+      #expect(try refusal("mistral", ["llama.\(key)": nil]).hasPrefix("llama.\(key): expected "))
+      #expect(try refusal("mistral", ["llama.\(key)": .string("1")]).hasPrefix("llama.\(key): expected "))
+      #expect(try refusal("mistral", ["llama.\(key)": .uint32(0)]).hasPrefix("llama.\(key): expected "))
+    }
+  }
+
+  @Test func sizesThatAllLayersHaveAlikeMayBeListed() throws {
+    let eights = Array(repeating: GGUFSample.bytes(UInt32(6)), count: 3)
+    let same = try configuration("mistral", ["llama.attention.head_count": .array(of: 4, eights)])
+    #expect(same.headCount == 6)
+    var others = eights
+    others[1] = GGUFSample.bytes(UInt32(2))
+    #expect(
+      try refusal("mistral", ["llama.attention.head_count": .array(of: 4, others)])
+        == "llama.attention.head_count: expected the same size for all layers, found an array of 3")
+  }
+
+  @Test func linearScaling() throws {
+    func scaling(_ changes: Changes) throws -> RotaryScaling? {
+      try configuration("mistral", changes).attention[0].rotary?.scaling
+    }
+    #expect(try scaling(["llama.rope.scaling.factor": .float32(4)]) == .linear(factor: 4))
+    #expect(try scaling(["llama.rope.scale_linear": .float32(2)]) == .linear(factor: 2))
+    let none = ["llama.rope.scaling.type": GGUFSample.Value.string("none"), "llama.rope.scaling.factor": .float32(4)]
+    #expect(try scaling(none) == RotaryScaling.none)
+    #expect(try scaling(["llama.rope.scaling.factor": .float32(0)]) == RotaryScaling.none)
+    #expect(try scaling(["llama.rope.scaling.factor": .float32(1)]) == RotaryScaling.none)
+    #expect(
+      try refusal("mistral", ["llama.rope.scaling.type": .string("yarn")])
+        == "llama.rope.scaling.type: expected \"none\", \"linear\" or \"longrope\", found \"yarn\"")
+    #expect(
+      try refusal("mistral", ["llama.rope.scaling.type": .string("longrope")])
+        .hasPrefix("tensor rope_factors_short.weight is missing"))
+    #expect(
+      try refusal("mistral", ["llama.rope.scaling.attn_factor": .float32(1.2)])
+        .hasPrefix("llama.rope.scaling.attn_factor: expected 1"))
+    #expect(
+      try refusal("mistral", ["llama.rope.dimension_count": .uint32(2)])
+        == "llama.rope.dimension_count: expected 4, the channels of a head, found 2")
+  }
+
+  @Test func factorsThatAreNotThoseOfLlama3AreKeptOneByOne() throws {
+    let factors: [Float] = [1, 1.5, 3]
+    let model = try open("llama", [:]) { sample in
+      let index = sample.tensors.firstIndex { $0.name == Array("rope_freqs.weight".utf8) } ?? 0
+      sample.tensors[index].data = factors.flatMap { GGUFSample.bytes($0.bitPattern) }
+    }
+    #expect(
+      model.configuration.attention[0].rotary?.scaling
+        == .longRope(
+          shortFactors: [1, 1.5, 3], longFactors: [1, 1.5, 3], originalContextLength: 128, amplitude: 1))
+    // such a student can be written, too
+    #expect(throws: Never.self) { try model.configuration.huggingFaceJSON(weightType: .float32) }
+    let short = try refusal("llama", [:]) { sample in
+      let index = sample.tensors.firstIndex { $0.name == Array("rope_freqs.weight".utf8) } ?? 0
+      sample.tensors[index].dimensions = [2]
+      sample.tensors[index].data = Array(repeating: 0, count: 8)
+    }
+    #expect(short == "tensor rope_freqs.weight: expected shape [3], found [2]")
+    #expect(
+      try refusal("llama", ["llama.rope.scaling.factor": .float32(4)])
+        .hasPrefix("llama.rope.scaling.factor: expected 1"))
+  }
+
+  @Test func defaultsOfGemma() throws {
+    let second = try configuration(
+      "gemma2",
+      [
+        "gemma2.attention.sliding_window": nil, "gemma2.attn_logit_softcapping": nil,
+        "gemma2.final_logit_softcapping": nil,
+      ])
+    #expect(second.attention.map(\.window) == [4096, nil, 4096])
+    #expect(second.attentionCap == 50 && second.logitCap == 30)
+    #expect(second.attentionScale == 1 / Float(8).squareRoot())
+    let third = try configuration(
+      "gemma3_text", ["gemma3.rope.freq_base_swa": nil, "gemma3.final_logit_softcapping": nil])
+    #expect(third.attention[0] == LayerAttention(window: 4, rotary: RotaryPositions(base: 10_000)))
+    #expect(third.logitCap == nil)
+    #expect(third.attention.map { $0.window == nil } == [false, false, false, false, false, true, false])
+    for changes: Changes in [
+      ["gemma3.attention.sliding_window": nil], ["gemma3.attention.sliding_window": .uint32(0)],
+    ] {
+      let whole = try configuration("gemma3_text", changes)
+      #expect(whole.attention.allSatisfy { $0.window == nil && $0.rotary?.scaling == .linear(factor: 4) })
+    }
+    let pattern = "gemma3.attention.sliding_window_pattern"
+    let every = try configuration("gemma3_text", [pattern: .uint32(2)])
+    #expect(every.attention.map { $0.window == nil } == [false, true, false, true, false, true, false])
+    let listed = try configuration("gemma3_text", [pattern: .array(of: 7, [[1], [0], [0], [1], [1], [0], [1]])])
+    #expect(listed.attention.map { $0.window == nil } == [false, true, true, false, false, true, false])
+    #expect(try refusal("gemma3_text", [pattern: .array(of: 7, [[1]])]).hasPrefix("\(pattern): expected 7 times"))
+  }
+
+  @Test func theLargestGemmasScaleScoresByTheHiddenSize() {
+    var configuration = DecoderConfiguration(
+      vocabularySize: 8, hiddenSize: 5376, feedForwardSize: 8, layerCount: 1, headCount: 32, headSize: 128)
+    #expect(GemmaKeys.attentionScale(of: configuration, ofHeads: false) == 1 / Float(168).squareRoot())
+    configuration.headSize = 64
+    #expect(GemmaKeys.attentionScale(of: configuration, ofHeads: true) == 0.125)
+  }
+
+  @Test func defaultsOfMultipliers() throws {
+    let keys = ["embedding_scale", "residual_scale", "logit_scale"]
+    let plain = try configuration(
+      "minicpm", Dictionary(uniqueKeysWithValues: keys.map { ("minicpm.\($0)", GGUFSample.Value?.none) }))
+    #expect(plain.embeddingScale == .factor(12))
+    #expect(plain.residualScale == Float(1.4 / Double(3).squareRoot()) && plain.logitScale == Float(256.0 / 24))
+    let granite = try configuration(
+      "granite", ["granite.embedding_scale": nil, "granite.residual_scale": nil, "granite.attention.scale": nil])
+    #expect(granite.embeddingScale == .factor(1) && granite.residualScale == 1)
+    #expect(granite.attentionScale == 1 / Float(4).squareRoot())
+    #expect(try refusal("granite", ["granite.logit_scale": nil]).hasPrefix("granite.logit_scale: expected a number"))
+    let still = try configuration("granite", ["granite.rope.scaling.finetuned": .bool(false)])
+    #expect(still.attention.allSatisfy { $0.rotary == nil })
+  }
+
+  @Test func windowsOfPhi3AreThoseOfItsFolder() throws {
+    let windows = try configuration("phi3", ["phi3.attention.sliding_window": .uint32(5)]).attention.map(\.window)
+    #expect(windows == [5, 5, 5])
+  }
+
+  @Test func specialTokens() throws {
+    let prefix = "tokenizer.ggml."
+    let all = try configuration("llama", ["\(prefix)eot_token_id": .uint32(5), "\(prefix)eom_token_id": .uint32(2)])
+    #expect(all.bosTokenID == 1 && all.eosTokenIDs == [2, 5] && all.padTokenID == nil)
+    let none = try configuration("llama", ["\(prefix)bos_token_id": .uint32(.max), "\(prefix)eos_token_id": nil])
+    #expect(none.bosTokenID == nil && none.eosTokenIDs == [])
+    let stray = try open("llama", ["\(prefix)padding_token_id": .uint32(67)])
+    #expect(stray.configuration.padTokenID == nil)
+    #expect(stray.warnings.count == 1 && stray.warnings[0].contains("padding_token_id: expected an id below"))
+    #expect(
+      try refusal("llama", ["\(prefix)eos_token_id": .string("</s>")]).hasPrefix("\(prefix)eos_token_id: expected"))
+  }
+
+  @Test func whatIsNoModelThatCanBeRead() throws {
+    #expect(
+      try refusal("llama", ["general.architecture": .string("mamba")]).hasPrefix(
+        "general.architecture: expected one of \"llama\", \"qwen2\", \"qwen3\", \"smollm3\", \"gemma\""))
+    #expect(try refusal("llama", ["general.architecture": nil]).hasSuffix("found nothing"))
+    #expect(
+      try refusal("llama", ["general.type": .string("adapter")])
+        == "general.type: expected \"model\", found \"adapter\"; merge the adapter into its model first, and convert "
+        + "that")
+    #expect(try refusal("llama", ["general.type": .string("mmproj")]).contains("sees or hears"))
+    #expect(try refusal("llama", ["general.type": .string("imatrix")]).hasSuffix("give the file of a model"))
+    #expect(try open("llama", ["general.type": nil]).warnings.isEmpty)
+    #expect(
+      try refusal("llama", ["split.count": .uint32(3)]).hasPrefix("split.count: expected one file, found 3; join"))
+    #expect(try open("llama", ["split.count": .uint32(1)]).warnings.isEmpty)
+    #expect(
+      try refusal("llama", ["llama.expert_count": .uint32(8)])
+        == "llama.expert_count: expected 0, found 8; mixtures of experts cannot be read")
+    #expect(try refusal("llama", ["llama.attention.causal": .bool(false)]).hasPrefix("llama.attention.causal"))
+    #expect(
+      try refusal("llama", [:]) { $0.tensors = [] }
+        == "tensors: expected weights, found none; it is a vocabulary alone")
+  }
+
+  @Test func tensors() throws {
+    #expect(
+      try refusal("qwen2", [:]) { $0.tensors.removeAll { $0.name == Array("output_norm.weight".utf8) } }
+        == "tensor output_norm.weight is missing")
+    let extra = GGUFSample.Tensor("blk.0.attn_sinks.weight", [3], data: Array(repeating: 0, count: 12))
+    #expect(
+      try refusal("qwen2", [:]) { $0.tensors.append(extra) }
+        .hasPrefix("tensor blk.0.attn_sinks.weight is not part of the model"))
+    #expect(
+      try refusal("qwen2", [:]) { sample in
+        sample.tensors[0].type = 26
+      }.contains("expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16"))
+    #expect(
+      try refusal("qwen2", ["qwen2.feed_forward_length": .uint32(29)])
+        .contains("expected shape [29, 24], found [28, 24]"))
+  }
+
+  @Test("Sizes that would take all memory", arguments: [UInt32(1) << 20, 1 << 28, 1 << 30])
+  func absurdSizes(size: UInt32) throws {
+    let keys = [
+      "attention.head_count", "attention.key_length", "feed_forward_length", "embedding_length", "vocab_size",
+    ]
+    for key in keys {
+      _ = try refusal("mistral", ["llama.\(key)": .uint32(size), "llama.attention.value_length": .uint32(size)])
+    }
+    _ = try refusal(
+      "mistral",
+      [
+        "llama.attention.key_length": .uint32(size), "llama.attention.value_length": .uint32(size),
+        "llama.rope.dimension_count": .uint32(size),
+      ])
+  }
+
+  @Test func aFileIsFoundWhereverItLies() throws {
+    let absent = folder.file("none.gguf")
+    let missing = #expect(throws: ModelFileError.self) { try openModel(at: absent) }
+    #expect("\(try #require(missing))".hasSuffix("or a .gguf file, is expected"))
+    let text = try folder.write("text", to: "model.txt")
+    let other = #expect(throws: ModelFileError.self) { try openModel(at: text) }
+    #expect("\(try #require(other))".contains("or a .gguf file, found another file"))
+  }
+}
