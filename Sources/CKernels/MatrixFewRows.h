@@ -8,10 +8,6 @@
 enum {
   // rows of x that are multiplied together
   BLOCK_ROWS = 6,
-  // of the shared dimension: packed rows of x fit the scratch memory, and part of a block stays in the first-level
-  // cache
-  PACKED_DEPTH = 12288,
-  CACHED_DEPTH = 768,
   // floats ahead that rows are asked for from memory, where one after another is read
   ROW_AHEAD = 1024,
 };

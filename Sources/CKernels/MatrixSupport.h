@@ -14,6 +14,10 @@
 enum {
   CACHE_LINE = 64,
   ALL_WORDS = LIMBECK_PRODUCT_SCRATCH / 4,
+  // of the shared dimension of few rows: packed ones fit the scratch memory, and part of a block of them stays in the
+  // first-level cache
+  PACKED_DEPTH = 12288,
+  CACHED_DEPTH = 768,
 };
 
 // 32 bits: a float, or a pair of bfloat16 that are neighbours in the shared dimension.

@@ -55,6 +55,9 @@ TARGET TILE_INLINE void store_some_floats(float *p, lane_mask mask, floats x) { 
 TARGET TILE_INLINE floats add_floats(floats a, floats b) { return _mm256_add_ps(a, b); }
 TARGET TILE_INLINE floats multiply_add(floats c, floats a, floats b) { return _mm256_fmadd_ps(a, b, c); }
 TARGET TILE_INLINE floats floats_of(words x) { return _mm256_castsi256_ps(x); }
+TARGET TILE_INLINE floats broadcast_float(float x) { return _mm256_set1_ps(x); }
+TARGET TILE_INLINE floats multiply_floats(floats a, floats b) { return _mm256_mul_ps(a, b); }
+TARGET TILE_INLINE floats multiply_subtract(floats a, floats b, floats c) { return _mm256_fmsub_ps(a, b, c); }
 
 TARGET TILE_INLINE void transpose(words r[LANES]) {
   words t[LANES], u[LANES];

@@ -55,6 +55,10 @@ TARGET TILE_INLINE floats add_floats(floats a, floats b) { return _mm512_add_ps(
 // c + a·b
 TARGET TILE_INLINE floats multiply_add(floats c, floats a, floats b) { return _mm512_fmadd_ps(a, b, c); }
 TARGET TILE_INLINE floats floats_of(words x) { return _mm512_castsi512_ps(x); }
+TARGET TILE_INLINE floats broadcast_float(float x) { return _mm512_set1_ps(x); }
+TARGET TILE_INLINE floats multiply_floats(floats a, floats b) { return _mm512_mul_ps(a, b); }
+// a·b − c
+TARGET TILE_INLINE floats multiply_subtract(floats a, floats b, floats c) { return _mm512_fmsub_ps(a, b, c); }
 
 // 16 × 16 words: row i of the result is column i of what was there.
 TARGET TILE_INLINE void transpose(words r[LANES]) {

@@ -48,8 +48,10 @@ struct GGUFHeader {
   /// The metadata. Throws `value` for an unknown type, `file` for a key that is there twice and for what is cut short.
   mutating func metadata(count: Int) throws(GGUFError) -> GGUFMetadata {
     var values: [String: GGUFValue] = [:]
+    var stored: [GGUFStoredValue] = []
     for index in 0..<count {
       let key = try name("key \(index)", limit: Self.keyLimit)
+      let start = reader.offset
       let type = try valueType(key)
       let value = type == .array ? .array(try array(key)) : try reader.scalar(type)
       guard let value else {
@@ -58,8 +60,9 @@ struct GGUFHeader {
       guard values.updateValue(value, forKey: key) == nil else {
         throw .file(.duplicateKey(file: path, key: key))
       }
+      stored.append(GGUFStoredValue(key: key, bytes: start..<reader.offset, file: reader.file))
     }
-    return GGUFMetadata(file: path, values: values)
+    return GGUFMetadata(file: path, values: values, stored: stored)
   }
 
   private mutating func valueType(_ key: String) throws(GGUFError) -> GGUFValueType {

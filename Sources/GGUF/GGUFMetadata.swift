@@ -7,6 +7,8 @@ public struct GGUFMetadata: Sendable {
   public let file: String
   /// The values by their keys.
   public let values: [String: GGUFValue]
+  /// The same in the order of the file, as they lie there, to be written into another one.
+  public let stored: [GGUFStoredValue]
 
   /// The value at `key`; nil where there is none.
   public subscript(key: String) -> GGUFValue? { values[key] }

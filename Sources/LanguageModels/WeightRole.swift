@@ -33,7 +33,7 @@ public enum LayerWeight: Hashable, Sendable {
   case feedForwardPostNorm
 
   /// Whether it is the gain of a norm.
-  var isNorm: Bool {
+  public var isNorm: Bool {
     switch self {
     case .matrix, .bias: false
     case .attentionNorm, .feedForwardNorm, .queryNorm, .keyNorm, .attentionPostNorm, .feedForwardPostNorm: true

@@ -13,16 +13,17 @@ public struct LanguageModel {
   private let origin: Origin
 
   private enum Origin {
-    case folder(ModelFolder)
+    case stored(any StoredModel)
     case configuration(digest: String)
   }
 
-  /// The model of a Hugging Face folder with its tokenizer; of a run that is not finished, that of its newest
-  /// checkpoint.
+  /// The model of a Hugging Face folder or a GGUF file with its tokenizer; of a run that is not finished, that of its
+  /// newest checkpoint.
   ///
-  /// A frozen one records nothing, and uses weights where they are mapped; a trainable one copies them.
+  /// A frozen one records nothing, and uses weights where they are mapped, quantised ones, too; a trainable one copies
+  /// them as float32.
   /// - Parameters:
-  ///   - folder: a folder with `config.json`, weights and a tokenizer, or one of a run.
+  ///   - url: a folder with `config.json`, weights and a tokenizer, or one of a run; or a `.gguf` file.
   ///   - trainable: whether the weights get gradients; false by default.
   ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
   ///   - device: where it computes; nil, the default, for all cores with the best backend.
@@ -30,34 +31,34 @@ public struct LanguageModel {
   ///   the model has outputs; `tokenization` for what is wrong with the tokenizer; `training` for a run without a
   ///   checkpoint; `backend`.
   public init(
-    contentsOf folder: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
+    contentsOf url: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
-    let location = try ModelLocation(folder)
+    let location = try ModelLocation(url)
     let opened = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
-      try ModelFolder(contentsOf: location.folder)
+      try openModel(at: location.folder)
     }
     try self.init(opened, trainable: trainable, precision: precision, device: device)
   }
 
-  /// The model of an opened folder. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the
-  /// folder's own by default.
+  /// An opened model. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the
+  /// model's own by default.
   public init(
-    _ folder: ModelFolder, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
+    _ model: any StoredModel, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
     precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
     let device = try Self.device(device)
     let tokenizer = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       if let tokenizer { return tokenizer }
-      return try loadTokenizer(from: folder.url)
+      return try loadTokenizer(from: model.url)
     }
     decoder = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
-      try folder.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: folder.configurationFile.path)
+      try model.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: model.configurationFile.path)
       return trainable
-        ? try TransformerDecoder(folder, precision: precision, device: device)
-        : try FrozenDecoder(folder, precision: precision, device: device)
+        ? try TransformerDecoder(model, precision: precision, device: device)
+        : try FrozenDecoder(model, precision: precision, device: device)
     }
     self.tokenizer = tokenizer
-    origin = .folder(folder)
+    origin = .stored(model)
   }
 
   private static func device(_ device: Device?) throws(LimbeckError) -> Device {
@@ -112,7 +113,7 @@ public struct LanguageModel {
   /// fresh one (without its seed). Reads those files.
   public var digest: String {
     switch origin {
-    case .folder(let folder): folder.digest
+    case .stored(let model): model.digest
     case .configuration(let digest): digest
     }
   }
@@ -120,7 +121,7 @@ public struct LanguageModel {
   /// The size in bytes of the files that hold the weights, or of the weights of a fresh model.
   public var weightBytes: Int {
     switch origin {
-    case .folder(let folder): folder.weightBytes
+    case .stored(let model): model.weightBytes
     case .configuration: decoder.parameters.count * MemoryLayout<Float>.size
     }
   }

@@ -30,7 +30,7 @@ struct Limbeck: ParsableCommand {
       """,
     version: "limbeck 0.1.0",
     subcommands: [
-      TokenizerCommand.self, Train.self, Student.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
+      TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self, PerplexityCommand.self,
       Compare.self, ReportCommand.self, Generate.self, Chat.self, Inspect.self, Doctor.self,
     ])
 

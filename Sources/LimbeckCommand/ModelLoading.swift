@@ -17,19 +17,24 @@ extension ModelLocation {
   }
 }
 
-extension ModelFolder {
-  /// Opens the model at a path, and says on standard error what the user should know of it.
-  init(path: String) throws {
-    try self.init(contentsOf: ModelLocation(path: path).folder)
-    for warning in warnings { Console().write("warning: \(warning)") }
-    let lost = try addedTokens(beyond: configuration.vocabularySize, in: url)
-    guard let first = lost.first else { return }
-    let others = lost.count > 1 ? " and \(lost.count - 1) more" : ""
-    Console().write(
-      "warning: \(url.path): added token \(first)\(others): read as plain text, for vocab_size has no such id")
-  }
+/// Opens the model at a path, and says on standard error what the user should know of it.
+func openModel(path: String) throws -> any StoredModel {
+  let model = try openModel(at: ModelLocation(path: path).folder)
+  for warning in model.warnings { Console().write("warning: \(warning)") }
+  guard model.url.isFolder else { return model }
+  let lost = try addedTokens(beyond: model.configuration.vocabularySize, in: model.url)
+  guard let first = lost.first else { return model }
+  let others = lost.count > 1 ? " and \(lost.count - 1) more" : ""
+  Console().write(
+    "warning: \(model.url.path): added token \(first)\(others): read as plain text, for vocab_size has no such id")
+  return model
+}
 
-  /// The folder's tokenizer; says on standard error in which special ids config.json differs from it.
+extension StoredModel {
+  /// Whether it has a tokenizer of its own.
+  var hasTokenizer: Bool { url.isFolder ? TokenizerFormat.ofFolder(url) != nil : false }
+
+  /// The model's tokenizer; says on standard error in which special ids config.json differs from it.
   var tokenizer: any Tokenizer {
     get throws {
       let tokenizer = try loadTokenizer(from: url)
@@ -40,11 +45,11 @@ extension ModelFolder {
     }
   }
 
-  /// The tokenizer at `path`, which must be the folder's if there are both, but for BOS, EOS and PAD.
+  /// The tokenizer at `path`, which must be the model's if there are both, but for BOS, EOS and PAD.
   func tokenizer(orAt path: String?) throws -> any Tokenizer {
     guard let path else { return try tokenizer }
     let given = try loadTokenizer(from: URL(fileURLWithPath: path))
-    guard TokenizerFormat.ofFolder(url) != nil else { return given }
+    guard hasTokenizer else { return given }
     do throws(TokenizationError) {
       try requireSameTokenizer(given, from: path, loadTokenizer(from: url), from: url.path)
     } catch .tokenizersDiffer {
@@ -78,14 +83,13 @@ extension DecoderConfiguration {
 }
 
 extension LanguageModel {
-  /// The model of a Hugging Face folder, or of a run, frozen; with the tokenizer at a path, if one is given.
+  /// The model of a Hugging Face folder, a GGUF file, or a run, frozen; with the tokenizer at a path, if one is given.
   init(
     folder path: String, tokenizer tokenizerPath: String? = nil, precision: ProductPrecision = .float32,
     on device: Device
   ) throws {
-    let folder = try ModelFolder(path: path)
-    try self.init(
-      folder, tokenizer: folder.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
+    let model = try openModel(path: path)
+    try self.init(model, tokenizer: model.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
   }
 
   /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.
@@ -96,16 +100,16 @@ extension LanguageModel {
   }
 }
 
-/// A model to be trained, before there is room for its weights: a CONFIG.json, a size, or a folder to start from.
+/// A model to be trained, before there is room for its weights: a CONFIG.json, a size, or a model to start from.
 enum ModelSource {
   case configuration(HuggingFaceConfiguration)
   case size(ModelSize, contextLength: Int)
-  case folder(ModelFolder)
+  case stored(any StoredModel)
 
   /// - Parameters:
-  ///   - path: of a folder or a file, or a size; not both.
+  ///   - path: of a model, a config.json, or a size; not both.
   ///   - contextLength: of a model that is given by its size.
-  /// - Throws: what is wrong with the folder or the file.
+  /// - Throws: what is wrong with the model or the file.
   init(path: String, contextLength: Int) throws {
     let url = URL(fileURLWithPath: path)
     let exists = somethingExists(at: url.path)
@@ -118,25 +122,25 @@ enum ModelSource {
       self = .size(size, contextLength: contextLength)
     } else if !exists {
       throw FileError.missing(
-        file: path, advice: "expected a config.json, a model folder or a size such as 260K, 3M, 1.5B or small")
+        file: path, advice: "expected a config.json, a model folder, a .gguf file or a size such as 260K, 3M, 1.5B or small")
     } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
-      self = .folder(try ModelFolder(path: path))
+      self = .stored(try openModel(path: path))
     } else {
       self = .configuration(try HuggingFaceConfiguration(contentsOf: url))
     }
   }
 
-  /// Whether it is a folder, which has a tokenizer of its own.
-  var isFolder: Bool { if case .folder = self { true } else { false } }
+  /// Whether it is a model on disk, which has a tokenizer of its own.
+  var isStored: Bool { if case .stored = self { true } else { false } }
 
-  /// The tokenizer of a folder; others have none.
+  /// The tokenizer of a model on disk; others have none.
   var tokenizer: (any Tokenizer)? {
-    get throws { if case .folder(let folder) = self { try folder.tokenizer } else { nil } }
+    get throws { if case .stored(let model) = self { try model.tokenizer } else { nil } }
   }
 
-  /// The tokenizer at `path`, which must be the folder's if there are both; one of them must be there.
+  /// The tokenizer at `path`, which must be the model's if there are both; one of them must be there.
   func tokenizer(orAt path: String?) throws -> any Tokenizer {
-    if case .folder(let folder) = self { return try folder.tokenizer(orAt: path) }
+    if case .stored(let model) = self { return try model.tokenizer(orAt: path) }
     guard let path else { throw RecipeError.missing(key: "tokenizer") }
     return try loadTokenizer(from: URL(fileURLWithPath: path))
   }
@@ -155,8 +159,8 @@ enum ModelSource {
     for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, seed: UInt64,
     precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
-    if case .folder(let folder) = self {
-      return try LanguageModel(folder, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+    if case .stored(let model) = self {
+      return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
     }
     let (configuration, place) = try configuration(
       for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,
@@ -172,7 +176,7 @@ enum ModelSource {
     for tokenizer: any Tokenizer, outputs: Int, bosTokenID: Int?
   ) throws -> (configuration: DecoderConfiguration, place: String) {
     switch self {
-    case .folder(let folder): return (folder.configuration, folder.configurationFile.path)
+    case .stored(let model): return (model.configuration, model.configurationFile.path)
     case .size(let size, let contextLength):
       var configuration = DecoderConfiguration(
         parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)

@@ -5,10 +5,10 @@ import ModelTraining
 
 /// What a session tells the user.
 extension TrainingSession {
-  /// How long the run is, in steps and in the text.
-  func text(_ text: PackedSequences, _ length: TrainingLength) -> String {
+  /// How long the run is, in steps and, where it is read, in the text.
+  func text(_ text: PackedSequences, _ length: TrainingLength, isRead: Bool) -> String {
     let batches = "\(Format.count(length.steps, "step")) of \(Format.count(length.batchSize, "sequence"))"
-    guard !settings.text.isEmpty else { return batches }
+    guard isRead else { return batches }
     let epochs = settings.recipe.epochs ?? Double(length.steps) * Double(length.batchSize) / Double(text.count)
     return
       "text: \(Format.count(text.count, "sequence")) of \(Format.count(text.sequenceLength, "token")); \(batches), "

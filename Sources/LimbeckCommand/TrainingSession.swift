@@ -54,13 +54,14 @@ struct TrainingSession {
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
   ///   - cachePacking: how the text of the teacher cache is cut, where the run learns from one.
+  ///   - ownText: the text, where it is not that of the settings.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   ///   - start: the run that this one goes on with, if there is one.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
-    _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil, subject: [String],
-    inputs: [String: String], from start: TrainingStart
+    _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil,
+    ownText: PackedSequences? = nil, subject: [String], inputs: [String: String], from start: TrainingStart
   ) throws {
     let continuation = start.continuation
     try start.requireSameSplit(settings)
@@ -76,7 +77,7 @@ struct TrainingSession {
       try texts.training.map { corpus in
         try packing.sequences(
           of: corpus, named: texts.trainingName, cachePacking ?? settings.packing.packing(for: tokenizer))
-      } ?? placeholder()
+      } ?? ownText ?? placeholder()
     let validation = try texts.validation.map { corpus in
       try packing.validation(of: corpus, named: texts.validationName, for: task.model.configuration)
     }
@@ -86,7 +87,9 @@ struct TrainingSession {
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
     for line in subject { note(line) }
     if let continuation { note("continues a run: \(continuation)") }
-    note(text(training, length) + ", " + Format.count(device.threads, "thread"))
+    note(
+      text(training, length, isRead: ownText != nil || !settings.text.isEmpty) + ", "
+        + Format.count(device.threads, "thread"))
     try showing { handler in
       try task.run(
         over: training, validation: validation, settings.recipe, folder: folder, continuing: continuation, handler)

@@ -4,26 +4,27 @@ public import LanguageModels
 public import TensorCore
 
 extension DecoderModel {
-  /// The decoder of a Hugging Face folder: a `TransformerDecoder`, to be trained, copies the weights; a `FrozenDecoder`
-  /// uses them where they are mapped, in the type of the file.
+  /// The decoder of a model on disk: a `TransformerDecoder`, to be trained, copies the weights as float32; a
+  /// `FrozenDecoder` uses them where they are mapped, in the type of the file.
   /// - Parameters:
-  ///   - folder: a folder with `config.json` and `model.safetensors`, or its shards and their index.
+  ///   - url: a Hugging Face folder, or a GGUF file.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
-  /// - Throws: whatever is wrong with `config.json` or the weights: a missing, unexpected or mis-shaped tensor by name.
+  /// - Throws: whatever is wrong with the configuration or the weights: a missing, unexpected or mis-shaped tensor by
+  ///   name.
   public init(
-    contentsOf folder: URL, precision: ProductPrecision = .float32, device: Device = .shared
+    contentsOf url: URL, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
-    try self.init(ModelFolder(contentsOf: folder), precision: precision, device: device)
+    try self.init(openModel(at: url), precision: precision, device: device)
   }
 
-  /// The decoder of an opened folder. Throws as `init(contentsOf:precision:device:)` does.
+  /// The decoder of an opened model. Throws as `init(contentsOf:precision:device:)` does.
   public init(
-    _ folder: ModelFolder, precision: ProductPrecision = .float32, device: Device = .shared
+    _ model: any StoredModel, precision: ProductPrecision = .float32, device: Device = .shared
   ) throws(ModelFileError) {
-    try folder.requireExactly(folder.configuration.weights)
-    try self.init(configuration: folder.configuration, precision: precision, device: device) {
-      (role, shape) throws(ModelFileError) in try folder.weight(role, expecting: shape, on: device)
+    try model.requireExactly(model.configuration.weights)
+    try self.init(configuration: model.configuration, precision: precision, device: device) {
+      (role, shape) throws(ModelFileError) in try model.weight(role, expecting: shape, on: device)
     }
   }
 }
@@ -59,8 +60,8 @@ extension DecoderModel {
       padTokenID: configuration.padTokenID)
     try put(generation.huggingFaceJSON(), "generation_config.json")
     for file in files { try put(file.contents, file.name) }
-    let tensors = StoredTensor.all(
-      of: configuration.weights, in: configuration, try KnownArchitectures.of(configuration))
+    let architecture = try KnownArchitectures.of(configuration)
+    let tensors = StoredTensor.all(of: configuration.weights) { architecture.location(of: $0, in: configuration) }
     let sizes = tensors.map { ($0.name, $0.shape) }
     let single = folder.appendingPathComponent("model.safetensors")
     let shards = maximumShardBytes.map { WeightShards(of: sizes, type: type, maximumBytes: $0) }

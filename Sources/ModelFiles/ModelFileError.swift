@@ -15,8 +15,8 @@ public enum ModelFileError: Error, Equatable, Sendable {
   case overlappingTensors(file: String, first: String, second: String)
   /// Bytes `from..<to` of a safetensors file belong to no tensor.
   case unusedBytes(file: String, from: Int, to: Int)
-  /// A tensor's type cannot be read as weights.
-  case notWeights(file: String, tensor: String, found: String)
+  /// A tensor's type cannot be read as weights; `readable` names those that can, by default those of safetensors files.
+  case notWeights(file: String, tensor: String, found: String, readable: String? = nil)
   /// A tensor that the configuration or the shard index calls for is not there.
   case missingTensor(file: String, tensor: String, advice: String? = nil)
   /// A tensor is there that the configuration or the shard index does not know.
@@ -39,8 +39,8 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
       "\(file): tensors \(first) and \(second) overlap"
     case .unusedBytes(let file, let from, let to):
       "\(file): bytes \(from) to \(to) belong to no tensor; the file is damaged"
-    case .notWeights(let file, let tensor, let found):
-      "\(file): tensor \(tensor): expected one of \(TensorType.readableNames), found \(found)"
+    case .notWeights(let file, let tensor, let found, let readable):
+      "\(file): tensor \(tensor): expected one of \(readable ?? TensorType.readableNames), found \(found)"
     case .missingTensor(let file, let tensor, let advice):
       "\(file): tensor \(tensor) is missing" + (advice.map { "; \($0)" } ?? "")
     case .unexpectedTensor(let file, let tensor, let advice):

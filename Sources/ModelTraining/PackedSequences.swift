@@ -90,6 +90,12 @@ public struct PackedSequences: Sendable {
   /// The sequences with the given indices, each in 0..<count, at offset 0, as one batch.
   public func batch(_ indices: [Int]) -> TokenBatch { batch(indices.map { SequencePlace(index: $0) }) }
 
+  /// The positions in the text of the targets that count in the loss, of a sequence in 0..<count at offset 0, in the
+  /// order of the batch's rows.
+  public func countedPositions(ofSequence index: Int) -> [Int] {
+    parts(of: SequencePlace(index: index)).flatMap(\.targets).map { $0 % tokens.count }.filter(tokens.countsInLoss)
+  }
+
   /// The number of targets that count in the loss, over all sequences at offset 0.
   public var countedTokens: Int { (0..<count).reduce(0) { $0 + batch([$1]).countedTokens } }
 

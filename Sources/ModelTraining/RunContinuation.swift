@@ -64,7 +64,7 @@ extension RunContinuation {
   /// Stands for the weights that are gone on from. Reads all of them. Throws what is wrong with their files.
   public var digest: String {
     get throws(TrainingError) {
-      try wrapping { () throws(ModelFileError) in try ModelFolder(contentsOf: model).digest }
+      try wrapping { () throws(ModelFileError) in try openModel(at: model).digest }
     }
   }
 }

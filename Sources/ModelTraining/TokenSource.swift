@@ -39,6 +39,19 @@ public struct TokenArray: TokenSource {
     self.documentStarts = documentStarts
   }
 
+  /// The ids of documents, one after another, as they are.
+  public init(_ documents: [TokenizedDocument]) {
+    var (ids, counted, starts) = ([Int32](), [Bool](), Set<Int>())
+    for document in documents where !document.ids.isEmpty {
+      starts.insert(ids.count)
+      var marks = Array(repeating: false, count: document.ids.count)
+      for range in document.counted { for place in range { marks[place] = true } }
+      ids += document.ids
+      counted += marks
+    }
+    self.init(ids, counted: counted, documentStarts: starts)
+  }
+
   /// The number of ids.
   public var count: Int { ids.count }
 

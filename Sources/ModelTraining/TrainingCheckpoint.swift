@@ -99,13 +99,13 @@ enum TrainingCheckpoint {
   static func restore(
     _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
   ) throws(TrainingError) {
-    let folder = try wrapping { () throws(ModelFileError) in try ModelFolder(contentsOf: url) }
-    guard folder.configuration == model.configuration else {
+    let stored = try wrapping { () throws(ModelFileError) in try openModel(at: url) }
+    guard stored.configuration == model.configuration else {
       throw .cannotResume(
-        folder: run, key: "a model of", begun: "\(folder.configuration)", now: "\(model.configuration)")
+        folder: run, key: "a model of", begun: "\(stored.configuration)", now: "\(model.configuration)")
     }
     try wrapping { () throws(ModelFileError) in
-      try folder.requireExactly(model.configuration.weights)
+      try stored.requireExactly(model.configuration.weights)
       // everything is checked before the first weight changes
       var files = [
         try checked(url.appendingPathComponent(optimizerName), moments(of: optimizer))
@@ -115,7 +115,7 @@ enum TrainingCheckpoint {
       }
       for weight in model.weights {
         try weight.parameter.value.withMutableSpan { (values) throws(ModelFileError) in
-          try folder.read(weight.role, into: &values)
+          try stored.read(weight.role, into: &values)
         }
       }
       for (file, tensors) in files {

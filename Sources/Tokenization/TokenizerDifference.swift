@@ -8,6 +8,8 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
   case vocabularySize(teacher: Int, student: Int)
   /// The id of what the vocabulary lacks.
   case unknownID(teacher: Int32?, student: Int32?)
+  /// The vocabularies, where one or both were reduced, not in the same way. Both sides are described.
+  case reduced(teacher: String, student: String)
   /// What else turns text into ids, such as how text is prepared before it is cut into tokens.
   case setting(name: String, teacher: String, student: String)
 
@@ -29,6 +31,7 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
       case .vocabularySize(let teacher, let student): ("tokens", "\(teacher)", "\(student)")
       case .unknownID(let teacher, let student):
         ("unknown", teacher.map(String.init) ?? "none", student.map(String.init) ?? "none")
+      case .reduced(let teacher, let student): ("tokens", teacher, student)
       case .setting(let name, let teacher, let student): (name, teacher, student)
       }
     return InvalidValue(
@@ -68,6 +71,11 @@ public func requireSameTokenizer(
     SpecialIDDifference(name: $0.name, teacher: teacher.name(of: $0.id), student: student.name(of: $1.id))
   }
   if teacher.digest == student.digest { return differences }
+  let origins = (teacher.origin, student.origin)
+  guard origins.0 == nil, origins.1 == nil else {
+    throw .tokenizersDiffer(
+      .reduced(teacher: teacher.size(from: origins.0), student: student.size(from: origins.1)))
+  }
   for id in 0..<Int32(min(teacher.vocabularySize, student.vocabularySize))
   where !teacher.spelling(of: id).utf8.elementsEqual(student.spelling(of: id).utf8)
     || teacher.details(of: id) != student.details(of: id)
@@ -101,6 +109,11 @@ extension Tokenizer {
 
   fileprivate var specialIDs: [(name: String, id: Int32?)] {
     [("BOS", bosID), ("EOS", eosID), ("PAD", padID)]
+  }
+
+  /// The number of tokens, and what they were reduced from.
+  fileprivate func size(from origin: VocabularyOrigin?) -> String {
+    origin.map { "\(vocabularySize), reduced from \($0)" } ?? "\(vocabularySize) (digest \(digest.hexadecimal.prefix(12))…)"
   }
 
   /// A special id with its text; `none` without one.

@@ -42,6 +42,13 @@ extension CommandTests {
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
         ]
       ),
+      (
+        ["vocabulary"],
+        [
+          "--from", "--text", "--also-text", "--also", "--validation-text", "--window", "--output", "--json",
+          "--threads", "--text-field",
+        ]
+      ),
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
       (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
@@ -69,7 +76,7 @@ extension CommandTests {
 
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
-        "train", "student", "cache-teacher", "distill", "perplexity", "compare", "report", "generate", "inspect",
+        "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate", "inspect",
         "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])

@@ -78,7 +78,7 @@ import Testing
     #expect(rows(.key) == [12..<16, 32..<36])
     #expect(rows(.value) == [16..<20, 36..<40])
     #expect(rows(.output) == nil)
-    let tensors = StoredTensor.all(of: configuration.weights, in: configuration, family)
+    let tensors = StoredTensor.all(of: configuration.weights) { family.location(of: $0, in: configuration) }
     #expect(tensors[1].name == "model.layers.0.attention.wqkv.weight" && tensors[1].shape == [40, 24])
     #expect(tensors[2].name == "model.layers.0.attention.wqkv.bias" && tensors[2].shape == [40])
     // a single head needs no copies

@@ -111,7 +111,7 @@ import Testing
     let configuration = DecoderConfiguration(
       family: "phi3", vocabularySize: 7, hiddenSize: 12, feedForwardSize: 5, layerCount: 1, headCount: 3,
       keyValueHeadCount: 1, headSize: 6)
-    let tensors = StoredTensor.all(of: configuration.weights, in: configuration, Phi3())
+    let tensors = StoredTensor.all(of: configuration.weights) { Phi3().location(of: $0, in: configuration) }
     let layer = "model.layers.0"
     #expect(
       tensors.map(\.name) == [

@@ -39,7 +39,9 @@ import Testing
     keyValueHeadCount: 1)
 
   @Test func tensorsAreInTheOrderOfTheirFirstWeights() {
-    let tensors = StoredTensor.all(of: Self.configuration.weights, in: Self.configuration, Fused())
+    let tensors = StoredTensor.all(of: Self.configuration.weights) {
+      Fused().location(of: $0, in: Self.configuration)
+    }
     #expect(tensors.prefix(5).map(\.name) == ["embedding", "qkv.0", "layers.0.output", "gate_up.0", "layers.0.down"])
     #expect(tensors.prefix(5).map(\.shape) == [[7, 8], [16, 8], [8, 8], [6, 8], [8, 3]])
     #expect(tensors[1].parts.map(\.rows) == [0..<4, 4..<7, 7..<9, 9..<10, 10..<12, 12..<14, 14..<16])
@@ -58,7 +60,7 @@ import Testing
       var short = StoredTensorTests.configuration
       // the values of one more head begin where nobody's rows end
       short.feedForwardSize = 4
-      _ = StoredTensor.all(of: short.weights, in: short, Fused())
+      _ = StoredTensor.all(of: short.weights) { Fused().location(of: $0, in: short) }
     }
   }
 

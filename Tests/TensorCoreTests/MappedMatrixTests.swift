@@ -4,14 +4,18 @@ import Testing
 
 @testable import TensorCore
 
-/// Weights that stay in a file's 16 bits, beside a float32 copy of them: every result has the same bits.
+/// Weights that stay in a file's 16 bits, or quantised blocks, beside a float32 copy of them: every result has the same bits.
 @Suite("Mapped matrices") struct MappedMatrixTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
 
   /// A matrix that begins at byte `offset` of its file.
-  private func mapped(_ type: WeightType, _ rows: Int, _ columns: Int, offset: Int = 0) throws -> WeightMatrix {
+  private func mapped(_ encoding: MatrixEncoding, _ rows: Int, _ columns: Int, offset: Int = 0) throws -> WeightMatrix {
+    guard case .plain(let type) = encoding else {
+      guard case .blocks(let type) = encoding else { throw UnexpectedKind() }
+      return try .mapped(.random(type, rows: rows, columns: columns, offset: offset))
+    }
     let values = normal(rows * columns, seed: 1)
     var halves = [UInt16](repeating: 0, count: values.count)
     var span = halves.mutableSpan
@@ -32,16 +36,31 @@ import Testing
     Tensor(normal(shape.reduce(1, *), seed: seed), shape: shape, on: device)
   }
 
-  private static let types = [WeightType.bfloat16, .float16]
+  private static let plain = [MatrixEncoding.plain(.bfloat16), .plain(.float16)]
+  private static let blocks = BlockType.allCases.map { MatrixEncoding.blocks($0) }
+  private static let types = plain + blocks
   /// Inputs, outputs and where the file has them: a part of a block, several blocks and tiles, more than one part of
   /// the shared dimension.
   private static let shapes = [(7, 5, 0), (33, 130, 1), (260, 1_300, 2), (1_100, 250, 3)]
+  /// The same in whole blocks.
+  private static let blockShapes = [(256, 5, 0), (512, 1_300, 1), (1_280, 130, 3)]
 
   @Test("Products have the bits of a float32 copy", arguments: MatrixBackendKind.available, shapes)
   func products(kind: MatrixBackendKind, shape: (inputs: Int, outputs: Int, offset: Int)) throws {
+    try compareProducts(of: Self.plain, kind, shape)
+  }
+
+  @Test("So have products of quantised blocks", arguments: MatrixBackendKind.available, blockShapes)
+  func blockProducts(kind: MatrixBackendKind, shape: (inputs: Int, outputs: Int, offset: Int)) throws {
+    try compareProducts(of: Self.blocks, kind, shape)
+  }
+
+  private func compareProducts(
+    of types: [MatrixEncoding], _ kind: MatrixBackendKind, _ shape: (inputs: Int, outputs: Int, offset: Int)
+  ) throws {
     // what the reference computes does not depend on the number of rows
     let counts = kind == .reference ? [1, 13] : [1, 2, 12, 13, 48, 49, 130, 300]
-    for type in Self.types {
+    for type in types {
       let weight = try mapped(type, shape.outputs, shape.inputs, offset: shape.offset)
       for threads in [1, 2] {
         let device = try Device(threads: threads, backend: kind)
@@ -61,10 +80,10 @@ import Testing
   }
 
   @Test("Sequences that each thread computes by itself have them", arguments: types, ProductPrecision.allCases)
-  func groups(type: WeightType, precision: ProductPrecision) throws {
+  func groups(type: MatrixEncoding, precision: ProductPrecision) throws {
     let device = Device(threads: 2)
-    let weight = try mapped(type, 700, 300)
-    let x = tensor([512, 300], seed: 2, on: device)
+    let weight = try mapped(type, 700, 512)
+    let x = tensor([512, 512], seed: 2, on: device)
     func product(_ weight: WeightMatrix) -> [Float] {
       device.groupedRows([256, 256], columns: 700) { group, device in
         x.gatheringRows((0..<256).map { Int32(256 * group + $0) }).on(device).linear(weight, precision: precision)
@@ -74,8 +93,8 @@ import Testing
   }
 
   @Test("Logits and the hidden states' gradient have them", arguments: MatrixBackendKind.available, types)
-  func heads(kind: MatrixBackendKind, type: WeightType) throws {
-    let (channels, vocabulary) = (180, 1_000)
+  func heads(kind: MatrixBackendKind, type: MatrixEncoding) throws {
+    let (channels, vocabulary) = (256, 1_000)
     let device = try Device(threads: 2, backend: kind)
     let weight = try mapped(type, vocabulary, channels, offset: 1)
     for precision in ProductPrecision.allCases {
@@ -103,20 +122,20 @@ import Testing
     }
   }
 
-  @Test("Embeddings are the table's rows", arguments: types) func embedding(type: WeightType) throws {
+  @Test("Embeddings are the table's rows", arguments: types) func embedding(type: MatrixEncoding) throws {
     let device = Device(threads: 2)
-    let weight = try mapped(type, 40, 17, offset: 3)
+    let weight = try mapped(type, 40, 512, offset: 3)
     let ids: [Int32] = [39, 0, 7, 7]
     #expect(weight.embedding(ids, on: device).array() == weight.dense(on: device).embedding(ids).array())
-    #expect(weight.shape == [40, 17] && weight.count == 680 && weight.isConstant)
+    #expect(weight.shape == [40, 512] && weight.count == 20_480 && weight.isConstant)
   }
 
   @Test("Gradients reach what is multiplied by them", arguments: types, ProductPrecision.allCases)
-  func inputGradient(type: WeightType, precision: ProductPrecision) throws {
-    let weight = try mapped(type, 90, 50)
+  func inputGradient(type: MatrixEncoding, precision: ProductPrecision) throws {
+    let weight = try mapped(type, 90, 256)
     func gradient(_ weight: (Device) -> WeightMatrix) throws -> [Float] {
       let store = ParameterStore(on: Device(threads: 2))
-      let input = store.root.parameter("input", [20, 50], .normal(standardDeviation: 1), decays: true)
+      let input = store.root.parameter("input", [20, 256], .normal(standardDeviation: 1), decays: true)
       var generator = SeededGenerator(seed: 5)
       store.initialize(using: &generator)
       let out = input.value.linear(weight(store.device), precision: precision)
@@ -126,10 +145,11 @@ import Testing
     #expect(try gradient { _ in weight } == gradient { weight.constantCopy(on: $0) })
   }
 
-  @Test("Trainable parameters take their values, converted", arguments: types) func loading(type: WeightType) throws {
-    let weight = try mapped(type, 6, 5, offset: 1)
+  @Test("Trainable parameters take their values, converted", arguments: types) func loading(type: MatrixEncoding) throws
+  {
+    let weight = try mapped(type, 6, 256, offset: 1)
     let store = ParameterStore(on: Device(threads: 1))
-    let parameter = store.root.parameter("weight", [6, 5], .zeros, decays: true)
+    let parameter = store.root.parameter("weight", [6, 256], .zeros, decays: true)
     store.load { _ in weight }
     #expect(parameter.value.array() == weight.dense(on: store.device).array() && !store.isConstant)
     store.loadFrozen { _ in weight }

@@ -24,7 +24,7 @@ extension OperationCase {
   private static let tokens = batchSize * length
 
   /// What the micro-benchmarks time.
-  public static let timed: [TimedCase] = maps + vectors + rows + attentions
+  public static let timed: [TimedCase] = maps + vectors + quantised + rows + attentions
 
   /// The linear maps of both decoders over the whole batch; each forward, and forward with backward.
   private static let maps = ProductPrecision.allCases.flatMap { precision in
@@ -48,6 +48,17 @@ extension OperationCase {
     TimedCase(
       operation: linear(rows: 1, inputs: inputs, outputs: outputs), place: place, precision: .float32,
       hasBackward: false)
+  }
+
+  /// The matrices of Gemma 3 270M as Q4_K_M has them, for a generated token and for a batch.
+  private static let quantised = [
+    ("one row, 640 to 2048", BlockType.q5_0, 1, 640, 2_048), ("one row, 2048 to 640", .q4_K, 1, 2_048, 640),
+    ("one row, 2048 to 640", .q6_K, 1, 2_048, 640), ("one row, head, 640 to 32000", .q8_0, 1, 640, 32_000),
+    ("batch, 640 to 2048", .q5_0, tokens, 640, 2_048),
+  ].map { place, type, rows, inputs, outputs in
+    TimedCase(
+      operation: quantisedLinear(type, rows: rows, inputs: inputs, outputs: outputs), place: place,
+      precision: .float32, hasBackward: false)
   }
 
   /// Row by row or element by element, over the teacher's batch.

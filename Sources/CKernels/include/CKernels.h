@@ -308,6 +308,32 @@ void limbeck_pack_bf16(void *packed, const float *b, size_t b_step, size_t b_col
 void limbeck_product_bf16(float *c, size_t c_row, limbeck_store store, limbeck_left_factor a, limbeck_right_factor b,
                           size_t m, size_t n, size_t depth, void *scratch);
 
+// ---- Quantised weights, which may begin at any byte (quantised/)
+
+/// Blocks of 32 weights, or of 256 where the name ends in K, as ggml lays them out.
+typedef enum {
+  LIMBECK_Q4_0,
+  LIMBECK_Q4_1,
+  LIMBECK_Q5_0,
+  LIMBECK_Q5_1,
+  LIMBECK_Q8_0,
+  LIMBECK_IQ4_NL,
+  LIMBECK_Q2_K,
+  LIMBECK_Q3_K,
+  LIMBECK_Q4_K,
+  LIMBECK_Q5_K,
+  LIMBECK_Q6_K,
+} limbeck_block_type;
+/// The weights of `count` blocks, one after another, each rounded at most once; the same bits whatever the vectors, which
+/// the CPU must have.
+void limbeck_decode_blocks(limbeck_vectors vectors, limbeck_block_type type, float *to, const void *from,
+                           size_t count);
+/// out[r] = Σ x[k] · w[r, k], or += where accumulate ≠ 0, of one row x and n rows w of whole blocks, one after another,
+/// over `depth`, on the calling thread, whose CPU must have the vectors, of which there are some. The bits are those of
+/// limbeck_few_rows with the decoded weights.
+void limbeck_one_row_of_blocks(limbeck_vectors vectors, limbeck_block_type type, float *out, int accumulate,
+                               const float *x, const void *w, size_t n, size_t depth);
+
 #ifdef __cplusplus
 }
 #endif

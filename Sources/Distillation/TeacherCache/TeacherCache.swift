@@ -37,6 +37,10 @@ public struct TeacherCache: Sendable {
       files.append(file)
       digests += file.digest
     }
+    if let text = folder.description.text {
+      digests += text
+      try folder.requireText(digest: text)
+    }
     self.files = files
     digest = Digest.sha256(of: Data(digests.utf8))
     coding = TeacherCacheRowCoding(method, vocabularySize: description.vocabularySize)

@@ -19,6 +19,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   public let teacherPrecision: String
   /// The digest of the tokenizer.
   public let tokenizer: String
+  /// The digest of the token file in the cache that is its text; nil where the text is elsewhere.
+  public let text: String?
   /// The digest of the text's ids, and of which of them count.
   public let tokens: String
   /// V
@@ -35,18 +37,18 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// As in `cache.json`, where a file is called a shard.
   private enum CodingKeys: String, CodingKey {
-    case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, tokens, vocabularySize
+    case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, text, tokens, vocabularySize
     case sequenceLength, sequenceCount, formatVersion
     case beginningID = "beginningId"
     case sequencesPerFile = "sequencesPerShard"
   }
 
-  /// The description of a cache of a text that is cut at fixed places; `seed` is left out where the method does not
-  /// draw.
+  /// The description of a cache of a text that is cut at fixed places, or that the cache holds, where `text` is its
+  /// digest; `seed` is left out where the method does not draw.
   public init(
     method: TeacherCacheMethod, seed: UInt64, temperature: Float, teacher: String, teacherPrecision: String,
     tokenizer: String, tokens: String, vocabularySize: Int, sequenceLength: Int, sequenceCount: Int,
-    beginningID: Int32? = nil
+    beginningID: Int32? = nil, text: String? = nil
   ) {
     self.method = method.name
     (k, draws, self.seed) =
@@ -59,6 +61,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
     self.teacher = teacher
     self.teacherPrecision = teacherPrecision
     self.tokenizer = tokenizer
+    self.text = text
     self.tokens = tokens
     self.vocabularySize = vocabularySize
     self.sequenceLength = sequenceLength
@@ -67,15 +70,20 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
     let bytesPerToken = max(1, method.bits(vocabularySize: vocabularySize) / 8)
     sequencesPerFile = max(
       1, min(Self.fileTokens / sequenceLength, Self.fileBytes / bytesPerToken / sequenceLength))
-    formatVersion = Self.currentVersion
+    formatVersion = text == nil ? Self.currentVersion - 1 : Self.currentVersion
   }
 
   /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
   private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
-  private static let currentVersion = 2
+  /// That of caches with a text of their own; others are of the version before.
+  private static let currentVersion = 3
+  /// How a text is cut that the cache holds: its documents have all ids that the teacher was fed.
+  static let packingOfOwnText = SequencePacking(.documents)
 
   /// How the text is cut. (Those of version 1 have nothing in front of their sequences.)
-  public var packing: SequencePacking { SequencePacking(.fixed, beginningID: beginningID) }
+  public var packing: SequencePacking {
+    text == nil ? SequencePacking(.fixed, beginningID: beginningID) : Self.packingOfOwnText
+  }
 
   /// The number of files.
   public var fileCount: Int { (sequenceCount + sequencesPerFile - 1) / sequencesPerFile }

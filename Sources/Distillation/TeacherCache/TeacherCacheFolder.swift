@@ -1,5 +1,6 @@
 public import DurableFiles
 public import Foundation
+import ModelTraining
 
 /// The folder of a cache while it is being made: files appear in it whole or not at all, in any order, and none is ever
 /// written again.
@@ -110,6 +111,31 @@ public struct TeacherCacheFolder: Sendable {
     let coding = TeacherCacheRowCoding(method, vocabularySize: description.vocabularySize)
     try TeacherCacheFile.write(
       rows.map { coding.bytes(of: $0) }, of: description.sequences(ofFile: index), key: key, to: url(ofFile: index))
+  }
+
+  /// Makes the files that are missing, `batchSize` sequences at a time; `rows` makes those of some sequences. On
+  /// `.stop` the file that is being made is given up. Returns whether the cache is complete.
+  func makeFiles(
+    batchSize: Int, _ handler: (TeacherCacheProgress) -> TrainingDirective,
+    _ rows: ([Int]) throws(TeacherCacheError) -> [[TeacherCacheRow]]
+  ) throws(TeacherCacheError) -> Bool {
+    precondition(lock != nil, "a folder that was opened to be read")
+    defer { extendLifetime(lock) }
+    let files = try unfinishedFiles()
+    var done = description.sequenceCount - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
+    for file in files {
+      let sequences = description.sequences(ofFile: file)
+      var made: [[TeacherCacheRow]] = []
+      for start in stride(from: sequences.lowerBound, to: sequences.upperBound, by: batchSize) {
+        let batch = Array(start..<min(sequences.upperBound, start + batchSize))
+        made += try rows(batch)
+        done += batch.count
+        let progress = TeacherCacheProgress(sequencesDone: done, sequenceCount: description.sequenceCount)
+        if handler(progress) == .stop { return false }
+      }
+      try write(file: file, rows: made)
+    }
+    return true
   }
 
   /// How many of the files are there, whole or not.

@@ -73,6 +73,16 @@ public struct TeacherCacheRecorder {
     _ method: TeacherCacheMethod, of teacher: any DecoderModel, sequenceLength: Int
   ) throws(TeacherCacheError) {
     let (vocabularySize, contextLength) = (teacher.configuration.vocabularySize, teacher.configuration.contextLength)
+    try requireFit(method, vocabularySize: vocabularySize)
+    guard sequenceLength <= contextLength else {
+      throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
+    }
+  }
+
+  /// Checks that a method makes sense for a vocabulary of V tokens. Throws `value`.
+  static func requireFit(
+    _ method: TeacherCacheMethod, vocabularySize: Int
+  ) throws(TeacherCacheError) {
     switch method {
     case .topK(let k), .topKTail(let k):
       guard (1...vocabularySize).contains(k) else {
@@ -86,9 +96,6 @@ public struct TeacherCacheRecorder {
           InvalidValue("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: "\(draws)"))
       }
     case .dense16: break
-    }
-    guard sequenceLength <= contextLength else {
-      throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
     }
   }
 
@@ -104,23 +111,9 @@ public struct TeacherCacheRecorder {
     into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
   ) throws(TeacherCacheError) -> Bool {
     precondition(folder.description == description, "the folder of another cache")
-    precondition(folder.lock != nil, "a folder that was opened to be read")
-    defer { extendLifetime(folder.lock) }
-    let files = try folder.unfinishedFiles()
-    var done = text.count - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
-    for file in files {
-      let sequences = description.sequences(ofFile: file)
-      var rows: [[TeacherCacheRow]] = []
-      for start in stride(from: sequences.lowerBound, to: sequences.upperBound, by: batchSize) {
-        let batch = Array(start..<min(sequences.upperBound, start + batchSize))
-        rows += try self.rows(of: batch)
-        done += batch.count
-        let progress = TeacherCacheProgress(sequencesDone: done, sequenceCount: text.count)
-        if handler(progress) == .stop { return false }
-      }
-      try folder.write(file: file, rows: rows)
+    return try folder.makeFiles(batchSize: batchSize, handler) { sequences throws(TeacherCacheError) in
+      try rows(of: sequences)
     }
-    return true
   }
 
   private var batchSize: Int { max(1, Self.batchTokens / text.sequenceLength) }
@@ -136,7 +129,7 @@ public struct TeacherCacheRecorder {
       let (sequence, position) = Int(counted[index]).quotientAndRemainder(dividingBy: batch.length)
       return TeacherCacheRow(
         method, logits: &logits, temperature: temperature,
-        generator: generator(sequence: sequences[sequence], position: position))
+        generator: Self.generator(seed: seed, sequence: sequences[sequence], position: position))
     }
     var perSequence: [[TeacherCacheRow]] = sequences.map { _ in [] }
     for (row, index) in zip(rows, counted) {
@@ -148,7 +141,7 @@ public struct TeacherCacheRecorder {
   }
 
   /// Random numbers of one token: they depend on nothing else.
-  private func generator(sequence: Int, position: Int) -> SeededGenerator {
+  static func generator(seed: UInt64, sequence: Int, position: Int) -> SeededGenerator {
     [UInt64(sequence), UInt64(position)].reduce(SeededGenerator(seed: seed)) { generator, number in
       // each number is hashed with all before it: generators whose seeds lie close together must not run in step
       var generator = generator

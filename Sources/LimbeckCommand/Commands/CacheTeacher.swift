@@ -35,6 +35,15 @@ struct CacheTeacher: ParsableCommand {
       times chance, or 0.1 %. If the error is larger, the cache is biased: take
       more draws, a larger k or another method.
 
+      Any model that llama.cpp or vLLM runs can be the teacher. --from-kld takes the
+      file of 'llama-perplexity --kl-divergence-base' and the text it was made from:
+      the second half of each chunk counts, and tokens 16 nats or more below the most
+      likely one share what is left of the probability. --from-logprobs takes the
+      responses of OpenAI-compatible servers, one a line; docs/distilling.md shows
+      how to get them. The methods are top-k-tail (the default, with all tokens that
+      every response lists) and top-k. Both caches hold their text: 'distill
+      --teacher-cache' needs no --text.
+
       After Ctrl-C or a kill, --resume continues, with the same result; at most one
       file is lost.
 
@@ -43,27 +52,36 @@ struct CacheTeacher: ParsableCommand {
           --output books.cache --method sampled --draws 50
         limbeck distill --teacher-cache books.cache --student small.json \\
           --text books/ --output runs/student --epochs 2
+        llama-perplexity -m big.gguf -f books.txt --kl-divergence-base books.kld
+        limbeck cache-teacher --from-kld books.kld --text books.txt \\
+          --tokenizer big.gguf --output books.cache
+        limbeck distill --teacher-cache books.cache --student 3M \\
+          --output runs/student --epochs 2
       """)
 
   @Option(help: ArgumentHelp("Teacher's model folder.", valueName: "dir"))
-  var teacher: String
+  var teacher: String?
+  @OptionGroup(title: "Teachers that ran elsewhere") var recorded: RecordedTeacherOptions
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Text files, folders of them, or .jsonl files, as for distill.", valueName: "path"))
-  var text: [String]
+  var text: [String] = []
   @OptionGroup var keys: TextKeyOptions
   @Option(
     help: ArgumentHelp(
-      "What counts of rows with a prompt, as for distill: completions alone, or prompts as well.", valueName: "name"))
-  var count = CountedTokens.completions
+      "What counts of rows with a prompt, as for distill: completions alone (default), or prompts as well.",
+      valueName: "name"))
+  var count: CountedTokens?
   @Flag(help: "Cut the text as a validation text is cut, for --validation-teacher-cache.")
   var validation = false
   @Option(
     help: ArgumentHelp(
       "Folder to write; must not exist, except with --resume.", valueName: "dir"))
   var output: String
-  @Option(help: ArgumentHelp("What to store of each distribution.", valueName: "name"))
-  var method = Method.sampled
+  @Option(
+    help: ArgumentHelp(
+      "What to store of each distribution (default: sampled; top-k-tail with --from-logprobs).", valueName: "name"))
+  var method: Method?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Probabilities to store, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
@@ -75,16 +93,20 @@ struct CacheTeacher: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Temperature of the teacher, 0.05 to 10,000.", valueName: "t"))
   var temperature: Float = 1
-  @Option(parsing: .unconditional, help: ArgumentHelp("Tokens per sequence, as for distill.", valueName: "n"))
-  var sequenceLength = TrainingRecipe().sequenceLength
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Tokens per sequence, as for distill (default: \(TrainingRecipe().sequenceLength), or the longest response).",
+      valueName: "n"))
+  var sequenceLength: Int?
   @OptionGroup var beginning: SequenceBeginningOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the draws.", valueName: "n"))
   var seed: UInt64 = 0
   @Option(
     help: ArgumentHelp(
-      "Precision of the teacher's matrix products; bf16 is faster with AVX512_BF16.",
+      "Precision of the teacher's matrix products; bf16 is faster with AVX512_BF16 (default: float32).",
       valueName: "type"))
-  var teacherPrecision = ProductPrecision.float32
+  var teacherPrecision: ProductPrecision?
   @Flag(help: "Continue the unfinished cache in --output.")
   var resume = false
   @OptionGroup var device: DeviceOptions
@@ -99,12 +121,20 @@ struct CacheTeacher: ParsableCommand {
   }
 
   func validate() throws {
-    let keepsLargest = method == .topK || method == .topKTail
-    if k != nil, !keepsLargest {
-      throw ValidationError("k", expected: "the method top-k or top-k-tail", found: method.rawValue)
+    if let given = recorded.given {
+      try validateRecorded(given)
+    } else {
+      if teacher == nil {
+        throw ValidationError("teacher", expected: "a model, or --from-kld or --from-logprobs", found: "none")
+      }
+      if text.isEmpty { throw ValidationError("text", expected: "one or more", found: "none") }
     }
-    if draws != nil, method != .sampled {
-      throw ValidationError("draws", expected: "the method sampled", found: method.rawValue)
+    let keepsLargest = chosenMethod == .topK || chosenMethod == .topKTail
+    if k != nil, !keepsLargest {
+      throw ValidationError("k", expected: "the method top-k or top-k-tail", found: chosenMethod.rawValue)
+    }
+    if draws != nil, chosenMethod != .sampled {
+      throw ValidationError("draws", expected: "the method sampled", found: chosenMethod.rawValue)
     }
     if let k, k < 1 { throw ValidationError("k", expected: "at least 1", found: k) }
     let allowedDraws = TeacherCacheMethod.allowedDraws
@@ -117,7 +147,9 @@ struct CacheTeacher: ParsableCommand {
       throw ValidationError(
         "temperature", expected: "from \(allowed.lowerBound) to \(Int(allowed.upperBound))", found: temperature)
     }
-    if sequenceLength < 1 { throw ValidationError("sequence-length", expected: "at least 1", found: sequenceLength) }
+    if let sequenceLength, sequenceLength < 1 {
+      throw ValidationError("sequence-length", expected: "at least 1", found: sequenceLength)
+    }
   }
 
   func run() throws {
@@ -125,13 +157,16 @@ struct CacheTeacher: ParsableCommand {
     if !resume, FileManager.default.fileExists(atPath: output) {
       throw CommandError.outputExists(path: output, advice: "choose another output, or finish it with --resume")
     }
+    guard let teacher else { return try runRecorded() }
     let console = Console()
     let device = try device.device
-    let model = try LanguageModel(folder: teacher, precision: teacherPrecision, on: device)
+    let sequenceLength = sequenceLength ?? TrainingRecipe().sequenceLength
+    let keptPart = method(smallest: nil)
+    let model = try LanguageModel(folder: teacher, precision: teacherPrecision ?? .float32, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, device: device, console: console)
-    let corpus = try TextListing(keys: keys.keys, counting: count).corpus(text, console)
+    let corpus = try TextListing(keys: keys.keys, counting: count ?? .completions).corpus(text, console)
     let name = text.joined(separator: ", ")
     let sequences: any TokenSequences
     if validation {
@@ -149,25 +184,32 @@ struct CacheTeacher: ParsableCommand {
       try resume
       ? TeacherCacheFolder(resuming: url, recorder.description)
       : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
-    try record(recorder, into: folder, console)
+    try record(console) { try recorder.record(into: folder, $0) }
     let cache = try TeacherCache(contentsOf: url)
     try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
   }
 
-  private var keptPart: TeacherCacheMethod {
-    switch method {
-    case .topK: .topK(k ?? Self.standardK)
-    case .topKTail: .topKTail(k ?? Self.standardK)
+  /// The method, as it is or by default.
+  var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .sampled : .topKTail) }
+
+  /// What is kept. `smallest` is how many tokens every distribution has at least, where it does not have all.
+  func method(smallest: Int?) -> TeacherCacheMethod {
+    switch chosenMethod {
+    case .topK: .topK(k ?? smallest ?? Self.standardK)
+    case .topKTail: .topKTail(k ?? smallest ?? Self.standardK)
     case .sampled: .sampled(draws: draws ?? Self.standardDraws)
     case .dense16: .dense16
     }
   }
 
-  private func record(_ recorder: TeacherCacheRecorder, into folder: TeacherCacheFolder, _ console: Console) throws {
+  /// Shows how far `record` has come, and stops it at Ctrl-C, which throws the exit code.
+  func record(
+    _ console: Console, _ record: ((TeacherCacheProgress) -> TrainingDirective) throws -> Bool
+  ) throws {
     let interruption = Interruption { console.write("stopping; what is finished stays") }
     var progress = ProgressLine("sequence", on: console)
     defer { progress.end() }
-    let isComplete = try recorder.record(into: folder) { made in
+    let isComplete = try record { made in
       progress.show(made.sequencesDone, of: made.sequenceCount)
       return interruption.isRequested ? .stop : .continue
     }

@@ -16,7 +16,7 @@ extension Distill {
     let objective = try objective.objective(
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
-    let settings = try TrainingSettings(options, &recipe)
+    let settings = try TrainingSettings(options, &recipe, standardSequenceLength: cache.ownSequenceLength)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
@@ -28,15 +28,15 @@ extension Distill {
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
-    try settings.requireText()
+    try cache.requireText(settings, recipe)
     try cache.requirePacking(settings.packing, recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let recorded = try cache.tokenizer(orOf: teacherPaths.first)
-    var tokenizer = try source.tokenizer(orAt: source.isFolder ? cache.tokenizer : recorded)
-    if source.isFolder, let recorded {
+    var tokenizer = try source.tokenizer(orAt: source.isStored ? cache.tokenizer : recorded)
+    if source.isStored, let recorded {
       let teachers = try loadTokenizer(from: URL(fileURLWithPath: recorded))
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers
@@ -45,10 +45,11 @@ extension Distill {
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
       on: session.device)
+    let ownText = try cache.ownText(tokenizer)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer, cachePacking: cache.packing,
+      distiller, tokenizer, cachePacking: cache.packing, ownText: ownText,
       subject: [
         "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
       ],

@@ -31,9 +31,9 @@ extension Inspect {
     }
 
     init(folder: URL) throws {
-      let checkpoint = try ModelFolder(contentsOf: folder)
+      let checkpoint = try openModel(at: folder)
       try checkpoint.requireExactly(checkpoint.configuration.weights)
-      let tokenizer = try TokenizerFormat.ofFolder(folder).map { _ in try loadTokenizer(from: folder) }
+      let tokenizer = try checkpoint.hasTokenizer ? loadTokenizer(from: folder) : nil
       sizes = ModelSizes(checkpoint.configuration)
       types = Set(try checkpoint.weights.names.map { try checkpoint.weights.tensor(named: $0).type }).sorted()
       weightBytes = checkpoint.weightBytes

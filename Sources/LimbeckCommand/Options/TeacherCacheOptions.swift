@@ -10,7 +10,7 @@ import Tokenization
 struct TeacherCacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Cache of the same text, from 'limbeck cache-teacher'; no teacher is loaded.",
+      "Cache of the same text, or with a text of its own, from 'limbeck cache-teacher'; no teacher is loaded.",
       valueName: "dir"))
   var teacherCache: String?
   @Option(
@@ -35,6 +35,8 @@ struct TeacherCacheSettings {
   let path: String
   /// How the texts of the caches are cut.
   let packing: SequencePacking
+  /// T, where the cache of the text holds this text; nil where it is elsewhere.
+  let ownSequenceLength: Int?
   private let training: URL
   private let validation: URL?
 
@@ -56,6 +58,7 @@ struct TeacherCacheSettings {
     temperature = description.temperature
     outputs = description.vocabularySize
     packing = description.packing
+    ownSequenceLength = description.text == nil ? nil : description.sequenceLength
   }
 
   /// Refuses a packing that was asked for and is not that of the cache.
@@ -67,6 +70,22 @@ struct TeacherCacheSettings {
     if !settings.beginsWithBOS, packing.beginningID != nil {
       throw recipe.invalid(
         "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
+    }
+  }
+
+  /// Checks that there is a text to learn from, and only one.
+  func requireText(_ settings: TrainingSettings, _ recipe: RecipeFile) throws(RecipeError) {
+    guard ownSequenceLength != nil else { return try settings.requireText() }
+    if let first = settings.text.first {
+      throw recipe.invalid("text", expected: "none, for the teacher cache holds its text", found: first)
+    }
+  }
+
+  /// The sequences of the text that the cache holds; nil where it is elsewhere.
+  func ownText(_ tokenizer: any Tokenizer) throws -> PackedSequences? {
+    guard let ownSequenceLength else { return nil }
+    return try TeacherCacheFolder(contentsOf: training).ownText(tokenizer).map {
+      try PackedSequences($0, sequenceLength: ownSequenceLength, packing: packing, name: path)
     }
   }
 
@@ -89,9 +108,7 @@ struct TeacherCacheSettings {
     inputs["validation_teacher_cache"] = validationCache?.digest
     if !teachers.isEmpty {
       // as a run from teachers in memory names them
-      let digests = try teachers.map {
-        try ModelFolder(path: $0).digest
-      }
+      let digests = try teachers.map { try openModel(path: $0).digest }
       for cache in [cache, validationCache].compactMap(\.self) {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)
       }

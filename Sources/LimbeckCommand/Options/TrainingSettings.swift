@@ -26,7 +26,8 @@ struct TrainingSettings {
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
-  init(_ options: TrainingOptions, _ settings: inout RecipeFile) throws {
+  /// The settings of flags and recipe; `standardSequenceLength` is T where neither says it.
+  init(_ options: TrainingOptions, _ settings: inout RecipeFile, standardSequenceLength: Int? = nil) throws {
     text = try settings.paths("text", options.text)
     validationText = try settings.paths("validation-text", options.validation.validationText)
     validationShare = try options.validation.share(&settings, validationText: validationText)
@@ -43,7 +44,7 @@ struct TrainingSettings {
     recipe.batchSize = try settings.value("batch-size", options.batchSize, default: recipe.batchSize)
     recipe.microBatchSize = try settings.value("micro-batch-size", options.microBatchSize)
     recipe.sequenceLength = try settings.value(
-      "sequence-length", options.sequenceLength, default: recipe.sequenceLength)
+      "sequence-length", options.sequenceLength, default: standardSequenceLength ?? recipe.sequenceLength)
     packing = try PackingSettings(options.packing, &settings)
     recipe.learningRate = try settings.value("learning-rate", options.learningRate, default: recipe.learningRate)
     recipe.minimumLearningRateRatio = try settings.value(

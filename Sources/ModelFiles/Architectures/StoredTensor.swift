@@ -37,14 +37,13 @@ struct StoredTensor: Equatable {
     }
   }
 
-  /// The tensors of `weights`, in the order of their first weights. Those of one tensor must cover its rows, each once.
-  static func all(
-    of weights: [DeclaredWeight], in configuration: DecoderConfiguration, _ architecture: any Architecture
-  ) -> [StoredTensor] {
+  /// The tensors of `weights`, which lie where `location` says, in the order of their first weights. Those of one
+  /// tensor must cover its rows, each once.
+  static func all(of weights: [DeclaredWeight], at location: (WeightRole) -> TensorLocation) -> [StoredTensor] {
     var names: [String] = []
     var contents: [String: [(weight: DeclaredWeight, rows: [Range<Int>])]] = [:]
     for weight in weights {
-      let location = architecture.location(of: weight.role, in: configuration)
+      let location = location(weight.role)
       if contents[location.name] == nil { names.append(location.name) }
       contents[location.name, default: []].append((weight, location.rows ?? [0..<weight.shape[0]]))
     }

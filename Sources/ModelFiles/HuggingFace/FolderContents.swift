@@ -4,20 +4,18 @@ import Foundation
 
 /// What must be in a model's folder, and what is said where something else is.
 enum FolderContents {
+  /// What a model's folder has.
+  static let expected = "a folder with config.json and model.safetensors"
+
   /// Checks that there is a folder with a config.json. Throws `file` or `value`, saying what to do.
   static func requireModel(at url: URL) throws(ModelFileError) {
     guard somethingExists(at: url.path) else {
-      throw .file(.missing(file: url.path, advice: "a folder with config.json and model.safetensors is expected"))
+      throw .file(.missing(file: url.path, advice: "\(expected) is expected"))
     }
     guard isFolder(at: url.path) else {
-      let isGGUF = url.pathExtension.lowercased() == "gguf"
       throw .value(
         InvalidValue(
-          url.path, "model", expected: "a folder with config.json and model.safetensors",
-          found: isGGUF ? "a GGUF file, which cannot be read yet" : "a file",
-          advice: isGGUF
-            ? "use the model's folder from the Hugging Face hub"
-            : "give the folder that the file is in"))
+          url.path, "model", expected: expected, found: "a file", advice: "give the folder that the file is in"))
     }
     let file = url.appendingPathComponent("config.json")
     guard !somethingExists(at: file.path) else { return }
@@ -30,7 +28,9 @@ enum FolderContents {
     if names.contains("adapter_config.json") {
       return "; it has an adapter: merge it into its model first (in peft: merge_and_unload) and save that"
     }
-    if names.contains(where: { $0.hasSuffix(".gguf") }) { return "; GGUF files cannot be read yet" }
+    if let file = names.first(where: { $0.lowercased().hasSuffix(".gguf") }) {
+      return "; for the GGUF file in it, give \(url.appendingPathComponent(file).path)"
+    }
     if names.contains("params.json") || names.contains("consolidated.safetensors") {
       return "; it has weights in their makers' own format: take the folder that is named -hf, or convert it"
     }
@@ -55,7 +55,9 @@ enum FolderContents {
     let endings = [".safetensors", ".bin", ".pth", ".pt", ".h5", ".msgpack", ".gguf"]
     let found = names(in: url).filter { name in endings.contains { name.hasSuffix($0) } }
     guard let first = found.first else { return "" }
-    let cannotBeRead = first.hasSuffix(".safetensors") ? "" : ", which cannot be read"
+    let cannotBeRead =
+      first.hasSuffix(".safetensors")
+      ? "" : first.hasSuffix(".gguf") ? ", which is a model of its own" : ", which cannot be read"
     return ", but \(first)" + (found.count > 1 ? " and \(counted(found.count - 1, "other"))" : "") + cannotBeRead
   }
 

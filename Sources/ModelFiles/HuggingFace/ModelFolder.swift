@@ -6,7 +6,7 @@ public import TensorCore
 
 /// A Hugging Face folder of a model of a known family: config.json, model.safetensors or its shards with their index,
 /// and, where it is there, generation_config.json.
-public struct ModelFolder: Sendable {
+public struct ModelFolder: StoredModel {
   /// The folder.
   public let url: URL
   /// config.json, complete and checked; the tokens of generation_config.json that end a text are among its own.
@@ -52,15 +52,6 @@ public struct ModelFolder: Sendable {
   /// config.json.
   public var configurationFile: URL { url.appendingPathComponent("config.json") }
 
-  /// Stands for the weights, in 64 hexadecimal digits. Reads all of them.
-  public var digest: String {
-    let files = weights.files.map { Digest.sha256(of: $0) }
-    return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
-  }
-
-  /// The size of the files that hold the weights, in bytes.
-  public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
-
   /// What the user should know of the folder though the model can be used: one sentence each, such as about special ids
   /// beyond the vocabulary, and tensors that are no part of the model.
   public var warnings: [String] {
@@ -72,7 +63,6 @@ public struct ModelFolder: Sendable {
     ]
   }
 
-  /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
   public func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError)
     -> WeightMatrix
   {
@@ -80,7 +70,6 @@ public struct ModelFolder: Sendable {
     return try weights.weights(names.stored(location.name), rows: location.rows, expecting: shape, on: device)
   }
 
-  /// Converts a weight to float32. `destination` must have as many elements. Throws `missingTensor` or `notWeights`.
   public func read(_ role: WeightRole, into destination: inout MutableSpan<Float>) throws(ModelFileError) {
     let location = architecture.location(of: role, in: configuration)
     try weights.read(names.stored(location.name), rows: location.rows, into: &destination)
@@ -97,7 +86,7 @@ public struct ModelFolder: Sendable {
   /// - what is no part of the language model, such as another head, and layers beyond the number that config.json says,
   ///   of which `warnings` tells.
   public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
-    let expected = StoredTensor.all(of: declared, in: configuration, architecture)
+    let expected = StoredTensor.all(of: declared) { architecture.location(of: $0, in: configuration) }
     let present = Set(weights.names)
     for tensor in expected.sorted(by: { $0.name < $1.name }) {
       let name = names.stored(tensor.name)
@@ -124,6 +113,12 @@ public struct ModelFolder: Sendable {
         throw .untiedTensors(file: file, first: name, second: embedding)
       }
     }
+  }
+
+  /// The names of the tensors that have a row for each token: of the embedding, and of the head where it is there.
+  var vocabularyTensors: Set<String> {
+    let present = Set(weights.names)
+    return Set([.embedding, .head].map { names.stored(name(of: $0)) }.filter(present.contains))
   }
 
   private func name(of role: WeightRole) -> String { architecture.location(of: role, in: configuration).name }

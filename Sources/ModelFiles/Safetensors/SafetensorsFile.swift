@@ -16,18 +16,6 @@ public struct SafetensorsEntry: Equatable, Sendable {
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
-
-  /// Where the given rows lie, range by range, or all of them. The type must be one that is read as weights: of whole
-  /// bytes.
-  func bytes(ofRows rows: [Range<Int>]?) -> [Range<Int>] {
-    guard let rows else { return [byteRange] }
-    let rowBytes = shape.dropFirst().reduce(type.bitCount / 8, *)
-    return rows.map { range in
-      precondition(range.upperBound <= shape.first ?? 0, "rows \(range) of \(name), shape \(shape)")
-      let start = byteRange.lowerBound + range.lowerBound * rowBytes
-      return start..<start + range.count * rowBytes
-    }
-  }
 }
 
 /// A memory-mapped safetensors file, checked as a whole when it is opened: the header is strict JSON without duplicate
@@ -114,38 +102,13 @@ public struct SafetensorsFile: Sendable {
     return entry
   }
 
-  /// Calls `body` with the tensor's bytes as they are on disk. `entry` must be one of this file's.
-  public func withBytes<Result: ~Copyable, Failure: Error>(
-    of entry: SafetensorsEntry, _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    precondition(self[entry.name] == entry, "\(entry.name) is not of \(path)")
-    return try file.withBytes { (bytes) throws(Failure) in
-      try body(bytes.extracting(entry.byteRange))
-    }
-  }
-
   /// Converts rows of the tensor called `name` to float32, one range after another, or all of them where `rows` is nil.
   /// `destination` must have as many elements. Throws `missingTensor`, or `notWeights` where the type is none of
   /// floats.
   public func read(
     _ name: String, rows: [Range<Int>]? = nil, into destination: inout MutableSpan<Float>
   ) throws(ModelFileError) {
-    let entry = try entry(name)
-    try requireReadable(entry)
-    let ranges = entry.bytes(ofRows: rows)
-    let size = entry.type.bitCount / 8
-    precondition(
-      destination.count * size == ranges.reduce(0) { $0 + $1.count },
-      "\(destination.count) floats for \(name) of shape \(entry.shape)")
-    destination.withUnsafeMutableBufferPointer { values in
-      var start = 0
-      for bytes in ranges {
-        let end = start + bytes.count / size
-        var part = UnsafeMutableBufferPointer(rebasing: values[start..<end]).mutableSpan
-        file.withBytes { entry.type.decode($0.extracting(bytes), into: &part) }
-        start = end
-      }
-    }
+    try mapped(name).read(rows: rows, into: &destination)
   }
 
   /// The tensor called `name` as float32, row-major. Throws like `read(_:rows:into:)`.
@@ -156,51 +119,20 @@ public struct SafetensorsFile: Sendable {
     return floats
   }
 
-  /// Rows of the tensor called `name`, one range after another, or the tensor as a whole, as a weight. Values that lie
-  /// together, and are float32 and aligned or a matrix of 16 bits a value, are used where they are mapped: they are
-  /// read-only, cost no memory of the process's own, and keep the mapping alive. A matrix of 16 bits a value whose rows
-  /// lie apart is copied once, as it is; others are converted to float32 once. Throws `missingTensor`, `wrongShape`
-  /// where they have not the shape expected, `notWeights`.
+  /// Rows of the tensor called `name`, one range after another, or the tensor as a whole, as a weight: see
+  /// `MappedTensor.weights`. Throws `missingTensor`, `wrongShape` where they have not the shape expected, `notWeights`.
   public func weights(
     _ name: String, rows: [Range<Int>]? = nil, expecting shape: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix {
+    try mapped(name).weights(rows: rows, expecting: shape, on: device)
+  }
+
+  /// The tensor called `name`, to be read as weights. Throws `missingTensor` or `notWeights`.
+  func mapped(_ name: String) throws(ModelFileError) -> MappedTensor {
     let entry = try entry(name)
-    guard rows.map({ [$0.reduce(0) { $0 + $1.count }] + entry.shape.dropFirst() }) ?? entry.shape == shape,
-      rows?.allSatisfy({ $0.upperBound <= entry.shape.first ?? 0 }) ?? true
-    else { throw .wrongShape(file: path, tensor: name, expected: shape, found: entry.shape) }
-    try requireReadable(entry)
-    let bytes = entry.bytes(ofRows: rows)
-    let (type, isEmpty) = (entry.type.weightType, shape.contains(0))
-    let alignment = MemoryLayout<Float>.alignment
-    if !isEmpty, type == .float32, bytes.count == 1, bytes[0].lowerBound.isMultiple(of: alignment) {
-      let (start, count) = (bytes[0].lowerBound, bytes[0].count / MemoryLayout<Float>.size)
-      let values = try ModelFileError.wrapping { () throws(FileError) in
-        try file.elements(of: Float.self, at: start, count: count)
-      }
-      return .dense(Tensor(mapping: values, shape: shape, on: device))
-    }
-    if !isEmpty, let type, type != .float32, shape.count == 2 {
-      return .mapped(MappedMatrix(try together(bytes), encoding: .plain(type), rows: shape[0], columns: shape[1]))
-    }
-    let tensor = Tensor.zeros(shape, on: device)
-    try tensor.withMutableSpan { (values) throws(ModelFileError) in try read(name, rows: rows, into: &values) }
-    return .dense(tensor.constant)
-  }
-
-  /// The bytes of some ranges, one after another: of a single one where they are mapped, else a copy.
-  private func together(_ ranges: [Range<Int>]) throws(ModelFileError) -> MappedElements<UInt8> {
-    try ModelFileError.wrapping { () throws(FileError) in
-      if ranges.count == 1 {
-        return try file.elements(of: UInt8.self, at: ranges[0].lowerBound, count: ranges[0].count)
-      }
-      let copy = try file.gathering(ranges)
-      return try copy.elements(of: UInt8.self, at: 0, count: copy.count)
-    }
-  }
-
-  private func requireReadable(_ entry: SafetensorsEntry) throws(ModelFileError) {
-    guard entry.type.isReadable else {
-      throw .notWeights(file: path, tensor: entry.name, found: entry.type.rawValue)
-    }
+    guard entry.type.isReadable else { throw .notWeights(file: path, tensor: name, found: entry.type.rawValue) }
+    return MappedTensor(
+      file: file, name: name, shape: entry.shape, byteRange: entry.byteRange,
+      encoding: entry.type.weightType.map { .plain($0) }, decode: entry.type.decode)
   }
 }

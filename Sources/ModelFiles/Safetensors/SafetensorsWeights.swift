@@ -1,7 +1,6 @@
 import Diagnostics
 public import DurableFiles
 public import Foundation
-import Glibc
 public import TensorCore
 
 /// The named tensors of a model, in one safetensors file or in several.
@@ -102,17 +101,7 @@ public struct SafetensorsWeights: WeightSource {
 
   public func areIdentical(_ first: String, _ second: String) throws(ModelFileError) -> Bool {
     let (firstFile, secondFile) = (try part(of: first), try part(of: second))
-    let (firstEntry, secondEntry) = (try firstFile.entry(first), try secondFile.entry(second))
-    guard firstEntry.type == secondEntry.type, firstEntry.shape == secondEntry.shape else { return false }
-    return firstFile.withBytes(of: firstEntry) { firstBytes in
-      secondFile.withBytes(of: secondEntry) { secondBytes in
-        firstBytes.withUnsafeBytes { first in
-          secondBytes.withUnsafeBytes { second in
-            guard let left = first.baseAddress, let right = second.baseAddress else { return true }
-            return memcmp(left, right, first.count) == 0
-          }
-        }
-      }
-    }
+    guard try firstFile.entry(first).type == secondFile.entry(second).type else { return false }
+    return try firstFile.mapped(first).isIdentical(to: secondFile.mapped(second))
   }
 }

@@ -31,33 +31,10 @@ public final class SafetensorsWriter: WeightSink {
     self.type = type
     self.tensors = tensors.map { ($0.name, $0.shape.reduce(1, *)) }
     file = try ModelFileError.wrapping { () throws(FileError) in try AtomicFile(replacing: destination) }
-    let header = Self.header(tensors, type: type, metadata: metadata)
-    try ModelFileError.wrapping { () throws(FileError) in
-      try file.append(Data(UInt64(header.count).littleEndianBytes))
-      try file.append(header)
-    }
+    let header = SafetensorsLayout.header(
+      tensors.map { SafetensorsLayout(name: $0.name, type: TensorType(type), shape: $0.shape) }, metadata: metadata)
+    try ModelFileError.wrapping { () throws(FileError) in try file.append(header) }
     skipEmptyTensors()
-  }
-
-  private static func header(
-    _ tensors: [(name: String, shape: [Int])], type: WeightType, metadata: [String: String]
-  ) -> Data {
-    var members = ["\"__metadata__\":" + JSONValue.object(metadata.mapValues { .string($0) }).text()]
-    var offset = 0
-    for (name, shape) in tensors {
-      precondition(name != "__metadata__" && shape.allSatisfy { $0 >= 0 }, "\(name) of shape \(shape)")
-      let end = offset + shape.reduce(type.byteCount, *)
-      let fields: [String: JSONValue] = [
-        "dtype": .string(TensorType(type).rawValue), "shape": .array(shape.map { .integer($0) }),
-        "data_offsets": .array([.integer(offset), .integer(end)]),
-      ]
-      members.append(JSONValue.quoted(name) + ":" + JSONValue.object(fields).text())
-      offset = end
-    }
-    var header = Data("{\(members.joined(separator: ","))}".utf8)
-    // The data then starts on a multiple of 8, so that readers may use it in place.
-    while !header.count.isMultiple(of: 8) { header.append(UInt8(ascii: " ")) }
-    return header
   }
 
   /// Appends values to the tensor called `name`, which must be the first unfinished one and have room for them; all at
@@ -108,8 +85,4 @@ public final class SafetensorsWriter: WeightSink {
 
   /// Removes what was written; the destination stays as it was.
   public func cancel() { file.cancel() }
-}
-
-extension UInt64 {
-  fileprivate var littleEndianBytes: [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
 }

@@ -22,6 +22,9 @@ protocol MatrixBackend: Sendable {
   /// Whether the CPU runs `BFloat16Product`, whose factors may be rounded and packed beforehand.
   var packsBFloat16: Bool { get }
 
+  /// The vectors whose kernel of one row and quantised blocks gives the bits of `multiplyFewRows`; nil where none does.
+  var blockVectors: limbeck_vectors? { get }
+
   /// c[m, n] = a[m, k] · b[k, n], or += where `adds`; rows of c lie `stride` apart, and k ≥ 1. A result that is too
   /// large for the caches anyway `streams` past them, as far as the backend and the memory of c allow.
   func multiply(
@@ -59,6 +62,7 @@ extension MatrixBackend {
   }
 
   var packsBFloat16: Bool { false }
+  var blockVectors: limbeck_vectors? { nil }
 
   /// By products in float32 of rounded copies.
   func multiplyRounded(

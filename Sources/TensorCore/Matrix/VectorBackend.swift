@@ -13,6 +13,7 @@ protocol VectorBackend: MatrixBackend {
 extension VectorBackend {
   var scratchCount: Int { Int(LIMBECK_PRODUCT_SCRATCH) / MemoryLayout<Float>.stride }
   var rowsAreIndependent: Bool { true }
+  var blockVectors: limbeck_vectors? { vectors }
 
   func multiply(
     into c: UnsafeMutablePointer<Float>, stride: Int, adds: Bool, streams: Bool, _ a: MatrixView, _ b: MatrixView,

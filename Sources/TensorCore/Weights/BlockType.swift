@@ -1,6 +1,10 @@
+import CKernels
+
 /// A type in which ggml keeps blocks of quantised weights of one row: integers of few bits with a scale or two.
 /// The layouts and formulas are those of `ggml-common.h` and `ggml-quants.c`.
 public enum BlockType: String, CaseIterable, Sendable {
+  // ggml's names
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0, q4_1, q5_0, q5_1, q8_0, q2_K, q3_K, q4_K, q5_K, q6_K, iq4_NL
 
   /// The weights of a block.
@@ -28,6 +32,40 @@ public enum BlockType: String, CaseIterable, Sendable {
   }
 }
 
+extension BlockType {
+  /// Converts `count` weights, whole blocks, from any address on; the bits do not depend on the vectors.
+  func decode(
+    _ blocks: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>, vectors: limbeck_vectors
+  ) {
+    limbeck_decode_blocks(vectors, kernelType, floats, blocks, count / length)
+  }
+
+  /// out[outputs] = x[inputs] · wᵀ of rows of whole blocks from any address on, or += where `adds`, with the bits of few
+  /// rows of x and of decoded weights.
+  func multiplyRow(
+    _ x: UnsafePointer<Float>, _ w: UnsafeRawPointer, into out: UnsafeMutablePointer<Float>, adds: Bool, outputs: Int,
+    inputs: Int, vectors: limbeck_vectors
+  ) {
+    limbeck_one_row_of_blocks(vectors, kernelType, out, adds ? 1 : 0, x, w, outputs, inputs)
+  }
+
+  private var kernelType: limbeck_block_type {
+    switch self {
+    case .q4_0: LIMBECK_Q4_0
+    case .q4_1: LIMBECK_Q4_1
+    case .q5_0: LIMBECK_Q5_0
+    case .q5_1: LIMBECK_Q5_1
+    case .q8_0: LIMBECK_Q8_0
+    case .iq4_NL: LIMBECK_IQ4_NL
+    case .q2_K: LIMBECK_Q2_K
+    case .q3_K: LIMBECK_Q3_K
+    case .q4_K: LIMBECK_Q4_K
+    case .q5_K: LIMBECK_Q5_K
+    case .q6_K: LIMBECK_Q6_K
+    }
+  }
+}
+
 /// How the weights of a mapped matrix are kept.
 public enum MatrixEncoding: Equatable, Sendable {
   /// One by one.
@@ -51,7 +89,7 @@ extension MatrixEncoding {
   func decode(_ weights: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>) {
     switch self {
     case .plain(let type): type.decode(weights, count, into: floats)
-    case .blocks(let type): preconditionFailure("\(type) is not decoded yet")
+    case .blocks(let type): type.decode(weights, count, into: floats, vectors: limbeck_best_vectors())
     }
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 public import DurableFiles
 
 /// A matrix [O, I], row-major, of 16 bits a weight or of quantised blocks, which stays where it is mapped and is
@@ -36,6 +37,19 @@ public final class MappedMatrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
     encoding.decode(
       start + range.lowerBound * encoding.rowBytes(columns: columns), range.count * columns, into: floats)
+  }
+
+  /// out = x[I] · wᵀ of the rows of w in `range`, or += where `adds`, of quantised blocks where they lie, with the bits
+  /// of few rows of x. Returns false, having done nothing, where the weights are kept one by one.
+  func multiplyRow(
+    _ x: UnsafePointer<Float>, _ range: Range<Int>, into out: UnsafeMutablePointer<Float>, adds: Bool,
+    vectors: limbeck_vectors
+  ) -> Bool {
+    guard case .blocks(let type) = encoding else { return false }
+    type.multiplyRow(
+      x, start + range.lowerBound * encoding.rowBytes(columns: columns), into: out, adds: adds, outputs: range.count,
+      inputs: columns, vectors: vectors)
+    return true
   }
 
   /// All weights as float32, in memory of `device`.

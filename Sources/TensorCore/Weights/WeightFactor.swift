@@ -1,8 +1,9 @@
 /// A weight matrix W [O, I], transposed, as the right factor of products by the device's backend, on any of its
 /// workers.
 ///
-/// Float32 is read where it lies. What is mapped in 16 bits each worker converts for itself, a block of W's rows at a
-/// time, which then is in its core's cache: products get the values of a float32 copy and give its bits.
+/// Float32 is read where it lies. What is mapped in other types each worker converts for itself, a block of W's rows at
+/// a time, which then is in its core's cache: products get the values of a float32 copy and give its bits. One row meets
+/// quantised blocks where they lie, converted in registers, in the same order.
 struct WeightFactor {
   private let weight: WeightMatrix
   private let inputs: Int
@@ -27,6 +28,7 @@ struct WeightFactor {
       case .dense: 0
       // a library may sum in another order where there are fewer columns
       case .mapped where rows > Device.uniformRows && !backend.rowsAreIndependent: widest
+      case .mapped where rows <= Device.uniformRows: min(widest, max(1, Self.firstCacheFloats / inputs / 16) * 16)
       case .mapped: min(widest, max(1, Self.cachedFloats / inputs / PackedFactor.panel) * PackedFactor.panel)
       }
     converted = WorkerScratch((block * inputs + 15) / 16 * 16, on: device)
@@ -34,6 +36,8 @@ struct WeightFactor {
 
   /// Floats of a block that stay in half of a second-level cache.
   private static let cachedFloats = 1 << 16
+  /// Floats of a block that few rows find in a first-level cache.
+  private static let firstCacheFloats = 1 << 13
 
   /// c[m, outputs] = a[m, I] · Wᵀ of the given rows of W, or += where `adds`, as `MatrixBackend.product`.
   func multiply(
@@ -47,6 +51,11 @@ struct WeightFactor {
         into: c, stride: stride, adds: adds, streams: streams, a, rows.transposed, m: m, n: outputs.count, k: inputs,
         precision: precision, scratch: scratch[worker])
     case .mapped(let w):
+      if m == 1, precision == .float32, a.columnStride == 1, let vectors = backend.blockVectors,
+        w.multiplyRow(a.pointer, outputs, into: c, adds: adds, vectors: vectors)
+      {
+        return
+      }
       let rows = MatrixView(converted[worker], stride: inputs)
       for first in Swift.stride(from: outputs.lowerBound, to: outputs.upperBound, by: block) {
         let part = first..<min(outputs.upperBound, first + block)

@@ -4,7 +4,7 @@
 public enum WeightMatrix {
   /// Float32: trainable, or as a file has it. Vectors, too, such as biases, are of this kind.
   case dense(Tensor)
-  /// 16 bits a weight, as they lie in a mapped file; never trainable.
+  /// 16 bits a weight, or quantised blocks, as they lie in a mapped file; never trainable.
   case mapped(MappedMatrix)
 
   /// The size of each dimension; of a matrix [O, I].

@@ -3,13 +3,13 @@ import Foundation
 
 /// A tokenizer with added tokens: text is split at them first, and what is left goes to the tokenizer within.
 struct AddedTokenTokenizer: Tokenizer {
-  private let base: any Tokenizer
+  let base: any Tokenizer
   /// By id; those that stand for a token of the tokenizer within are not among them.
-  private let added: [Int32: AddedToken]
+  let added: [Int32: AddedToken]
   private let matcher: AddedTokenMatcher
-  private let matched: [AddedToken]
+  let matched: [AddedToken]
   /// Whether text that follows an added token is taken for the beginning of one, unless with a space it looks so.
-  private let restartsText: Bool
+  let restartsText: Bool
   let vocabularySize: Int
   let bosID: Int32?
   let eosID: Int32?

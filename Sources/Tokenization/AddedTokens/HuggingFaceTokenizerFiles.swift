@@ -4,11 +4,13 @@ import Foundation
 /// What Hugging Face's files beside a tokenizer say of added tokens and special ids. Precedence is as in
 /// `PreTrainedTokenizerBase._from_pretrained` (tokenization_utils_base.py, transformers 5.24).
 struct HuggingFaceTokenizerFiles {
-  /// The names of the files that belong to a tokenizer whatever its kind.
+  /// The names of the files that belong to a tokenizer whatever its kind, all but the last one Hugging Face's.
   static let names = [
     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "chat_template.jinja",
-    "chat_template.json",
+    "chat_template.json", VocabularyOrigin.fileName,
   ]
+
+  static let configurationName = "tokenizer_config.json"
 
   /// Ids above this are surely damage: no vocabulary is so large.
   private static let idLimit: Int32 = 1 << 24
@@ -25,11 +27,18 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, []) }
 
-  /// What a tokenizer that has no such files yet would write: the members of its tokenizer_config.json, and the added
-  /// tokens of its tokenizer.json.
-  init(configuration: [String: JSONValue], addedTokens: [JSONValue]) {
-    (folder, objects) = (nil, ["tokenizer_config.json": configuration])
-    (self.addedTokens, tokenizerJSON, files) = (addedTokens, nil, [])
+  /// What a tokenizer that has no such files yet would write.
+  /// - Parameters:
+  ///   - configuration: the members of its tokenizer_config.json.
+  ///   - addedTokens: the added tokens of its tokenizer.json.
+  ///   - tokenizerJSON: that file, where it is made already; nil by default.
+  ///   - files: the files that are written; none by default.
+  init(
+    configuration: [String: JSONValue], addedTokens: [JSONValue], tokenizerJSON: TokenizerJSONText? = nil,
+    files: [NamedFile] = []
+  ) {
+    (folder, objects) = (nil, [Self.configurationName: configuration])
+    (self.addedTokens, self.tokenizerJSON, self.files) = (addedTokens, tokenizerJSON, files)
   }
 
   /// A tokenizer.json of any name, alone. Throws what is wrong with it.
@@ -46,7 +55,8 @@ struct HuggingFaceTokenizerFiles {
     self.folder = folder
     let files = try TokenizationError.wrapping { () throws(FileError) in try namedFiles(Self.names, in: folder) }
     var objects: [String: [String: JSONValue]] = [:]
-    for name in Self.names where ![TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json"].contains(name) {
+    let unread = [TokenizerJSON.fileName, "chat_template.jinja", "chat_template.json", VocabularyOrigin.fileName]
+    for name in Self.names where !unread.contains(name) {
       let url = folder.appendingPathComponent(name)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
       let value = try TokenizationError.wrapping { () throws(FileError) in

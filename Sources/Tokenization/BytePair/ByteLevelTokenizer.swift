@@ -21,8 +21,8 @@ public final class ByteLevelTokenizer: Tokenizer {
   public let files: [NamedFile]
 
   let preTokenizer: PreTokenizer
-  private let vocabulary: TokenizerVocabulary
-  private let model: BytePairModel
+  let vocabulary: TokenizerVocabulary
+  let model: BytePairModel
   private let encoder: BytePairEncoder
   private let normalizes: Bool
 

@@ -16,6 +16,8 @@ struct ConvertedTokenizer: Tokenizer {
   /// A model with the same pieces. (It is not written: files that were read are.)
   let base: SentencePieceTokenizer
   private let rules: SpaceRules
+  /// Whether special tokens are not looked for in text.
+  let keepsSpecialText: Bool
   let bosID: Int32?
   let files: [NamedFile]
   let digest: TokenizerDigest
@@ -27,6 +29,7 @@ struct ConvertedTokenizer: Tokenizer {
   /// - Throws: `value`, with the member, where libsentencepiece cannot do what the file says.
   init(_ json: TokenizerJSON, filesBeside: [NamedFile], keepsSpecialText: Bool) throws(TokenizationError) {
     rules = try SpaceRules(json)
+    self.keepsSpecialText = keepsSpecialText
     let vocabulary = try ConvertedVocabulary(json, rules, keepsSpecialText: keepsSpecialText)
     let around = try json.surroundingTokens()
     guard around.before.count <= 1 else {

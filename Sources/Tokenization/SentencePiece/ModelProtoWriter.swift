@@ -12,6 +12,18 @@ struct ModelProtoWriter {
     add(1, message.bytes)
   }
 
+  /// Adds a field as another model has it.
+  mutating func add(encoded field: ArraySlice<UInt8>) { bytes += field }
+
+  /// Adds a trainer_spec that overrides the number of pieces and special ids, by the numbers of their fields, of one
+  /// that is there already: a message that occurs twice is merged.
+  mutating func addTrainer(size: Int, specialIDs: [Int: Int]) {
+    var trainer = ModelProtoWriter()
+    trainer.add(4, size)
+    for (number, id) in specialIDs.sorted(by: { $0.key < $1.key }) { trainer.add(number, id) }
+    add(2, trainer.bytes)
+  }
+
   /// Adds what says how a model encodes: trainer_spec and normalizer_spec. Spaces become U+2581.
   mutating func addSpecs(
     of names: SpecialPieces, modelType: Int, size: Int, byteFallback: Bool, addsDummyPrefix: Bool,

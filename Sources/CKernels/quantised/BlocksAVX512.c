@@ -1,0 +1,4 @@
+#include "../MatrixVectors512.h"
+
+#define BLOCK_KERNELS block_kernels_avx512
+#include "BlockProducts.h"

@@ -1,0 +1,85 @@
+import Diagnostics
+import DurableFiles
+import Foundation
+
+/// Lists of tokens.
+extension ResponseReader {
+  /// Tokens as chats and llama-server have them: objects with token, logprob and top_logprobs.
+  mutating func scored(
+    _ entries: [JSONValue], _ place: String, ids: [Int32]? = nil
+  ) throws(InvalidValue) -> [ScoredToken] {
+    try Self.require(ids, count: entries.count, place)
+    var tokens: [ScoredToken] = []
+    for (index, entry) in entries.enumerated() {
+      let place = "\(place)[\(index)]"
+      let members = try Members(entry, place)
+      let own = try logProbability(members["logprob"], "\(place).logprob")
+      let id = if let ids { ids[index] } else { try self.id(members, place) }
+      var listed = [(id: id, logProbability: own)]
+      for (other, value) in try members.array("top_logprobs", place).enumerated() {
+        let place = "\(place).top_logprobs[\(other)]"
+        let members = try Members(value, place)
+        listed.append((try self.id(members, place), try logProbability(members["logprob"], "\(place).logprob")))
+      }
+      tokens.append(ScoredToken(id: id, distribution: try distribution(listed, own: own, place)))
+    }
+    return tokens
+  }
+
+  /// Tokens as completions have them: three lists.
+  mutating func scored(_ list: CompletionList, ids: [Int32]?) throws(InvalidValue) -> [ScoredToken] {
+    try Self.require(ids, count: list.tokens.count, "\(list.place).tokens")
+    var tokens: [ScoredToken] = []
+    for index in list.tokens.indices {
+      let id =
+        if let ids { ids[index] } else {
+          try self.id(list.tokens[index], bytes: nil, "\(list.place).tokens[\(index)]")
+        }
+      if index == 0, list.logProbabilities[0] == .null {
+        tokens.append(ScoredToken(id: id))
+        continue
+      }
+      let own = try logProbability(list.logProbabilities[index], "\(list.place).token_logprobs[\(index)]")
+      var listed = [(id: id, logProbability: own)]
+      let place = "\(list.place).top_logprobs[\(index)]"
+      for (name, value) in try Members(list.others[index], place).members {
+        let other = try self.id(.string(name), bytes: nil, place)
+        listed.append((other, try logProbability(value, "\(place)[\"\(name)\"]")))
+      }
+      tokens.append(ScoredToken(id: id, distribution: try distribution(listed, own: own, place)))
+    }
+    return tokens
+  }
+
+  private static func require(_ ids: [Int32]?, count: Int, _ place: String) throws(InvalidValue) {
+    guard let ids, ids.count != count else { return }
+    throw InvalidValue(place, expected: "an element for each of the \(ids.count) token_ids", found: "\(count)")
+  }
+
+  /// Each token once; their probabilities are at most 1 in all.
+  func distribution(
+    _ listed: [(id: Int32, logProbability: Float)], own: Float, _ place: String
+  ) throws(InvalidValue) -> ListedDistribution {
+    var seen = Set<Int32>()
+    let listed = listed.filter { seen.insert($0.id).inserted }
+    let sum = listed.reduce(0) { $0 + exp(Double($1.logProbability)) }
+    guard sum <= 1 + Self.rounding else {
+      throw InvalidValue(place, expected: "probabilities whose sum is at most 1", found: "a sum of \(sum)")
+    }
+    return ListedDistribution(listed: listed, own: own)
+  }
+
+  func logProbability(_ value: JSONValue?, _ place: String) throws(InvalidValue) -> Float {
+    let number: Double?
+    switch value {
+    case .integer(let whole): number = Double(whole)
+    case .number(let some): number = some
+    default: number = nil
+    }
+    guard let number, number <= Self.rounding else {
+      let found = value.map { $0 == .null ? "null" : "\($0)" } ?? "none"
+      throw InvalidValue(place, expected: "a log-probability, at most 0", found: found)
+    }
+    return Float(min(0, number))
+  }
+}

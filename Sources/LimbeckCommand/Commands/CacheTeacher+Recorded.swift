@@ -1,0 +1,111 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import Limbeck
+import ModelTraining
+import TextGeneration
+import Tokenization
+
+/// Caches of teachers that ran elsewhere.
+extension CacheTeacher {
+  /// Checks the flags of such a cache.
+  func validateRecorded(_ given: (flag: String, file: String)) throws {
+    if let teacher {
+      throw ValidationError(given.flag, expected: "nothing beside --teacher \(teacher)", found: given.file)
+    }
+    var misplaced: [(flag: String, found: String?)] = [
+      ("validation", validation ? "given" : nil), ("count", count.map(\.rawValue)),
+      ("no-sequence-bos", beginning.noSequenceBos ? "given" : nil),
+      ("teacher-precision", teacherPrecision.map(\.rawValue)), ("text-field", keys.textField),
+      ("prompt-field", keys.promptField), ("completion-field", keys.completionField),
+    ]
+    if recorded.fromKld != nil {
+      if text.count != 1 {
+        throw ValidationError(
+          "text", expected: "the one file that llama-perplexity read", found: text.isEmpty ? "none" : "\(text.count)")
+      }
+      misplaced.append(("sequence-length", sequenceLength.map { "\($0)" }))
+    } else {
+      misplaced.append(("text", text.first))
+    }
+    for case (let flag, let found?) in misplaced {
+      throw ValidationError(flag, expected: "nothing with --\(given.flag)", found: found)
+    }
+  }
+
+  /// Makes a cache of what was written down.
+  func runRecorded() throws {
+    let console = Console()
+    let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: recorded.tokenizer ?? ""))
+    let teacher: any RecordedTeacher
+    var facts: [(String, String)] = []
+    if let path = recorded.fromKld {
+      let file = try kldFile(path, tokenizer)
+      facts.append(("chunks", "\(Format.count(file.chunkCount)) of \(Format.count(file.chunkLength, "token"))"))
+      facts.append(
+        (
+          "below its floor",
+          "\(Format.fixed(100 * (try file.massAtFloor()), 3)) % of the probability, in the mean: tokens "
+            + "\(Int(KLDivergenceFile.floor)) nats below the likeliest share it equally"
+        ))
+      teacher = file
+    } else {
+      let file = try responses(recorded.fromLogprobs ?? "", tokenizer, console)
+      facts.append(("responses", Format.count(file.documents.count)))
+      let (least, most) = (file.listed.lowerBound, file.listed.upperBound)
+      facts.append(("tokens listed", least == most ? "\(least)" : "\(least) to \(most)"))
+      facts.append(("not listed", "\(Format.fixed(100 * file.unlistedMass, 3)) % of the probability, in the mean"))
+      teacher = file
+    }
+    let method = method(smallest: (teacher as? LogProbabilityFile)?.listed.lowerBound)
+    let importer = try TeacherCacheImporter(
+      teacher, tokenizer: tokenizer, method: method, temperature: temperature, seed: seed,
+      sequenceLength: sequenceLength)
+    let url = URL(fileURLWithPath: output, isDirectory: true)
+    let folder =
+      try resume
+      ? TeacherCacheFolder(resuming: url, importer.description)
+      : TeacherCacheFolder(creating: url, importer.description, tokenizerFiles: tokenizer.files)
+    try record(console) { try importer.record(into: folder, $0) }
+    try report(TeacherCache(contentsOf: url), importer, crossEntropy: teacher.crossEntropy, facts)
+  }
+
+  private func kldFile(_ path: String, _ tokenizer: any Tokenizer) throws -> KLDivergenceFile {
+    let source = try TextSource(file: URL(fileURLWithPath: text[0]))
+    let plain = try SmallTextFile(source)
+    guard !plain.hasRows else {
+      throw ValidationError("text", expected: "the plain text that llama-perplexity read", found: text[0])
+    }
+    return try KLDivergenceFile(
+      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, text: plain.content, textName: text[0])
+  }
+
+  private func responses(
+    _ path: String, _ tokenizer: any Tokenizer, _ console: Console
+  ) throws -> LogProbabilityFile {
+    var progress = ProgressLine("reading \(path), MiB", on: console)
+    defer { progress.end() }
+    let template = try? ChatTemplate(of: tokenizer)
+    return try LogProbabilityFile(
+      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, vocabularySize: recorded.vocabularySize,
+      chatFormat: template?.format(for: tokenizer)
+    ) { progress.show($0 >> 20, of: $1 >> 20) }
+  }
+
+  /// What is printed of a cache that is complete.
+  private func report(
+    _ cache: TeacherCache, _ importer: TeacherCacheImporter, crossEntropy: Double?, _ more: [(String, String)]
+  ) throws {
+    let tokens = importer.text.countedTokens
+    var facts = sizes(of: cache, tokens: tokens)
+    for (name, value) in more { facts.add(name, value) }
+    if let crossEntropy {
+      facts.add(
+        "teacher",
+        "\(Format.fixed(crossEntropy, 4)) nats per token, perplexity \(Format.fixed(exp(crossEntropy), 3))")
+    }
+    facts.add(
+      "sequences", "\(Format.count(importer.text.count)) of \(Format.count(importer.text.sequenceLength, "token"))")
+    try StandardOutput.write(facts.text)
+  }
+}

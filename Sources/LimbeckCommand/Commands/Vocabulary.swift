@@ -1,0 +1,186 @@
+import ArgumentParser
+import DurableFiles
+import Foundation
+import Limbeck
+import ModelEvaluation
+import ModelFiles
+import TensorCore
+import TextGeneration
+import Tokenization
+
+/// `limbeck vocabulary`
+struct Vocabulary: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vocabulary",
+    abstract: "Cuts a model's vocabulary down to what a text needs, exactly.",
+    discussion: """
+      A large vocabulary is most of the work of a small model, and a domain's text
+      uses a few per cent of it. The smaller model has the tokens that the text is cut
+      into, all that these are merged from, and every byte, control and user-defined
+      token. Its tokenizer cuts the text into the same tokens as before, which is
+      checked on the whole text before anything is written; other text is spelled in
+      more tokens and comes back unchanged. The rows of embedding and head are taken
+      over as they are, quantised or not; nothing else changes. A folder becomes a
+      folder, a .gguf file a .gguf file.
+
+      Teacher and student then share the smaller vocabulary: make the student from the
+      smaller model. What the model loses is the probability that it gave the other
+      tokens; --validation-text measures it.
+
+      For BPE (SentencePiece's and byte-level) and unigram tokenizers.
+
+      Example:
+        limbeck vocabulary --from gemma.gguf --text books/ --output smaller.gguf \\
+          --validation-text held-out.txt
+        limbeck student --from smaller.gguf --count 9 --output student
+      """)
+
+  @Option(help: ArgumentHelp("The model: a folder or a .gguf file.", valueName: "model"))
+  var from: String
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text that keeps its tokens: files, folders, or rows (.jsonl, .json).", valueName: "path"))
+  var text: [String]
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text of which the most frequent other tokens are kept, too.", valueName: "path"))
+  var alsoText: [String] = []
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many tokens of --also-text.", valueName: "n"))
+  var also: Int?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text to measure the probability on that the model loses.", valueName: "path"))
+  var validationText: [String] = []
+  @Option(parsing: .unconditional, help: MeasuredWindow.help)
+  var window: Int?
+  @Option(help: ArgumentHelp("The folder or .gguf file to write; it must not exist.", valueName: "path"))
+  var output: String
+  @OptionGroup var keys: TextKeyOptions
+  @Flag(help: "Print one JSON object.")
+  var json = false
+  @OptionGroup(title: "Device") var device: DeviceOptions
+
+  func validate() throws {
+    if text.isEmpty { throw ValidationError("text", expected: "text files or folders", found: "none") }
+    if let also, also < 1 { throw ValidationError("also", expected: "at least 1", found: also) }
+    if (also == nil) != alsoText.isEmpty {
+      throw ValidationError(
+        also == nil ? "also" : "also-text",
+        expected: also == nil ? "the number of tokens of --also-text" : "a text, whose most frequent tokens are kept",
+        found: "none")
+    }
+    if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
+  }
+
+  func run() throws {
+    guard !somethingExists(at: output) else {
+      throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
+    }
+    let device = try device.device
+    let model = try openModel(path: from)
+    try requireOutput(like: model)
+    let tokenizer = try model.tokenizer
+    try model.configuration.requireVocabulary(
+      for: tokenizer.vocabularySize, file: model.configurationFile.path)
+    let corpus = try corpus(text, for: tokenizer)
+    let reduction = try reduction(of: tokenizer, for: model, corpus, device)
+    let reduced = try ReducedTokenizer(tokenizer, by: reduction)
+    let tokens = try progress("checked") { show in
+      try reduced.requireSameTokens(as: tokenizer, on: corpus, threads: device.threads, progress: show)
+    }
+    let loss = try validationText.isEmpty ? nil : measured(model, tokenizer, reduction, device)
+    try write(model, reduced)
+    let result = VocabularyReport(
+      tokens: tokens, vocabulary: reduction.keptIDs.count, originalVocabulary: reduction.originalSize,
+      digest: reduced.tokenizer.digest.hexadecimal, originalDigest: tokenizer.digest.hexadecimal,
+      weightBytes: try openModel(at: URL(fileURLWithPath: output)).weightBytes, originalWeightBytes: model.weightBytes,
+      dropped: loss)
+    if json { try StandardOutput.write(json: result) } else { try StandardOutput.write(result.text) }
+    Console().write("wrote \(output)")
+  }
+
+  /// Checks that the output is of the model's kind.
+  private func requireOutput(like model: any StoredModel) throws {
+    let (isFile, namesFile) = (model is GGUFModel, output.lowercased().hasSuffix(".gguf"))
+    guard isFile != namesFile else { return }
+    throw ValidationError(
+      "output", expected: isFile ? "a .gguf file, as the model is" : "a folder, as the model is", found: output)
+  }
+
+  private func corpus(_ paths: [String], for tokenizer: any Tokenizer) throws -> Corpus {
+    try TextListing(keys: keys.keys).corpus(paths, Console()).chatting(for: tokenizer)
+  }
+
+  private func reduction(
+    of tokenizer: any Tokenizer, for model: any StoredModel, _ corpus: Corpus, _ device: Device
+  ) throws -> VocabularyReduction {
+    func counts(_ corpus: Corpus, _ label: String) throws -> TokenCounts {
+      try progress(label) { show in
+        try TokenCounts(of: corpus, by: tokenizer, threads: device.threads, progress: show)
+      }
+    }
+    let needed = try counts(corpus, "read")
+    let others = try alsoText.isEmpty ? nil : counts(self.corpus(alsoText, for: tokenizer), "read other")
+    let configuration = model.configuration
+    let special = [configuration.bosTokenID, configuration.padTokenID].compactMap(\.self) + configuration.eosTokenIDs
+    return try VocabularyReduction(
+      of: tokenizer, keeping: needed, and: others, mostFrequent: also ?? 0,
+      special: special.filter { $0 < tokenizer.vocabularySize }.map { Int32($0) })
+  }
+
+  private func progress<Result>(
+    _ label: String, _ body: ((TokenizationProgress) -> Void) throws -> Result
+  ) throws -> Result {
+    var line = ProgressLine("\(label) byte", on: Console())
+    defer { line.end() }
+    return try body { line.show($0.bytesDone, of: $0.bytesTotal) }
+  }
+
+  private func measured(
+    _ model: any StoredModel, _ tokenizer: any Tokenizer, _ reduction: VocabularyReduction, _ device: Device
+  ) throws -> DroppedMass {
+    let whole = try LanguageModel(model, tokenizer: tokenizer, device: device)
+    let text = EvaluationText(
+      try tokenizer.tokens(of: corpus(validationText, for: tokenizer), threads: device.threads), tokenizer: tokenizer)
+    let window = MeasuredWindow(window, for: [.init(folder: from, contextLength: model.configuration.contextLength)])
+    Console().write("validation: \(window.description)")
+    var line = ProgressLine("validation token", on: Console())
+    defer { line.end() }
+    return try DroppedMass(of: whole.decoder, on: text, keeping: reduction.keptIDs, window: window.tokens) {
+      line.show($0)
+    }
+  }
+
+  private func write(_ model: any StoredModel, _ reduced: ReducedTokenizer) throws {
+    let destination = URL(fileURLWithPath: output)
+    do {
+      try FileManager.default.createDirectory(
+        at: destination.deletingLastPathComponent(), withIntermediateDirectories: true)
+    } catch {
+      throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
+    }
+    let rows = VocabularyRows(keeping: reduced.reduction.keptIDs, of: reduced.reduction.originalSize)
+    var line = ProgressLine("wrote byte", on: Console())
+    defer { line.end() }
+    // what is written is read back before it appears
+    func check(_ url: URL) throws {
+      let written = try loadTokenizer(from: url)
+      try requireSameTokenizer(reduced.tokenizer, written)
+    }
+    if let file = model as? GGUFModel {
+      let folder = try AtomicFolder(creating: destination.appendingPathExtension("part"))
+      let copy = folder.contents.appendingPathComponent(destination.lastPathComponent)
+      try file.write(to: copy, keeping: rows, noting: reduced.notes) { line.show($0, of: $1) }
+      try check(copy)
+      // nothing is replaced
+      do { try FileManager.default.moveItem(at: copy, to: destination) } catch {
+        throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
+      }
+    } else if let source = model as? ModelFolder {
+      let folder = try AtomicFolder(creating: destination)
+      try source.write(to: folder.contents, keeping: rows, with: reduced.files) { line.show($0, of: $1) }
+      try check(folder.contents)
+      try folder.commit()
+    }
+  }
+}

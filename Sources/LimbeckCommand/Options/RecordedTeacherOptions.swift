@@ -1,0 +1,49 @@
+import ArgumentParser
+
+/// A teacher that ran elsewhere and wrote its predictions down.
+struct RecordedTeacherOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Instead of --teacher: a file of llama-perplexity --kl-divergence-base, made from --text.", valueName: "file"))
+  var fromKld: String?
+  @Option(
+    help: ArgumentHelp(
+      "Instead of --teacher: responses with log-probabilities, as OpenAI-compatible servers return them.",
+      valueName: "file.jsonl"))
+  var fromLogprobs: String?
+  @Option(
+    help: ArgumentHelp(
+      "With --from-kld and --from-logprobs: the tokenizer of teacher and student; a file or a model.",
+      valueName: "path"))
+  var tokenizer: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --from-logprobs: outputs of the student, where it has more than the tokenizer has tokens.",
+      valueName: "n"))
+  var vocabularySize: Int?
+
+  /// The flag that is given, and its file; nil for none.
+  var given: (flag: String, file: String)? {
+    fromKld.map { ("from-kld", $0) } ?? fromLogprobs.map { ("from-logprobs", $0) }
+  }
+
+  func validate() throws {
+    if let fromLogprobs, fromKld != nil {
+      throw ValidationError("from-logprobs", expected: "nothing beside --from-kld", found: fromLogprobs)
+    }
+    guard let given else {
+      if let tokenizer {
+        throw ValidationError("tokenizer", expected: "nothing without --from-kld or --from-logprobs", found: tokenizer)
+      }
+      if let vocabularySize { throw try misplaced("vocabulary-size", vocabularySize) }
+      return
+    }
+    if tokenizer == nil { throw ValidationError(given.flag, needs: "tokenizer") }
+    if let vocabularySize, fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
+  }
+
+  private func misplaced(_ flag: String, _ value: Int) throws -> ValidationError {
+    ValidationError(flag, expected: "nothing without --from-logprobs", found: value)
+  }
+}

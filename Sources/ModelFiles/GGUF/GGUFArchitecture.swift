@@ -1,0 +1,29 @@
+public import LanguageModels
+
+/// A family that llama.cpp has, too: what the metadata of its GGUF files says, and where its weights lie in them. The
+/// conformances stand beside the families' own files; docs/adding-an-architecture.md walks through one.
+public protocol GGUFArchitecture: Architecture {
+  /// `general.architecture`. Families that llama.cpp computes alike share one; a file is read as the first of them in
+  /// `KnownArchitectures.all`.
+  var nameInGGUF: String { get }
+  /// Reads the metadata of a file. What a missing key means is cited beside each default. Throws `value` for what the
+  /// family cannot be, or Limbeck cannot compute; whether the values fit together is checked after that.
+  func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration
+  /// Where a weight lies in a file.
+  func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation
+  /// What a file's values have on top of the weight's: 1 in the norms of Gemma, where a file has the gain itself.
+  func offsetInGGUF(of role: WeightRole) -> Float
+}
+
+extension GGUFArchitecture {
+  public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
+    TensorLocation(GGUFNames.name(of: role))
+  }
+
+  public func offsetInGGUF(of role: WeightRole) -> Float { 0 }
+}
+
+extension KnownArchitectures {
+  /// Those that llama.cpp has, too.
+  public static var inGGUF: [any GGUFArchitecture] { all.compactMap { $0 as? any GGUFArchitecture } }
+}

@@ -1,0 +1,54 @@
+import Diagnostics
+import DurableFiles
+public import Foundation
+public import LanguageModels
+public import TensorCore
+
+/// A model as it lies on disk, opened: what it is, and its weights, which are mapped and not read. A Hugging Face folder
+/// (`ModelFolder`) or a GGUF file (`GGUFModel`); `openModel(at:)` opens whichever is there.
+public protocol StoredModel: Sendable {
+  /// The folder or file.
+  var url: URL { get }
+  /// Sizes and constants, complete and checked.
+  var configuration: DecoderConfiguration { get }
+  /// The tensors.
+  var weights: any WeightSource { get }
+  /// What the user should know though the model can be used, one sentence each.
+  var warnings: [String] { get }
+  /// The file that says what the model is, as errors name it.
+  var configurationFile: URL { get }
+  /// A weight as a parameter of a frozen decoder holds it. Throws `missingTensor`, `wrongShape` or `notWeights`.
+  func weight(_ role: WeightRole, expecting shape: [Int], on device: Device) throws(ModelFileError) -> WeightMatrix
+  /// Converts a weight to float32. `destination` must have as many elements. Throws `missingTensor` or `notWeights`.
+  func read(_ role: WeightRole, into destination: inout MutableSpan<Float>) throws(ModelFileError)
+  /// Checks that the weights called for are there, in their shapes, and none that would change what is computed. Throws
+  /// `missingTensor`, `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
+  func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError)
+}
+
+extension StoredModel {
+  /// Stands for the weights, in 64 hexadecimal digits. Reads all of them.
+  public var digest: String {
+    let files = weights.files.map { Digest.sha256(of: $0) }
+    return files.count == 1 ? files[0] : Digest.sha256(of: Data(files.joined().utf8))
+  }
+
+  /// The size of the files that hold the weights, in bytes.
+  public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
+}
+
+/// Opens the model at `url`: a Hugging Face folder, or a GGUF file. Weights are mapped, not read. Throws `file` or
+/// `value` saying what to do where it is neither, and whatever is wrong with its files.
+public func openModel(at url: URL) throws(ModelFileError) -> any StoredModel {
+  guard somethingExists(at: url.path) else {
+    throw .file(.missing(file: url.path, advice: "\(FolderContents.expected), or a .gguf file, is expected"))
+  }
+  if isFolder(at: url.path) { return try ModelFolder(contentsOf: url) }
+  guard url.pathExtension.lowercased() == "gguf" else {
+    throw .value(
+      InvalidValue(
+        url.path, "model", expected: "\(FolderContents.expected), or a .gguf file", found: "another file",
+        advice: "give the folder that the file is in"))
+  }
+  return try GGUFModel(contentsOf: url)
+}

@@ -1,0 +1,145 @@
+import DurableFiles
+import Foundation
+import LanguageModels
+import ModelFiles
+import ModelTraining
+import TensorCore
+import TestSupport
+import Testing
+import Tokenization
+
+@testable import Distillation
+
+/// Teachers that ran elsewhere, against what PyTorch and numpy make of the same logits.
+@Suite struct RecordedTeacherTests {
+  private struct Expected: Decodable {
+    struct Numbers: Decodable {
+      let divergence: Double
+      let crossEntropy: Double
+      let belowFloor: Double?
+      let tokens: Int
+    }
+    struct Document: Decodable, Equatable {
+      let prompt: [Int32]
+      let completion: [Int32]
+    }
+    let kld: [String: Numbers]
+    let logprobs: [String: Numbers]
+    let documents: [Document]
+  }
+
+  let folder = ModelFixture.root.appendingPathComponent("recorded")
+  let tokenizer: any Tokenizer
+  private let expected: Expected
+  let text: String
+
+  init() throws {
+    tokenizer = try loadTokenizer(from: folder)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    expected = try decoder.decode(
+      Expected.self, from: Data(contentsOf: folder.appendingPathComponent("expected.json")))
+    text = try String(contentsOf: folder.appendingPathComponent("text.txt"), encoding: .utf8)
+  }
+
+  private func kld(_ name: String = "text") throws -> KLDivergenceFile {
+    try KLDivergenceFile(
+      contentsOf: folder.appendingPathComponent("\(name).kld"), tokenizer: tokenizer, text: text, textName: "text.txt")
+  }
+
+  func responses(_ name: String) throws -> LogProbabilityFile {
+    try LogProbabilityFile(contentsOf: folder.appendingPathComponent("\(name).jsonl"), tokenizer: tokenizer)
+  }
+
+  func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limbeck-recorded-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder)
+  }
+
+  /// The mean divergence of the fixture's student from a cache, and the number of tokens.
+  private func divergence(
+    _ teacher: any RecordedTeacher, _ method: TeacherCacheMethod, sequenceLength: Int? = nil
+  ) throws -> (value: Double, tokens: Int) {
+    try withFolder { folder in
+      let importer = try TeacherCacheImporter(
+        teacher, tokenizer: tokenizer, method: method, sequenceLength: sequenceLength)
+      let url = folder.appendingPathComponent("cache")
+      #expect(try importer.record(into: TeacherCacheFolder(creating: url, importer.description)))
+      let cache = try TeacherCache(contentsOf: url)
+      let own = try #require(try TeacherCacheFolder(contentsOf: url).ownText(tokenizer))
+      let text = try PackedSequences(
+        own, sequenceLength: cache.description.sequenceLength, packing: cache.description.packing, name: "text")
+      #expect(text.digest() == cache.description.tokens && text.count == cache.description.sequenceCount)
+      let objective = try CachedTeacherObjective(
+        DistillationObjective(.forwardKL, temperature: 1, hardLabelWeight: 0), cache, validation: cache)
+      let student = try TransformerDecoder(
+        contentsOf: ModelFixture.root.appendingPathComponent("distillation/student"))
+      let sums = objective.measure(
+        student, on: text.batch(Array(0..<text.count)), at: .only)
+      return (sums.loss / Double(sums.tokens), sums.tokens)
+    }
+  }
+
+  @Test(arguments: ["text", "sharp"]) func divergencesFromKLDFilesAreTheTeachers(name: String) throws {
+    let (file, expected) = (try kld(name), try #require(expected.kld[name]))
+    let found = try divergence(file, .dense16)
+    #expect(found.tokens == expected.tokens)
+    // log p is off by half a step of 16/65,535 in the file, and of 2⁻¹¹ in the cache
+    #expect(abs(found.value - expected.divergence) < 4e-4, "\(found.value), \(expected.divergence)")
+    if name == "text" {
+      #expect(abs(try #require(file.crossEntropy) - expected.crossEntropy) < 2e-4)
+    }
+    #expect(abs(try file.massAtFloor() - (expected.belowFloor ?? 0)) < 2e-5)
+  }
+
+  /// The mass at the floor is what the others leave, in equal parts, and no token has more than the floor.
+  @Test func tokensAtTheFloorShareWhatIsLeft() throws {
+    let file = try kld("sharp")
+    var (row, floored) = ([Float](repeating: 0, count: 61), 0)
+    for document in 0..<file.chunkCount {
+      for place in 9..<16 {
+        _ = try file.readLogProbabilities(document: document, place: place, into: &row)
+        let largest = try #require(row.max())
+        #expect(abs(row.reduce(0) { $0 + exp(Double($1)) } - 1) < 2e-3)
+        let low = row.filter { $0 < largest - 15.999 }
+        #expect(Set(low).count <= 1)
+        floored += low.count
+      }
+    }
+    #expect(floored > 100)
+  }
+
+  @Test(arguments: ["completions", "echo", "prompt_logprobs", "chat", "native"])
+  func everyFormOfResponseIsTheSameTeacher(name: String) throws {
+    let (file, expected) = (try responses(name), try #require(expected.logprobs[name]))
+    #expect(file.documents.map(\.ids) == self.expected.documents.map { $0.prompt + $0.completion })
+    #expect(file.listed.lowerBound == 5)
+    #expect(abs(try #require(file.crossEntropy) - expected.crossEntropy) < 1e-5)
+    // in sequences of one document, and of several
+    for length in [nil, 64] {
+      let found = try divergence(file, .topKTail(5), sequenceLength: length)
+      #expect(found.tokens == expected.tokens)
+      #expect(abs(found.value - expected.divergence) < 4e-4, "\(found.value), \(expected.divergence)")
+    }
+  }
+
+  @Test func methodsAreThoseThatTheFileIsEnoughFor() throws {
+    let file = try responses("echo")
+    for (method, temperature, text) in [
+      (TeacherCacheMethod.sampled(draws: 5), Float(1), "method: expected top-k-tail or top-k"),
+      (.dense16, 1, "method: expected top-k-tail"), (.topK(5), 2, "temperature: expected 1"),
+      (.topKTail(6), 1, "k: expected at most 5, the fewest"), (.topKTail(0), 1, "k: expected from 1"),
+    ] {
+      let error = #expect(throws: TeacherCacheError.self) {
+        try TeacherCacheImporter(file, tokenizer: tokenizer, method: method, temperature: temperature)
+      }
+      #expect(error.map { "\($0)".contains(text) } == true, "\(String(describing: error))")
+    }
+    let short = #expect(throws: TeacherCacheError.self) {
+      try TeacherCacheImporter(file, tokenizer: tokenizer, method: .topK(5), sequenceLength: 15)
+    }
+    #expect(short.map { "\($0)".contains("sequence-length: expected at least 21, the longest text") } == true)
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension CommandTests {
+  /// Caches of teachers that ran elsewhere, and students that learn from them.
+  @Suite struct RecordedTeachers {
+    private func fixture(_ name: String) -> String {
+      ModelFixture.root.appendingPathComponent("recorded/\(name)").path
+    }
+
+    private func cache(_ desk: Desk, _ flags: [String], tokenizer: String = "tokenizer.model") throws -> Outcome {
+      try Command.run(
+        ["cache-teacher", "--tokenizer", fixture(tokenizer), "--output", "made.cache"] + flags, in: desk.folder)
+    }
+
+    private func distill(_ desk: Desk, _ output: String, _ flags: String...) throws -> Outcome {
+      try Command.run(
+        [
+          "distill", "--teacher-cache", "made.cache", "--student", desk.path("student.json"), "--output", output,
+          "--steps", "60", "--batch-size", "3", "--learning-rate", "1e-2",
+        ] + flags, in: desk.folder)
+    }
+
+    @Test(arguments: [
+      ["--from-kld", "text.kld", "--text", "text.txt"],
+      ["--from-kld", "text.kld", "--text", "text.txt", "--method", "dense16", "--temperature", "2"],
+      ["--from-logprobs", "completions.jsonl"], ["--from-logprobs", "prompt_logprobs.jsonl", "--k", "3"],
+      ["--from-logprobs", "native.jsonl", "--method", "top-k", "--sequence-length", "40"],
+    ])
+    func aStudentLearnsFromThem(flags: [String]) throws {
+      let desk = try Desk()
+      _ = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 61), to: "student.json")
+      let made = try cache(desk, flags.map { $0.contains(".") ? fixture($0) : $0 })
+      try #require(made.code == 0, "\(made.errors)")
+      #expect(made.output.contains("perplexity"), "\(made.output)")
+      let isKLD = flags[0] == "--from-kld"
+      #expect(made.output.contains(isKLD ? "3 of 16 tokens" : "tokens listed"), "\(made.output)")
+      #expect(made.output.contains("below its floor") == isKLD)
+      let run = try distill(desk, "run")
+      try #require(run.code == 0, "\(run.errors)")
+      let losses = try desk.text("run/metrics.jsonl").split(separator: "\n").map { line in
+        try #require(
+          JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])["loss"] as? Double ?? .infinity
+      }
+      #expect(try #require(losses.last) < 0.7 * losses[0])
+      #expect(run.errors.contains("epochs"), "\(run.errors)")
+      // the recipe makes the run again
+      let again = try Command.run("distill", "--recipe", "run/recipe.yaml", "--output", "again", in: desk.folder)
+      try #require(again.code == 0, "\(again.errors)")
+      #expect(try desk.data("again/model.safetensors") == desk.data("run/model.safetensors"))
+      let text = try distill(desk, "other", "--text", desk.workspace.text)
+      #expect(text.code == 1 && text.errors.contains("--text: expected none, for the teacher cache holds its text"))
+      #expect(!desk.exists("other"))
+    }
+
+    @Test func nothingIsOverwrittenAndTheRestIsMade() throws {
+      let desk = try Desk()
+      let flags = ["--from-logprobs", fixture("echo.jsonl")]
+      let made = try cache(desk, flags)
+      try #require(made.code == 0, "\(made.errors)")
+      let again = try cache(desk, flags)
+      #expect(again.code == 1 && again.errors.contains("--resume"), "\(again.errors)")
+      let rows = try desk.data("made.cache/shard-000000.rows")
+      try FileManager.default.removeItem(atPath: desk.path("made.cache/shard-000000.rows"))
+      let resumed = try cache(desk, flags + ["--resume"])
+      #expect(resumed.code == 0 && resumed.output == made.output, "\(resumed.errors)")
+      #expect(try desk.data("made.cache/shard-000000.rows") == rows)
+      let other = try cache(desk, ["--from-logprobs", fixture("chat.jsonl"), "--resume"])
+      #expect(other.code == 1 && other.errors.contains("made.cache: teacher digest: expected"), "\(other.errors)")
+    }
+
+    @Test func whatMakesNoSenseIsRefusedBeforeAnythingIsWritten() throws {
+      let desk = try Desk()
+      let (kld, jsonl, text) = (fixture("text.kld"), fixture("chat.jsonl"), fixture("text.txt"))
+      for (flags, code, message) in [
+        (["--from-kld", kld, "--from-logprobs", jsonl], 64, "--from-logprobs: expected nothing beside --from-kld"),
+        (["--from-kld", kld], 64, "--text: expected the one file that llama-perplexity read, found none"),
+        (["--from-logprobs", jsonl, "--text", text], 64, "--text: expected nothing with --from-logprobs"),
+        (["--from-logprobs", jsonl, "--teacher", "x"], 64, "--from-logprobs: expected nothing beside --teacher x"),
+        (["--from-kld", kld, "--text", text, "--sequence-length", "8"], 64, "--sequence-length: expected nothing"),
+        (["--from-kld", kld, "--text", text, "--vocabulary-size", "61"], 64, "nothing without --from-logprobs"),
+        (["--from-logprobs", jsonl, "--validation"], 64, "--validation: expected nothing with --from-logprobs"),
+        (["--from-logprobs", jsonl, "--draws", "5"], 64, "--draws: expected the method sampled, found top-k-tail"),
+        (["--text", text], 64, "--tokenizer: expected nothing without --from-kld or --from-logprobs"),
+        (["--from-kld", kld, "--text", desk.workspace.text], 1, "as in \(desk.workspace.text), found"),
+        (["--from-kld", jsonl, "--text", text], 1, "beginning: expected _logits_"),
+        (["--from-logprobs", kld], 1, "text.kld, line 1: JSON: expected an object"),
+        (["--from-logprobs", jsonl, "--method", "sampled"], 1, "method: expected top-k-tail or top-k"),
+        (["--from-logprobs", jsonl, "--k", "7"], 1, "k: expected at most 5"),
+        (["--from-logprobs", jsonl, "--vocabulary-size", "60"], 1, "vocabulary-size: expected at least"),
+        (["--from-logprobs", desk.path("none.jsonl")], 1, "none.jsonl: no such file"),
+      ] {
+        let outcome = try cache(desk, flags)
+        #expect(outcome.code == Int32(code) && outcome.errors.contains(message), "\(flags): \(outcome.errors)")
+        #expect(!desk.exists("made.cache"))
+      }
+      let untold = try Command.run(
+        "cache-teacher", "--from-logprobs", jsonl, "--output", "made.cache", in: desk.folder)
+      #expect(untold.code == 64 && untold.errors.contains("--from-logprobs: expected --tokenizer beside it"))
+      let none = try Command.run("cache-teacher", "--text", text, "--output", "made.cache", in: desk.folder)
+      #expect(none.code == 64 && none.errors.contains("--teacher: expected a model"), "\(none.errors)")
+    }
+  }
+}
