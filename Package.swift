@@ -104,7 +104,7 @@ let package = Package(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "Diagnostics", "DurableFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "TestSupport"],
+      name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "GGUF", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "LanguageModelsTests",

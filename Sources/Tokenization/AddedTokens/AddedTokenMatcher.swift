@@ -11,19 +11,39 @@ struct AddedTokenMatcher: Sendable {
     case token(Int32)
   }
 
-  /// The tokens of one pass by their first byte, longer ones first.
+  /// The tokens of one pass. Gemma has six thousand that begin with the same byte.
   private struct Pass {
-    var tokens: [[(bytes: [UInt8], token: AddedToken)]] = Array(repeating: [], count: 256)
+    typealias Entry = (bytes: [UInt8], token: AddedToken)
+
+    /// Those of one byte, by it.
+    private var short: [UInt8: Entry] = [:]
+    /// The others by their first two bytes, longer ones first.
+    private var long: [UInt16: [Entry]] = [:]
     /// Whether a token begins with a byte.
-    var begins = [Bool](repeating: false, count: 256)
+    private(set) var begins = [Bool](repeating: false, count: 256)
     var isEmpty: Bool { !begins.contains(true) }
 
-    init(_ tokens: [(bytes: [UInt8], token: AddedToken)]) {
+    init(_ tokens: [Entry]) {
       for token in tokens {
-        self.tokens[Int(token.bytes[0])].append(token)
         begins[Int(token.bytes[0])] = true
+        if token.bytes.count > 1 {
+          long[AddedTokenMatcher.pair(token.bytes[0], token.bytes[1]), default: []].append(token)
+        } else if short[token.bytes[0]] == nil {
+          short[token.bytes[0]] = token
+        }
       }
-      for index in self.tokens.indices { self.tokens[index].sort { $0.bytes.count > $1.bytes.count } }
+      for pair in long.keys { long[pair]?.sort { $0.bytes.count > $1.bytes.count } }
+    }
+
+    /// The longest token at the beginning of `text`, which is not empty; nil where there is none.
+    func match(_ text: ArraySlice<UInt8>) -> Entry? {
+      let place = text.startIndex
+      if text.count > 1, let candidates = long[AddedTokenMatcher.pair(text[place], text[place + 1])],
+        let found = candidates.first(where: { text.starts(with: $0.bytes) })
+      {
+        return found
+      }
+      return short[text[place]]
     }
   }
 
@@ -111,9 +131,7 @@ struct AddedTokenMatcher: Sendable {
     while place < range.upperBound {
       place = Self.firstPlace(from: place, range.upperBound, in: bytes, where: pass.begins)
       guard place < range.upperBound else { break }
-      let candidates = pass.tokens[Int(bytes[place])]
-      guard let (content, token) = candidates.first(where: { bytes[place..<range.upperBound].starts(with: $0.bytes) })
-      else {
+      guard let (content, token) = pass.match(bytes[place..<range.upperBound]) else {
         place += 1
         continue
       }
@@ -177,7 +195,7 @@ struct AddedTokenMatcher: Sendable {
 
   private static let blank = UInt8(ascii: " ")
 
-  private static func pair(_ left: UInt8, _ right: UInt8) -> UInt16 { UInt16(left) << 8 | UInt16(right) }
+  fileprivate static func pair(_ left: UInt8, _ right: UInt8) -> UInt16 { UInt16(left) << 8 | UInt16(right) }
 
   /// Where the white space that ends at `place` begins; nil if there is none.
   private static func space(before place: Int, in bytes: ArraySlice<UInt8>) -> Int? {

@@ -8,8 +8,8 @@ struct AddedTokenTokenizer: Tokenizer {
   let added: [Int32: AddedToken]
   private let matcher: AddedTokenMatcher
   let matched: [AddedToken]
-  /// Whether text that follows an added token is taken for the beginning of one, unless with a space it looks so.
-  let restartsText: Bool
+  /// Whether text that follows an added token is taken for the beginning of one.
+  let restartsText: TextRestart
   let vocabularySize: Int
   let bosID: Int32?
   let eosID: Int32?
@@ -23,7 +23,8 @@ struct AddedTokenTokenizer: Tokenizer {
   ///   - specialIDs: what begins and ends texts, and so on.
   ///   - restartsText: whether text that follows an added token is encoded as the beginning of one.
   init(
-    _ base: any Tokenizer, tokens: [AddedToken], matched: [AddedToken], specialIDs: SpecialIDs, restartsText: Bool
+    _ base: any Tokenizer, tokens: [AddedToken], matched: [AddedToken], specialIDs: SpecialIDs,
+    restartsText: TextRestart
   ) {
     self.base = base
     let size = Int32(base.vocabularySize)
@@ -32,7 +33,7 @@ struct AddedTokenTokenizer: Tokenizer {
       uniquingKeysWith: { first, _ in first })
     self.matched = matched
     matcher = AddedTokenMatcher(
-      matched, normalizer: base as? any AddedTokenRules, restartsText: restartsText)
+      matched, normalizer: base as? any AddedTokenRules, restartsText: restartsText != .never)
     self.restartsText = restartsText
     vocabularySize = Int(max(size, (added.keys.max() ?? 0) + 1))
     (bosID, eosID, padID, unknownID) = (specialIDs.bos, specialIDs.eos, specialIDs.pad, specialIDs.unknown)
@@ -56,7 +57,7 @@ struct AddedTokenTokenizer: Tokenizer {
     let tokens = matched.map(\.description).sorted().joined(separator: " ")
     if matched.isEmpty { return base.settings }
     return base.settings + [
-      TokenizerFact("added_tokens", tokens), TokenizerFact("added_tokens_restart_text", "\(restartsText)"),
+      TokenizerFact("added_tokens", tokens), TokenizerFact("added_tokens_restart_text", restartName),
     ]
   }
 
@@ -88,7 +89,7 @@ struct AddedTokenTokenizer: Tokenizer {
       func add(_ text: some Collection<UInt8>, hasBeginning: Bool = false) {
         list.append(.text(inner.ends.count))
         inner.startsText.append(
-          !hasBeginning && (isAfterToken ? restartsText && restarts(at: text.first) : startsText))
+          !hasBeginning && (isAfterToken ? restarts(at: text.first) : startsText))
         inner.bytes += text
         inner.ends.append(inner.bytes.count)
         // what follows is another part, unless this is the last one of a text that ends
@@ -121,8 +122,19 @@ struct AddedTokenTokenizer: Tokenizer {
     return result
   }
 
-  /// Whether what begins with this byte after an added token is encoded as the beginning of a text, if others are.
-  private func restarts(at byte: UInt8?) -> Bool { base is any AddedTokenRules || byte != UInt8(ascii: " ") }
+  /// Whether what begins with this byte after an added token is encoded as the beginning of a text.
+  private func restarts(at byte: UInt8?) -> Bool {
+    switch restartsText {
+    case .never: false
+    case .unlessAtSpace: byte != UInt8(ascii: " ")
+    case .always: true
+    }
+  }
+
+  /// As facts and the digest have it; where the tokenizer within has rules, there is nothing between never and always.
+  private var restartName: String {
+    restartsText == .always && !(base is any AddedTokenRules) ? "always" : "\(restartsText != .never)"
+  }
 
   private enum Part {
     case token(Int32)
@@ -152,7 +164,7 @@ struct AddedTokenTokenizer: Tokenizer {
   var digest: TokenizerDigest {
     let own = [base.bosID, base.eosID, base.padID, base.unknownID]
     if matched.isEmpty, added.isEmpty, own == [bosID, eosID, addedPadID, unknownID] { return base.digest }
-    var content = "Limbeck added tokens 1\n\(base.digest)\n\(restartsText)\n"
+    var content = "Limbeck added tokens 1\n\(base.digest)\n\(restartName)\n"
     for id in [bosID, eosID, addedPadID, unknownID] { content += "\(id ?? -1)\n" }
     let looked = Set(matched)
     for token in (Array(added.values) + matched.filter { added[$0.id] == nil }).sorted(by: { $0.id < $1.id }) {
@@ -167,6 +179,14 @@ struct AddedTokenTokenizer: Tokenizer {
 
   /// Those of the tokenizer within, which has the files that the added tokens come from among them.
   var files: [NamedFile] { base.files }
+}
+
+/// Whether text that follows an added token is encoded as the beginning of a text.
+enum TextRestart: Sendable {
+  case never
+  /// Unless it begins with a space.
+  case unlessAtSpace
+  case always
 }
 
 /// The ids with a meaning of their own, nil where there is none.

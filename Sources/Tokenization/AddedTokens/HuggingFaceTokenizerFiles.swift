@@ -21,24 +21,32 @@ struct HuggingFaceTokenizerFiles {
   private let addedTokens: [JSONValue]
   /// The folder's tokenizer.json; nil where there is none.
   let tokenizerJSON: TokenizerJSONText?
+  /// Whether a space comes in front of each part of a text between added tokens, because transformers does what
+  /// tokenizer.json says and nothing else.
+  private let prependsToParts: Bool
   /// The files that there are, as they are but for what only one version of transformers knows.
   let files: [NamedFile]
 
   /// None of the files.
-  init() { (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, []) }
+  init() {
+    (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, [])
+    prependsToParts = false
+  }
 
   /// What a tokenizer that has no such files yet would write.
   /// - Parameters:
   ///   - configuration: the members of its tokenizer_config.json.
   ///   - addedTokens: the added tokens of its tokenizer.json.
-  ///   - tokenizerJSON: that file, where it is made already; nil by default.
-  ///   - files: the files that are written; none by default.
+  ///   - prependsToParts: whether that puts a space in front of each part of a text between added tokens; false by
+  ///     default.
+  ///   - files: the files; by default none, for the tokenizer makes them when they are asked for.
   init(
-    configuration: [String: JSONValue], addedTokens: [JSONValue], tokenizerJSON: TokenizerJSONText? = nil,
+    configuration: [String: JSONValue], addedTokens: [JSONValue], prependsToParts: Bool = false,
     files: [NamedFile] = []
   ) {
     (folder, objects) = (nil, [Self.configurationName: configuration])
-    (self.addedTokens, self.tokenizerJSON, self.files) = (addedTokens, tokenizerJSON, files)
+    (self.addedTokens, tokenizerJSON, self.files) = (addedTokens, nil, files)
+    self.prependsToParts = prependsToParts
   }
 
   /// A tokenizer.json of any name, alone. Throws what is wrong with it.
@@ -47,6 +55,7 @@ struct HuggingFaceTokenizerFiles {
     let text = try TokenizerJSONText(contentsOf: file)
     addedTokens = try text.addedTokens()
     tokenizerJSON = text
+    prependsToParts = false
     files = [NamedFile(name: TokenizerJSON.fileName, contents: Data(text.bytes))]
   }
 
@@ -73,6 +82,18 @@ struct HuggingFaceTokenizerFiles {
     tokenizerJSON =
       FileManager.default.fileExists(atPath: json.path) ? try TokenizerJSONText(contentsOf: json) : nil
     addedTokens = try tokenizerJSON?.addedTokens() ?? []
+    let isPlain = ["PreTrainedTokenizerFast", "TokenizersBackend"].contains {
+      objects[Self.configurationName]?["tokenizer_class"] == .string($0)
+    }
+    let normalizer = try isPlain ? tokenizerJSON?.value(at: tokenizerJSON?.members["normalizer"]) : nil
+    prependsToParts = normalizer.map(Self.prepends) ?? false
+  }
+
+  /// Whether a normalizer puts a space in front of what it is given.
+  private static func prepends(_ normalizer: JSONValue) -> Bool {
+    guard case .object(let members) = normalizer else { return false }
+    if case .array(let steps) = members["normalizers"] { return steps.contains(where: prepends) }
+    return members["type"] == .string("Prepend")
   }
 
   /// The file; of a tokenizer_config.json that transformers 5 saved, with the names that 4.57 knows, too, and that 5.24
@@ -144,7 +165,7 @@ struct HuggingFaceTokenizerFiles {
     guard !matched.isEmpty || tokens.contains(where: { $0.id >= size }) || specialIDs.ignoringPad != own.ignoringPad
     else {
       if specialIDs == own { return base }
-      return AddedTokenTokenizer(base, tokens: [], matched: [], specialIDs: specialIDs, restartsText: false)
+      return AddedTokenTokenizer(base, tokens: [], matched: [], specialIDs: specialIDs, restartsText: .never)
     }
     if !keepsSpecialText, rules == nil {
       // these are always among the added ones in transformers
@@ -153,10 +174,16 @@ struct HuggingFaceTokenizerFiles {
         matched.append(AddedToken(content: base.spelling(of: id), id: id, isSpecial: true))
       }
     }
-    // without the file transformers takes `legacy` for true
-    let restartsText =
-      rules?.restartsTextAfterAddedTokens
-      ?? (configuration["legacy"] == .bool(true) || objects["tokenizer_config.json"] == nil)
+    let restartsText: TextRestart
+    if let rules {
+      restartsText = rules.restartsTextAfterAddedTokens ? .always : .never
+    } else if prependsToParts {
+      restartsText = .always
+    } else {
+      // without the file transformers takes `legacy` for true
+      let isLegacy = configuration["legacy"] == .bool(true) || objects[Self.configurationName] == nil
+      restartsText = isLegacy ? .unlessAtSpace : .never
+    }
     return AddedTokenTokenizer(
       base, tokens: tokens, matched: matched, specialIDs: specialIDs, restartsText: restartsText)
   }

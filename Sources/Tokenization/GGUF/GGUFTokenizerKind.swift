@@ -9,6 +9,17 @@ struct GGUFTokenizerKind: Sendable {
 
   /// All kinds.
   static let all: [GGUFTokenizerKind] = [.sentencePieceBPE, .byteLevelBPE]
+
+  fileprivate static let remedy =
+    "take the tokenizer from the page of the model that the file was made from, and name that folder"
+
+  /// What is said of kinds that llama.cpp knows and that cannot be read.
+  fileprivate static let refused = [
+    "none": "the file has no vocabulary; \(remedy)",
+    // `byte_fallback` is lost, and llama.cpp takes some files' unigram vocabularies for having none (llama.cpp#28862)
+    "t5": "a unigram vocabulary is not told whole by the file: whether bytes stand in for what it lacks; \(remedy)",
+    "bert": "WordPiece is for models that read, not for those that write",
+  ]
 }
 
 extension TokenizerFormat {
@@ -27,7 +38,7 @@ extension TokenizerFormat {
         throw .value(
           metadata.invalid(
             GGUFVocabulary.modelKey, expected: "a vocabulary of a kind that is known (\(known))",
-            advice: "take the tokenizer from the page of the model that the file was made from"))
+            advice: GGUFTokenizerKind.refused[name ?? "none"] ?? GGUFTokenizerKind.remedy))
       }
       return try kind.load(GGUFVocabulary(metadata))
     })

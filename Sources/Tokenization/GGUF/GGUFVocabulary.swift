@@ -34,28 +34,25 @@ struct GGUFVocabulary: Sendable {
   /// Reads tokens and types. Throws `value` where they cannot be.
   init(_ metadata: GGUFMetadata) throws(TokenizationError) {
     self.metadata = metadata
-    guard let tokens = try Self.array("tokens", in: metadata)?.strings else {
+    guard let tokens = try Self.array("tokens", in: metadata)?.joinedStrings else {
       throw .value(metadata.invalid(Self.prefix + "tokens", expected: "an array of strings, the tokens"))
     }
-    guard !tokens.isEmpty, tokens.count <= Self.mostTokens else {
+    let count = tokens.ends.count
+    guard (1...Self.mostTokens).contains(count) else {
       throw .value(metadata.invalid(Self.prefix + "tokens", expected: "1 to \(Self.mostTokens) tokens"))
     }
-    types = try Self.types(in: metadata, count: tokens.count)
-    var pieces = PieceTable()
-    for (id, token) in tokens.enumerated() {
-      guard String(validating: token, as: UTF8.self) != nil else {
-        throw Self.invalid(metadata, "tokens", expected: "tokens in UTF-8", found: "other bytes in token \(id)")
-      }
-      // llama.cpp's name for it (`llama_vocab::impl::load`)
-      let token = token.isEmpty ? Array("[EMPTY_\(id)]".utf8) : token
-      guard pieces.insert(token) else {
-        let first = pieces.place(of: token) ?? 0
-        throw Self.invalid(
-          metadata, "tokens", expected: "each token once",
-          found: "\(JSONValue.quoted(String(decoding: token, as: UTF8.self))) as token \(first) and token \(id)")
-      }
+    types = try Self.types(in: metadata, count: count)
+    if let id = tokens.firstInvalid {
+      throw Self.invalid(metadata, "tokens", expected: "tokens in UTF-8", found: "other bytes in token \(id)")
     }
-    self.pieces = pieces
+    let named = tokens.namingEmptyOnes
+    do { pieces = try PieceTable(bytes: named.bytes, ends: named.ends) } catch {
+      let token = named.bytes[(error.first == 0 ? 0 : named.ends[error.first - 1])..<named.ends[error.first]]
+      throw Self.invalid(
+        metadata, "tokens", expected: "each token once",
+        found: "\(JSONValue.quoted(String(decoding: token, as: UTF8.self))) as token \(error.first) and token "
+          + "\(error.second)")
+    }
   }
 
   private static func types(in metadata: GGUFMetadata, count: Int) throws(TokenizationError) -> [GGUFTokenType] {
@@ -141,6 +138,9 @@ struct GGUFVocabulary: Sendable {
   /// The token with `id` as errors show it.
   func quoted(_ id: Int) -> String { JSONValue.quoted(text(id)) }
 
+  /// One more than the last id of a token that the converter did not make up.
+  var ownEnd: Int { (types.indices.last { !isPadding($0) } ?? -1) + 1 }
+
   /// Whether the converter made the token up, for an id that the tokenizer has none for: `[PAD7]`.
   func isPadding(_ id: Int) -> Bool {
     types[id] == .unused && pieces.bytes(at: id).elementsEqual("[PAD\(id)]".utf8)
@@ -159,5 +159,33 @@ struct GGUFVocabulary: Sendable {
 
   private static func array(_ key: String, in metadata: GGUFMetadata) throws(TokenizationError) -> GGUFArray? {
     try TokenizationError.wrapping { () throws(GGUFError) in try metadata.array(prefix + key) }
+  }
+}
+
+extension GGUFStrings {
+  /// The first string that is no UTF-8; nil where all are.
+  fileprivate var firstInvalid: Int? {
+    var start = 0
+    let span = bytes.span.bytes
+    for (index, end) in ends.enumerated() {
+      var validator = UTF8Validator()
+      if validator.firstInvalid(in: span.extracting(start..<end)) != nil || validator.isInsideCharacter {
+        return index
+      }
+      start = end
+    }
+    return nil
+  }
+
+  /// Empty strings replaced by llama.cpp's name for such a token (`llama_vocab::impl::load`).
+  fileprivate var namingEmptyOnes: (bytes: [UInt8], ends: [Int]) {
+    guard zip([0] + ends, ends).contains(where: { $0 == $1 }) else { return (bytes, ends) }
+    var (named, namedEnds, start) = ([UInt8](), [Int](), 0)
+    for (index, end) in ends.enumerated() {
+      if start == end { named += "[EMPTY_\(index)]".utf8 } else { named += bytes[start..<end] }
+      namedEnds.append(named.count)
+      start = end
+    }
+    return (named, namedEnds)
   }
 }

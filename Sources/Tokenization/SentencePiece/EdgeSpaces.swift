@@ -12,8 +12,8 @@ struct EdgeSpaces: Sendable {
 
   init(_ proto: ModelProto) {
     map = proto.charactersMap
-    userDefined = zip(proto.pieces, proto.kinds).filter { $1 == .userDefined }.map { Array($0.0.utf8) }
-      .sorted { $0.count > $1.count }
+    userDefined = proto.kinds.indices.filter { proto.kinds[$0] == .userDefined }
+      .map { Array(proto.pieces.bytes(at: $0)) }.sorted { $0.count > $1.count }
   }
 
   /// Whether `text` begins with a space.

@@ -11,10 +11,11 @@ extension TokenizerDigest {
       add(bytes.count)
       content.append(contentsOf: bytes)
     }
+    content.reserveCapacity(proto.pieces.bytes.count + 24 * proto.pieces.count + 1 << 12)
     add("Limbeck tokenizer digest 1".utf8)
     add(proto.pieces.count)
-    for id in proto.pieces.indices {
-      add(proto.pieces[id].utf8)
+    for id in 0..<proto.pieces.count {
+      add(proto.pieces.bytes(at: id))
       add(proto.scores[id].bitPattern)
       add(proto.kinds[id].rawValue)
     }

@@ -14,7 +14,8 @@ struct ModelProto {
     var escapesWhitespace = true
   }
 
-  private(set) var pieces: [String] = []
+  /// The pieces by id, each of them once.
+  private(set) var pieces = PieceTable()
   private(set) var scores: [Float] = []
   private(set) var kinds: [SentencePieceTokenizer.Kind] = []
   private(set) var normalizer = Normalizer()
@@ -32,27 +33,34 @@ struct ModelProto {
   private(set) var unknownIndex: Int32 = 0
   /// What the normaliser makes of characters.
   private(set) var charactersMap = CharactersMap()
-  private var withoutSelfTest: [UInt8] = []
+  private let content: [UInt8]
 
   /// The same model with other rules for spaces, serialized: what encodes a text that goes on from another one. (A
   /// message that occurs twice is merged, so the appended normalizer_spec overrides these keys. The self test is left
   /// out, because its samples follow the model's own rules.)
-  func serialized(addsDummyPrefix: Bool, removesExtraWhitespace: Bool) -> [UInt8] {
-    withoutSelfTest + [0x1A, 0x04, 0x18, addsDummyPrefix ? 1 : 0, 0x20, removesExtraWhitespace ? 1 : 0]
+  func serialized(addsDummyPrefix: Bool, removesExtraWhitespace: Bool) throws(Refusal) -> [UInt8] {
+    var (reader, result) = (ProtobufReader(content[...]), [UInt8]())
+    while let field = try reader.next() {
+      if field.number != 4 { result += field.encoded }
+    }
+    return result + [0x1A, 0x04, 0x18, addsDummyPrefix ? 1 : 0, 0x20, removesExtraWhitespace ? 1 : 0]
   }
 
   init(serialized: [UInt8]) throws(Refusal) {
     guard !serialized.isEmpty else { throw .corrupt("it is empty") }
     guard !serialized.starts(with: "{".utf8) else { throw .corrupt("it is JSON, as a tokenizer.json is") }
+    content = serialized
+    var (pieceBytes, pieceEnds) = ([UInt8](), [Int]())
+    pieceBytes.reserveCapacity(serialized.count)
     var hasTrainer = false
     var hasNormalizer = false
     var denormalizer = Normalizer()
     var reader = ProtobufReader(serialized[...])
     while let field = try reader.next() {
-      if field.number != 4 { withoutSelfTest += field.encoded }
       switch (field.number, field.value) {
       case (1, .bytes(let bytes)):
-        try readPiece(bytes)
+        pieceBytes += try readPiece(bytes)
+        pieceEnds.append(pieceBytes.count)
       case (2, .bytes(let bytes)):
         try readTrainer(bytes)
         hasTrainer = true
@@ -65,7 +73,10 @@ struct ModelProto {
         guard field.number > 5 else { throw .corrupt("field \(field.number) is of the wrong type") }
       }
     }
-    guard !pieces.isEmpty else { throw .corrupt("it has no pieces") }
+    guard !pieceEnds.isEmpty else { throw .corrupt("it has no pieces") }
+    do { pieces = try PieceTable(bytes: pieceBytes, ends: pieceEnds) } catch {
+      throw .corrupt("two of its pieces are the same, those with the ids \(error.first) and \(error.second)")
+    }
     guard let unknown = kinds.firstIndex(of: .unknown) else { throw .corrupt("it has no unknown piece") }
     unknownIndex = Int32(unknown)
     guard hasTrainer, hasNormalizer else {
@@ -80,15 +91,16 @@ struct ModelProto {
     }
   }
 
-  private mutating func readPiece(_ bytes: ArraySlice<UInt8>) throws(Refusal) {
-    let id = pieces.count
-    var piece = ""
+  /// Reads score and kind of a piece, and returns its text.
+  private mutating func readPiece(_ bytes: ArraySlice<UInt8>) throws(Refusal) -> ArraySlice<UInt8> {
+    let id = kinds.count
+    var piece: ArraySlice<UInt8> = []
     var score: Float = 0
     var kind = SentencePieceTokenizer.Kind.normal
     var reader = ProtobufReader(bytes)
     while let field = try reader.next() {
       switch (field.number, field.value) {
-      case (1, .bytes(let text)): piece = try string(text, "piece \(id)")
+      case (1, .bytes(let text)): piece = text
       case (2, .fixed32(let bits)): score = Float(bitPattern: bits)
       case (3, .varint(let code)):
         guard let known = SentencePieceTokenizer.Kind(rawValue: UInt8(clamping: code)) else {
@@ -100,12 +112,16 @@ struct ModelProto {
       }
     }
     guard !piece.isEmpty else { throw .corrupt("piece \(id) is empty") }
+    var validator = UTF8Validator()
+    guard validator.firstInvalid(in: piece.span.bytes) == nil, !validator.isInsideCharacter else {
+      throw .corrupt("piece \(id) is not UTF-8")
+    }
     // libsentencepiece keeps pieces as C strings in its search tree, and sums scores.
-    guard !piece.utf8.contains(0) else { throw .corrupt("piece \(id) contains a NUL character") }
+    guard !piece.contains(0) else { throw .corrupt("piece \(id) contains a NUL character") }
     guard score.isFinite else { throw .corrupt("piece \(id) has the score \(score)") }
-    pieces.append(piece)
     scores.append(score)
     kinds.append(kind)
+    return piece
   }
 
   private mutating func readTrainer(_ bytes: ArraySlice<UInt8>) throws(Refusal) {

@@ -4,12 +4,13 @@ struct ModelProtoWriter {
 
   /// Adds a piece, with a score that is finite.
   mutating func add(piece: some Collection<UInt8>, score: Float, kind: SentencePieceTokenizer.Kind) {
-    var message = ModelProtoWriter()
-    message.add(1, piece)
-    message.add(tag: 2, wireType: 5)
-    for byte in 0..<4 { message.bytes.append(UInt8(truncatingIfNeeded: score.bitPattern >> UInt32(byte * 8))) }
-    if kind != .normal { message.add(3, Int(kind.rawValue)) }
-    add(1, message.bytes)
+    let isNormal = kind == .normal
+    add(tag: 1, wireType: 2)
+    add(varint: 1 + Self.byteCount(ofVarint: piece.count) + piece.count + 5 + (isNormal ? 0 : 2))
+    add(1, piece)
+    add(tag: 2, wireType: 5)
+    for byte in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: score.bitPattern >> UInt32(byte * 8))) }
+    if !isNormal { add(3, Int(kind.rawValue)) }
   }
 
   /// Adds a field as another model has it.
@@ -61,6 +62,11 @@ struct ModelProtoWriter {
   }
 
   private mutating func add(tag number: Int, wireType: Int) { add(varint: number << 3 | wireType) }
+
+  /// How many bytes a number takes, 7 bits in each.
+  private static func byteCount(ofVarint value: Int) -> Int {
+    max(1, (Int.bitWidth - value.leadingZeroBitCount + 6) / 7)
+  }
 
   private mutating func add(varint value: Int) {
     var rest = UInt(value)

@@ -20,7 +20,7 @@ struct Segmenter: Sendable {
   private let edges: EdgeSpaces
   /// Whether a place beside a space is unsafe, because spaces at the ends of a text are removed.
   private let avoidsSpaces: Bool
-  private let neighbours: Set<UInt64>
+  private let neighbours: CharacterPairs
   /// Characters that are pieces. Where no bytes stand in for unknown characters, a run of those becomes one id, so that
   /// a cut needs a known character before it.
   private let known: Set<UInt32>?
@@ -29,21 +29,25 @@ struct Segmenter: Sendable {
     let normalizer = proto.normalizer
     self.edges = edges
     avoidsSpaces = normalizer.removesExtraWhitespace
-    var neighbours: Set<UInt64> = []
+    var neighbours = CharacterPairs()
     var known: Set<UInt32> = []
     var hasInnerSpaces = false
     if proto.modelType <= 2 {
-      for (piece, kind) in zip(proto.pieces, proto.kinds) where [.normal, .userDefined, .unused].contains(kind) {
-        var previous: UInt32?
-        for scalar in piece.unicodeScalars {
-          let character = Self.folded(scalar.value)
+      for (id, kind) in proto.kinds.enumerated() where [.normal, .userDefined, .unused].contains(kind) {
+        let piece = proto.pieces.bytes(at: id)
+        let text = piece.span
+        var (place, previous) = (0, nil as UInt32?)
+        while place < text.count {
+          let length = Self.length(text[place])
+          let character = Self.folded(Self.character(text, place, length))
           if let previous {
-            neighbours.insert(Self.pair(previous, character))
+            neighbours.insert(previous, character)
             if character == Self.space { hasInnerSpaces = true }
+          } else if length == text.count, kind != .unused {
+            known.insert(character)
           }
-          previous = character
+          (place, previous) = (place + length, character)
         }
-        if let previous, piece.unicodeScalars.count == 1, kind != .unused { known.insert(previous) }
       }
     }
     self.neighbours = neighbours
@@ -102,15 +106,13 @@ struct Segmenter: Sendable {
   private func isSafe(_ left: UInt32, _ right: UInt32) -> Bool {
     let (left, right) = (Self.folded(left), Self.folded(right))
     if avoidsSpaces, left == Self.space || right == Self.space { return false }
-    return !neighbours.contains(Self.pair(left, right)) && known?.contains(left) != false
+    return !neighbours.contains(left, right) && known?.contains(left) != false
   }
 
   private static let space: UInt32 = 0x2581
 
   /// A space and the sign that pieces have for it are one.
   private static func folded(_ character: UInt32) -> UInt32 { character == 0x20 ? space : character }
-
-  private static func pair(_ left: UInt32, _ right: UInt32) -> UInt64 { UInt64(left) << 32 | UInt64(right) }
 
   private static func length(_ lead: UInt8) -> Int { lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4 }
 

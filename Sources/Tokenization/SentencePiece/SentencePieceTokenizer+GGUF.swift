@@ -14,7 +14,8 @@ extension GGUFTokenizerKind {
         serialized: model.serialized, name: vocabulary.file,
         own: OwnFiles(configuration: members, others: vocabulary.originFiles()), distinguishesSymbol: true)
       let beside = HuggingFaceTokenizerFiles(
-        configuration: tokenizer.huggingFaceConfiguration, addedTokens: tokenizer.huggingFaceAddedTokens)
+        configuration: tokenizer.huggingFaceConfiguration, addedTokens: tokenizer.huggingFaceAddedTokens,
+        prependsToParts: tokenizer.proto.normalizer.addsDummyPrefix)
       return try beside.adding(to: tokenizer, limit: nil)
     })
 }
@@ -25,7 +26,8 @@ extension GGUFTokenizerKind {
 /// Types are believed, but for three things. A token that the file names as its unknown one, or as the one that begins
 /// or ends texts or fills up batches, is that whatever its type. User-defined tokens have spaces as they stand in text;
 /// pieces have U+2581 in their place. And scores of what is never merged are 0, as SentencePiece's trainer gives them,
-/// and not -1000, as the converter does: so that the pieces are those of the original model.
+/// and not -1000, as the converter does: so that the pieces are those of the original model. Names that the converter
+/// made up behind all tokens (`[PAD7]`) are left out: a model may have more outputs than its tokenizer has tokens.
 private struct GGUFPieces {
   /// The model.
   let serialized: [UInt8]
@@ -55,7 +57,8 @@ private struct GGUFPieces {
     names.unknown = name(unknown, or: names.unknown)
     (names.bos, names.eos, names.pad) = (name(bos, or: names.bos), name(eos, or: names.eos), name(pad, or: names.pad))
     var writer = ModelProtoWriter()
-    for (id, type) in types.enumerated() {
+    let end = max(vocabulary.ownEnd, (types.lastIndex { $0 != .unused } ?? 0) + 1)
+    for (id, type) in types[..<end].enumerated() {
       let piece = vocabulary.pieces.bytes(at: id)
       guard !piece.contains(0) else {
         throw vocabulary.invalid(
@@ -71,7 +74,7 @@ private struct GGUFPieces {
       }
     }
     writer.addSpecs(
-      of: names, modelType: 2, size: vocabulary.count, byteFallback: byteFallback,
+      of: names, modelType: 2, size: end, byteFallback: byteFallback,
       addsDummyPrefix: try vocabulary.flag("add_space_prefix") ?? true,
       removesExtraWhitespace: try vocabulary.flag("remove_extra_whitespaces") ?? false)
     serialized = writer.bytes

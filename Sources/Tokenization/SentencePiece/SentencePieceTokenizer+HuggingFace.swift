@@ -27,7 +27,8 @@ extension SentencePieceTokenizer {
       return [Self.file("tokenizer_config.json", configuration)] + own.others
     }
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
-    return [NamedFile(name: TokenizerJSON.fileName, contents: Data(tokenizer)), Self.file("tokenizer_config.json", configuration)] + own.others
+    let file = NamedFile(name: TokenizerJSON.fileName, contents: Data(tokenizer))
+    return [file, Self.file("tokenizer_config.json", configuration)] + own.others
   }
 
   /// The members of tokenizer_config.json, but for those that say how transformers reads the other files.
@@ -172,8 +173,8 @@ extension SentencePieceTokenizer {
     let isText = { (kind: Kind) in kind == .normal || kind == .userDefined }
     // what is no text must not be found in it: below all that is
     let least = zip(proto.scores, proto.kinds).filter { isText($0.1) }.map(\.0).min() ?? 0
-    let vocabulary = zip(proto.pieces, zip(proto.scores, proto.kinds)).map { piece, entry in
-      JSONValue.array([.string(piece), .number(Double(isText(entry.1) ? entry.0 : least - 1000))])
+    let vocabulary = (0..<Int32(vocabularySize)).map { id in
+      JSONValue.array([.string(spelling(of: id)), .number(Double(isText(kind(id)) ? score(id) : least - 1000))])
     }
     return .of(
       "Unigram",
@@ -185,11 +186,11 @@ extension SentencePieceTokenizer {
   /// The pieces say which merges there are: all of two pieces that make a third, better scores first.
   private func bytePairFile(_ members: [String: JSONValue], _ unknownID: Int32) -> [UInt8] {
     // an added token is found in the vocabulary by its text
-    let pieces = zip(proto.pieces, proto.kinds).map { piece, kind in
-      Array((kind == .userDefined ? piece.replacing("\u{2581}", with: " ") : piece).utf8)
+    let pieces = (0..<Int32(vocabularySize)).map { id in
+      kind(id) == .userDefined ? Array(text(of: id).utf8) : Array(proto.pieces.bytes(at: Int(id)))
     }
     func normal(_ piece: ArraySlice<UInt8>) -> Int? {
-      ids.place(of: piece).flatMap { proto.kinds[$0] == .normal ? $0 : nil }
+      proto.pieces.place(of: piece).flatMap { proto.kinds[$0] == .normal ? $0 : nil }
     }
     var merges: [(score: Float, left: Int, right: Int)] = []
     for (id, piece) in pieces.enumerated() where proto.kinds[id] == .normal {

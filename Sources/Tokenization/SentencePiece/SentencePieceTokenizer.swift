@@ -47,8 +47,6 @@ public final class SentencePieceTokenizer: Tokenizer {
   let segmenter: Segmenter
   let processor: SentencePieceProcessor
   let encoder: BatchEncoder
-  /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
-  let ids: PieceTable
 
   /// Loads a `tokenizer.model` file.
   /// - Parameters:
@@ -95,7 +93,7 @@ public final class SentencePieceTokenizer: Tokenizer {
       let dropsPrefix = normalizer.addsDummyPrefix && !allowsDummyPrefix
       let content =
         dropsPrefix
-        ? whole.serialized(addsDummyPrefix: false, removesExtraWhitespace: normalizer.removesExtraWhitespace)
+        ? try whole.serialized(addsDummyPrefix: false, removesExtraWhitespace: normalizer.removesExtraWhitespace)
         : serialized
       proto = dropsPrefix ? try ModelProto(serialized: content) : whole
       processor = try SentencePieceProcessor(serialized: content)
@@ -104,16 +102,11 @@ public final class SentencePieceTokenizer: Tokenizer {
       throw TokenizationError(error, file: name)
     }
     self.serialized = serialized
-    var table = PieceTable()
-    for piece in proto.pieces {
-      guard table.insert(piece.utf8) else {
-        throw TokenizationError(.corrupt("two of its pieces are the same"), file: name)
-      }
+    let proto = proto
+    func id(_ piece: String) -> Int32? { proto.pieces.place(of: piece.utf8).map { Int32($0) } }
+    func special(_ piece: String, _ kind: Kind) -> Int32? {
+      id(piece).flatMap { proto.kinds[Int($0)] == kind ? $0 : nil }
     }
-    let (ids, kinds) = (table, proto.kinds)
-    self.ids = ids
-    func id(_ piece: String) -> Int32? { ids.place(of: piece.utf8).map { Int32($0) } }
-    func special(_ piece: String, _ kind: Kind) -> Int32? { id(piece).flatMap { kinds[Int($0)] == kind ? $0 : nil } }
     bosID = special(proto.bosPiece, .control)
     eosID = special(proto.eosPiece, .control)
     padID = special(proto.padPiece, .control)
@@ -140,16 +133,17 @@ public final class SentencePieceTokenizer: Tokenizer {
     let (adds, removes) = (proto.normalizer.addsDummyPrefix, proto.normalizer.removesExtraWhitespace)
     let inner =
       try adds
-      ? SentencePieceProcessor(serialized: proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: removes))
+      ? SentencePieceProcessor(
+        serialized: proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: removes))
       : processor
     guard removes else { return (inner, nil) }
     if proto.whitespaceIsSuffix {
       // The dummy prefix is a suffix here.
-      let plain = proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: false)
+      let plain = try proto.serialized(addsDummyPrefix: false, removesExtraWhitespace: false)
       return (inner, try SentencePieceProcessor(serialized: plain))
     }
     guard !adds else { return (inner, processor) }
-    let spaced = proto.serialized(addsDummyPrefix: true, removesExtraWhitespace: true)
+    let spaced = try proto.serialized(addsDummyPrefix: true, removesExtraWhitespace: true)
     return (inner, try SentencePieceProcessor(serialized: spaced))
   }
 
@@ -157,7 +151,9 @@ public final class SentencePieceTokenizer: Tokenizer {
   public var vocabularySize: Int { proto.pieces.count }
 
   /// The piece with `id`, in which U+2581 stands for a space. `id` must be in the vocabulary.
-  public func spelling(of id: Int32) -> String { proto.pieces[checked(id)] }
+  public func spelling(of id: Int32) -> String {
+    String(decoding: proto.pieces.bytes(at: checked(id)), as: UTF8.self)
+  }
 
   public func text(of id: Int32) -> String { spelling(of: id).replacing("\u{2581}", with: " ") }
 
@@ -171,7 +167,7 @@ public final class SentencePieceTokenizer: Tokenizer {
   /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
   public func id(ofPiece piece: String) -> Int32? { id(spelled: Array(piece.utf8)) }
 
-  public func id(spelled spelling: [UInt8]) -> Int32? { ids.place(of: spelling).map { Int32($0) } }
+  public func id(spelled spelling: [UInt8]) -> Int32? { proto.pieces.place(of: spelling).map { Int32($0) } }
 
   public func details(of id: Int32) -> [TokenizerFact] {
     [TokenizerFact("kind", "\(kind(id))"), TokenizerFact("score", "\(score(id))")]

@@ -12,19 +12,14 @@ final class UnigramEncoder: @unchecked Sendable {
     let normalizer = proto.normalizer
     guard
       proto.modelType == 1, !proto.whitespaceIsSuffix, normalizer.charactersMap.isEmpty, normalizer.escapesWhitespace,
-      !normalizer.removesExtraWhitespace, proto.pieces.allSatisfy({ $0.utf8.count <= Self.longestPiece })
+      !normalizer.removesExtraWhitespace,
+      (0..<proto.pieces.count).allSatisfy({ proto.pieces.bytes(at: $0).count <= Self.longestPiece })
     else { return nil }
-    var bytes: [UInt8] = []
-    var ends: [Int] = []
-    for piece in proto.pieces {
-      bytes += piece.utf8
-      ends.append(bytes.count)
-    }
     var made: OpaquePointer?
     var message: UnsafeMutablePointer<CChar>?
     let kinds = proto.kinds.map(\.rawValue)
-    let status = bytes.withUnsafeBufferPointer { bytes in
-      ends.withUnsafeBufferPointer { ends in
+    let status = proto.pieces.bytes.withUnsafeBufferPointer { bytes in
+      proto.pieces.ends.withUnsafeBufferPointer { ends in
         proto.scores.withUnsafeBufferPointer { scores in
           kinds.withUnsafeBufferPointer { kinds in
             var pieces = sentencepiece_pieces(

@@ -9,10 +9,38 @@ struct PieceTable: Sendable {
     var place: Int32 = -1
   }
 
-  private var bytes: [UInt8] = []
-  private var ends: [Int] = []
+  /// A piece that is there twice, by its places.
+  struct Duplicate: Error, Equatable {
+    let first: Int
+    let second: Int
+  }
+
+  /// The pieces, one after another.
+  private(set) var bytes: [UInt8] = []
+  /// Where each piece ends in `bytes`.
+  private(set) var ends: [Int] = []
   /// A power of two of them.
   private var slots = [Slot](repeating: Slot(), count: 1024)
+
+  /// An empty table.
+  init() {}
+
+  /// The pieces that lie one after another in `bytes`, of which each ends before its end. Throws the first that is there
+  /// twice.
+  init(bytes: [UInt8], ends: [Int]) throws(Duplicate) {
+    (self.bytes, self.ends) = (bytes, ends)
+    var size = slots.count
+    while size < ends.count * 2 { size *= 2 }
+    slots = [Slot](repeating: Slot(), count: size)
+    for place in ends.indices {
+      let (hash, slot) = bytes[(place == 0 ? 0 : ends[place - 1])..<ends[place]].withUnsafeBufferPointer { piece in
+        let hash = Self.hash(piece)
+        return (hash, self.slot(of: piece, hash))
+      }
+      guard slots[slot].place < 0 else { throw Duplicate(first: Int(slots[slot].place), second: place) }
+      slots[slot] = Slot(hash: hash, place: Int32(place))
+    }
+  }
 
   var count: Int { ends.count }
 
