@@ -13,6 +13,7 @@ import tempfile
 import machine
 import processes
 from family_comparisons import FamilyComparisons
+from gemma_comparisons import GemmaComparisons, found_file
 from inputs import Inputs
 from model_comparisons import ModelComparisons
 from register_rate import RegisterRate
@@ -36,6 +37,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both (default: one per core)")
     parser.add_argument("--model", type=pathlib.Path, help="for the perplexity (default: see README.md)")
     parser.add_argument("--text", type=pathlib.Path, help="for the perplexity and the encoding (default: see README.md)")
+    parser.add_argument("--gemma", type=pathlib.Path, default=found_file(), help="the file of Scripts/gemma (default: where that puts it)")
     parser.add_argument("--window", type=int, default=512, help="tokens of a window of the perplexity (default: 512)")
     parser.add_argument("--programs", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--limbeck", type=pathlib.Path, help=argparse.SUPPRESS)
@@ -43,6 +45,8 @@ def arguments():
     for name in ("rounds", "steps", "threads", "window"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
+    if not options.gemma and any(name.startswith("gemma") for name in options.only):
+        parser.error("there is no Gemma here; Scripts/gemma fetches it")
     return parser, options
 
 
@@ -88,6 +92,7 @@ def main():
         comparisons = StepComparisons(options.programs, inputs, registers, options).all()
         comparisons += ModelComparisons(options.programs, options.limbeck, inputs, registers, options).all()
         comparisons += FamilyComparisons(options.programs, inputs, options).all()
+        comparisons += GemmaComparisons(options.programs, options.limbeck, inputs, options).all()
         if options.list:
             print("\n".join(comparison.key for comparison in comparisons))
             return

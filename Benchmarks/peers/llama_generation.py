@@ -23,11 +23,11 @@ def arguments():
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--warmup-tokens", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--prompt-id", type=int, default=1, help="the one token of the prompt (default: BOS)")
     return parser.parse_args()
 
 
-def open_context(options):
+def open_context(options, **parameters_of_context):
+    """The model, a context with `options.threads`, and what must stay alive."""
     # without this it prints dozens of lines
     silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
     llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
@@ -39,12 +39,18 @@ def open_context(options):
         raise SystemExit(f"llama_generation.py: llama.cpp cannot load {options.file}")
     parameters = llama_cpp.llama_context_default_params()
     parameters.n_ctx = 512
+    for name, value in parameters_of_context.items():
+        setattr(parameters, name, value)
     parameters.n_threads = parameters.n_threads_batch = options.threads
     parameters.type_k = parameters.type_v = FLOAT32
     context = llama_cpp.llama_init_from_model(model, parameters)
     if not context:
         raise SystemExit("llama_generation.py: llama.cpp cannot make a context")
-    return context, silent
+    return model, context, silent
+
+
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def generate(context, sampler, prompt_id, count):
@@ -62,11 +68,12 @@ def generate(context, sampler, prompt_id, count):
 
 def main():
     options = arguments()
-    context, _silent = open_context(options)
+    model, context, _silent = open_context(options)
+    bos = llama_cpp.llama_vocab_bos(llama_cpp.llama_model_get_vocab(model))
     sampler = llama_cpp.llama_sampler_init_greedy()
-    generate(context, sampler, options.prompt_id, options.warmup_tokens)
+    generate(context, sampler, bos, options.warmup_tokens)
     start = time.perf_counter()
-    ids = generate(context, sampler, options.prompt_id, options.tokens)
+    ids = generate(context, sampler, bos, options.tokens)
     seconds = time.perf_counter() - start
     print(
         json.dumps(
@@ -76,7 +83,7 @@ def main():
                 "generation_seconds": seconds,
                 "tokens_per_second": len(ids) / seconds,
                 "ids": [ids],
-                "peak_resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "peak_resident_mib": peak_mib(),
                 "llama_cpp_python": llama_cpp.__version__,
             }
         )

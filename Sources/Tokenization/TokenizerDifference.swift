@@ -113,7 +113,7 @@ extension Tokenizer {
 
   /// The number of tokens, and what they were reduced from.
   fileprivate func size(from origin: VocabularyOrigin?) -> String {
-    origin.map { "\(vocabularySize), reduced from \($0)" } ?? "\(vocabularySize) (digest \(digest.hexadecimal.prefix(12))…)"
+    "\(vocabularySize)" + (origin.map { ", reduced from \($0)" } ?? " (digest \(digest.hexadecimal.prefix(12))…)")
   }
 
   /// A special id with its text; `none` without one.

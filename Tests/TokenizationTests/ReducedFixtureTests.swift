@@ -91,8 +91,8 @@ import Testing
     try requireSameTokenizer(loaded, second.tokenizer)
     let error = #expect(throws: TokenizationError.self) { try requireSameTokenizer(Trained.bpe, first) }
     let message = try #require(error).description
-    #expect(
-      message.contains("\(first.vocabularySize), reduced from \(Trained.bpe.vocabularySize) tokens (digest "), "\(message)")
+    let sizes = "\(first.vocabularySize), reduced from \(Trained.bpe.vocabularySize) tokens (digest "
+    #expect(message.contains(sizes), "\(message)")
     // the record says nothing beside another tokenizer
     for file in Trained.bpe.files { try file.write(to: url) }
     #expect(try loadTokenizer(from: url).origin == nil)

@@ -104,7 +104,8 @@ import Testing
       ]),
       "model": .object([
         "type": .string("BPE"), "vocab": .object(vocabulary), "ignore_merges": .bool(seed.isMultiple(of: 2)),
-        "merges": .array(merges.map { seed % 3 == 0 ? .string($0.joined(separator: " ")) : .array($0.map { .string($0) }) }),
+        "merges": .array(
+          merges.map { seed % 3 == 0 ? .string($0.joined(separator: " ")) : .array($0.map { .string($0) }) }),
       ]),
     ]).text()
   }

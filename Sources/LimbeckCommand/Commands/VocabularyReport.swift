@@ -33,7 +33,8 @@ struct VocabularyReport: Encodable {
     facts.add("digest", "\(digest.prefix(16)), reduced from \(originalDigest.prefix(16))")
     if let dropped {
       func percent(_ share: Double) -> String { "\(Format.fixed(100 * share, 2)) %" }
-      facts.add("probability lost", "mean \(percent(dropped.mean)) of \(Format.count(dropped.tokens, "validation token"))")
+      let positions = Format.count(dropped.tokens, "validation token")
+      facts.add("probability lost", "mean \(percent(dropped.mean)) at \(positions)")
       facts.add("  median", percent(dropped.median))
       facts.add("  99th percentile", percent(dropped.percentile99))
       if let before = dropped.natsPerKeptToken, let after = dropped.natsPerKeptTokenRenormalised {

@@ -20,7 +20,8 @@ extension GGUFModel {
     try requireExactly(configuration.weights)
     _ = try rows.reduced(configuration, file: file.path)
     let tensors = file.tensors.map { tensor in
-      let shape = vocabularyTensors.contains(tensor.name) ? [rows.keptIDs.count] + tensor.shape.dropFirst() : tensor.shape
+      var shape = tensor.shape
+      if vocabularyTensors.contains(tensor.name) { shape[0] = rows.keptIDs.count }
       return GGUFWriter.Tensor(name: tensor.name, type: tensor.type, shape: shape)
     }
     let metadata = try GGUFVocabularyRows(file, rows).metadata(noting: notes)

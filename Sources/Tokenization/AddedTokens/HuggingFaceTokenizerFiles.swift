@@ -10,6 +10,8 @@ struct HuggingFaceTokenizerFiles {
     "chat_template.json", VocabularyOrigin.fileName,
   ]
 
+  static let configurationName = "tokenizer_config.json"
+
   /// Ids above this are surely damage: no vocabulary is so large.
   private static let idLimit: Int32 = 1 << 24
 
@@ -25,11 +27,18 @@ struct HuggingFaceTokenizerFiles {
   /// None of the files.
   init() { (folder, objects, addedTokens, tokenizerJSON, files) = (nil, [:], [], nil, []) }
 
-  /// What a tokenizer that has no such files yet would write: the members of its tokenizer_config.json, and the added
-  /// tokens of its tokenizer.json.
-  init(configuration: [String: JSONValue], addedTokens: [JSONValue]) {
-    (folder, objects) = (nil, ["tokenizer_config.json": configuration])
-    (self.addedTokens, tokenizerJSON, files) = (addedTokens, nil, [])
+  /// What a tokenizer that has no such files yet would write.
+  /// - Parameters:
+  ///   - configuration: the members of its tokenizer_config.json.
+  ///   - addedTokens: the added tokens of its tokenizer.json.
+  ///   - tokenizerJSON: that file, where it is made already; nil by default.
+  ///   - files: the files that are written; none by default.
+  init(
+    configuration: [String: JSONValue], addedTokens: [JSONValue], tokenizerJSON: TokenizerJSONText? = nil,
+    files: [NamedFile] = []
+  ) {
+    (folder, objects) = (nil, [Self.configurationName: configuration])
+    (self.addedTokens, self.tokenizerJSON, self.files) = (addedTokens, tokenizerJSON, files)
   }
 
   /// A tokenizer.json of any name, alone. Throws what is wrong with it.

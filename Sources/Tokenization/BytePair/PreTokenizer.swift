@@ -135,30 +135,30 @@ extension PreTokenizer {
   }
 
   /// GPT-2, Pythia, OLMo.
-  private static let gpt2 = PreTokenizer(
+  static let gpt2 = PreTokenizer(
     "GPT-2", [.gpt2], .words, #"{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}"#)
 
   /// SmolLM, StarCoder, Granite 3.
-  private static let digitsAndGPT2 = PreTokenizer(
+  static let digitsAndGPT2 = PreTokenizer(
     "SmolLM and StarCoder", [.digits, .gpt2], .words,
     sequence(
       #"{"type":"Digits","individual_digits":true}"#,
       #"{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}"#))
 
   /// Qwen2, Qwen2.5, Qwen3, DeepSeek-R1-Distill-Qwen.
-  private static let qwen2 = PreTokenizer(
+  static let qwen2 = PreTokenizer(
     "Qwen2", [.words(digits: 1)], .words,
     sequence(
       split(words(number: #"\p{N}"#)), byteLevel))
 
   /// Llama 3 to 3.3, SmolLM3, DeepSeek-R1-Distill-Llama.
-  private static let llama3 = PreTokenizer(
+  static let llama3 = PreTokenizer(
     "Llama 3", [.words(digits: 3)], .words,
     sequence(
       split(words(number: #"\p{N}{1,3}"#)), byteLevel))
 
   /// DeepSeek-V3, DeepSeek-R1.
-  private static let deepSeekV3 = PreTokenizer(
+  static let deepSeekV3 = PreTokenizer(
     "DeepSeek-V3",
     [.numbers(upTo: 3), .run(of: ScalarSet(characters: "一-龥\u{3040}-ゟ゠-ヿ"), afterSpace: false), .deepSeekWords],
     .words,
@@ -179,7 +179,7 @@ extension PreTokenizer {
   private static let eastAsian = "一-龥ࠀ-一가-\u{D7FF}"
 
   /// DeepSeek-LLM, DeepSeek-V2, DeepSeek-Coder-V2.
-  private static let deepSeekLLM = PreTokenizer(
+  static let deepSeekLLM = PreTokenizer(
     "DeepSeek-LLM",
     [
       .lineBreaks, .run(of: ScalarSet(characters: casedLetters), afterSpace: true),
@@ -191,7 +191,7 @@ extension PreTokenizer {
       split("[" + eastAsian + "]+"), #"{"type":"Digits","individual_digits":true}"#, byteLevel))
 
   /// DeepSeek-Coder.
-  private static let deepSeekCoder = PreTokenizer(
+  static let deepSeekCoder = PreTokenizer(
     "DeepSeek-Coder",
     [
       .lineBreaks, .run(of: ScalarSet(ScalarProperties.letter), afterSpace: true),

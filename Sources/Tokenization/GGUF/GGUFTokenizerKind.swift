@@ -8,7 +8,7 @@ struct GGUFTokenizerKind: Sendable {
   let load: @Sendable (GGUFVocabulary) throws(TokenizationError) -> any Tokenizer
 
   /// All kinds.
-  static let all: [GGUFTokenizerKind] = [.sentencePieceBPE]
+  static let all: [GGUFTokenizerKind] = [.sentencePieceBPE, .byteLevelBPE]
 }
 
 extension TokenizerFormat {

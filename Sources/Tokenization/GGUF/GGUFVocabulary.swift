@@ -1,4 +1,5 @@
 import DurableFiles
+import Foundation
 import GGUF
 
 /// What a token of a GGUF file is, as llama.cpp numbers it (`enum llama_token_type`); the numbers are SentencePiece's.
@@ -102,14 +103,48 @@ struct GGUFVocabulary: Sendable {
     return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.bool(Self.prefix + key) }
   }
 
+  /// The string at a key, such as `pre`; nil where there is none. Throws `value` for what is none.
+  func string(_ key: String) throws(TokenizationError) -> String? {
+    let metadata = metadata
+    return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.string(Self.prefix + key) }
+  }
+
+  /// The merges of a BPE in order of rank. Throws `value` where there are none.
+  func merges() throws(TokenizationError) -> [[UInt8]] {
+    guard let merges = try Self.array("merges", in: metadata)?.strings else {
+      throw .value(metadata.invalid(Self.prefix + "merges", expected: "an array of strings, the merges"))
+    }
+    if let index = merges.firstIndex(where: { String(validating: $0, as: UTF8.self) == nil }) {
+      throw invalid("merges", expected: "merges in UTF-8", found: "other bytes in merge \(index)")
+    }
+    return merges
+  }
+
   /// `tokenizer.chat_template`; nil where there is none. Throws `value` for what is no string.
   func chatTemplate() throws(TokenizationError) -> String? {
     let metadata = metadata
     return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.string("tokenizer.chat_template") }
   }
 
+  /// What the tokenizer was reduced from, as a file of its own; none where the file does not say.
+  func originFiles() throws(TokenizationError) -> [NamedFile] {
+    let metadata = metadata
+    let content = try TokenizationError.wrapping { () throws(GGUFError) in
+      try metadata.string(VocabularyOrigin.metadataKey)
+    }
+    return content.map { [NamedFile(name: VocabularyOrigin.fileName, contents: Data($0.utf8))] } ?? []
+  }
+
+  /// The token with `id`.
+  func text(_ id: Int) -> String { String(decoding: pieces.bytes(at: id), as: UTF8.self) }
+
   /// The token with `id` as errors show it.
-  func quoted(_ id: Int) -> String { JSONValue.quoted(String(decoding: pieces.bytes(at: id), as: UTF8.self)) }
+  func quoted(_ id: Int) -> String { JSONValue.quoted(text(id)) }
+
+  /// Whether the converter made the token up, for an id that the tokenizer has none for: `[PAD7]`.
+  func isPadding(_ id: Int) -> Bool {
+    types[id] == .unused && pieces.bytes(at: id).elementsEqual("[PAD\(id)]".utf8)
+  }
 
   /// An error about the value at a key.
   func invalid(_ key: String, expected: String, found: String, advice: String? = nil) -> TokenizationError {

@@ -17,7 +17,8 @@ extension ModelProto {
       default: writer.add(encoded: field.encoded)
       }
     }
-    writer.addTrainer(size: reduction.keptIDs.count, specialIDs: specialIDs.compactMapValues { reduction.newID(of: $0) })
+    writer.addTrainer(
+      size: reduction.keptIDs.count, specialIDs: specialIDs.compactMapValues { reduction.newID(of: $0) })
     return writer.bytes
   }
 

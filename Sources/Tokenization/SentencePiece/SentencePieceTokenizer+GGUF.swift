@@ -11,7 +11,8 @@ extension GGUFTokenizerKind {
       if try vocabulary.flag("add_bos_token") == false { members["add_bos_token"] = .bool(false) }
       if let template = try vocabulary.chatTemplate() { members["chat_template"] = .string(template) }
       let tokenizer = try SentencePieceTokenizer(
-        serialized: model.serialized, name: vocabulary.file, ownConfiguration: members, distinguishesSymbol: true)
+        serialized: model.serialized, name: vocabulary.file,
+        own: OwnFiles(configuration: members, others: vocabulary.originFiles()), distinguishesSymbol: true)
       let beside = HuggingFaceTokenizerFiles(
         configuration: tokenizer.huggingFaceConfiguration, addedTokens: tokenizer.huggingFaceAddedTokens)
       return try beside.adding(to: tokenizer, limit: nil)
@@ -49,7 +50,7 @@ private struct GGUFPieces {
 
     var names = SpecialPieces()
     func name(_ id: Int32?, or other: String) -> String {
-      id.map { String(decoding: vocabulary.pieces.bytes(at: Int($0)), as: UTF8.self) } ?? other
+      id.map { vocabulary.text(Int($0)) } ?? other
     }
     names.unknown = name(unknown, or: names.unknown)
     (names.bos, names.eos, names.pad) = (name(bos, or: names.bos), name(eos, or: names.eos), name(pad, or: names.pad))

@@ -1,6 +1,15 @@
 import DurableFiles
 import Foundation
 
+/// What a tokenizer without files beside it says in those that are made for it.
+struct OwnFiles: Sendable {
+  /// Members of the tokenizer_config.json. By default text is text, even where it spells a special token, as it is to
+  /// SentencePiece.
+  var configuration: [String: JSONValue] = ["split_special_tokens": .bool(true)]
+  /// Files of other names; none by default.
+  var others: [NamedFile] = []
+}
+
 extension SentencePieceTokenizer {
   /// tokenizer.json and tokenizer_config.json, with which `AutoTokenizer` in transformers (4.57 and 5.24) has the ids
   /// that this tokenizer has, BOS in front. Where tokenizer.json cannot say what the tokenizer does, there is none, and
@@ -15,15 +24,15 @@ extension SentencePieceTokenizer {
       configuration["legacy"] = .bool(false)
       configuration["add_bos_token"] = .bool(beginsText)
       configuration["add_prefix_space"] = .bool(proto.normalizer.addsDummyPrefix)
-      return [Self.file("tokenizer_config.json", configuration)]
+      return [Self.file("tokenizer_config.json", configuration)] + own.others
     }
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
-    return [Self.file("tokenizer.json", tokenizer), Self.file("tokenizer_config.json", configuration)]
+    return [Self.file("tokenizer.json", tokenizer), Self.file("tokenizer_config.json", configuration)] + own.others
   }
 
   /// The members of tokenizer_config.json, but for those that say how transformers reads the other files.
   var huggingFaceConfiguration: [String: JSONValue] {
-    var members = ownConfiguration
+    var members = own.configuration
     members["clean_up_tokenization_spaces"] = .bool(false)
     for (key, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unknownID)] {
       members[key] = id.map { .string(spelling(of: $0)) }
@@ -32,7 +41,7 @@ extension SentencePieceTokenizer {
   }
 
   /// Whether BOS is put in front of text.
-  private var beginsText: Bool { bosID != nil && ownConfiguration["add_bos_token"] != .bool(false) }
+  private var beginsText: Bool { bosID != nil && own.configuration["add_bos_token"] != .bool(false) }
 
   private static func file(_ name: String, _ members: [String: JSONValue]) -> NamedFile {
     NamedFile(name: name, contents: Data((JSONValue.object(members).text() + "\n").utf8))

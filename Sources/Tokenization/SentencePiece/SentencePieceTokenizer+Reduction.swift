@@ -75,7 +75,8 @@ extension SentencePieceTokenizer: ReducibleTokenizer {
     }
     return try SentencePieceTokenizer(
       serialized: content, name: TokenizerFormat.sentencePiece.fileNames[0],
-      filesBeside: ReducedFiles(reduction: reduction).beside(filesBeside), allowsDummyPrefix: allowsDummyPrefix)
+      filesBeside: ReducedFiles(reduction: reduction).beside(filesBeside), allowsDummyPrefix: allowsDummyPrefix,
+      own: own, distinguishesSymbol: true)
   }
 }
 

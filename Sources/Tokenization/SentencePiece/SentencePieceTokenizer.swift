@@ -39,10 +39,10 @@ public final class SentencePieceTokenizer: Tokenizer {
 
   /// What stood beside the file and belongs to it; empty where it stood alone.
   let filesBeside: [NamedFile]
+  /// What is said in the files that are made where nothing stood beside the file.
+  let own: OwnFiles
   /// Whether a space is put in front of text where the file says so.
   let allowsDummyPrefix: Bool
-  /// Members of the tokenizer_config.json that is made where nothing stood beside the file.
-  let ownConfiguration: [String: JSONValue]
   let proto: ModelProto
   let segmenter: Segmenter
   let processor: SentencePieceProcessor
@@ -81,15 +81,13 @@ public final class SentencePieceTokenizer: Tokenizer {
       distinguishesSymbol: true)
   }
 
-  /// As above; `ownConfiguration` is what the tokenizer_config.json has that is made where nothing stood beside the
-  /// file, by default that text which spells a special token is text; `distinguishesSymbol` says whether U+2581 in text
-  /// is told from a space where that is possible.
+  /// As above; `own` is what is said in the files that are made where nothing stood beside the file;
+  /// `distinguishesSymbol` says whether U+2581 in text is told from a space where that is possible.
   init(
     serialized: [UInt8], name: String, filesBeside: [NamedFile] = [], allowsDummyPrefix: Bool = true,
-    ownConfiguration: [String: JSONValue] = ["split_special_tokens": .bool(true)], distinguishesSymbol: Bool
+    own: OwnFiles = OwnFiles(), distinguishesSymbol: Bool
   ) throws(TokenizationError) {
-    (self.filesBeside, self.ownConfiguration) = (filesBeside, ownConfiguration)
-    self.allowsDummyPrefix = allowsDummyPrefix
+    (self.filesBeside, self.own, self.allowsDummyPrefix) = (filesBeside, own, allowsDummyPrefix)
     let (inner, spaced): (SentencePieceProcessor, SentencePieceProcessor?)
     do {
       let whole = try ModelProto(serialized: serialized)

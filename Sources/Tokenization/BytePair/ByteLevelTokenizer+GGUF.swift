@@ -1,0 +1,215 @@
+import DurableFiles
+import Foundation
+import GGUF
+
+extension GGUFTokenizerKind {
+  /// Byte-level BPE, as Llama 3's, Qwen's and SmolLM's models have it.
+  static let byteLevelBPE = GGUFTokenizerKind(
+    name: "gpt2",
+    load: { (vocabulary) throws(TokenizationError) in
+      let written = try GGUFByteLevel(vocabulary)
+      let (json, configuration) = (try written.tokenizerJSON(), try written.configuration())
+      let text = try TokenizerJSONText(json, file: vocabulary.file)
+      let files = HuggingFaceTokenizerFiles(
+        configuration: configuration, addedTokens: try text.addedTokens(),
+        files: [
+          NamedFile(name: TokenizerJSON.fileName, contents: Data(json)),
+          NamedFile(
+            name: HuggingFaceTokenizerFiles.configurationName,
+            contents: Data((JSONValue.object(configuration).text() + "\n").utf8)),
+        ] + vocabulary.originFiles())
+      return try files.adding(to: TokenizerJSONKind.tokenizer(TokenizerJSON(text), files), limit: nil)
+    })
+}
+
+/// A GGUF file's byte-level vocabulary in the words of a tokenizer.json, which is what it was made from.
+///
+/// Control, unknown and user-defined tokens are added tokens. Those behind all others are only that, as in Llama 3's
+/// and Qwen's files; the converter's names for ids without a token, `[PAD7]`, are none.
+private struct GGUFByteLevel {
+  private let vocabulary: GGUFVocabulary
+  private let split: SplitName
+  /// Ids from here on are no tokens of the model's vocabulary but added ones.
+  private let ownEnd: Int
+
+  init(_ vocabulary: GGUFVocabulary) throws(TokenizationError) {
+    self.vocabulary = vocabulary
+    split = try SplitName(vocabulary)
+    if let id = vocabulary.types.firstIndex(of: .byte) {
+      throw vocabulary.invalid(
+        "token_type", expected: "no byte tokens (6) in a byte-level vocabulary",
+        found: "token \(id), \(vocabulary.quoted(id))")
+    }
+    let isAdded = vocabulary.types.map(\.isAdded)
+    let end = isAdded.lastIndex(of: false).map { $0 + 1 } ?? 0
+    // huggingface/tokenizers numbers added tokens from the number of the others on
+    ownEnd = (0..<end).contains(where: vocabulary.isPadding) ? vocabulary.count : end
+  }
+
+  /// The content of a tokenizer.json. Throws `value` where merges are none.
+  func tokenizerJSON() throws(TokenizationError) -> [UInt8] {
+    var members: [(key: String, json: [UInt8])] = [
+      ("version", Array(#""1.0""#.utf8)), ("truncation", Array("null".utf8)), ("padding", Array("null".utf8)),
+      ("added_tokens", Array(JSONValue.array(addedTokens).text().utf8)), ("normalizer", Array("null".utf8)),
+      ("pre_tokenizer", Array(split.preTokenizer.json.text().utf8)),
+      ("post_processor", Array(try postProcessor().text().utf8)),
+      ("decoder", Array(JSONValue.object(Self.byteLevel).text().utf8)),
+    ]
+    let model: [(key: String, json: [UInt8])] = [
+      ("type", Array(#""BPE""#.utf8)), ("ignore_merges", Array("\(split.ignoresMerges)".utf8)),
+      ("vocab", pieces), ("merges", try merges()),
+    ]
+    members.append(("model", Self.object(model)))
+    return Self.object(members)
+  }
+
+  private static let byteLevel: [String: JSONValue] = [
+    "type": .string("ByteLevel"), "add_prefix_space": .bool(true), "trim_offsets": .bool(true), "use_regex": .bool(true),
+  ]
+
+  /// An object whose members are JSON already: vocabulary and merges are too long to be values.
+  private static func object(_ members: [(key: String, json: [UInt8])]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for (key, json) in members {
+      bytes.append(UInt8(ascii: bytes.isEmpty ? "{" : ","))
+      bytes += "\n\"\(key)\":".utf8
+      bytes += json
+    }
+    return bytes + "\n}".utf8
+  }
+
+  private var pieces: [UInt8] {
+    var bytes: [UInt8] = []
+    for id in 0..<ownEnd where !vocabulary.isPadding(id) {
+      bytes.append(UInt8(ascii: bytes.isEmpty ? "{" : ","))
+      bytes += "\n\(vocabulary.quoted(id)):\(id)".utf8
+    }
+    return bytes.isEmpty ? Array("{}".utf8) : bytes + "\n}".utf8
+  }
+
+  /// The merges, both halves of each apart: a piece may have a space.
+  private func merges() throws(TokenizationError) -> [UInt8] {
+    let merges = try vocabulary.merges()
+    var bytes: [UInt8] = []
+    for (index, merge) in merges.enumerated() {
+      // as llama.cpp cuts it: a piece has a character before the space
+      guard let space = merge.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
+        throw vocabulary.invalid(
+          "merges", expected: "two tokens with a space between them",
+          found: "\(Self.quoted(merge[...])) as merge \(index)")
+      }
+      let halves = [merge[..<space], merge[(space + 1)...]]
+      for part in halves + [halves[0] + halves[1]] {
+        guard let id = vocabulary.pieces.place(of: part), id < ownEnd else {
+          throw vocabulary.invalid(
+            "merges", expected: "merges of tokens to tokens",
+            found: "merge \(index), \(Self.quoted(merge[...])), but no token \(Self.quoted(part))")
+        }
+      }
+      bytes.append(UInt8(ascii: bytes.isEmpty ? "[" : ","))
+      bytes += "\n[\(Self.quoted(halves[0])),\(Self.quoted(halves[1]))]".utf8
+    }
+    return bytes.isEmpty ? Array("[]".utf8) : bytes + "\n]".utf8
+  }
+
+  private static func quoted(_ piece: ArraySlice<UInt8>) -> String {
+    JSONValue.quoted(String(decoding: piece, as: UTF8.self))
+  }
+
+  private var addedTokens: [JSONValue] {
+    vocabulary.types.indices.filter { vocabulary.types[$0].isAdded }.map { id in
+      .object([
+        "id": .integer(id), "content": .string(vocabulary.text(id)), "single_word": .bool(false),
+        "lstrip": .bool(false), "rstrip": .bool(false), "normalized": .bool(false),
+        "special": .bool(vocabulary.types[id] != .userDefined),
+      ])
+    }
+  }
+
+  /// BOS before a text, where the file says so, or llama.cpp takes it for said.
+  private func postProcessor() throws(TokenizationError) -> JSONValue {
+    guard try vocabulary.flag("add_bos_token") ?? split.beginsText, let bos = try vocabulary.id("bos_token_id") else {
+      return .object(Self.byteLevel)
+    }
+    let name = JSONValue.string(vocabulary.text(Int(bos)))
+    let begin = JSONValue.object(["SpecialToken": .object(["id": name, "type_id": .integer(0)])])
+    func text(_ name: String, _ type: Int) -> JSONValue {
+      .object(["Sequence": .object(["id": .string(name), "type_id": .integer(type)])])
+    }
+    let token: [String: JSONValue] = ["id": name, "ids": .array([.integer(Int(bos))]), "tokens": .array([name])]
+    return .object([
+      "type": .string("TemplateProcessing"), "single": .array([begin, text("A", 0)]),
+      "pair": .array([begin, text("A", 0), text("B", 1)]),
+      "special_tokens": .object([vocabulary.text(Int(bos)): .object(token)]),
+    ])
+  }
+
+  /// The members of the tokenizer_config.json.
+  func configuration() throws(TokenizationError) -> [String: JSONValue] {
+    var members: [String: JSONValue] = [
+      "clean_up_tokenization_spaces": .bool(false), "tokenizer_class": .string("PreTrainedTokenizerFast"),
+    ]
+    for (key, id) in [
+      ("bos_token", try vocabulary.id("bos_token_id")), ("eos_token", try vocabulary.id("eos_token_id")),
+      ("unk_token", try vocabulary.id("unknown_token_id")), ("pad_token", try vocabulary.id("padding_token_id")),
+    ] {
+      members[key] = id.map { .string(vocabulary.text(Int($0))) }
+    }
+    members["chat_template"] = try vocabulary.chatTemplate().map { .string($0) }
+    return members
+  }
+}
+
+/// How text is cut before it is merged, as `tokenizer.ggml.pre` names it.
+private struct SplitName {
+  let preTokenizer: PreTokenizer
+  /// Whether a part of a text that is a token stays whole, and BOS is put before a text where the file does not say:
+  /// llama.cpp knows it by the name.
+  let ignoresMerges: Bool
+  let beginsText: Bool
+
+  /// llama.cpp's names (`llama_vocab::impl::load`) by the pre-tokenizer that its regular expressions are.
+  private static let names: [(preTokenizer: PreTokenizer, names: [String])] = [
+    (
+      .gpt2,
+      [
+        "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "exaone4", "gigachat", "a.x-4.0", "mellum",
+        "granite-docling",
+      ]
+    ),
+    (.digitsAndGPT2, ["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"]),
+    (
+      .qwen2,
+      [
+        "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2",
+      ]
+    ),
+    (.llama3, wholeWords + ["dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "glm5"]),
+    (.deepSeekV3, ["deepseek-v3", "hunyuan-dense", "joyai-llm"]),
+    (.deepSeekLLM, ["deepseek-llm"]),
+    (.deepSeekCoder, ["deepseek-coder"]),
+  ]
+  private static let wholeWords = [
+    "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+  ]
+
+  /// Throws `value` for a name that is not known.
+  init(_ vocabulary: GGUFVocabulary) throws(TokenizationError) {
+    let name = try vocabulary.string("pre")
+    guard let name, let known = Self.names.first(where: { $0.names.contains(name) }) else {
+      let all = Self.names.flatMap(\.names).joined(separator: ", ")
+      throw vocabulary.invalid(
+        "pre", expected: "one of \(all)", found: name.map(JSONValue.quoted) ?? "nothing",
+        advice: "how text is cut is not known; take the tokenizer.json from the page of the model that the file was "
+          + "made from")
+    }
+    preTokenizer = known.preTokenizer
+    beginsText = Self.wholeWords.contains(name)
+    ignoresMerges = beginsText || ["glm4", "glm5"].contains(name)
+  }
+}
+
+extension GGUFTokenType {
+  /// Whether the token is cut out of text before anything else is done to it.
+  fileprivate var isAdded: Bool { [.control, .unknown, .userDefined].contains(self) }
+}
