@@ -17,7 +17,7 @@ extension GGUFTokenizerKind {
           NamedFile(
             name: HuggingFaceTokenizerFiles.configurationName,
             contents: Data((JSONValue.object(configuration).text() + "\n").utf8)),
-        ] + vocabulary.originFiles())
+        ] + (try vocabulary.originFiles()))
       return try files.adding(to: TokenizerJSONKind.tokenizer(TokenizerJSON(text), files), limit: nil)
     })
 }
