@@ -17,7 +17,9 @@ struct AddedToken: Hashable, Sendable {
   var isSingleWord = false
 
   /// Whether this is its text, byte by byte: to strings, characters that are composed otherwise are the same.
-  func isSpelled(_ text: String) -> Bool { content.utf8.elementsEqual(text.utf8) }
+  func isSpelled(_ text: String) -> Bool {
+    content.utf8.count == text.utf8.count && content.utf8.elementsEqual(text.utf8)
+  }
 }
 
 extension AddedToken: CustomStringConvertible {

@@ -183,12 +183,17 @@ struct HuggingFaceTokenizerFiles {
         tokens.append(AddedToken(content: content, id: id, isSpecial: isSpecial, isNormalized: !isSpecial))
       }
     }
+    // one by one: Gemma has thousands
+    var ids = Set(tokens.map(\.id))
+    var contents = Set(tokens.map { Array($0.content.utf8) })
     for element in addedTokens {
       guard case .object(let fields) = element, case .integer(let number) = fields["id"],
         let id = Int32(exactly: number)
       else { throw corrupt(TokenizerJSON.fileName, "added_tokens: \(element) is no added token") }
       let token = try token(fields, id: id, in: TokenizerJSON.fileName)
-      if !tokens.contains(where: { $0.isSpelled(token.content) || $0.id == id }) { tokens.append(token) }
+      guard !ids.contains(id), contents.insert(Array(token.content.utf8)).inserted else { continue }
+      ids.insert(id)
+      tokens.append(token)
     }
     return tokens.sorted { $0.id < $1.id }
   }

@@ -10,14 +10,14 @@ extension GGUFTokenizerKind {
       let written = try GGUFByteLevel(vocabulary)
       let (json, configuration) = (try written.tokenizerJSON(), try written.configuration())
       let text = try TokenizerJSONText(json, file: vocabulary.file)
+      let made = [
+        NamedFile(name: TokenizerJSON.fileName, contents: Data(json)),
+        NamedFile(
+          name: HuggingFaceTokenizerFiles.configurationName,
+          contents: Data((JSONValue.object(configuration).text() + "\n").utf8)),
+      ]
       let files = HuggingFaceTokenizerFiles(
-        configuration: configuration, addedTokens: try text.addedTokens(),
-        files: [
-          NamedFile(name: TokenizerJSON.fileName, contents: Data(json)),
-          NamedFile(
-            name: HuggingFaceTokenizerFiles.configurationName,
-            contents: Data((JSONValue.object(configuration).text() + "\n").utf8)),
-        ] + (try vocabulary.originFiles()))
+        configuration: configuration, addedTokens: try text.addedTokens(), files: made + (try vocabulary.originFiles()))
       return try files.adding(to: TokenizerJSONKind.tokenizer(TokenizerJSON(text), files), limit: nil)
     })
 }
@@ -48,68 +48,47 @@ private struct GGUFByteLevel {
 
   /// The content of a tokenizer.json. Throws `value` where merges are none.
   func tokenizerJSON() throws(TokenizationError) -> [UInt8] {
-    var members: [(key: String, json: [UInt8])] = [
-      ("version", Array(#""1.0""#.utf8)), ("truncation", Array("null".utf8)), ("padding", Array("null".utf8)),
-      ("added_tokens", Array(JSONValue.array(addedTokens).text().utf8)), ("normalizer", Array("null".utf8)),
-      ("pre_tokenizer", Array(split.preTokenizer.json.text().utf8)),
-      ("post_processor", Array(try postProcessor().text().utf8)),
-      ("decoder", Array(JSONValue.object(Self.byteLevel).text().utf8)),
-    ]
-    let model: [(key: String, json: [UInt8])] = [
-      ("type", Array(#""BPE""#.utf8)), ("ignore_merges", Array("\(split.ignoresMerges)".utf8)),
-      ("vocab", pieces), ("merges", try merges()),
-    ]
-    members.append(("model", Self.object(model)))
-    return Self.object(members)
+    let vocabulary = vocabulary
+    let ids = (0..<ownEnd).filter { !vocabulary.isPadding($0) }
+    return TokenizerJSONWriter(
+      [
+        "version": .string("1.0"), "truncation": .null, "padding": .null, "added_tokens": .array(addedTokens),
+        "normalizer": .null, "pre_tokenizer": split.preTokenizer.json, "post_processor": try postProcessor(),
+        "decoder": .object(Self.byteLevel),
+      ],
+      model: [
+        "type": .string("BPE"), "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
+        "end_of_word_suffix": .null, "fuse_unk": .bool(false), "byte_fallback": .bool(false),
+        "ignore_merges": .bool(split.ignoresMerges),
+      ],
+      pieces: ids.lazy.map { (id: $0, piece: vocabulary.pieces.bytes(at: $0)) }, merges: try merges()
+    ).bytes
   }
 
   private static let byteLevel: [String: JSONValue] = [
     "type": .string("ByteLevel"), "add_prefix_space": .bool(true), "trim_offsets": .bool(true), "use_regex": .bool(true),
   ]
 
-  /// An object whose members are JSON already: vocabulary and merges are too long to be values.
-  private static func object(_ members: [(key: String, json: [UInt8])]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    for (key, json) in members {
-      bytes.append(UInt8(ascii: bytes.isEmpty ? "{" : ","))
-      bytes += "\n\"\(key)\":".utf8
-      bytes += json
-    }
-    return bytes + "\n}".utf8
-  }
-
-  private var pieces: [UInt8] {
-    var bytes: [UInt8] = []
-    for id in 0..<ownEnd where !vocabulary.isPadding(id) {
-      bytes.append(UInt8(ascii: bytes.isEmpty ? "{" : ","))
-      bytes += "\n\(vocabulary.quoted(id)):\(id)".utf8
-    }
-    return bytes.isEmpty ? Array("{}".utf8) : bytes + "\n}".utf8
-  }
-
-  /// The merges, both halves of each apart: a piece may have a space.
-  private func merges() throws(TokenizationError) -> [UInt8] {
-    let merges = try vocabulary.merges()
-    var bytes: [UInt8] = []
-    for (index, merge) in merges.enumerated() {
-      // as llama.cpp cuts it: a piece has a character before the space
-      guard let space = merge.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
+  /// The merges by their halves. Throws `value` for one of what are no tokens.
+  private func merges() throws(TokenizationError) -> [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] {
+    var merges: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []
+    for (index, merge) in try vocabulary.merges().enumerated() {
+      let halves = merge.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      guard halves.count == 2 else {
         throw vocabulary.invalid(
           "merges", expected: "two tokens with a space between them",
           found: "\(Self.quoted(merge[...])) as merge \(index)")
       }
-      let halves = [merge[..<space], merge[(space + 1)...]]
-      for part in halves + [halves[0] + halves[1]] {
+      for part in [halves[0], halves[1], halves[0] + halves[1]] {
         guard let id = vocabulary.pieces.place(of: part), id < ownEnd else {
           throw vocabulary.invalid(
             "merges", expected: "merges of tokens to tokens",
             found: "merge \(index), \(Self.quoted(merge[...])), but no token \(Self.quoted(part))")
         }
       }
-      bytes.append(UInt8(ascii: bytes.isEmpty ? "[" : ","))
-      bytes += "\n[\(Self.quoted(halves[0])),\(Self.quoted(halves[1]))]".utf8
+      merges.append((left: halves[0], right: halves[1]))
     }
-    return bytes.isEmpty ? Array("[]".utf8) : bytes + "\n]".utf8
+    return merges
   }
 
   private static func quoted(_ piece: ArraySlice<UInt8>) -> String {

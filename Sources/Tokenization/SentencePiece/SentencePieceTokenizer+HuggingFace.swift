@@ -19,7 +19,7 @@ extension SentencePieceTokenizer {
   /// segmentations with the same score another may be chosen.
   var huggingFaceFiles: [NamedFile] {
     var configuration = huggingFaceConfiguration
-    guard let tokenizer = huggingFaceJSON else {
+    guard let tokenizer = tokenizerJSON else {
       configuration["tokenizer_class"] = .string("LlamaTokenizer")
       configuration["legacy"] = .bool(false)
       configuration["add_bos_token"] = .bool(beginsText)
@@ -27,7 +27,7 @@ extension SentencePieceTokenizer {
       return [Self.file("tokenizer_config.json", configuration)] + own.others
     }
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
-    return [Self.file("tokenizer.json", tokenizer), Self.file("tokenizer_config.json", configuration)] + own.others
+    return [NamedFile(name: TokenizerJSON.fileName, contents: Data(tokenizer)), Self.file("tokenizer_config.json", configuration)] + own.others
   }
 
   /// The members of tokenizer_config.json, but for those that say how transformers reads the other files.
@@ -47,13 +47,20 @@ extension SentencePieceTokenizer {
     NamedFile(name: name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
   }
 
-  /// The members of tokenizer.json (huggingface/tokenizers 0.22); nil where the format has no words for the tokenizer.
+  /// The content of tokenizer.json; nil where the format has no words for the tokenizer.
+  private var tokenizerJSON: [UInt8]? {
+    guard var members = huggingFaceJSON, let unknownID else { return nil }
+    guard proto.modelType == 1 else { return bytePairFile(members, unknownID) }
+    members["model"] = unigramModel(unknownID)
+    return Array((JSONValue.object(members).text() + "\n").utf8)
+  }
+
+  /// The members of tokenizer.json (huggingface/tokenizers 0.22) but for the model; nil where the format has no words
+  /// for the tokenizer.
   var huggingFaceJSON: [String: JSONValue]? {
-    let normalizer = proto.normalizer
-    // names of JSON are equal where only the composition of their characters differs
-    guard proto.modelType <= 2, normalizer.escapesWhitespace, !proto.whitespaceIsSuffix, let unknownID,
-      proto.modelType == 1 || Set(proto.pieces).count == vocabularySize
-    else { return nil }
+    guard proto.modelType <= 2, proto.normalizer.escapesWhitespace, !proto.whitespaceIsSuffix, unknownID != nil else {
+      return nil
+    }
     return [
       "version": .string("1.0"), "truncation": .null, "padding": .null,
       "added_tokens": .array(huggingFaceAddedTokens),
@@ -61,16 +68,16 @@ extension SentencePieceTokenizer {
       "pre_tokenizer": proto.modelType == 1 ? preTokenizer : .null,
       "post_processor": postProcessor,
       "decoder": .of("Sequence", ["decoders": .array(decoders)]),
-      "model": proto.modelType == 1 ? unigramModel(unknownID) : bytePairModel(unknownID),
     ]
   }
 
   /// The elements of `added_tokens`.
   var huggingFaceAddedTokens: [JSONValue] {
-    (0..<Int32(vocabularySize)).compactMap { id in
+    let plain = plainIDs
+    return (0..<Int32(vocabularySize)).compactMap { id in
       let kind = kind(id)
       let isSpecial = kind == .control || kind == .unknown
-      guard isSpecial || (kind == .userDefined && !isPlain(id)) else { return nil }
+      guard isSpecial || (kind == .userDefined && !plain.contains(id)) else { return nil }
       return .object([
         "id": .integer(Int(id)), "content": .string(isSpecial ? spelling(of: id) : text(of: id)),
         "single_word": .bool(false), "lstrip": .bool(false), "rstrip": .bool(false), "normalized": .bool(false),
@@ -79,13 +86,20 @@ extension SentencePieceTokenizer {
     }
   }
 
-  /// Whether a piece of the user's needs no care: a single character that no other piece has.
-  private func isPlain(_ id: Int32) -> Bool {
-    let piece = spelling(of: id).unicodeScalars
-    guard piece.count == 1, let character = piece.first else { return false }
-    return (0..<Int32(vocabularySize)).allSatisfy {
-      $0 == id || kind($0) == .control || !spelling(of: $0).unicodeScalars.contains(character)
+  /// The pieces of the user's that need no care: single characters that no other piece has.
+  private var plainIDs: Set<Int32> {
+    let known = (0..<Int32(vocabularySize)).filter { kind($0) != .control }
+    var plain: [Unicode.Scalar: Int32] = [:]
+    for id in known where kind(id) == .userDefined {
+      let piece = spelling(of: id).unicodeScalars
+      if piece.count == 1, let character = piece.first { plain[character] = id }
     }
+    // what other pieces of the user's have goes first: often that is all
+    for id in known.filter({ kind($0) == .userDefined }) + known {
+      if plain.isEmpty { break }
+      for character in spelling(of: id).unicodeScalars where plain[character] ?? id != id { plain[character] = nil }
+    }
+    return Set(plain.values)
   }
 
   private var normalizers: [JSONValue] {
@@ -169,29 +183,32 @@ extension SentencePieceTokenizer {
   }
 
   /// The pieces say which merges there are: all of two pieces that make a third, better scores first.
-  private func bytePairModel(_ unknownID: Int32) -> JSONValue {
-    var ids: [String: Int] = [:]
-    for (id, piece) in proto.pieces.enumerated() where proto.kinds[id] == .normal { ids[piece] = id }
+  private func bytePairFile(_ members: [String: JSONValue], _ unknownID: Int32) -> [UInt8] {
+    // an added token is found in the vocabulary by its text
+    let pieces = zip(proto.pieces, proto.kinds).map { piece, kind in
+      Array((kind == .userDefined ? piece.replacing("\u{2581}", with: " ") : piece).utf8)
+    }
+    func normal(_ piece: ArraySlice<UInt8>) -> Int? {
+      ids.place(of: piece).flatMap { proto.kinds[$0] == .normal ? $0 : nil }
+    }
     var merges: [(score: Float, left: Int, right: Int)] = []
-    for (id, piece) in proto.pieces.enumerated() where proto.kinds[id] == .normal {
-      let scalars = piece.unicodeScalars
-      for place in scalars.indices.dropFirst() {
-        guard let left = ids[String(scalars[..<place])], let right = ids[String(scalars[place...])] else { continue }
+    for (id, piece) in pieces.enumerated() where proto.kinds[id] == .normal {
+      for place in piece.indices.dropFirst() where piece[place] & 0xC0 != 0x80 {
+        guard let left = normal(piece[..<place]), let right = normal(piece[place...]) else { continue }
         merges.append((proto.scores[id], left, right))
       }
     }
     merges.sort { ($1.score, $0.left, $0.right) < ($0.score, $1.left, $1.right) }
-    let vocabulary = Dictionary(
-      proto.pieces.enumerated().map { ($1, JSONValue.integer($0)) }, uniquingKeysWith: { first, _ in first })
-    return .of(
-      "BPE",
-      [
-        "vocab": .object(vocabulary),
-        "merges": .array(merges.map { .string("\(proto.pieces[$0.left]) \(proto.pieces[$0.right])") }),
-        "unk_token": .string(spelling(of: unknownID)), "fuse_unk": .bool(true),
+    return TokenizerJSONWriter(
+      members,
+      model: [
+        "type": .string("BPE"), "unk_token": .string(spelling(of: unknownID)), "fuse_unk": .bool(true),
         "byte_fallback": .bool(proto.byteFallback), "dropout": .null, "continuing_subword_prefix": .null,
         "end_of_word_suffix": .null,
-      ])
+      ],
+      pieces: pieces.lazy.enumerated().map { (id: $0.offset, piece: $0.element[...]) },
+      merges: merges.lazy.map { (left: pieces[$0.left][...], right: pieces[$0.right][...]) }
+    ).bytes
   }
 }
 

@@ -48,7 +48,7 @@ public final class SentencePieceTokenizer: Tokenizer {
   let processor: SentencePieceProcessor
   let encoder: BatchEncoder
   /// By bytes: as strings, a letter with its accent and the same letter and accent apart would be equal.
-  private let ids: PieceTable
+  let ids: PieceTable
 
   /// Loads a `tokenizer.model` file.
   /// - Parameters:
