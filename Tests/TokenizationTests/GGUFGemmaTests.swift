@@ -29,7 +29,10 @@ struct GGUFGemmaTests {
         130171, 236764, 8988, 236761, 108, 7280, 67386, 236787, 107, 3048, 659, 784, 21891, 4319,
       ]
     ),
-    ("  a   b\n\n\n<bos>x <unused3> y<html>\t\t", [138, 236746, 139, 236763, 109, 2, 236781, 236743, 9, 570, 217, 255969]),
+    (
+      "  a   b\n\n\n<bos>x <unused3> y<html>\t\t",
+      [138, 236746, 139, 236763, 109, 2, 236781, 236743, 9, 570, 217, 255969]
+    ),
   ]
 
   @Test("Ids are those of transformers and llama.cpp; files written are the same tokenizer")

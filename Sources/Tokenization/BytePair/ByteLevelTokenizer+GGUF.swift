@@ -66,7 +66,8 @@ private struct GGUFByteLevel {
   }
 
   private static let byteLevel: [String: JSONValue] = [
-    "type": .string("ByteLevel"), "add_prefix_space": .bool(true), "trim_offsets": .bool(true), "use_regex": .bool(true),
+    "type": .string("ByteLevel"), "add_prefix_space": .bool(true), "trim_offsets": .bool(true),
+    "use_regex": .bool(true),
   ]
 
   /// The merges by their halves. Throws `value` for one of what are no tokens.

@@ -27,7 +27,10 @@ extension SentencePieceTokenizer {
       return [Self.file("tokenizer_config.json", configuration)] + own.others
     }
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
-    return [NamedFile(name: TokenizerJSON.fileName, contents: Data(tokenizer)), Self.file("tokenizer_config.json", configuration)] + own.others
+    return [
+      NamedFile(name: TokenizerJSON.fileName, contents: Data(tokenizer)),
+      Self.file("tokenizer_config.json", configuration),
+    ] + own.others
   }
 
   /// The members of tokenizer_config.json, but for those that say how transformers reads the other files.
