@@ -57,7 +57,8 @@ import Testing
     let file = try GGUFFile(contentsOf: fixture("plain"))
     let chosen = try ["tokens", "scores", "token_type"].map { name in
       let key = "tokenizer.ggml.\(name)"
-      return (key, GGUFWrittenValue.elements(of: try #require(file.metadata.array(key)), places: [0, 2, 3]))
+      let array = try file.metadata.array(key)
+      return (key, GGUFWrittenValue.elements(of: try #require(array), places: [0, 2, 3]))
     }
     _ = try write(chosen)
     let metadata = try GGUFFile(contentsOf: folder.file("written.gguf")).metadata
