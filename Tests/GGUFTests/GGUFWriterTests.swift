@@ -24,13 +24,17 @@ import Testing
   ) throws -> Data {
     let url = folder.file("written.gguf")
     let writer = try GGUFWriter(replacing: url, metadata: metadata, tensors: Self.tensors, alignment: alignment)
-    try writer.append((0..<5).map { Float($0) }.span.bytes, to: "one")
+    try append((0..<5).map { Float($0) }, to: "one", of: writer)
     // part by part
-    for row in 0..<2 { try writer.append((0..<3).map { Float16(row * 3 + $0) }.span.bytes, to: "two") }
+    for row in 0..<2 { try append((0..<3).map { Float16(row * 3 + $0) }, to: "two", of: writer) }
     #expect(!FileManager.default.fileExists(atPath: url.path))
-    try writer.append((0..<68).map { UInt8($0) }.span.bytes, to: "three")
+    try append((0..<68).map { UInt8($0) }, to: "three", of: writer)
     try writer.commit()
     return try Data(contentsOf: url)
+  }
+
+  private func append(_ elements: [some BitwiseCopyable], to name: String, of writer: GGUFWriter) throws {
+    try writer.append(elements.span.bytes, to: name)
   }
 
   private static let values: [(key: String, value: GGUFWrittenValue)] = [
