@@ -22,7 +22,7 @@ import Testing
   private func write(
     _ metadata: [(key: String, value: GGUFWrittenValue)], alignment: Int = GGUFWriter.usualAlignment
   ) throws -> Data {
-    let url = folder.file("written.gguf")
+    let url = folder.file("written-\(alignment).gguf")
     let writer = try GGUFWriter(replacing: url, metadata: metadata, tensors: Self.tensors, alignment: alignment)
     try append((0..<5).map { Float($0) }, to: "one", of: writer)
     // part by part
@@ -65,7 +65,7 @@ import Testing
       return (key, GGUFWrittenValue.elements(of: try #require(array), places: [0, 2, 3]))
     }
     _ = try write(chosen)
-    let metadata = try GGUFFile(contentsOf: folder.file("written.gguf")).metadata
+    let metadata = try GGUFFile(contentsOf: folder.file("written-\(alignment).gguf")).metadata
     #expect(
       try metadata.array("tokenizer.ggml.tokens")?.strings == [Array("<unk>".utf8), Array("▁b".utf8), []])
     #expect(try metadata.array("tokenizer.ggml.scores")?.floats == [0, -2.5, -3])

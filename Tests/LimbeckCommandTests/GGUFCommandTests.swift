@@ -57,7 +57,7 @@ extension CommandTests {
         ["distill", "--teacher", Self.gemma, "--student", "20K", "--output", desk.path("distilled")] + common)
       #expect(distilled.code == 0, "\(distilled.errors)")
       let compared = try Command.run(
-        "compare", "--teacher", Self.gemma, "--student", desk.path("distilled"), "--text", text, "--window", "32")
+        "compare", "--teacher", Self.gemma, "--student", desk.path("distilled"), "--text", text, "--window", "16")
       #expect(compared.code == 0, "\(compared.errors)")
     }
 
