@@ -114,16 +114,14 @@ extension RotaryPositions {
   /// Whether other positions turn by the same angles, to float32's digits, in short sequences and in long ones.
   fileprivate func isLike(_ other: RotaryPositions, headSize: Int) -> Bool {
     func isNear(_ first: Double, _ second: Double) -> Bool { abs(first - second) <= 1e-6 * abs(first) }
-    let (own, others) = (frequencies(headSize: headSize), other.frequencies(headSize: headSize))
     func amplitude(_ scaling: RotaryScaling) -> Double {
       if case .longRope(_, _, _, let amplitude) = scaling { amplitude } else { 1 }
     }
-    return own.count == others.count && isNear(amplitude(scaling), amplitude(other.scaling))
+    return isNear(amplitude(scaling), amplitude(other.scaling))
       && [1, 1000].allSatisfy { length in
-        own.indices.allSatisfy { pair in
-          isNear(
-            scaling(own[pair], pair: pair, length: length), other.scaling(others[pair], pair: pair, length: length))
-        }
+        let own = frequencies(headSize: headSize, length: length)
+        let others = other.frequencies(headSize: headSize, length: length)
+        return own.count == others.count && zip(own, others).allSatisfy(isNear)
       }
   }
 }
