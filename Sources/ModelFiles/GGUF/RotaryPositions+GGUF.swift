@@ -102,8 +102,9 @@ extension RotaryScaling {
   /// An original context by which no frequency is mixed: Llama 3's own, or the least beyond the longest wavelength that
   /// is kept.
   private static func context(between factors: [Double], of frequencies: [Double], high: Double) -> Double {
-    let kept = zip(factors, frequencies).filter { $0.0 == 1 }.map { 2 * .pi / $0.1 * high }.max() ?? 0
-    let scaled = zip(factors, frequencies).filter { $0.0 > 1 }.map { 2 * .pi / $0.1 }.min() ?? .infinity
+    let wavelengths: [Double] = frequencies.map { 2 * Double.pi / $0 }
+    let kept = high * (zip(factors, wavelengths).filter { $0.0 == 1 }.map { $0.1 }.max() ?? 0)
+    let scaled = zip(factors, wavelengths).filter { $0.0 > 1 }.map { $0.1 }.min() ?? .infinity
     return kept < 8192 && 8192 < scaled ? 8192 : (kept + 1).rounded(.up)
   }
 
