@@ -10,6 +10,7 @@ from processes import Failure
 
 # llama.cpp rounds activations to 8 bits, which Limbeck does not: 3.9769 nats a token for 3.9723 of the weights as they are.
 NATS_TOLERANCE = 2e-2
+PROMPT = "It is a truth universally acknowledged, that"
 
 
 def found_file():
@@ -48,16 +49,14 @@ class GemmaComparisons:
         return [self.generation(), self.perplexity()] if self.options.gemma else []
 
     def generation(self):
+        flags = ["--prompt", PROMPT, "--tokens", GENERATED_TOKENS, "--threads", self.options.threads]
+
         def ours():
-            return generation_measurement(
-                [self.programs / "GenerationTimer", self.options.gemma, "--tokens", GENERATED_TOKENS]
-                + ["--threads", self.options.threads]
-            )
+            return generation_measurement([self.programs / "GenerationTimer", self.options.gemma, *flags])
 
         def peer():
             return generation_measurement(
-                [self.inputs.python, self.inputs.script("llama_generation.py"), self.options.gemma]
-                + ["--tokens", GENERATED_TOKENS, "--threads", self.options.threads]
+                [self.inputs.python, self.inputs.script("llama_generation.py"), self.options.gemma, *flags]
             )
 
         title = "greedy generation, Gemma 3 270M, Q4_K_M"

@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--warmup-tokens", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompt", default="", help="what stands behind BOS (default: nothing)")
     return parser.parse_args()
 
 
@@ -53,27 +54,36 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def generate(context, sampler, prompt_id, count):
-    """The ids after the prompt."""
+def encoded(vocabulary, text):
+    """The ids of a text, without BOS."""
+    data = text.encode()
+    ids = (llama_cpp.llama_token * (len(data) + 8))()
+    count = llama_cpp.llama_tokenize(vocabulary, data, len(data), ids, len(ids), False, False)
+    return list(ids[:count])
+
+
+def generate(context, sampler, prompt, count):
+    """The ids after those of the prompt."""
     llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
-    token = (llama_cpp.llama_token * 1)(prompt_id)
+    fed = (llama_cpp.llama_token * len(prompt))(*prompt)
     ids = []
     for _ in range(count):
-        if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)) != 0:
+        if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(fed, len(fed))) != 0:
             raise SystemExit("llama_generation.py: llama_decode failed")
-        token[0] = llama_cpp.llama_sampler_sample(sampler, context, -1)
-        ids.append(token[0])
+        fed = (llama_cpp.llama_token * 1)(llama_cpp.llama_sampler_sample(sampler, context, -1))
+        ids.append(fed[0])
     return ids
 
 
 def main():
     options = arguments()
     model, context, _silent = open_context(options)
-    bos = llama_cpp.llama_vocab_bos(llama_cpp.llama_model_get_vocab(model))
+    vocabulary = llama_cpp.llama_model_get_vocab(model)
+    prompt = [llama_cpp.llama_vocab_bos(vocabulary), *encoded(vocabulary, options.prompt)]
     sampler = llama_cpp.llama_sampler_init_greedy()
-    generate(context, sampler, bos, options.warmup_tokens)
+    generate(context, sampler, prompt, options.warmup_tokens)
     start = time.perf_counter()
-    ids = generate(context, sampler, bos, options.tokens)
+    ids = generate(context, sampler, prompt, options.tokens)
     seconds = time.perf_counter() - start
     print(
         json.dumps(

@@ -16,7 +16,7 @@ import time
 import llama_cpp
 import numpy
 
-from llama_generation import open_context, peak_mib
+from llama_generation import encoded, open_context, peak_mib
 
 
 def arguments():
@@ -27,13 +27,6 @@ def arguments():
     parser.add_argument("--batch", type=int, default=64, help="tokens at a time, whose logits are kept (default: 64)")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
-
-
-def encoded(vocabulary, text):
-    data = text.read_bytes()
-    ids = (llama_cpp.llama_token * (len(data) + 8))()
-    count = llama_cpp.llama_tokenize(vocabulary, data, len(data), ids, len(ids), False, False)
-    return list(ids[:count])
 
 
 class Scorer:
@@ -73,7 +66,7 @@ def main():
     options = arguments()
     model, context, _silent = open_context(options, n_batch=options.batch, n_ubatch=options.batch, n_ctx=options.window)
     scorer = Scorer(context, model, options)
-    ids = encoded(scorer.vocabulary, options.text)
+    ids = encoded(scorer.vocabulary, options.text.read_text())
     windows = [ids[start : start + options.window] for start in range(0, len(ids), options.window)]
     scorer.nats(windows[0])
     scorer.seconds = 0.0

@@ -22,15 +22,19 @@ import Testing
   private func write(
     _ metadata: [(key: String, value: GGUFWrittenValue)], alignment: Int = GGUFWriter.usualAlignment
   ) throws -> Data {
-    let url = folder.file("written.gguf")
+    let url = folder.file("written-\(alignment).gguf")
     let writer = try GGUFWriter(replacing: url, metadata: metadata, tensors: Self.tensors, alignment: alignment)
-    try writer.append((0..<5).map { Float($0) }.span.bytes, to: "one")
+    try append((0..<5).map { Float($0) }, to: "one", of: writer)
     // part by part
-    for row in 0..<2 { try writer.append((0..<3).map { Float16(row * 3 + $0) }.span.bytes, to: "two") }
+    for row in 0..<2 { try append((0..<3).map { Float16(row * 3 + $0) }, to: "two", of: writer) }
     #expect(!FileManager.default.fileExists(atPath: url.path))
-    try writer.append((0..<68).map { UInt8($0) }.span.bytes, to: "three")
+    try append((0..<68).map { UInt8($0) }, to: "three", of: writer)
     try writer.commit()
     return try Data(contentsOf: url)
+  }
+
+  private func append(_ elements: [some BitwiseCopyable], to name: String, of writer: GGUFWriter) throws {
+    try writer.append(elements.span.bytes, to: name)
   }
 
   private static let values: [(key: String, value: GGUFWrittenValue)] = [
@@ -57,10 +61,11 @@ import Testing
     let file = try GGUFFile(contentsOf: fixture("plain"))
     let chosen = try ["tokens", "scores", "token_type"].map { name in
       let key = "tokenizer.ggml.\(name)"
-      return (key, GGUFWrittenValue.elements(of: try #require(file.metadata.array(key)), places: [0, 2, 3]))
+      let array = try file.metadata.array(key)
+      return (key, GGUFWrittenValue.elements(of: try #require(array), places: [0, 2, 3]))
     }
     _ = try write(chosen)
-    let metadata = try GGUFFile(contentsOf: folder.file("written.gguf")).metadata
+    let metadata = try GGUFFile(contentsOf: folder.file("written-32.gguf")).metadata
     #expect(
       try metadata.array("tokenizer.ggml.tokens")?.strings == [Array("<unk>".utf8), Array("▁b".utf8), []])
     #expect(try metadata.array("tokenizer.ggml.scores")?.floats == [0, -2.5, -3])

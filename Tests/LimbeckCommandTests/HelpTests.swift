@@ -76,7 +76,8 @@ extension CommandTests {
 
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
-        "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate", "inspect",
+        "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate",
+        "inspect",
         "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])

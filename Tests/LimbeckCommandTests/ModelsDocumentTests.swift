@@ -31,6 +31,13 @@ import Testing
     #expect(named.isSuperset(of: ModelFixture.families))
   }
 
+  @Test("Its table of GGUF files has a row for each architecture, in the order of the list")
+  func architecturesInGGUF() throws {
+    let rows = try Markdown("docs/models.md").table(under: "## GGUF files")
+    #expect(rows.flatMap { Markdown.names(in: $0[0]) } == KnownArchitectures.inGGUF.map(\.nameInGGUF))
+    #expect(rows.flatMap { Markdown.names(in: $0[1]) } == KnownArchitectures.inGGUF.map(\.family))
+  }
+
   @Test("README leads to it")
   func isLinked() throws {
     #expect(try Markdown("README.md").links.contains("docs/models.md"))

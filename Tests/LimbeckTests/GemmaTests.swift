@@ -3,15 +3,14 @@ import Limbeck
 import TestSupport
 import Testing
 
+/// The file, which Scripts/gemma fetches; nil where the environment names none.
+private let gemmaPath = ProcessInfo.processInfo.environment["LIMBECK_GEMMA"].flatMap { $0.isEmpty ? nil : $0 }
+
 /// A real model, against transformers on its weights as gguf-py unpacks them (float32).
 @Suite(
   "Gemma 3 270M from GGUF",
-  .enabled(if: GemmaTests.path != nil, "LIMBECK_GEMMA names no file; Scripts/gemma fetches it"))
+  .enabled(if: gemmaPath != nil, "LIMBECK_GEMMA names no file; Scripts/gemma fetches it"))
 struct GemmaTests {
-  private static var path: String? {
-    ProcessInfo.processInfo.environment["LIMBECK_GEMMA"].flatMap { $0.isEmpty ? nil : $0 }
-  }
-
   private struct Expected: Decodable {
     let tokens: Int
     let natsPerToken: Double
@@ -27,7 +26,7 @@ struct GemmaTests {
   private let expected: Expected
 
   init() throws {
-    model = try LanguageModel(contentsOf: URL(fileURLWithPath: Self.path ?? ""))
+    model = try LanguageModel(contentsOf: URL(fileURLWithPath: gemmaPath ?? ""))
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     expected = try decoder.decode(

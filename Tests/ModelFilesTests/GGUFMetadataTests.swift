@@ -223,7 +223,7 @@ import Testing
       }.contains("expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16"))
     #expect(
       try refusal("qwen2", ["qwen2.feed_forward_length": .uint32(29)])
-        .contains("expected shape [29, 24], found [28, 24]"))
+        .contains("expected shape [24, 29], found [24, 28]"))
   }
 
   @Test("Sizes that would take all memory", arguments: [UInt32(1) << 20, 1 << 28, 1 << 30])

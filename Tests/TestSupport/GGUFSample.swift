@@ -1,7 +1,7 @@
 /// The bytes of a GGUF file, whole or damaged in one place: every field can be another than it should be.
-public struct GGUFSample {
+public struct GGUFSample: Sendable {
   /// A value of the metadata, with its type's number.
-  public struct Value {
+  public struct Value: Sendable {
     /// `enum gguf_type`.
     public var type: UInt32
     /// The value behind it.
@@ -34,7 +34,7 @@ public struct GGUFSample {
   }
 
   /// A tensor.
-  public struct Tensor {
+  public struct Tensor: Sendable {
     /// Its name, as bytes.
     public var name: [UInt8]
     /// The sizes, columns first.

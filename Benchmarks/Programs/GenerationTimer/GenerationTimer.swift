@@ -19,14 +19,17 @@ struct GenerationTimer: ParsableCommand {
         env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE GenerationTimer model --sequences 32
       """)
 
-  @Argument(help: "A model folder with a tokenizer.")
+  @Argument(help: "A model folder with a tokenizer, or a .gguf file.")
   var model: String
 
   @Option(help: "Tokens to generate for each sequence.")
   var tokens = 256
 
-  @Option(help: "Sequences to compute together: one after BOS alone, the others after BOS and a piece.")
+  @Option(help: "Sequences to compute together: one after BOS and the prompt, the others after BOS and a piece.")
   var sequences = 1
+
+  @Option(help: "What the first sequence continues (default: BOS alone).")
+  var prompt = ""
 
   @Option(help: "Tokens of each sequence in a first run that is not timed; 0 for none.")
   var warmupTokens = 16
@@ -66,7 +69,8 @@ struct GenerationTimer: ParsableCommand {
       matrixKernel: device.kernelName)
     if !loadOnly {
       let tokenizer = try loadTokenizer(from: folder)
-      let prompts = (0..<sequences).map { $0 == 0 ? "" : tokenizer.spelling(of: Int32(tokenizer.vocabularySize - $0)) }
+      let prompts =
+        [prompt] + (1..<sequences).map { tokenizer.spelling(of: Int32(tokenizer.vocabularySize - $0)) }
       let generator = try Generator(decoder, tokenizer, cachePrecision: cachePrecision)
       func generate(_ count: Int) throws -> [Generation] {
         try generator.generate(after: prompts, sampling: .greedy, maxTokens: count, batchSize: sequences)

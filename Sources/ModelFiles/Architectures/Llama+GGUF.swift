@@ -3,10 +3,15 @@ public import LanguageModels
 extension Llama: GGUFArchitecture {
   public var nameInGGUF: String { "llama" }
 
-  /// Of Mistral and InternLM3, too, whose files are called so. Facts are those of `llama_model_llama` (models/llama.cpp
+  /// Of Mistral and InternLM3, too, whose files are called so; where the heads do not divide the hidden size, which
+  /// transformers demands of a Llama, it is read as a Mistral. Facts are those of `llama_model_llama` (models/llama.cpp
   /// of llama.cpp, 2026).
   public func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration {
-    try GGUFKeys.configuration(from: file, family: family)
+    var configuration = try GGUFKeys.configuration(from: file, family: family)
+    if configuration.headCount > 0, !configuration.hiddenSize.isMultiple(of: configuration.headCount) {
+      configuration.family = Mistral().family
+    }
+    return configuration
   }
 
   public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {

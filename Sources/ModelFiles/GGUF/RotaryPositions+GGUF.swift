@@ -99,6 +99,15 @@ extension RotaryScaling {
     return try GGUFWeights(file.file).floats(name).map { Double($0).shortestFloat }
   }
 
+  /// An original context by which no frequency is mixed: Llama 3's own, or the least beyond the longest wavelength that
+  /// is kept.
+  private static func context(between factors: [Double], of frequencies: [Double], high: Double) -> Double {
+    let wavelengths: [Double] = frequencies.map { 2 * Double.pi / $0 }
+    let kept = high * (zip(factors, wavelengths).filter { $0.0 == 1 }.map { $0.1 }.max() ?? 0)
+    let scaled = zip(factors, wavelengths).filter { $0.0 > 1 }.map { $0.1 }.min() ?? .infinity
+    return kept < 8192 && 8192 < scaled ? 8192 : (kept + 1).rounded(.up)
+  }
+
   /// The scaling of Llama 3 that gives such factors for such frequencies; nil where they are others. Its file does not
   /// say the original context, nor the low and the high factor: three numbers of which only two matter. The makers'
   /// own, 1 and 4, are taken for the latter.
@@ -111,8 +120,7 @@ extension RotaryScaling {
       let share = (1 / found - 1 / factor) / (1 - 1 / factor)
       return (share * (high - low) + low) * 2 * .pi / frequency
     }
-    // where none is between them, Llama 3's own context
-    let length = lengths.first ?? 8192
+    let length = lengths.first ?? Self.context(between: factors, of: frequencies, high: high)
     guard length >= 1, length <= Double(DecoderConfiguration.sizeLimit) else { return nil }
     let scaling = RotaryScaling.llama3(
       factor: factor, lowFrequencyFactor: low, highFrequencyFactor: high,
