@@ -161,8 +161,9 @@ TARGET void PRODUCT_F32(float *c, size_t c_row, limbeck_store store, const float
         size_t next = column + columns < n ? column + columns : 0, next_k = next > 0 ? k : k + now;
         size_t width = smaller(TILE_COLUMNS, n - next), length = smaller(now, depth - next_k);
         if (next_k < depth) {
-          soon.right = b_column != 1 ? region_ahead(b + next * b_column + next_k, 4 * b_column, 4 * length, width, tiles)
-                                     : region_ahead(b + next_k * b_step + next, 4 * b_step, 4 * width, length, tiles);
+          soon.right = b_column != 1
+                           ? region_ahead(b + next * b_column + next_k, 4 * b_column, 4 * length, width, tiles)
+                           : region_ahead(b + next_k * b_step + next, 4 * b_step, 4 * width, length, tiles);
         }
         float *out = c + row * c_row + column;
         if (a_step == 1) {

@@ -1,5 +1,5 @@
-/// Where the model of a path lies: in the folder or file itself or, where that is of a training run that is not finished, in
-/// its newest checkpoint.
+/// Where the model of a path lies: in the folder or file itself or, where that is of a training run that is not
+/// finished, in its newest checkpoint.
 public struct ModelLocation: Equatable, Sendable {
   /// The model's folder, or its file.
   public let folder: URL

@@ -46,10 +46,10 @@ struct MappedTensor {
     }
   }
 
-  /// Rows, one range after another, or the tensor as a whole, as a weight. Values that lie together, and are float32 and
-  /// aligned or a matrix of another encoding, are used where they are mapped: they are read-only, cost no memory of the
-  /// process's own, and keep the mapping alive. A matrix of another encoding whose rows lie apart is copied once, as it
-  /// is; other values are converted to float32 once. Throws `wrongShape` where they have not the shape expected.
+  /// Rows, one range after another, or the tensor as a whole, as a weight. Values that lie together, and are float32
+  /// and aligned or a matrix of another encoding, are used where they are mapped: they are read-only, cost no memory of
+  /// the process's own, and keep the mapping alive. A matrix of another encoding whose rows lie apart is copied once,
+  /// as it is; other values are converted to float32 once. Throws `wrongShape` where they have not the shape expected.
   func weights(
     rows: [Range<Int>]?, expecting expected: [Int], on device: Device
   ) throws(ModelFileError) -> WeightMatrix {

@@ -4,8 +4,8 @@ public import Foundation
 public import LanguageModels
 public import TensorCore
 
-/// A model as it lies on disk, opened: what it is, and its weights, which are mapped and not read. A Hugging Face folder
-/// (`ModelFolder`) or a GGUF file (`GGUFModel`); `openModel(at:)` opens whichever is there.
+/// A model as it lies on disk, opened: what it is, and its weights, which are mapped and not read. A Hugging Face
+/// folder (`ModelFolder`) or a GGUF file (`GGUFModel`); `openModel(at:)` opens whichever is there.
 public protocol StoredModel: Sendable {
   /// The folder or file.
   var url: URL { get }
@@ -36,8 +36,8 @@ extension StoredModel {
   /// The size of the files that hold the weights, in bytes.
   public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
 
-  /// Checks that not many times as many weights are called for as there are, before anything is made that is as large as
-  /// damaged sizes say. Throws `value`.
+  /// Checks that not many times as many weights are called for as there are, before anything is made that is as large
+  /// as damaged sizes say. Throws `value`.
   func requireRoom(for declared: [DeclaredWeight]) throws(ModelFileError) {
     // neither sum overflows: the configuration's was checked, and what is there lies in files
     let claimed = declared.reduce(0) { $0 + $1.shape.reduce(1, *) }

@@ -39,10 +39,10 @@ public struct TokenizerFormat: Sendable {
   }
 }
 
-/// The tokenizer at `url`, a file (a GGUF model, too) or a model's folder, of whatever kind it is. What Hugging Face's files in the folder
-/// add to it (added tokens, special ids) is part of it; so it is for a file that has the name of one in a model's
-/// folder. Tokens beyond the `vocab_size` of the folder's config.json are left out. Throws `file` where there is none,
-/// saying what is there instead, and what is wrong with its files.
+/// The tokenizer at `url`, a file (a GGUF model, too) or a model's folder, of whatever kind it is. What Hugging Face's
+/// files in the folder add to it (added tokens, special ids) is part of it; so it is for a file that has the name of
+/// one in a model's folder. Tokens beyond the `vocab_size` of the folder's config.json are left out. Throws `file`
+/// where there is none, saying what is there instead, and what is wrong with its files.
 public func loadTokenizer(from url: URL) throws(TokenizationError) -> any Tokenizer {
   let (format, file): (TokenizerFormat, URL)
   if isFolder(at: url.path) {

@@ -102,7 +102,8 @@ import Testing
   @Test func sizesHaveDefaults() throws {
     let text = #"""
       {"model_type": "gemma3", "eos_token_id": [1, 106], "text_config": {"hidden_size": 2560,
-      "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+      "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+      "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
       "sliding_window": 1024}, "vision_config": {}}
       """#
     let file = try HuggingFaceConfiguration(Data(text.utf8), file: "config.json")

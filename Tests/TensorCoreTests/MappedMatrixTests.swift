@@ -4,7 +4,8 @@ import Testing
 
 @testable import TensorCore
 
-/// Weights that stay in a file's 16 bits, or quantised blocks, beside a float32 copy of them: every result has the same bits.
+/// Weights that stay in a file's 16 bits, or quantised blocks, beside a float32 copy of them: every result has the same
+/// bits.
 @Suite("Mapped matrices") struct MappedMatrixTests {
   private let folder: TemporaryFolder
 

@@ -23,8 +23,8 @@ struct StepTimer: ParsableCommand {
 
   @Option(
     help: """
-      distillation: the student from the teacher; cached-teacher: from 50 draws of each of the teacher's distributions, \
-      in a cache that is made first; language-model: the teacher by itself.
+      distillation: the student from the teacher; cached-teacher: from 50 draws of each of the teacher's \
+      distributions, in a cache that is made first; language-model: the teacher by itself.
       """)
   var objective = Objective.distillation
 

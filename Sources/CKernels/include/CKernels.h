@@ -153,7 +153,8 @@ typedef struct {
 } limbeck_difference;
 
 /// log_p ← d = temperature·(log_q − log_p) + shift, 0 where either is −∞: Σ d² and the number of the other elements.
-limbeck_difference limbeck_logit_differences(float *log_p, const float *log_q, float temperature, float shift, size_t n);
+limbeck_difference limbeck_logit_differences(float *log_p, const float *log_q, float temperature, float shift,
+                                             size_t n);
 
 /// a ← log(e^a + e^b), −∞ where both are.
 void limbeck_log_add(float *a, const float *b, size_t n);
@@ -324,8 +325,8 @@ typedef enum {
   LIMBECK_Q5_K,
   LIMBECK_Q6_K,
 } limbeck_block_type;
-/// The weights of `count` blocks, one after another, each rounded at most once; the same bits whatever the vectors, which
-/// the CPU must have.
+/// The weights of `count` blocks, one after another, each rounded at most once; the same bits whatever the vectors,
+/// which the CPU must have.
 void limbeck_decode_blocks(limbeck_vectors vectors, limbeck_block_type type, float *to, const void *from,
                            size_t count);
 /// out[r] = Σ x[k] · w[r, k], or += where accumulate ≠ 0, of one row x and n rows w of whole blocks, one after another,

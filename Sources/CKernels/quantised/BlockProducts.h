@@ -1,6 +1,8 @@
 // Decoders of quantised blocks, and their products with one row, included once per CPU level, after its vectors, with
 //   BLOCK_KERNELS  the name of the table of them
 #include "BlockVectors.h"
+#include "Blocks256.h"
+#include "Blocks32.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 

@@ -40,8 +40,8 @@ extension BlockType {
     limbeck_decode_blocks(vectors, kernelType, floats, blocks, count / length)
   }
 
-  /// out[outputs] = x[inputs] · wᵀ of rows of whole blocks from any address on, or += where `adds`, with the bits of few
-  /// rows of x and of decoded weights.
+  /// out[outputs] = x[inputs] · wᵀ of rows of whole blocks from any address on, or += where `adds`, with the bits of
+  /// few rows of x and of decoded weights.
   func multiplyRow(
     _ x: UnsafePointer<Float>, _ w: UnsafeRawPointer, into out: UnsafeMutablePointer<Float>, adds: Bool, outputs: Int,
     inputs: Int, vectors: limbeck_vectors

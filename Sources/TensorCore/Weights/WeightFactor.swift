@@ -2,8 +2,8 @@
 /// workers.
 ///
 /// Float32 is read where it lies. What is mapped in other types each worker converts for itself, a block of W's rows at
-/// a time, which then is in its core's cache: products get the values of a float32 copy and give its bits. One row meets
-/// quantised blocks where they lie, converted in registers, in the same order.
+/// a time, which then is in its core's cache: products get the values of a float32 copy and give its bits. One row
+/// meets quantised blocks where they lie, converted in registers, in the same order.
 struct WeightFactor {
   private let weight: WeightMatrix
   private let inputs: Int

@@ -1,5 +1,5 @@
-/// A set of pairs of characters, in a hash table without pointers: a vocabulary has a million of them to be put in, most
-/// of them again and again.
+/// A set of pairs of characters, in a hash table without pointers: a vocabulary has a million of them to be put in,
+/// most of them again and again.
 struct CharacterPairs: Sendable {
   private static let free = UInt64.max
 

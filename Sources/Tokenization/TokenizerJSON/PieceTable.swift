@@ -25,8 +25,8 @@ struct PieceTable: Sendable {
   /// An empty table.
   init() {}
 
-  /// The pieces that lie one after another in `bytes`, of which each ends before its end. Throws the first that is there
-  /// twice.
+  /// The pieces that lie one after another in `bytes`, of which each ends before its end. Throws the first that is
+  /// there twice.
   init(bytes: [UInt8], ends: [Int]) throws(Duplicate) {
     (self.bytes, self.ends) = (bytes, ends)
     var size = slots.count
