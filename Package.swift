@@ -147,7 +147,10 @@ let package = Package(
     .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "LimbeckCommandTests",
-      dependencies: ["LimbeckCommand", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      dependencies: [
+        "LimbeckCommand", "GGUF", "LanguageModels", "Limbeck", "ModelFiles", "TensorCore", "TestSupport",
+        "Tokenization",
+      ],
       swiftSettings: strict),
   ],
   cLanguageStandard: .c17,

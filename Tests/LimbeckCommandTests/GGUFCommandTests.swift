@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 import TestSupport
 import Testing
 
@@ -24,7 +25,7 @@ extension CommandTests {
 
     @Test func inspectCountsTypes() throws {
       let text = try run("inspect", Self.quantised).output
-      for fact in ["GGUF, version 3", "tiny, llama, F32", "  Q6_K", "  IQ4_NL", "1 tensor, ", "44 tokens"] {
+      for fact in ["GGUF, version 3", "tiny, llama, F32", "  Q6_K", "  IQ4_NL", "1 tensor, ", "42 tokens; 2 outputs"] {
         #expect(text.contains(fact), "\(text)")
       }
       let json = try run("inspect", Self.quantised, "--json").output
@@ -67,6 +68,41 @@ extension CommandTests {
       #expect(!outcome.output.isEmpty)
     }
 
+    /// Every command that takes a model says in one sentence why it cannot take these, and writes nothing.
+    @Test func filesThatCannotBeReadAreRefusedWithTheReason() throws {
+      let desk = try Desk()
+      let text = try desk.write(String(repeating: Self.line, count: 8), to: "t.txt")
+      let whole = try GGUFFile(contentsOf: URL(fileURLWithPath: Self.quantised))
+      let changes: [(sentence: String, change: (inout GGUFSample) -> Void)] = [
+        ("general.architecture: expected one of \"llama\"", { $0.set("general.architecture", .string("mamba")) }),
+        ("tensor blk.1.ffn_up.weight: expected one of F32, F16, Q4_0", { $0.setType(26, of: "blk.1.ffn_up.weight") }),
+        (
+          "tensor blk.1.ffn_up.weight: expected a type that is known, found type 99",
+          { $0.setType(99, of: "blk.1.ffn_up.weight") }
+        ),
+        ("split.count: expected one file, found 3; join the parts first", { $0.set("split.count", .uint32(3)) }),
+        ("version: expected 2 or 3, little-endian, found 3, big-endian", { $0.version = UInt32(3).byteSwapped }),
+      ]
+      for (sentence, change) in changes {
+        var sample = GGUFSample(copying: whole)
+        change(&sample)
+        let file = try desk.write(Data(sample.bytes), to: "model.gguf")
+        for arguments in [
+          ["perplexity", "--model", file, "--text", text], ["student", "--from", file, "--output", desk.path("new")],
+          ["vocabulary", "--from", file, "--text", text, "--output", desk.path("new.gguf")],
+          [
+            "distill", "--teacher", file, "--student", "20K", "--text", text, "--steps", "1", "--output",
+            desk.path("new"),
+          ],
+        ] {
+          let outcome = try Command.run(arguments)
+          #expect(outcome.code == 1 && outcome.errors.contains("model.gguf: \(sentence)"), "\(outcome.errors)")
+          #expect(outcome.output.isEmpty && outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: desk.folder).sorted() == ["model.gguf", "t.txt"])
+      }
+    }
+
     @Test func whatIsWrongIsSaid() throws {
       let desk = try Desk()
       let file = try desk.write("GGUF", to: "model.gguf")
@@ -78,5 +114,11 @@ extension CommandTests {
         #expect(outcome.code == 1 && outcome.errors.contains("model.gguf: "), "\(outcome.errors)")
       }
     }
+  }
+}
+
+extension GGUFSample {
+  fileprivate mutating func setType(_ type: UInt32, of name: String) {
+    for index in tensors.indices where tensors[index].name == Array(name.utf8) { tensors[index].type = type }
   }
 }

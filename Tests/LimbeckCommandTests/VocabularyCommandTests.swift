@@ -89,5 +89,25 @@ extension CommandTests {
       #expect(alone.code == 64 && alone.errors.contains("--also-text"), "\(alone.errors)")
       #expect(!desk.exists("new") && !desk.exists("new.gguf"))
     }
+
+    /// A model that ends texts with an id of which its tokenizer knows nothing.
+    @Test func aSignThatWouldBeLostIsTold() throws {
+      let desk = try Desk()
+      let larger = try desk.write(
+        Workspace.configuration(hiddenSize: 16, vocabularySize: Workspace.vocabularySize + 4), to: "larger.json")
+      let trained = try desk.train("model", "--model", larger)
+      try #require(trained.code == 0, "\(trained.errors)")
+      let configuration = try desk.text("model/config.json")
+      let changed = configuration.replacing(/"eos_token_id" ?: ?\d+/, with: "\"eos_token_id\": 302")
+      try #require(changed != configuration)
+      _ = try desk.write(changed, to: "model/config.json")
+      let outcome = try Command.run(
+        "vocabulary", "--from", desk.path("model"), "--text", fewLines(desk), "--output", desk.path("new"))
+      #expect(outcome.code == 1)
+      #expect(
+        outcome.errors.contains("eos_token_id: expected a token of the tokenizer, which has 300, found 302"),
+        "\(outcome.errors)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: desk.folder).allSatisfy { !$0.contains("new") })
+    }
   }
 }

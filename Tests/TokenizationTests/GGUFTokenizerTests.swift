@@ -6,8 +6,8 @@ import Testing
 
 @testable import Tokenization
 
-/// Small vocabularies in GGUF files, and what libsentencepiece and huggingface/tokenizers make of texts; llama.cpp makes
-/// the same: Tests/Fixtures/make_gguf_tokenizer_fixtures.py.
+/// Small vocabularies in GGUF files, and what libsentencepiece and huggingface/tokenizers make of texts; llama.cpp
+/// makes the same: Tests/Fixtures/make_gguf_tokenizer_fixtures.py.
 struct GGUFTokenizerFixture: Decodable {
   static let sentencePiece = ["llama", "gemma"]
   static let byteLevel = ["gpt2", "smollm", "qwen2", "llama3", "deepseek_v3", "deepseek_llm", "deepseek_coder"]
@@ -93,10 +93,19 @@ struct GGUFTokenizerFixture: Decodable {
         #expect(own == other)
       }
     }
-    // ids without a token are none, and nothing is normalised
+    // ids without a token are none and make no difference to the others; nothing is normalised
     let qwen = try loadTokenizer(from: Fixture.file("qwen2"))
     #expect(qwen.vocabularySize == 382 && qwen.encode("[PAD382]").count > 1 && qwen.encode("e\u{301}").count > 1)
     #expect(qwen.decode(qwen.encode("e\u{301} <|end|>x")) == "e\u{301} x")
+    guard case .array(let tokens)? = try GGUFFile(contentsOf: Fixture.file("qwen2")).metadata["tokenizer.ggml.tokens"]
+    else { return }
+    let names = try #require(tokens.strings).dropLast(3).map { String(decoding: $0, as: UTF8.self) }
+    let unpadded = try self.tokenizer("qwen2") {
+      $0.set("tokenizer.ggml.tokens", .strings(names))
+      $0.set(
+        "tokenizer.ggml.token_type", .array(of: 5, names.map { GGUFSample.bytes(Int32($0.hasPrefix("<|") ? 3 : 1)) }))
+    }
+    #expect(unpadded.digest == qwen.digest)
   }
 
   @Test("The chat template goes with the files")

@@ -159,11 +159,16 @@ struct Vocabulary: ParsableCommand {
     } catch {
       throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
     }
+    // what a killed process had written would stay, in a hidden folder
+    let interruption = Interruption {
+      Console().write("stopping after what is being written; nothing is kept; Ctrl-C again stops at once")
+    }
     let rows = VocabularyRows(keeping: reduced.reduction.keptIDs, of: reduced.reduction.originalSize)
     var line = ProgressLine("wrote byte", on: Console())
     defer { line.end() }
     // what is written is read back before it appears
     func check(_ url: URL) throws {
+      guard !interruption.isRequested else { throw ExitCode(interruption.exitCode) }
       let written = try loadTokenizer(from: url)
       try requireSameTokenizer(reduced.tokenizer, written)
     }

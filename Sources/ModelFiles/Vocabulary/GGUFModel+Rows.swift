@@ -61,13 +61,15 @@ private struct GGUFVocabularyRows {
   private let rows: VocabularyRows
   private let tokens: [[UInt8]]
 
-  /// Throws `value` where the tokens are not those that the rows are of.
+  /// Throws `value` where there are fewer tokens than the rows are of. There may be more: names of ids without a token.
   init(_ file: GGUFFile, _ rows: VocabularyRows) throws(ModelFileError) {
     (self.file, self.rows) = (file, rows)
     guard case .array(let array)? = file.metadata[Self.prefix + "tokens"], let tokens = array.strings,
-      tokens.count == rows.tokenCount
+      tokens.count >= rows.tokenCount
     else {
-      throw .value(file.metadata.invalid(Self.prefix + "tokens", expected: "an array of \(rows.tokenCount) strings"))
+      throw .value(
+        file.metadata.invalid(
+          Self.prefix + "tokens", expected: "an array of at least \(rows.tokenCount) strings"))
     }
     self.tokens = tokens
   }

@@ -40,10 +40,10 @@ private struct GGUFByteLevel {
         "token_type", expected: "no byte tokens (6) in a byte-level vocabulary",
         found: "token \(id), \(vocabulary.quoted(id))")
     }
-    let isAdded = vocabulary.types.map(\.isAdded)
-    let end = isAdded.lastIndex(of: false).map { $0 + 1 } ?? 0
+    let end = vocabulary.types.indices.last { !vocabulary.types[$0].isAdded && !vocabulary.isPadding($0) }
     // huggingface/tokenizers numbers added tokens from the number of the others on
-    ownEnd = (0..<end).contains(where: vocabulary.isPadding) ? vocabulary.count : end
+    let hasGap = (0..<vocabulary.ownEnd).contains(where: vocabulary.isPadding)
+    ownEnd = hasGap ? vocabulary.count : (end ?? -1) + 1
   }
 
   /// The content of a tokenizer.json. Throws `value` where merges are none.
