@@ -53,7 +53,7 @@ struct TrainingSession {
   /// - Parameters:
   ///   - task: what is trained, and how.
   ///   - tokenizer: what makes its ids.
-  ///   - cachePacking: how the text of the teacher cache is cut, where the run learns from one.
+  ///   - cachePacking: how the text of the teacher cache is cut, where the run learns the sequences of one.
   ///   - ownText: the text, where it is not that of the settings.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.

@@ -79,6 +79,32 @@ extension CommandTests {
       }
     }
 
+    /// The control learns the sequences that the cache has, which the settings of the run do not say.
+    @Test func aControlLearnsTheSequencesOfTheCache() throws {
+      let desk = try Desk()
+      try #require(cache(desk, "text.cache").code == 0)
+      try #require(distill(desk, "run", cache: "text.cache").code == 0)
+      let control = try Command.run("train", "--control-of", "run", "--output", "control", in: desk.folder)
+      try #require(control.code == 0, "\(control.errors)")
+      let byHand = try desk.train("hand", "--packing", "fixed")
+      try #require(byHand.code == 0, "\(byHand.errors)")
+      #expect(try desk.data("control/model.safetensors") == desk.data("hand/model.safetensors"))
+      for (flags, code, message) in [
+        (["--packing", "shifted"], 64, "--packing: expected fixed, as in the teacher cache, found shifted"),
+        (["--no-sequence-bos"], 64, "--no-sequence-bos: expected BOS"),
+        (["--sequence-length", "8"], 64, "--sequence-length: expected 16, as in the teacher cache, found 8"),
+        (["--validation-share", "0.1"], 64, "--validation-share: expected nothing with --sequences-of, found 0.1"),
+        (["--text", desk.workspace.heldOut], 1, "text.cache: token digest of "),
+      ] {
+        let refused = try Command.run(
+          ["train", "--control-of", "run", "--output", "other"] + flags, in: desk.folder)
+        #expect(refused.code == Int32(code) && refused.errors.contains(message), "\(flags): \(refused.errors)")
+        #expect(!desk.exists("other"))
+      }
+      let missing = try desk.train("other", "--sequences-of", "missing.cache")
+      #expect(missing.code == 1 && missing.errors.contains("missing.cache is no cache"), "\(missing.errors)")
+    }
+
     @Test func aKilledCacheIsFinishedWithTheSameBytes() throws {
       let desk = try Desk()
       // several files of 32,768 tokens

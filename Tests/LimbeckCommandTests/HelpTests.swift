@@ -17,7 +17,7 @@ extension CommandTests {
       (["tokenizer", "inspect"], ["--json"]),
       (["tokenizer", "encode"], ["--tokenizer", "--json"]),
       (["tokenizer", "decode"], ["--tokenizer"]),
-      (["train"], ["--model", "--tokenizer"] + trainingFlags),
+      (["train"], ["--model", "--tokenizer", "--control-of", "--sequences-of"] + trainingFlags),
       (
         ["distill"],
         [

@@ -39,10 +39,7 @@ extension CommandTests {
       #expect(made.output.contains("below its floor") == isKLD)
       let run = try distill(desk, "run")
       try #require(run.code == 0, "\(run.errors)")
-      let losses = try desk.text("run/metrics.jsonl").split(separator: "\n").map { line in
-        try #require(
-          JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])["loss"] as? Double ?? .infinity
-      }
+      let losses = try losses(desk, "run")
       #expect(try #require(losses.last) < 0.7 * losses[0])
       #expect(run.errors.contains("epochs"), "\(run.errors)")
       // the recipe makes the run again
@@ -52,6 +49,55 @@ extension CommandTests {
       let text = try distill(desk, "other", "--text", desk.workspace.text)
       #expect(text.code == 64 && text.errors.contains("--text: expected none, for the teacher cache holds its text"))
       #expect(!desk.exists("other"))
+    }
+
+    /// The control of such a run learns the cache's own tokens, of the same sequences in the same order: its loss is the
+    /// cross-entropy of a student of both.
+    @Test(arguments: [
+      ["--from-kld", "text.kld", "--text", "text.txt"], ["--from-logprobs", "completions.jsonl"],
+    ])
+    func aControlLearnsTheirText(flags: [String]) throws {
+      let desk = try Desk()
+      _ = try desk.write(Workspace.configuration(hiddenSize: 16, vocabularySize: 61), to: "student.json")
+      let made = try cache(desk, flags.map { $0.contains(".") ? fixture($0) : $0 })
+      try #require(made.code == 0, "\(made.errors)")
+      let run = try distill(desk, "run", "--batch-size", "1", "--hard-label-weight", "1")
+      try #require(run.code == 0, "\(run.errors)")
+      let control = try Command.run("train", "--control-of", "run", "--output", "control", in: desk.folder)
+      try #require(control.code == 0, "\(control.errors)")
+      #expect(control.errors.contains("settings of run but divergence, "), "\(control.errors)")
+      let (losses, own) = (try self.losses(desk, "run"), try self.losses(desk, "control"))
+      #expect(losses.count == 60 && own.count == 60)
+      for (expected, found) in zip(losses, own).prefix(12) { #expect(abs(expected - found) < 1e-4) }
+
+      // it is made again, and gone on with, without the flag
+      let again = try Command.run("train", "--recipe", "control/recipe.yaml", "--output", "again", in: desk.folder)
+      try #require(again.code == 0, "\(again.errors)")
+      #expect(try desk.data("again/model.safetensors") == desk.data("control/model.safetensors"))
+      let long = ["train", "--control-of", "run", "--steps", "400", "--checkpoint-every", "5", "--output"]
+      try #require(try Command.run(long + ["long"], in: desk.folder).code == 0)
+      let call = try Command(long + ["stopped"], in: desk.folder)
+      try call.send(SIGINT, when: desk.path("stopped/checkpoints/step-00000005"))
+      #expect(try call.outcome().code == 130)
+      let resumed = try Command.run("train", "--resume", "--output", "stopped", in: desk.folder)
+      try #require(resumed.code == 0, "\(resumed.errors)")
+      #expect(try desk.data("stopped/model.safetensors") == desk.data("long/model.safetensors"))
+
+      for (flags, message) in [
+        (["--text", desk.workspace.text], "--text: expected none, for the teacher cache holds its text"),
+        (["--sequence-length", "8"], "--sequence-length: expected "),
+        (["--packing", "fixed"], "--packing: expected documents, as in the teacher cache, found fixed"),
+      ] {
+        let refused = try Command.run(["train", "--control-of", "run", "--output", "other"] + flags, in: desk.folder)
+        #expect(refused.code == 64 && refused.errors.contains(message), "\(refused.errors)")
+        #expect(!desk.exists("other"))
+      }
+    }
+
+    private func losses(_ desk: Desk, _ run: String) throws -> [Double] {
+      try desk.text("\(run)/metrics.jsonl").split(separator: "\n").compactMap { line in
+        (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["loss"] as? Double
+      }
     }
 
     @Test func nothingIsOverwrittenAndTheRestIsMade() throws {
@@ -95,6 +141,13 @@ extension CommandTests {
         #expect(outcome.code == Int32(code) && outcome.errors.contains(message), "\(flags): \(outcome.errors)")
         #expect(!desk.exists("made.cache"))
       }
+      let short = try desk.write(Data(contentsOf: URL(fileURLWithPath: kld)).dropLast(100), to: "short.kld")
+      let cut = try cache(desk, ["--from-kld", short, "--text", text])
+      #expect(cut.code == 1 && cut.errors.contains("the file is cut short"), "\(cut.errors)")
+      // a vocabulary of 400
+      let other = try cache(desk, ["--from-kld", kld, "--text", text], tokenizer: "../tokenizer/tokenizer.model")
+      #expect(other.code == 1 && other.errors.contains("n_vocab: expected at least the tokenizer's 400 tokens"))
+      #expect(!desk.exists("made.cache"))
       let untold = try Command.run(
         "cache-teacher", "--from-logprobs", jsonl, "--output", "made.cache", in: desk.folder)
       #expect(untold.code == 64 && untold.errors.contains("--from-logprobs: expected --tokenizer beside it"))

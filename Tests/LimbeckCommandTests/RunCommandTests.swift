@@ -145,7 +145,11 @@ extension CommandTests {
         "3", in: desk.folder)
       try #require(byHand.code == 0, "\(byHand.errors)")
       #expect(try desk.data("control/model.safetensors") == desk.data("hand/model.safetensors"))
-      // the recipe alone does not say which of both is meant
+      // the control's own recipe says of which student it is
+      let again = try Command.run("train", "--recipe", "control/recipe.yaml", "--output", "again", in: desk.folder)
+      try #require(again.code == 0, "\(again.errors)")
+      #expect(try desk.data("again/model.safetensors") == desk.data("control/model.safetensors"))
+      // the student's recipe alone does not say which of both is meant
       let recipe = try Command.run(
         "train", "--recipe", "student/recipe.yaml", "--output", "other", in: desk.folder)
       #expect(recipe.code == 1)

@@ -76,8 +76,7 @@ public struct CachedTeacherObjective: TrainingObjective {
     let texts: [(TeacherCache?, (any TokenSequences)?)] = [(cache, training), (self.validation, validation)]
     for (cache, text) in texts {
       guard let cache, let text else { continue }
-      try cache.require("packing of \(text.name)", "\(text.packing)", "\(cache.description.packing)")
-      try cache.require("token digest of \(text.name)", text.digest(), cache.description.tokens)
+      try cache.description.requireText(text, of: cache.url)
     }
   }
 

@@ -65,8 +65,6 @@ public struct TeacherCache: Sendable {
 
   /// Throws `value` unless `found`, of the cache, is what is expected.
   public func require(_ key: String, _ expected: String, _ found: String) throws(TeacherCacheError) {
-    guard expected == found else {
-      throw .mismatch(url, key, expected: expected, found: found)
-    }
+    try TeacherCacheDescription.require(key, expected, found, of: url)
   }
 }

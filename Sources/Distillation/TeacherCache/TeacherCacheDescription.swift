@@ -151,6 +151,21 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   }
 }
 
+extension TeacherCacheDescription {
+  /// Throws `value` unless `found`, of the cache at `url`, is what is expected.
+  static func require(
+    _ key: String, _ expected: String, _ found: String, of url: URL
+  ) throws(TeacherCacheError) {
+    guard expected == found else { throw .mismatch(url, key, expected: expected, found: found) }
+  }
+
+  /// Throws `value` unless the cache at `url` was made of a text's sequences.
+  func requireText(_ text: any TokenSequences, of url: URL) throws(TeacherCacheError) {
+    try Self.require("packing of \(text.name)", "\(text.packing)", "\(packing)", of: url)
+    try Self.require("token digest of \(text.name)", text.digest(), tokens, of: url)
+  }
+}
+
 extension TeacherCacheMethod {
   /// How many draws a row may have: more would cost more than all log-probabilities.
   public static let allowedDraws = 1...65_535

@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+public import ModelTraining
 public import Tokenization
 
 /// The text of a cache that holds its own.
@@ -14,6 +15,11 @@ extension TeacherCacheFolder {
   public func ownText(_ tokenizer: any Tokenizer) throws(TokenizationError) -> TokenFile? {
     if description.text == nil { return nil }
     return try TokenFile(contentsOf: Self.textFile(in: url), tokenizer: tokenizer)
+  }
+
+  /// Checks that a text is the one that the cache was made of, cut into the same sequences. Throws `value`.
+  public func requireText(_ text: PackedSequences) throws(TeacherCacheError) {
+    try description.requireText(text, of: url)
   }
 
   /// Writes the text, where it is not there already. Throws `file`.

@@ -10,13 +10,15 @@ import Tokenization
 extension Distill {
   /// Distils from a cache, with no teacher in memory.
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
+    let sequences = cache.sequences
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
     let objective = try objective.objective(
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
-    let settings = try TrainingSettings(options, &recipe, standardSequenceLength: cache.ownSequenceLength)
+    let settings = try TrainingSettings(
+      options, &recipe, standardSequenceLength: sequences.holdsText ? sequences.length : nil)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
@@ -28,8 +30,8 @@ extension Distill {
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
     }
-    try cache.requireText(settings, recipe)
-    try cache.requirePacking(settings.packing, recipe)
+    try sequences.requireText(settings, recipe)
+    try sequences.requirePacking(settings.packing, recipe)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
@@ -45,13 +47,13 @@ extension Distill {
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
       on: session.device)
-    let ownText = try cache.ownText(tokenizer)
+    let ownText = try sequences.ownText(tokenizer)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     try session.run(
-      distiller, tokenizer, cachePacking: cache.packing, ownText: ownText,
+      distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText,
       subject: [
-        "student: \(student.size)", "teacher: the cache \(cache.path)", "objective: \(objective.description)",
+        "student: \(student.size)", "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
       ],
       inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 },
       from: start)

@@ -44,7 +44,9 @@ struct Train: ParsableCommand {
       --validation-share holds out a part of --text.
 
       The control for a distilled student is the same model, trained on the same
-      text without a teacher: --control-of RUN --output NEW.
+      sequences without a teacher: --control-of RUN --output NEW. Where the student
+      learnt from a teacher cache, they are those of --sequences-of CACHE: the text
+      that the cache holds, or --text, cut as the cache's text was.
 
       Example:
         limbeck train --model config.json --tokenizer tokenizer.model \\
@@ -69,6 +71,11 @@ struct Train: ParsableCommand {
       "A tokenizer.model or tokenizer.json, or a model with one (default: that of the model to start from).",
       valueName: "file"))
   var tokenizer: String?
+  @Option(
+    help: ArgumentHelp(
+      "Teacher cache whose sequences to train on; --text is needed only where the cache does not hold its text.",
+      valueName: "cache"))
+  var sequencesOf: String?
   @OptionGroup var options: TrainingOptions
 
   func validate() throws {
@@ -86,8 +93,11 @@ struct Train: ParsableCommand {
     if model == nil, recipe.has("student") { throw RecipeError.recipeOfDistillation(file: options.recipe ?? "") }
     let start = try TrainingStart("model", model, options, &recipe)
     let tokenizerPath = try recipe.path("tokenizer", tokenizer)
-    let settings = try TrainingSettings(options, &recipe)
-    try settings.requireText()
+    // a control that is resumed has the tokenizer and the outputs of its student, too
+    let studentPath = try recipe.path("control-of", controlOf)
+    let sequences = try recipe.path("sequences-of", sequencesOf).map { try CachedSequences(path: $0) }
+    let settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
+    if let sequences { try sequences.requireFit(settings, recipe) } else { try settings.requireText() }
     let ofDistillation = controlOf == nil ? [] : recipe.leaveOutUnknown()
     try recipe.finish()
     let session = try TrainingSession("train", settings, recipe: recipe.yaml)
@@ -97,13 +107,14 @@ struct Train: ParsableCommand {
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     // a control has the tokenizer of its student, which is the teacher's
-    let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.tokenizer == nil ? controlOf : nil))
-    let student = try controlOf.map { try openModel(at: ModelLocation(path: $0).folder).configuration }
+    let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.isStored ? nil : studentPath))
+    let student = try studentPath.map { try openModel(at: ModelLocation(path: $0).folder).configuration }
     let model = try source.model(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)
     try session.run(
-      LanguageModelling(model: model.trainableDecoder), tokenizer, subject: ["model: \(model.size)"],
+      LanguageModelling(model: model.trainableDecoder, sequences: sequences), tokenizer,
+      cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), subject: ["model: \(model.size)"],
       inputs: ["model": model.digest], from: start)
   }
 
@@ -112,6 +123,7 @@ struct Train: ParsableCommand {
     var recipe = try RecipeFile(contentsOf: "\(run)/recipe.yaml")
     recipe.forget("output", "tokenizer")
     recipe.rename("student", to: "model")
+    recipe.rename("teacher-cache", to: "sequences-of")
     return recipe
   }
 }
@@ -119,6 +131,8 @@ struct Train: ParsableCommand {
 /// A language model that learns a text as it is.
 private struct LanguageModelling: SessionTask {
   let model: TransformerDecoder
+  /// Those that the text is to have, if any.
+  let sequences: CachedSequences?
 
   func requireFit(sequenceLength: Int) throws {
     let contextLength = model.configuration.contextLength
@@ -127,7 +141,7 @@ private struct LanguageModelling: SessionTask {
     }
   }
 
-  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws {}
+  func requireFit(_ text: PackedSequences, validation: ValidationText?) throws { try sequences?.requireSame(text) }
 
   func run(
     over text: PackedSequences, validation: ValidationText?, _ recipe: TrainingRecipe, folder: RunFolder?,

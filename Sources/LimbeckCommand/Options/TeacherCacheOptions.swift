@@ -31,13 +31,8 @@ struct TeacherCacheSettings {
   /// V of the teacher.
   let outputs: Int
   let tokenizer: String?
-  /// Where the cache of the text is, as the user named it.
-  let path: String
-  /// How the texts of the caches are cut.
-  let packing: SequencePacking
-  /// T, where the cache of the text holds this text; nil where it is elsewhere.
-  let ownSequenceLength: Int?
-  private let training: URL
+  /// Those of the text.
+  let sequences: CachedSequences
   private let validation: URL?
 
   /// nil where the recipe names no cache.
@@ -51,49 +46,17 @@ struct TeacherCacheSettings {
       }
       return nil
     }
-    self.path = path
-    training = URL(fileURLWithPath: path, isDirectory: true)
+    sequences = try CachedSequences(path: path)
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
-    let description = try TeacherCacheFolder(contentsOf: training).description
-    temperature = description.temperature
-    outputs = description.vocabularySize
-    packing = description.packing
-    ownSequenceLength = description.text == nil ? nil : description.sequenceLength
-  }
-
-  /// Refuses a packing that was asked for and is not that of the cache.
-  func requirePacking(_ settings: PackingSettings, _ recipe: RecipeFile) throws(RecipeError) {
-    if let cuts = settings.cuts, cuts != packing.cuts {
-      throw recipe.invalid(
-        "packing", expected: "\(packing.cuts), as in the teacher cache", found: cuts.rawValue)
-    }
-    if !settings.beginsWithBOS, packing.beginningID != nil {
-      throw recipe.invalid(
-        "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")
-    }
-  }
-
-  /// Checks that there is a text to learn from, and only one.
-  func requireText(_ settings: TrainingSettings, _ recipe: RecipeFile) throws(RecipeError) {
-    guard ownSequenceLength != nil else { return try settings.requireText() }
-    if let first = settings.text.first {
-      throw recipe.invalid("text", expected: "none, for the teacher cache holds its text", found: first)
-    }
-  }
-
-  /// The sequences of the text that the cache holds; nil where it is elsewhere.
-  func ownText(_ tokenizer: any Tokenizer) throws -> PackedSequences? {
-    guard let ownSequenceLength else { return nil }
-    return try TeacherCacheFolder(contentsOf: training).ownText(tokenizer).map {
-      try PackedSequences($0, sequenceLength: ownSequenceLength, packing: packing, name: path)
-    }
+    temperature = sequences.cache.description.temperature
+    outputs = sequences.cache.description.vocabularySize
   }
 
   /// Where the tokenizer is, for a student that has none: what the user says, else the cache, else the teacher's
   /// folder.
   func tokenizer(orOf teacher: String?) throws -> String? {
     if let tokenizer { return tokenizer }
-    return try tokenizerFiles(in: training).isEmpty ? teacher : training.path
+    return try tokenizerFiles(in: sequences.cache.url).isEmpty ? teacher : sequences.cache.url.path
   }
 
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student
@@ -102,7 +65,7 @@ struct TeacherCacheSettings {
     _ settings: TrainingSettings, teachers: [String]
   ) throws -> (signal: TeacherSignal, inputs: [String: String]) {
     if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(key: "validation-text") }
-    let cache = try TeacherCache(contentsOf: training)
+    let cache = try TeacherCache(contentsOf: sequences.cache.url)
     let validationCache = try validation.map { try TeacherCache(contentsOf: $0) }
     var inputs = ["teacher_cache": cache.digest, "teacher": cache.description.teacher]
     inputs["validation_teacher_cache"] = validationCache?.digest

@@ -144,7 +144,8 @@ struct TrainingOptions: ParsableArguments {
     guard let continuedRun else { return try RecipeFile(contentsOf: nil) }
     var file = try RecipeFile(contentsOf: "\(continuedRun)/recipe.yaml")
     // These are of the earlier run alone.
-    file.forget("model", "student", "tokenizer", "continue", "output", "steps", "epochs", "warmup-steps")
+    file.forget(
+      "model", "student", "tokenizer", "continue", "control-of", "output", "steps", "epochs", "warmup-steps")
     return file
   }
 
