@@ -79,6 +79,16 @@ public final class Device: Sendable {
   /// sequences be shared out among threads, or rows be computed once and looked up.
   public var rowsAreIndependent: Bool { backend.rowsAreIndependent }
 
+  /// What `body` makes of each number in 0..<count, in their order. Several threads call `body` at the same time.
+  public func map<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
+    [Result](unsafeUninitializedCapacity: count) { results, initializedCount in
+      // every task initialises its own element
+      nonisolated(unsafe) let results = results
+      parallel(count) { task, _ in results.initializeElement(at: task, to: body(task)) }
+      initializedCount = count
+    }
+  }
+
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     workers.run(tasks: tasks, body)
   }

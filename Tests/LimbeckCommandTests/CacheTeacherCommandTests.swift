@@ -105,6 +105,23 @@ extension CommandTests {
       #expect(missing.code == 1 && missing.errors.contains("missing.cache is no cache"), "\(missing.errors)")
     }
 
+    @Test func theBiasIsToldInOneObject() throws {
+      let desk = try Desk()
+      let (text, json) = (try cache(desk, "text.cache"), try cache(desk, "other.cache", "--json"))
+      try #require(text.code == 0 && json.code == 0, "\(json.errors)")
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+      #expect(object["recorded"] == nil && object["method"] as? String == "sampled, 50 draws")
+      #expect(object["tokens"] as? Double == (try fact("tokens", in: text)))
+      #expect(object["bytes"] as? Double == (try fact("bytes", in: text)))
+      let comparison = try #require(object["comparison"] as? [String: Any])
+      #expect(comparison["tokens"] as? Double == (try fact("compared", in: text)))
+      #expect(abs((comparison["teacher_loss"] as? Double ?? 0) - (try fact("  loss, teacher", in: text))) < 1e-5)
+      #expect(
+        abs(100 * (comparison["gradient_difference"] as? Double ?? 0) - (try fact("  gradient off by", in: text)))
+          < 1e-3)
+      #expect(comparison["is_good"] as? Bool == text.output.contains("good: errors average out"))
+    }
+
     @Test func aKilledCacheIsFinishedWithTheSameBytes() throws {
       let desk = try Desk()
       // several files of 32,768 tokens

@@ -32,7 +32,7 @@ extension CommandTests {
         ["cache-teacher"],
         [
           "--teacher", "--text", "--output", "--method", "--k", "--draws", "--temperature", "--sequence-length",
-          "--seed", "--teacher-precision", "--resume", "--threads", "--count", "--validation",
+          "--seed", "--teacher-precision", "--resume", "--threads", "--count", "--validation", "--json",
         ]
       ),
       (

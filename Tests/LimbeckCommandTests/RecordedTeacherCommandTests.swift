@@ -100,6 +100,41 @@ extension CommandTests {
       }
     }
 
+    /// The numbers of the fixture, which PyTorch and numpy made, as one object.
+    @Test(arguments: ["text.kld", "completions.jsonl"]) func whatACacheHoldsIsOneObject(file: String) throws {
+      let desk = try Desk()
+      let isKLD = file == "text.kld"
+      let made = try cache(
+        desk,
+        (isKLD ? ["--from-kld", fixture(file), "--text", fixture("text.txt")] : ["--from-logprobs", fixture(file)])
+          + ["--method", isKLD ? "dense16" : "top-k-tail", "--json"])
+      try #require(made.code == 0, "\(made.errors)")
+      #expect(made.output.hasSuffix("}\n") && made.output.count { $0 == "\n" } == 1)
+      func members(_ json: Data) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+      }
+      let object = try members(Data(made.output.utf8))
+      let numbers = try members(Data(contentsOf: URL(fileURLWithPath: fixture("expected.json"))))
+      let group = numbers[isKLD ? "kld" : "logprobs"] as? [String: [String: Double]]
+      let expected = try #require(group?[isKLD ? "text" : "completions"])
+      #expect(object["path"] as? String == "made.cache" && object["temperature"] as? Double == 1)
+      #expect(object["method"] as? String == (isKLD ? "dense16" : "top-k-tail, k 5"))
+      #expect(object["tokens"] as? Double == expected["tokens"])
+      #expect(try object["bytes"] as? Int == desk.data("made.cache/shard-000000.rows").count)
+      #expect(object["files"] as? Int == 1 && (object["seconds"] as? Double ?? 0) > 0)
+      #expect((object["sequences"] as? Int ?? 0) > 0 && (object["sequence_length"] as? Int ?? 0) > 0)
+      #expect(object["comparison"] == nil)
+      let recorded = try #require(object["recorded"] as? [String: Double])
+      #expect(abs(try #require(recorded["nats_per_token"]) - (expected["cross_entropy"] ?? 0)) < 2e-4)
+      if isKLD {
+        #expect(recorded["documents"] == 3 && recorded["chunk_length"] == 16 && recorded["floor"] == 16)
+        #expect(abs(try #require(recorded["mass_at_floor"]) - (expected["below_floor"] ?? 0)) < 2e-5)
+        #expect(object["sequences"] as? Int == 3 && object["sequence_length"] as? Int == 16)
+      } else {
+        #expect(recorded["least_listed"] == 5 && (recorded["mass_not_listed"] ?? 0) > 0)
+      }
+    }
+
     @Test func nothingIsOverwrittenAndTheRestIsMade() throws {
       let desk = try Desk()
       let flags = ["--from-logprobs", fixture("echo.jsonl")]

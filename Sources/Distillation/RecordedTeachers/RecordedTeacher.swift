@@ -22,7 +22,7 @@ public protocol RecordedTeacher: Sendable {
   /// Checks that a method and a temperature can be had of this file. Throws `value`.
   func requireFit(_ method: TeacherCacheMethod, temperature: Float) throws(TeacherCacheError)
   /// What a method keeps of the distribution of a document's id at `place`, which counts. `generator` is of this id
-  /// alone. Throws `value` where the file is damaged.
+  /// alone. Several threads call it at the same time. Throws `value` where the file is damaged.
   func row(
     document: Int, place: Int, _ method: TeacherCacheMethod, temperature: Float, generator: SeededGenerator
   ) throws(TeacherCacheError) -> TeacherCacheRow
@@ -32,7 +32,7 @@ public protocol RecordedTeacher: Sendable {
 /// student must be fed exactly what the teacher was.
 ///
 /// Its bytes depend on the file, the tokenizer, method, temperature and seed alone.
-public struct TeacherCacheImporter {
+public struct TeacherCacheImporter: Sendable {
   /// What the cache is made from.
   public let description: TeacherCacheDescription
   /// The text, in the sequences of the cache: documents side by side, each with attention of its own.
@@ -85,30 +85,35 @@ public struct TeacherCacheImporter {
       text: Digest.sha256(of: contents))
   }
 
-  /// Makes what is missing; see `TeacherCacheRecorder.record(into:_:)`.
+  /// Makes what is missing, on the threads of a device; see `TeacherCacheRecorder.record(into:_:)`.
   /// - Throws: `value` where the teacher's file is damaged; `file` with what the disk refuses.
   @discardableResult
   public func record(
-    into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
+    into folder: TeacherCacheFolder, on device: Device = .shared,
+    _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
   ) throws(TeacherCacheError) -> Bool {
     precondition(folder.description == description, "the folder of another cache")
     try folder.writeText(tokens)
     return try folder.makeFiles(batchSize: Self.batchSize, handler) { sequences throws(TeacherCacheError) in
       var rows: [[TeacherCacheRow]] = []
-      for sequence in sequences { rows.append(try self.rows(of: sequence)) }
+      for sequence in sequences { rows.append(try self.rows(of: sequence, on: device)) }
       return rows
     }
   }
 
-  private func rows(of sequence: Int) throws(TeacherCacheError) -> [TeacherCacheRow] {
-    var rows: [TeacherCacheRow] = []
-    for position in text.countedPositions(ofSequence: sequence) {
-      let document = starts.lastIndex(notAbove: position)
-      rows.append(
+  private func rows(of sequence: Int, on device: Device) throws(TeacherCacheError) -> [TeacherCacheRow] {
+    let positions = text.countedPositions(ofSequence: sequence)
+    let results = device.map(positions.count) { index in
+      let document = starts.lastIndex(notAbove: positions[index])
+      return Result { () throws(TeacherCacheError) in
         try teacher.row(
-          document: document, place: position - starts[document], method, temperature: description.temperature,
-          generator: TeacherCacheRecorder.generator(seed: seed, sequence: sequence, position: rows.count)))
+          document: document, place: positions[index] - starts[document], method,
+          temperature: description.temperature,
+          generator: TeacherCacheRecorder.generator(seed: seed, sequence: sequence, position: index))
+      }
     }
+    var rows: [TeacherCacheRow] = []
+    for result in results { rows.append(try result.get()) }
     return rows
   }
 }

@@ -35,27 +35,16 @@ extension CacheTeacher {
 
   /// Makes a cache of what was written down.
   func runRecorded() throws {
-    let console = Console()
+    let (console, device, start) = (Console(), try device.device, ContinuousClock.now)
     let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: recorded.tokenizer ?? ""))
     let teacher: any RecordedTeacher
-    var facts: [(String, String)] = []
+    let facts: CacheReport.Recorded
     if let path = recorded.fromKld {
       let file = try kldFile(path, tokenizer)
-      facts.append(("chunks", "\(Format.count(file.chunkCount)) of \(Format.count(file.chunkLength, "token"))"))
-      facts.append(
-        (
-          "below its floor",
-          "\(Format.fixed(100 * (try file.massAtFloor()), 3)) % of the probability, in the mean: tokens "
-            + "\(Int(KLDivergenceFile.floor)) nats below the likeliest share it equally"
-        ))
-      teacher = file
+      (teacher, facts) = (file, try .init(file))
     } else {
       let file = try responses(recorded.fromLogprobs ?? "", tokenizer, console)
-      facts.append(("responses", Format.count(file.documents.count)))
-      let (least, most) = (file.listed.lowerBound, file.listed.upperBound)
-      facts.append(("tokens listed", least == most ? "\(least)" : "\(least) to \(most)"))
-      facts.append(("not listed", "\(Format.fixed(100 * file.unlistedMass, 3)) % of the probability, in the mean"))
-      teacher = file
+      (teacher, facts) = (file, .init(file))
     }
     let method = method(smallest: (teacher as? LogProbabilityFile)?.listed.lowerBound)
     let importer = try TeacherCacheImporter(
@@ -66,8 +55,10 @@ extension CacheTeacher {
       try resume
       ? TeacherCacheFolder(resuming: url, importer.description)
       : TeacherCacheFolder(creating: url, importer.description, tokenizerFiles: tokenizer.files)
-    try record(console) { try importer.record(into: folder, $0) }
-    try report(TeacherCache(contentsOf: url), importer, crossEntropy: teacher.crossEntropy, facts)
+    try record(console) { try importer.record(into: folder, on: device, $0) }
+    try report(
+      CacheReport(
+        TeacherCache(contentsOf: url), path: output, text: importer.text, start: start, recorded: facts))
   }
 
   private func kldFile(_ path: String, _ tokenizer: any Tokenizer) throws -> KLDivergenceFile {
@@ -90,22 +81,5 @@ extension CacheTeacher {
       contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, vocabularySize: recorded.vocabularySize,
       chatFormat: template?.format(for: tokenizer)
     ) { progress.show($0 >> 20, of: $1 >> 20) }
-  }
-
-  /// What is printed of a cache that is complete.
-  private func report(
-    _ cache: TeacherCache, _ importer: TeacherCacheImporter, crossEntropy: Double?, _ more: [(String, String)]
-  ) throws {
-    let tokens = importer.text.countedTokens
-    var facts = sizes(of: cache, tokens: tokens)
-    for (name, value) in more { facts.add(name, value) }
-    if let crossEntropy {
-      facts.add(
-        "teacher",
-        "\(Format.fixed(crossEntropy, 4)) nats per token, perplexity \(Format.fixed(exp(crossEntropy), 3))")
-    }
-    facts.add(
-      "sequences", "\(Format.count(importer.text.count)) of \(Format.count(importer.text.sequenceLength, "token"))")
-    try StandardOutput.write(facts.text)
   }
 }

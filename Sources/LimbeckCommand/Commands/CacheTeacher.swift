@@ -44,6 +44,9 @@ struct CacheTeacher: ParsableCommand {
       every response lists) and top-k. Both caches hold their text: 'distill
       --teacher-cache' needs no --text.
 
+      --json prints what the cache holds and how far it is from its teacher as one
+      object.
+
       After Ctrl-C or a kill, --resume continues, with the same result; at most one
       file is lost.
 
@@ -109,6 +112,8 @@ struct CacheTeacher: ParsableCommand {
   var teacherPrecision: ProductPrecision?
   @Flag(help: "Continue the unfinished cache in --output.")
   var resume = false
+  @Flag(help: "Print one JSON object.")
+  var json = false
   @OptionGroup var device: DeviceOptions
 
   private static let (standardK, standardDraws) = (64, 50)
@@ -158,8 +163,7 @@ struct CacheTeacher: ParsableCommand {
       throw CommandError.outputExists(path: output, advice: "choose another output, or finish it with --resume")
     }
     guard let teacher else { return try runRecorded() }
-    let console = Console()
-    let device = try device.device
+    let (console, device, start) = (Console(), try device.device, ContinuousClock.now)
     let sequenceLength = sequenceLength ?? TrainingRecipe().sequenceLength
     let keptPart = method(smallest: nil)
     let model = try LanguageModel(folder: teacher, precision: teacherPrecision ?? .float32, on: device)
@@ -186,11 +190,19 @@ struct CacheTeacher: ParsableCommand {
       : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
     try record(console) { try recorder.record(into: folder, $0) }
     let cache = try TeacherCache(contentsOf: url)
-    try report(cache, CacheBias(of: cache, teacher: model.decoder, text: sequences), sequences)
+    let bias = CacheBias(of: cache, teacher: model.decoder, text: sequences)
+    try report(
+      CacheReport(
+        cache, path: output, text: sequences, start: start, comparison: .init(bias, of: cache.method)))
+  }
+
+  /// Prints what was made.
+  func report(_ result: CacheReport) throws {
+    if json { try StandardOutput.write(json: result) } else { try StandardOutput.write(result.text) }
   }
 
   /// The method, as it is or by default.
-  var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .sampled : .topKTail) }
+  private var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .sampled : .topKTail) }
 
   /// What is kept. `smallest` is how many tokens every distribution has at least, where it does not have all.
   func method(smallest: Int?) -> TeacherCacheMethod {
