@@ -68,7 +68,13 @@ private struct GGUFPieces {
       let kind = SentencePieceTokenizer.Kind(rawValue: type.rawValue) ?? .normal
       let score = kind == .normal || kind == .unused ? scores[id] : 0
       if kind == .userDefined, piece.contains(UInt8(ascii: " ")) {
-        writer.add(piece: Self.spaced(piece), score: score, kind: kind)
+        let spaced = Self.spaced(piece)
+        if let other = vocabulary.pieces.place(of: spaced) {
+          throw vocabulary.invalid(
+            "tokens", expected: "each token once, with U+2581 for spaces",
+            found: "\(vocabulary.quoted(other)) as token \(other) and token \(id)")
+        }
+        writer.add(piece: spaced, score: score, kind: kind)
       } else {
         writer.add(piece: piece, score: score, kind: kind)
       }
