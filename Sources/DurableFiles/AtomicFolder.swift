@@ -41,19 +41,29 @@ public final class AtomicFolder {
   /// Makes all files durable and moves the folder to its destination. Throws `exists` or `unwritable`, after
   /// which the hidden folder is gone.
   public func commit() throws(FileError) {
+    // rename(2) replaces nothing but an empty folder, so what appears after the check cannot lose data
+    try move(contents) { () throws(FileError) in try synchronizeTree(contents) }
+    isOpen = false
+  }
+
+  /// Makes one of the files durable and moves it to the destination in the folder's place; the folder goes. For a file
+  /// that must be read back by its name before it appears. Throws as `commit()` does.
+  public func commit(file name: String) throws(FileError) {
+    let file = contents.appendingPathComponent(name)
+    try move(file) { () throws(FileError) in try synchronize(path: file.path) }
+    cancel()
+  }
+
+  private func move(_ source: URL, synchronizing: () throws(FileError) -> Void) throws(FileError) {
     precondition(isOpen, "\(destination.path) was already committed or cancelled")
     do throws(FileError) {
-      try synchronizeTree(contents)
-      // rename(2) replaces nothing but an empty folder, so what appeared since this check cannot lose data.
-      guard !somethingExists(at: destination.path) else {
-        throw FileError.exists(file: destination.path)
-      }
-      try renameDurably(contents.path, to: destination)
+      try synchronizing()
+      guard !somethingExists(at: destination.path) else { throw FileError.exists(file: destination.path) }
+      try renameDurably(source.path, to: destination)
     } catch {
       cancel()
       throw error
     }
-    isOpen = false
   }
 
   /// Removes the hidden folder and all that was written into it. Does nothing after `commit` or another `cancel`.

@@ -1,5 +1,5 @@
 import Diagnostics
-import DurableFiles
+public import DurableFiles
 public import Foundation
 public import LanguageModels
 public import TensorCore
@@ -24,6 +24,33 @@ public protocol StoredModel: Sendable {
   /// Checks that the weights called for are there, in their shapes, and none that would change what is computed. Throws
   /// `missingTensor`, `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
   func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError)
+  /// What its name ends with, after the dot, where it is one file; nil for a folder.
+  var fileExtension: String? { get }
+  /// Writes the model with fewer rows of embedding and head, and nothing else changed: weights as they are, byte by byte,
+  /// quantised ones too.
+  /// - Parameters:
+  ///   - folder: where to write; it is empty.
+  ///   - name: what the model is called there, where it is one file.
+  ///   - rows: those that stay.
+  ///   - tokenizer: what is written of the tokenizer that goes with them.
+  ///   - progress: hears how many of how many bytes are written.
+  /// - Returns: what was written, the folder or the file in it.
+  /// - Throws: `value` where a special token would be lost; what is wrong with the weights; what the disk refuses.
+  func write(
+    into folder: URL, as name: String, keeping rows: VocabularyRows, with tokenizer: TokenizerParts,
+    progress: (Int, Int) -> Void
+  ) throws(ModelFileError) -> URL
+}
+
+/// What is written of a tokenizer beside a model's weights.
+public struct TokenizerParts: Sendable {
+  /// The files of a model's folder.
+  public let files: [NamedFile]
+  /// What the metadata of a GGUF file say beside its vocabulary, by key.
+  public let notes: [String: String]
+
+  /// The parts, as the properties say.
+  public init(files: [NamedFile], notes: [String: String]) { (self.files, self.notes) = (files, notes) }
 }
 
 extension StoredModel {

@@ -107,6 +107,24 @@ import Testing
     #expect(try Data(contentsOf: folder.file("new/inner/b")) == Data("b".utf8))
   }
 
+  @Test func oneFileOfAFolderAppearsInItsPlace() throws {
+    let folder = try TemporaryFolder()
+    let url = folder.file("a.txt")
+    for other in [false, true] {
+      let new = try AtomicFolder(creating: url)
+      try AtomicFile.write(Data("a".utf8), to: new.contents.appendingPathComponent("a.txt"))
+      if other { try Data("b".utf8).write(to: url) }
+      guard other else {
+        try new.commit(file: "a.txt")
+        #expect(try folder.names == ["a.txt"] && Data(contentsOf: url) == Data("a".utf8))
+        try FileManager.default.removeItem(at: url)
+        continue
+      }
+      #expect(throws: FileError.exists(file: url.path)) { try new.commit(file: "a.txt") }
+      #expect(try folder.names == ["a.txt"] && Data(contentsOf: url) == Data("b".utf8))
+    }
+  }
+
   @Test func anExistingDestinationIsRefusedAtBothEnds() throws {
     let folder = try TemporaryFolder()
     let url = folder.file("new")

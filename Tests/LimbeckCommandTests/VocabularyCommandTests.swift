@@ -87,6 +87,8 @@ extension CommandTests {
       #expect(kind.code != 0 && kind.errors.contains("expected a folder, as the model is"), "\(kind.errors)")
       let alone = try refusal("--text", few, "--output", desk.path("new"), "--also", "3")
       #expect(alone.code == 64 && alone.errors.contains("--also-text"), "\(alone.errors)")
+      let window = try refusal("--text", few, "--output", desk.path("new"), "--window", "32")
+      #expect(window.code == 64 && window.errors.contains("--validation-text"), "\(window.errors)")
       #expect(!desk.exists("new") && !desk.exists("new.gguf"))
     }
 

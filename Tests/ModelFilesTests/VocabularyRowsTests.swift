@@ -11,6 +11,8 @@ import Testing
 @Suite struct VocabularyRowsTests {
   let folder: TemporaryFolder
 
+  private let none = TokenizerParts(files: [], notes: [:])
+
   init() throws { folder = try TemporaryFolder() }
 
   /// Two thirds of the ids, the special ones among them.
@@ -26,11 +28,12 @@ import Testing
     let source = try ModelFolder(contentsOf: ModelFixture(name).folder)
     let rows = rows(of: source.configuration)
     var progress: [Int] = []
-    try source.write(to: folder.url, keeping: rows, with: [NamedFile(name: "a", contents: Data([1]))]) { done, total in
-      progress.append(total - done)
-    }
-    #expect(try progress.last == 0 && folder.names.contains("a"))
-    let written = try ModelFolder(contentsOf: folder.url)
+    let parts = TokenizerParts(files: [NamedFile(name: "a", contents: Data([1]))], notes: [:])
+    try source.write(
+      to: folder.file("new"), keeping: rows, with: parts, progress: { progress.append($1 - $0) },
+      check: { #expect($0 != folder.file("new") && somethingExists(at: $0.appendingPathComponent("a").path)) })
+    #expect(progress.last == 0 && somethingExists(at: folder.file("new/a").path))
+    let written = try ModelFolder(contentsOf: folder.file("new"))
     var expected = source.configuration
     expected.vocabularySize = rows.keptIDs.count
     func new(_ id: Int) -> Int { rows.keptIDs.firstIndex(of: Int32(id)) ?? -1 }
@@ -53,12 +56,30 @@ import Testing
     #expect(source.vocabularyTensors.count == (source.configuration.tiesEmbeddings ? 1 : 2))
   }
 
+  /// Nothing appears where the check fails, and nothing is replaced.
+  @Test(arguments: ["families/llama", "gguf/llama/model.gguf"])
+  func whatIsRefusedLeavesNothing(name: String) throws {
+    struct Refusal: Error {}
+    let source = try openModel(at: ModelFixture.root.appendingPathComponent(name))
+    let rows = rows(of: source.configuration)
+    let destination = folder.file("new" + (source.fileExtension.map { ".\($0)" } ?? ""))
+    #expect(throws: Refusal.self) {
+      try source.write(to: destination, keeping: rows, with: none, check: { _ in throw Refusal() })
+    }
+    #expect(try folder.names.isEmpty)
+    try Data("here".utf8).write(to: destination)
+    #expect(throws: FileError.exists(file: destination.path)) {
+      try source.write(to: destination, keeping: rows, with: none)
+    }
+    #expect(try folder.names == [destination.lastPathComponent] && Data(contentsOf: destination) == Data("here".utf8))
+  }
+
   /// The logits of the smaller model are those of the tokens that stay.
   @Test func logitsAreTheSame() throws {
     let source = try ModelFolder(contentsOf: ModelFixture("families/gemma3_text").folder)
     let rows = rows(of: source.configuration)
-    try source.write(to: folder.url, keeping: rows, with: [])
-    let (whole, small) = (try FrozenDecoder(source), try FrozenDecoder(contentsOf: folder.url))
+    try source.write(to: folder.file("new"), keeping: rows, with: none)
+    let (whole, small) = (try FrozenDecoder(source), try FrozenDecoder(contentsOf: folder.file("new")))
     let new: [Int32] = [0, 5, 9, 2, 1]
     let old = new.map { rows.keptIDs[Int($0)] }
     let before = whole.logits(whole.hiddenStates(old, batchSize: 1)).array()
@@ -77,12 +98,12 @@ import Testing
       try folder.write(Data(contentsOf: fixture.folder.appendingPathComponent(name)), to: "source/\(name)")
     }
     try folder.write(
-      #"{"eos_token_id": [2, 5], "suppress_tokens": [3, 4, 1], "forced_eos_token_id": 4, "temperature": 0.5}"#,
+      #"{"eos_token_id": [2, 5], "suppress_tokens": [3, 4, 1], "forced_eos_token_id": 4, "temperature": 0.5, "#
+        + #""bad_words_ids": [[1, 4]], "sequence_bias": [[[1], 0.5]]}"#,
       to: "source/generation_config.json")
     let source = try ModelFolder(contentsOf: folder.file("source"))
     let rows = VocabularyRows(keeping: [0, 1, 2, 5, 8], of: 10)
-    try FileManager.default.createDirectory(at: folder.file("new"), withIntermediateDirectories: true)
-    try source.write(to: folder.file("new"), keeping: rows, with: [])
+    try source.write(to: folder.file("new"), keeping: rows, with: none)
     let written = try ModelFolder(contentsOf: folder.file("new"))
     #expect(written.configuration.vocabularySize == 5 && written.configuration.eosTokenIDs.contains(3))
     let generation = try JSONValue(
@@ -95,8 +116,9 @@ import Testing
         ]))
     // what ends a text must not be lost
     let error = #expect(throws: ModelFileError.self) {
-      try source.write(to: folder.file("new"), keeping: VocabularyRows(keeping: [0, 1, 2], of: 10), with: [])
+      try source.write(to: folder.file("newer"), keeping: VocabularyRows(keeping: [0, 1, 2], of: 10), with: none)
     }
+    #expect(try folder.names == ["new", "source"])
     #expect(try #require(error).description.contains("eos_token_id: expected a token of the tokenizer"))
   }
 }

@@ -69,6 +69,9 @@ struct Vocabulary: ParsableCommand {
         expected: also == nil ? "the number of tokens of --also-text" : "a text, whose most frequent tokens are kept",
         found: "none")
     }
+    if window != nil, validationText.isEmpty {
+      throw ValidationError("window", expected: "--validation-text, which it is for", found: "none")
+    }
     if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
   }
 
@@ -101,10 +104,13 @@ struct Vocabulary: ParsableCommand {
 
   /// Checks that the output is of the model's kind.
   private func requireOutput(like model: any StoredModel) throws {
-    let (isFile, namesFile) = (model is GGUFModel, output.lowercased().hasSuffix(".gguf"))
-    guard isFile != namesFile else { return }
-    throw ValidationError(
-      "output", expected: isFile ? "a .gguf file, as the model is" : "a folder, as the model is", found: output)
+    let ending = URL(fileURLWithPath: output).pathExtension.lowercased()
+    guard ending != model.fileExtension else { return }
+    if let expected = model.fileExtension {
+      throw ValidationError("output", expected: "a .\(expected) file, as the model is", found: output)
+    }
+    guard ending == "gguf" else { return }
+    throw ValidationError("output", expected: "a folder, as the model is", found: output)
   }
 
   private func corpus(_ paths: [String], for tokenizer: any Tokenizer) throws -> Corpus {
@@ -166,26 +172,12 @@ struct Vocabulary: ParsableCommand {
     let rows = VocabularyRows(keeping: reduced.reduction.keptIDs, of: reduced.reduction.originalSize)
     var line = ProgressLine("wrote byte", on: Console())
     defer { line.end() }
-    // what is written is read back before it appears
-    func check(_ url: URL) throws {
-      guard !interruption.isRequested else { throw ExitCode(interruption.exitCode) }
-      let written = try loadTokenizer(from: url)
-      try requireSameTokenizer(reduced.tokenizer, written)
-    }
-    if let file = model as? GGUFModel {
-      let folder = try AtomicFolder(creating: destination.appendingPathExtension("part"))
-      let copy = folder.contents.appendingPathComponent(destination.lastPathComponent)
-      try file.write(to: copy, keeping: rows, noting: reduced.notes) { line.show($0, of: $1) }
-      try check(copy)
-      // nothing is replaced
-      do { try FileManager.default.moveItem(at: copy, to: destination) } catch {
-        throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
-      }
-    } else if let source = model as? ModelFolder {
-      let folder = try AtomicFolder(creating: destination)
-      try source.write(to: folder.contents, keeping: rows, with: reduced.files) { line.show($0, of: $1) }
-      try check(folder.contents)
-      try folder.commit()
-    }
+    try model.write(
+      to: destination, keeping: rows, with: TokenizerParts(files: reduced.files, notes: reduced.notes),
+      progress: { line.show($0, of: $1) },
+      check: { url in
+        guard !interruption.isRequested else { throw ExitCode(interruption.exitCode) }
+        try requireSameTokenizer(reduced.tokenizer, loadTokenizer(from: url))
+      })
   }
 }

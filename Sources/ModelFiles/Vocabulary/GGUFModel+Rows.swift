@@ -5,26 +5,20 @@ import GGUF
 import LanguageModels
 
 extension GGUFModel {
-  /// Writes the model with fewer rows of embedding and head, their vocabulary with it, and nothing else changed: all
-  /// tensors as they are, byte by byte, quantised ones too, for a row is a whole number of blocks.
-  /// - Parameters:
-  ///   - destination: where the file appears, in place of what stands there; its folder must exist.
-  ///   - rows: those that stay.
-  ///   - notes: strings that are added to the metadata, by key.
-  ///   - progress: hears how many of how many bytes are written.
-  /// - Throws: `value` where a special token would be lost; what is wrong with the file; what the disk refuses.
+  public var fileExtension: String? { "gguf" }
+
+  // a row of a quantised matrix is a whole number of blocks
   public func write(
-    to destination: URL, keeping rows: VocabularyRows, noting notes: [String: String],
-    progress: (Int, Int) -> Void = { _, _ in }
-  ) throws(ModelFileError) {
-    try requireExactly(configuration.weights)
-    _ = try rows.reduced(configuration, file: file.path)
+    into folder: URL, as name: String, keeping rows: VocabularyRows, with tokenizer: TokenizerParts,
+    progress: (Int, Int) -> Void
+  ) throws(ModelFileError) -> URL {
+    let destination = folder.appendingPathComponent(name)
     let tensors = file.tensors.map { tensor in
       var shape = tensor.shape
       if vocabularyTensors.contains(tensor.name) { shape[0] = rows.keptIDs.count }
       return GGUFWriter.Tensor(name: tensor.name, type: tensor.type, shape: shape)
     }
-    let metadata = try GGUFVocabularyRows(file, rows).metadata(noting: notes)
+    let metadata = try GGUFVocabularyRows(file, rows).metadata(noting: tokenizer.notes)
     try ModelFileError.wrapping { () throws(GGUFError) in
       let writer = try GGUFWriter(
         replacing: destination, metadata: metadata, tensors: tensors, alignment: file.alignment)
@@ -41,6 +35,7 @@ extension GGUFModel {
       }
       try writer.commit()
     }
+    return destination
   }
 
   /// Where the bytes of a tensor lie that are copied.
@@ -57,6 +52,8 @@ extension GGUFModel {
 /// The metadata of a GGUF file with fewer tokens.
 private struct GGUFVocabularyRows {
   private static let prefix = "tokenizer.ggml."
+  /// The text of a tokenizer.json, with all tokens; llama.cpp does not read it.
+  private static let wholeTokenizer = "tokenizer.huggingface.json"
   private let file: GGUFFile
   private let rows: VocabularyRows
   private let tokens: [[UInt8]]
@@ -77,7 +74,7 @@ private struct GGUFVocabularyRows {
   /// All values in the order of the file.
   func metadata(noting notes: [String: String]) throws(ModelFileError) -> [(key: String, value: GGUFWrittenValue)] {
     var result: [(key: String, value: GGUFWrittenValue)] = []
-    for stored in file.metadata.stored where notes[stored.key] == nil {
+    for stored in file.metadata.stored where notes[stored.key] == nil && stored.key != Self.wholeTokenizer {
       if let value = try value(of: stored) { result.append((stored.key, value)) }
     }
     for (key, text) in notes.sorted(by: { $0.key < $1.key }) { result.append((key, .string(text))) }

@@ -38,9 +38,11 @@ extension HuggingFaceConfiguration {
 extension VocabularyRows {
   /// Members of a file of transformers with new ids: those of keys such as `eos_token_id`, `image_token_index` and
   /// `suppress_tokens`. Ids of tokens that are left out go; those beyond the vocabulary stay, as they are of no token.
+  /// Rules about sequences of ids go, too: of words that are cut otherwise now they say nothing.
   fileprivate func mapped(_ members: [String: JSONValue]) -> [String: JSONValue] {
     var result: [String: JSONValue] = [:]
     for (key, value) in members {
+      if Self.sequenceRules.contains(key) { continue }
       if case .object(let inner) = value {
         result[key] = .object(mapped(inner))
       } else if Self.hasIDs(key) {
@@ -51,6 +53,11 @@ extension VocabularyRows {
     }
     return result
   }
+
+  /// Of transformers' `GenerationConfig`.
+  private static let sequenceRules: Set = [
+    "bad_words_ids", "force_words_ids", "forced_decoder_ids", "sequence_bias", "constraints",
+  ]
 
   private static func hasIDs(_ key: String) -> Bool {
     ["_token_id", "_token_ids", "_token_index", "suppress_tokens"].contains { key.hasSuffix($0) }
