@@ -1,6 +1,7 @@
 import Diagnostics
 import DurableFiles
 public import Foundation
+import LanguageModels
 
 extension StoredModel {
   /// Writes the model with fewer rows of embedding and head to `destination`, where nothing may stand. It appears there
