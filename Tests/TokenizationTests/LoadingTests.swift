@@ -114,7 +114,7 @@ import Testing
       ("score", unknown + piece([0x61], score: .nan) + specs),
       ("score", unknown + piece([0x61], score: .infinity) + specs),
       ("unknown type 9", unknown + piece([0x61], kind: 9) + specs),
-      ("already defined", unknown + a + a + specs),
+      ("two of its pieces are the same", unknown + a + a + specs),
       ("two of its pieces are the same", unknown + piece(Array("<unk>".utf8)) + specs),
       ("unknown model type 7", unknown + a + field(2, [3 << 3, 7]) + field(3, [])),
       ("malformed protocol buffer", unknown + a + specs + [0x0A, 0x7F]),
