@@ -57,7 +57,7 @@ extension CacheTeacher {
       facts.append(("not listed", "\(Format.fixed(100 * file.unlistedMass, 3)) % of the probability, in the mean"))
       teacher = file
     }
-    let method = method(smallest: (teacher as? LogProbabilityFile)?.listed.lowerBound)
+    let method = method(smallest: teacher.listedCount)
     let importer = try TeacherCacheImporter(
       teacher, tokenizer: tokenizer, method: method, temperature: temperature, seed: seed,
       sequenceLength: sequenceLength)
