@@ -147,7 +147,7 @@ let package = Package(
     .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "LimbeckCommandTests",
-      dependencies: ["LimbeckCommand", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
+      dependencies: ["LimbeckCommand", "GGUF", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
       swiftSettings: strict),
   ],
   cLanguageStandard: .c17,
