@@ -22,6 +22,14 @@ public struct GGUFMetadata: Sendable {
     return number
   }
 
+  /// The token id at `key`; nil where there is none. −1, as 32 bits with a sign or without, is none, too
+  /// (`LLAMA_TOKEN_NULL`). What lies beyond the vocabulary is for the caller to leave out, as llama.cpp does ("bad
+  /// special token" in llama-vocab.cpp). Throws `value` for what is no id.
+  public func tokenID(_ key: String) throws(GGUFError) -> Int? {
+    let id = try integer(key, in: -1...Int(UInt32.max))
+    return id == -1 || id == Int(UInt32.max) ? nil : id
+  }
+
   /// The number at `key`; nil where there is none. Throws `value` for anything else and where `accepts` says no.
   public func number(
     _ key: String, expected: String, where accepts: (Double) -> Bool

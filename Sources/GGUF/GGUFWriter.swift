@@ -90,14 +90,14 @@ public final class GGUFWriter {
     return header.bytes
   }
 
-  /// Appends bytes of the tensor called `name`, which must be the first unfinished one and have room for them; all at
-  /// once or part by part. Throws `file`, after which the file is cancelled.
+  /// Appends bytes of the tensor called `name`, which must be the first unfinished one and lack as many; all at once
+  /// or part by part. Throws `file`, after which the file is cancelled.
   public func append(_ bytes: RawSpan, to name: String) throws(GGUFError) {
     precondition(position < tensors.count, "\(name) comes after the last tensor")
     let tensor = tensors[position]
     precondition(
       name == tensor.name && bytes.byteCount <= tensor.byteCount - written,
-      "\(bytes.byteCount) bytes for \(name), where \(tensor.name) has room for \(tensor.byteCount - written)")
+      "\(bytes.byteCount) bytes for \(name), where \(tensor.name) lacks \(tensor.byteCount - written)")
     try GGUFError.wrapping { () throws(FileError) in try file.append(bytes) }
     written += bytes.byteCount
     guard written == tensor.byteCount else { return }
@@ -114,7 +114,4 @@ public final class GGUFWriter {
       position == tensors.count, "\(tensors[min(position, tensors.count - 1)].name) has not been written whole")
     try GGUFError.wrapping { () throws(FileError) in try file.commit() }
   }
-
-  /// Removes what was written; the destination stays as it was.
-  public func cancel() { file.cancel() }
 }

@@ -5,7 +5,8 @@ extension DecoderConfiguration {
   public static let sizeLimit = 1 << 31
   /// Each layer has a dozen tensors of its own, and each position a row in the table of rotations: numbers above these
   /// would only run for hours, or out of memory.
-  public static let (layerLimit, contextLimit) = (1 << 13, 1 << 22)
+  public static let layerLimit = 1 << 13
+  static let contextLimit = 1 << 22
   /// The largest model taken for real: 1 TB of float32 weights.
   private static let weightLimit = 1_000_000_000_000 / 4
 

@@ -35,7 +35,7 @@ public struct LanguageModel {
   ) throws(LimbeckError) {
     let location = try ModelLocation(url)
     let opened = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
-      try openModel(at: location.folder)
+      try openModel(at: location.url)
     }
     try self.init(opened, trainable: trainable, precision: precision, device: device)
   }

@@ -2,7 +2,7 @@
 /// finished, in its newest checkpoint.
 public struct ModelLocation: Equatable, Sendable {
   /// The model's folder, or its file.
-  public let folder: URL
+  public let url: URL
   /// The step of the checkpoint that it is; nil where it is none.
   public let step: Int?
 
@@ -10,20 +10,20 @@ public struct ModelLocation: Equatable, Sendable {
   /// run.json is damaged.
   public init(_ url: URL) throws(LimbeckError) {
     guard !somethingExists(at: url.appendingPathComponent("config.json").path) else {
-      (folder, step) = (url, nil)
+      (self.url, step) = (url, nil)
       return
     }
     let manifest = try LimbeckError.wrapping(LimbeckError.training) { () throws(TrainingError) in
       try RunManifest(ofRun: url)
     }
     guard manifest != nil else {
-      (folder, step) = (url, nil)
+      (self.url, step) = (url, nil)
       return
     }
     guard let newest = RunFolder.newestCheckpoint(ofRun: url) else {
       throw .training(
         .file(.missing(file: url.path, advice: "the run has no checkpoint yet, and so no model; wait for one")))
     }
-    (folder, step) = (newest.url, newest.step)
+    (self.url, step) = (newest.url, newest.step)
   }
 }

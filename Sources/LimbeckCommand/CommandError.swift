@@ -8,8 +8,8 @@ enum CommandError: Error, Equatable {
   case notUTF8(file: String)
   /// A token id on the command line or standard input that is none.
   case notATokenID(text: String, vocabularySize: Int)
-  /// A tokenizer that is not the one of the model folder it was given for.
-  case anotherTokenizer(file: String, folder: String)
+  /// A tokenizer that is not the one of the model that it was given for.
+  case anotherTokenizer(file: String, model: String)
   /// A student with another number of outputs than its teacher.
   case vocabulariesDiffer(student: String, expected: Int, found: Int)
   /// A text of which one token counts, or none.
@@ -45,8 +45,8 @@ extension CommandError: CustomStringConvertible {
       "\(file): expected UTF-8 text, found other bytes; convert it, for example with iconv"
     case .notATokenID(let text, let vocabularySize):
       "\"\(text)\" is not a token id; expected 0 to \(vocabularySize - 1)"
-    case .anotherTokenizer(let file, let folder):
-      "\(file): not the tokenizer of the model in \(folder), which has one of its own; leave --tokenizer out"
+    case .anotherTokenizer(let file, let model):
+      "\(file): not the tokenizer of the model in \(model), which has one of its own; leave --tokenizer out"
     case .vocabulariesDiffer(let student, let expected, let found):
       "\(student): vocab_size: expected \(expected), the teacher's, found \(found); models with one tokenizer may have "
         + "more outputs than it has tokens, but both as many: make the student anew, from a config.json without "

@@ -65,7 +65,7 @@ extension StoredModel {
 
   /// Checks that not many times as many weights are called for as there are, before anything is made that is as large
   /// as damaged sizes say. Throws `value`.
-  func requireRoom(for declared: [DeclaredWeight]) throws(ModelFileError) {
+  func requirePlausibleSizes(of declared: [DeclaredWeight]) throws(ModelFileError) {
     // neither sum overflows: the configuration's was checked, and what is there lies in files
     let claimed = declared.reduce(0) { $0 + $1.shape.reduce(1, *) }
     var present = 0

@@ -125,6 +125,78 @@ import Tokenization
     }
   }
 
+  /// Responses of a line or several, read.
+  private func read(_ lines: String..., vocabularySize: Int? = nil) throws -> LogProbabilityFile {
+    try withFolder { folder in
+      let url = folder.appendingPathComponent("made.jsonl")
+      try lines.joined(separator: "\n").write(to: url, atomically: false, encoding: .utf8)
+      return try LogProbabilityFile(contentsOf: url, tokenizer: tokenizer, vocabularySize: vocabularySize)
+    }
+  }
+
+  /// A completion by one token, `chosen`, with what is listed beside it.
+  private func completion(_ chosen: Int, _ logProbability: Double, top: String, prompt: String = "[1, 7]") -> String {
+    "{\"prompt\": \(prompt), \"choices\": [{\"logprobs\": {\"tokens\": [\"token_id:\(chosen)\"], "
+      + "\"token_logprobs\": [\(logProbability)], \"top_logprobs\": [\(top)]}}]}"
+  }
+
+  /// What is written can be read: the text's ids are the tokenizer's, and those of a list the model's.
+  @Test func idsOfTheTextAreTheTokenizers() throws {
+    let size = tokenizer.vocabularySize
+    let beyond = "{\"token_id:8\": -1, \"token_id:\(size)\": -2}"
+    let file = try read(completion(7, -1.5, top: beyond), vocabularySize: size + 3)
+    let found = try divergence(file, .topKTail(2))
+    #expect(found.tokens == 1 && found.value.isFinite)
+    for line in [
+      completion(size, -1.5, top: beyond), completion(7, -1.5, top: beyond, prompt: "[1, \(size)]"),
+      "{\"prompt\": [1], \"completion_probabilities\": [{\"id\": \(size), \"logprob\": -1, \"top_logprobs\": "
+        + "[{\"id\": 3, \"logprob\": -1}]}]}",
+    ] {
+      let error = #expect(throws: TeacherCacheError.self) { try read(line, vocabularySize: size + 3) }
+      #expect(error.map { "\($0)".contains("expected a token id from 0 to \(size - 1), found") } == true)
+    }
+  }
+
+  /// A token that was chosen from beyond the server's list is not the next most likely one.
+  @Test func whatTheServerListedAreTheMostLikelyTokens() throws {
+    let top = "{\"token_id:8\": -0.5, \"token_id:9\": -2}"
+    #expect(try read(completion(7, -6, top: top)).listed == 2...2)
+    #expect(try read(completion(9, -2, top: top), completion(7, -6, top: top)).listed == 2...2)
+    let chat =
+      "{\"prompt\": [1], \"completion_probabilities\": [{\"id\": 7, \"logprob\": -6, \"top_logprobs\": "
+      + "[{\"id\": 8, \"logprob\": -0.5}]}]}"
+    #expect(try read(chat).listed == 1...1)
+    func prompt(rank: Int) -> String {
+      "{\"prompt\": [1, 7], \"prompt_logprobs\": [null, {\"7\": {\"logprob\": -6, \"rank\": \(rank)}, "
+        + "\"8\": {\"logprob\": -0.5, \"rank\": 1}, \"9\": {\"logprob\": -2, \"rank\": 2}}], "
+        + "\"choices\": [{\"logprobs\": {\"tokens\": [], \"token_logprobs\": [], \"top_logprobs\": []}}]}"
+    }
+    #expect(try read(prompt(rank: 30)).listed == 2...2)
+    #expect(try read(prompt(rank: 3)).listed == 3...3)
+    let error = #expect(throws: TeacherCacheError.self) { try read(completion(7, -6, top: "{}")) }
+    #expect(error.map { "\($0)".contains("expected the most likely tokens, found none") } == true)
+    #expect(try read(completion(7, -6, top: top)).listedCount == 2 && kld().listedCount == nil)
+  }
+
+  /// A begun cache that differs in the digest of its text alone, as damage leaves it, is not gone on with.
+  @Test func aCacheOfAnotherTextIsNotContinued() throws {
+    try withFolder { folder in
+      let importer = try TeacherCacheImporter(responses("echo"), tokenizer: tokenizer, method: .topKTail(3))
+      let url = folder.appendingPathComponent("cache")
+      _ = try TeacherCacheFolder(creating: url, importer.description)
+      let file = url.appendingPathComponent("cache.json")
+      let text = try #require(importer.description.text)
+      let other = String(repeating: "0", count: text.count)
+      try String(contentsOf: file, encoding: .utf8).replacing(text, with: other).write(
+        to: file, atomically: false, encoding: .utf8)
+      let error = #expect(throws: TeacherCacheError.self) {
+        try importer.record(into: TeacherCacheFolder(resuming: url, importer.description))
+      }
+      let sentence = error.map { "\($0)" } ?? ""
+      #expect(sentence.contains("text digest: expected \(text)") && sentence.contains("found \(other)"), "\(sentence)")
+    }
+  }
+
   @Test func methodsAreThoseThatTheFileIsEnoughFor() throws {
     let file = try responses("echo")
     for (method, temperature, text) in [

@@ -73,8 +73,11 @@ import Testing
   }
 
   @Test func nothingIsThereBeforeTheEnd() throws {
-    let writer = try GGUFWriter(replacing: folder.file("a.gguf"), metadata: [], tensors: Self.tensors)
-    writer.cancel()
+    do {
+      let writer = try GGUFWriter(replacing: folder.file("a.gguf"), metadata: [], tensors: Self.tensors)
+      #expect(!FileManager.default.fileExists(atPath: folder.file("a.gguf").path))
+      withExtendedLifetime(writer) {}
+    }
     #expect(try folder.names == [])
   }
 }

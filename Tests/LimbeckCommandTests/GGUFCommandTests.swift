@@ -63,9 +63,115 @@ extension CommandTests {
     }
 
     @Test func textIsGenerated() throws {
-      let outcome = try run(
-        "generate", "--model", Self.gemma, "--prompt", "the", "--max-tokens", "4", "--temperature", "0")
-      #expect(!outcome.output.isEmpty)
+      let call = ["generate", "--model", Self.gemma, "--prompt", "the", "--max-tokens", "4", "--temperature", "0"]
+      let (plain, drafted) = (try Command.run(call), try Command.run(call + ["--draft", Self.gemma]))
+      #expect(plain.code == 0 && !plain.output.isEmpty, "\(plain.errors)")
+      #expect(drafted.code == 0 && drafted.output == plain.output, "\(drafted.errors)")
+      let chat = try Command.run(
+        ["chat", "--model", Self.gemma, "--max-tokens", "2", "--temperature", "0"], input: Data("the cat\n".utf8))
+      #expect(chat.code == 0, "\(chat.errors)")
+      let tokenizer = try run("tokenizer", "inspect", Self.gemma)
+      #expect(tokenizer.output.contains("digest"), "\(tokenizer.output)")
+    }
+
+    @Test func aStudentStartsFromIt() throws {
+      let desk = try Desk()
+      let text = try desk.write(String(repeating: Self.line, count: 20), to: "t.txt")
+      let run = ["--text", text, "--steps", "2", "--batch-size", "2", "--sequence-length", "16"]
+      let outcome = try Command.run(
+        ["distill", "--teacher", Self.gemma, "--student", Self.gemma, "--output", desk.path("run")] + run)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      #expect(try desk.text("run/config.json").contains("gemma3_text"))
+      let cache = try Command.run(
+        "cache-teacher", "--teacher", Self.gemma, "--text", text, "--sequence-length", "16", "--output",
+        desk.path("cache"))
+      #expect(cache.code == 0, "\(cache.errors)")
+      let cached = try Command.run(
+        ["distill", "--teacher-cache", desk.path("cache"), "--student", Self.gemma, "--output", desk.path("cached")]
+          + run)
+      #expect(cached.code == 0, "\(cached.errors)")
+    }
+
+    /// A copy of a file with other metadata.
+    private func changed(_ file: String, _ desk: Desk, _ changes: [String: GGUFSample.Value?]) throws -> String {
+      var sample = GGUFSample(copying: try GGUFFile(contentsOf: URL(fileURLWithPath: file)))
+      for (key, value) in changes { sample.set(key, value) }
+      return try desk.write(Data(sample.bytes), to: "changed.gguf")
+    }
+
+    @Test(arguments: ["t5", "none"]) func aVocabularyThatCannotBeReadIsGivenBeside(kind: String) throws {
+      let desk = try Desk()
+      let text = try desk.write(String(repeating: Self.line, count: 20), to: "t.txt")
+      var changes: [String: GGUFSample.Value?] = ["tokenizer.ggml.model": .string(kind)]
+      if kind == "none" { changes["tokenizer.ggml.tokens"] = .some(nil) }
+      let file = try changed(Self.gemma, desk, changes)
+
+      let inspected = try run("inspect", file)
+      #expect(inspected.output.contains("none that can be read"), "\(inspected.output)")
+      #expect(inspected.errors.contains("warning: \(file): tokenizer.ggml.model: expected"), "\(inspected.errors)")
+      let alone = try Command.run("perplexity", "--model", file, "--text", text)
+      #expect(alone.code == 1 && alone.errors.contains("with --tokenizer"), "\(alone.errors)")
+      let larger = try Command.run(
+        "perplexity", "--model", file, "--text", text, "--tokenizer", desk.workspace.tokenizer)
+      #expect(larger.code == 1 && larger.errors.contains("expected at least 300"), "\(larger.errors)")
+
+      let given = ["--tokenizer", Self.gemma]
+      let measured = try Command.run(
+        ["perplexity", "--model", file, "--text", text, "--window", "32", "--json"] + given)
+      #expect(measured.errors.contains("only the size of \(Self.gemma) is checked"), "\(measured.errors)")
+      let whole = try run("perplexity", "--model", Self.gemma, "--text", text, "--window", "32", "--json")
+      func nats(_ outcome: Outcome) throws -> Double? {
+        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Double]
+        return object?["nats_per_token"]
+      }
+      #expect(try nats(measured) == nats(whole))
+      let common = ["--text", text, "--sequence-length", "16"]
+      for command in [
+        ["distill", "--teacher", file, "--student", "20K", "--steps", "2", "--batch-size", "2"] + common,
+        ["distill", "--teacher", file, "--student", file, "--steps", "2", "--batch-size", "2"] + common,
+        ["cache-teacher", "--teacher", file] + common, ["student", "--from", file],
+        ["train", "--model", file, "--steps", "2", "--batch-size", "2"] + common,
+      ] {
+        let made = try Command.run(command + given + ["--output", desk.path("made")])
+        #expect(made.code == 0, "\(command): \(made.errors)")
+        try? FileManager.default.removeItem(atPath: desk.path("made"))
+      }
+    }
+
+    @Test func specialIDsThatAreNoneAreLeftOut() throws {
+      let desk = try Desk()
+      let text = try desk.write(Self.line, to: "t.txt")
+      let file = try changed(
+        Self.quantised, desk,
+        ["tokenizer.ggml.padding_token_id": .uint32(.max), "tokenizer.ggml.eos_token_id": .uint32(100_000)])
+      let outcome = try run("perplexity", "--model", file, "--text", text, "--window", "16")
+      #expect(outcome.errors.contains("eos_token_id: expected an id below the vocabulary's size"), "\(outcome.errors)")
+      // the tokenizer takes llama.cpp's
+      #expect(outcome.errors.contains("of which changed.gguf does not know"), "\(outcome.errors)")
+      #expect(!outcome.errors.contains("config.json"))
+    }
+
+    @Test func inspectSaysWhatAVocabularyWasReducedFrom() throws {
+      let desk = try Desk()
+      func object(_ arguments: String...) throws -> [String: Any] {
+        let outcome = try Command.run(arguments + ["--json"])
+        return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      }
+      let few = try desk.write("The old fox\n", to: "few.txt")
+      let before = try #require(try object("tokenizer", "inspect", desk.workspace.teacher)["digest"] as? String)
+      _ = try run("vocabulary", "--from", desk.workspace.teacher, "--text", few, "--output", desk.path("small"))
+      let own = try #require(try object("tokenizer", "inspect", Self.gemma)["digest"] as? String)
+      let note = #"{"tokenizer": "\#(own)", "reduced_from": {"tokenizer": "\#(before)", "tokens": 300}}"#
+      let file = try changed(Self.gemma, desk, ["limbeck.vocabulary": .string(note)])
+      for model in [desk.path("small"), file] {
+        let text = try run("inspect", model).output
+        #expect(text.contains("  reduced from           300 tokens, digest \(before)\n"), "\(text)")
+        let origin = try #require(try object("inspect", model)["reduced_from"] as? [String: Any])
+        #expect(origin["digest"] as? String == before && origin["tokens"] as? Int == 300)
+      }
+      for model in [desk.workspace.teacher, Self.gemma] {
+        #expect(try !run("inspect", model).output.contains("reduced from"))
+      }
     }
 
     /// Every command that takes a model says in one sentence why it cannot take these, and writes nothing.

@@ -163,7 +163,7 @@ extension CommandTests {
         (["--from-kld", kld, "--text", text, "--vocabulary-size", "61"], 64, "nothing without --from-logprobs"),
         (["--from-logprobs", jsonl, "--validation"], 64, "--validation: expected nothing with --from-logprobs"),
         (["--from-logprobs", jsonl, "--draws", "5"], 64, "--draws: expected the method sampled, found top-k-tail"),
-        (["--text", text], 64, "--tokenizer: expected nothing without --from-kld or --from-logprobs"),
+        (["--text", text], 64, "--teacher: expected a model, or --from-kld or --from-logprobs, found none"),
         (["--from-kld", kld, "--text", desk.workspace.text], 1, "as in \(desk.workspace.text), found"),
         (["--from-kld", jsonl, "--text", text], 1, "beginning: expected _logits_"),
         (["--from-logprobs", kld], 1, "text.kld, line 1: JSON: expected an object"),

@@ -3,13 +3,10 @@ import Limbeck
 import TestSupport
 import Testing
 
-/// The file, which Scripts/gemma fetches; nil where the environment names none.
-private let gemmaPath = ProcessInfo.processInfo.environment["LIMBECK_GEMMA"].flatMap { $0.isEmpty ? nil : $0 }
-
 /// A real model, against transformers on its weights as gguf-py unpacks them (float32).
 @Suite(
   "Gemma 3 270M from GGUF",
-  .enabled(if: gemmaPath != nil, "LIMBECK_GEMMA names no file; Scripts/gemma fetches it"))
+  .enabled(if: GemmaFile.url != nil, Comment(rawValue: GemmaFile.comment)))
 struct GemmaTests {
   private struct Expected: Decodable {
     let tokens: Int
@@ -26,7 +23,7 @@ struct GemmaTests {
   private let expected: Expected
 
   init() throws {
-    model = try LanguageModel(contentsOf: URL(fileURLWithPath: gemmaPath ?? ""))
+    model = try LanguageModel(contentsOf: #require(GemmaFile.url))
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     expected = try decoder.decode(

@@ -58,118 +58,14 @@ import Testing
   }
 
   @Test func sizesThatAllLayersHaveAlikeMayBeListed() throws {
-    let eights = Array(repeating: GGUFSample.bytes(UInt32(6)), count: 3)
-    let same = try configuration("mistral", ["llama.attention.head_count": .array(of: 4, eights)])
+    let sixes = Array(repeating: GGUFSample.bytes(UInt32(6)), count: 3)
+    let same = try configuration("mistral", ["llama.attention.head_count": .array(of: 4, sixes)])
     #expect(same.headCount == 6)
-    var others = eights
+    var others = sixes
     others[1] = GGUFSample.bytes(UInt32(2))
     #expect(
       try refusal("mistral", ["llama.attention.head_count": .array(of: 4, others)])
         == "llama.attention.head_count: expected the same size for all layers, found an array of 3")
-  }
-
-  @Test func linearScaling() throws {
-    func scaling(_ changes: Changes) throws -> RotaryScaling? {
-      try configuration("mistral", changes).attention[0].rotary?.scaling
-    }
-    #expect(try scaling(["llama.rope.scaling.factor": .float32(4)]) == .linear(factor: 4))
-    #expect(try scaling(["llama.rope.scale_linear": .float32(2)]) == .linear(factor: 2))
-    let none = ["llama.rope.scaling.type": GGUFSample.Value.string("none"), "llama.rope.scaling.factor": .float32(4)]
-    #expect(try scaling(none) == RotaryScaling.none)
-    #expect(try scaling(["llama.rope.scaling.factor": .float32(0)]) == RotaryScaling.none)
-    #expect(try scaling(["llama.rope.scaling.factor": .float32(1)]) == RotaryScaling.none)
-    #expect(
-      try refusal("mistral", ["llama.rope.scaling.type": .string("yarn")])
-        == "llama.rope.scaling.type: expected \"none\", \"linear\" or \"longrope\", found \"yarn\"")
-    #expect(
-      try refusal("mistral", ["llama.rope.scaling.type": .string("longrope")])
-        .hasPrefix("tensor rope_factors_short.weight is missing"))
-    #expect(
-      try refusal("mistral", ["llama.rope.scaling.attn_factor": .float32(1.2)])
-        .hasPrefix("llama.rope.scaling.attn_factor: expected 1"))
-    #expect(
-      try refusal("mistral", ["llama.rope.dimension_count": .uint32(2)])
-        == "llama.rope.dimension_count: expected 4, the channels of a head, found 2")
-  }
-
-  @Test func factorsThatAreNotThoseOfLlama3AreKeptOneByOne() throws {
-    let factors: [Float] = [1, 1.5, 3]
-    let model = try open("llama", [:]) { sample in
-      let index = sample.tensors.firstIndex { $0.name == Array("rope_freqs.weight".utf8) } ?? 0
-      sample.tensors[index].data = factors.flatMap { GGUFSample.bytes($0.bitPattern) }
-    }
-    #expect(
-      model.configuration.attention[0].rotary?.scaling
-        == .longRope(
-          shortFactors: [1, 1.5, 3], longFactors: [1, 1.5, 3], originalContextLength: 128, amplitude: 1))
-    // such a student can be written, too
-    #expect(throws: Never.self) { try model.configuration.huggingFaceJSON(weightType: .float32) }
-    let short = try refusal("llama", [:]) { sample in
-      let index = sample.tensors.firstIndex { $0.name == Array("rope_freqs.weight".utf8) } ?? 0
-      sample.tensors[index].dimensions = [2]
-      sample.tensors[index].data = Array(repeating: 0, count: 8)
-    }
-    #expect(short == "tensor rope_freqs.weight: expected shape [3], found [2]")
-    #expect(
-      try refusal("llama", ["llama.rope.scaling.factor": .float32(4)])
-        .hasPrefix("llama.rope.scaling.factor: expected 1"))
-  }
-
-  @Test func defaultsOfGemma() throws {
-    let second = try configuration(
-      "gemma2",
-      [
-        "gemma2.attention.sliding_window": nil, "gemma2.attn_logit_softcapping": nil,
-        "gemma2.final_logit_softcapping": nil,
-      ])
-    #expect(second.attention.map(\.window) == [4096, nil, 4096])
-    #expect(second.attentionCap == 50 && second.logitCap == 30)
-    #expect(second.attentionScale == 1 / Float(8).squareRoot())
-    let third = try configuration(
-      "gemma3_text", ["gemma3.rope.freq_base_swa": nil, "gemma3.final_logit_softcapping": nil])
-    #expect(third.attention[0] == LayerAttention(window: 4, rotary: RotaryPositions(base: 10_000)))
-    #expect(third.logitCap == nil)
-    #expect(third.attention.map { $0.window == nil } == [false, false, false, false, false, true, false])
-    for changes: Changes in [
-      ["gemma3.attention.sliding_window": nil], ["gemma3.attention.sliding_window": .uint32(0)],
-    ] {
-      let whole = try configuration("gemma3_text", changes)
-      #expect(whole.attention.allSatisfy { $0.window == nil && $0.rotary?.scaling == .linear(factor: 4) })
-    }
-    let pattern = "gemma3.attention.sliding_window_pattern"
-    let every = try configuration("gemma3_text", [pattern: .uint32(2)])
-    #expect(every.attention.map { $0.window == nil } == [false, true, false, true, false, true, false])
-    let listed = try configuration("gemma3_text", [pattern: .array(of: 7, [[1], [0], [0], [1], [1], [0], [1]])])
-    #expect(listed.attention.map { $0.window == nil } == [false, true, true, false, false, true, false])
-    #expect(try refusal("gemma3_text", [pattern: .array(of: 7, [[1]])]).hasPrefix("\(pattern): expected 7 times"))
-  }
-
-  @Test func theLargestGemmasScaleScoresByTheHiddenSize() {
-    var configuration = DecoderConfiguration(
-      vocabularySize: 8, hiddenSize: 5376, feedForwardSize: 8, layerCount: 1, headCount: 32, headSize: 128)
-    #expect(GemmaKeys.attentionScale(of: configuration, ofHeads: false) == 1 / Float(168).squareRoot())
-    configuration.headSize = 64
-    #expect(GemmaKeys.attentionScale(of: configuration, ofHeads: true) == 0.125)
-  }
-
-  @Test func defaultsOfMultipliers() throws {
-    let keys = ["embedding_scale", "residual_scale", "logit_scale"]
-    let plain = try configuration(
-      "minicpm", Dictionary(uniqueKeysWithValues: keys.map { ("minicpm.\($0)", GGUFSample.Value?.none) }))
-    #expect(plain.embeddingScale == .factor(12))
-    #expect(plain.residualScale == Float(1.4 / Double(3).squareRoot()) && plain.logitScale == Float(256.0 / 24))
-    let granite = try configuration(
-      "granite", ["granite.embedding_scale": nil, "granite.residual_scale": nil, "granite.attention.scale": nil])
-    #expect(granite.embeddingScale == .factor(1) && granite.residualScale == 1)
-    #expect(granite.attentionScale == 1 / Float(4).squareRoot())
-    #expect(try refusal("granite", ["granite.logit_scale": nil]).hasPrefix("granite.logit_scale: expected a number"))
-    let still = try configuration("granite", ["granite.rope.scaling.finetuned": .bool(false)])
-    #expect(still.attention.allSatisfy { $0.rotary == nil })
-  }
-
-  @Test func windowsOfPhi3AreThoseOfItsFolder() throws {
-    let windows = try configuration("phi3", ["phi3.attention.sliding_window": .uint32(5)]).attention.map(\.window)
-    #expect(windows == [5, 5, 5])
   }
 
   @Test func specialTokens() throws {
@@ -207,6 +103,21 @@ import Testing
     #expect(
       try refusal("llama", [:]) { $0.tensors = [] }
         == "tensors: expected weights, found none; it is a vocabulary alone")
+  }
+
+  /// A block has one size, whoever says it; TensorCore's kernels decode blocks of that size.
+  @Test func typesHaveBlocksOfOneSize() {
+    for type in GGUFTensorType.allCases {
+      switch type.encoding {
+      case .blocks(let blocks): #expect(blocks.length == type.blockLength && blocks.byteCount == type.blockBytes)
+      case .plain(let plain): #expect(type.blockLength == 1 && plain.byteCount == type.blockBytes)
+      case nil: continue
+      }
+    }
+    let blocks = GGUFTensorType.allCases.compactMap { type in
+      if case .blocks(let blocks) = type.encoding { blocks } else { nil }
+    }
+    #expect(Set(blocks) == Set(BlockType.allCases) && blocks.count == BlockType.allCases.count)
   }
 
   @Test func tensors() throws {

@@ -47,6 +47,15 @@ import Testing
     ) { try file.weights("scalar", expecting: [1], on: .shared) }
   }
 
+  /// Without rows there are no bytes, and so nothing that limits the other dimensions.
+  @Test func aTensorWithoutRowsMayClaimAnyColumns() throws {
+    let header = #"{"x":{"dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]}}"#
+    let file = try open(header, data: 0)
+    #expect(try file.floats("x") == [])
+    let shape = [0, 1 << 62, 1 << 62]
+    #expect(try file.weights("x", expecting: shape, on: .shared).dense(on: .shared).array() == [])
+  }
+
   @Test func theWriterRoundsToItsType() throws {
     let values: [Float] = [1.000_01, 65_520, .nan, 1e-8]
     let half = try write([("x", [4], values)], type: .float16).floats("x")

@@ -119,6 +119,8 @@ struct AddedTokenFixture: Decodable {
     arguments: [
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"x": {"content": "a"}}}"#),
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"400": {"content": ""}}}"#),
+      ("tokenizer_config.json", #"{"added_tokens_decoder": {"1": {"content": "<s>"}, "01": {"content": "<s>"}}}"#),
+      ("tokenizer_config.json", #"{"added_tokens_decoder": {"+400": {"content": "a"}}}"#),
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"400": "a"}}"#), ("tokenizer_config.json", "{"),
       ("added_tokens.json", #"{"a": -1}"#), ("added_tokens.json", #"{"a": "b"}"#),
       ("added_tokens.json", #"{"a": 4294967296}"#), ("added_tokens.json", #"{"a": 2147483647}"#),

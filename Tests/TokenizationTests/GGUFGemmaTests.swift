@@ -5,14 +5,9 @@ import Testing
 
 @testable import Tokenization
 
-/// Gemma 3 270M, Q4_K_M, which is no part of the project.
-enum GemmaFile {
-  static let url = ProcessInfo.processInfo.environment["LIMBECK_GEMMA"].map { URL(fileURLWithPath: $0) }
-}
-
 @Suite(
   "The tokenizer in Gemma's GGUF file",
-  .enabled(if: GemmaFile.url != nil, "needs gemma-3-270m-q4_k_m.gguf at $LIMBECK_GEMMA"))
+  .enabled(if: GemmaFile.url != nil, Comment(rawValue: GemmaFile.comment)))
 struct GGUFGemmaTests {
   /// The first lines of tinyshakespeare.txt.
   private static let text =

@@ -89,9 +89,8 @@ struct GGUFTokenizerFixture: Decodable {
       for id in 0..<Int32(original.vocabularySize) { #expect(tokenizer.spelling(of: id) == original.spelling(of: id)) }
       // llama.cpp knows of no token that is looked for in normalised text alone
       let differing = name == "deepseek_v3" ? ["added_tokens"] : []
-      for (own, other) in zip(tokenizer.settings, original.settings) where !differing.contains(own.name) {
-        #expect(own == other)
-      }
+      let settings = [tokenizer.settings, original.settings].map { $0.filter { !differing.contains($0.name) } }
+      #expect(settings[0] == settings[1], "\(name)")
     }
     // ids without a token are none and make no difference to the others; nothing is normalised
     let qwen = try loadTokenizer(from: Fixture.file("qwen2"))
@@ -142,6 +141,22 @@ struct GGUFTokenizerFixture: Decodable {
     #expect(padded.padID == 301 && padded.eosID == 301)
     let removing = try tokenizer("gemma") { $0.set("tokenizer.ggml.remove_extra_whitespaces", .bool(true)) }
     #expect(removing.encode(" a b ") == removing.encode("a b"))
+  }
+
+  @Test("Ids that mean none, and those beyond the vocabulary, are as good as left out", arguments: ["llama", "gpt2"])
+  func absentIDs(_ name: String) throws {
+    for key in ["bos", "eos", "unknown", "padding"].map({ "tokenizer.ggml.\($0)_token_id" }) {
+      let without = try tokenizer(name) { $0.set(key, nil) }
+      for value in [
+        GGUFSample.Value.uint32(.max), .uint32(100_000), .init(type: 5, bytes: GGUFSample.bytes(Int32(-1))),
+      ] {
+        let found = try tokenizer(name) { $0.set(key, value) }
+        #expect(
+          [found.bosID, found.eosID, found.padID, found.unknownID]
+            == [without.bosID, without.eosID, without.padID, without.unknownID], "\(key)")
+        #expect(found.digest == without.digest, "\(key)")
+      }
+    }
   }
 
   @Test("What a reduced vocabulary was made from goes with it", arguments: ["gemma", "gpt2"])

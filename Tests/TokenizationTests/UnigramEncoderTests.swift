@@ -34,7 +34,7 @@ import Testing
     -> SentencePieceTokenizer
   {
     func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] { [number << 3 | 2, UInt8(bytes.count)] + bytes }
-    func piece(_ text: String, _ score: Float, _ kind: SentencePieceTokenizer.Kind) -> [UInt8] {
+    func piece(_ text: String, _ score: Float, _ kind: PieceKind) -> [UInt8] {
       let bits = score.bitPattern
       let bytes = (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
       return field(1, field(1, Array(text.utf8)) + [2 << 3 | 5] + bytes + [3 << 3, kind.rawValue])
@@ -54,7 +54,7 @@ import Testing
         alphabet.randomElement(using: &generator)!
       }.joined()
       guard texts.insert(text).inserted else { continue }
-      let kinds: [SentencePieceTokenizer.Kind] = [.normal, .normal, .normal, .normal, .userDefined, .unused]
+      let kinds: [PieceKind] = [.normal, .normal, .normal, .normal, .userDefined, .unused]
       model += piece(
         text, step * Float(Int.random(in: -30...3, using: &generator)), kinds.randomElement(using: &generator)!)
     }

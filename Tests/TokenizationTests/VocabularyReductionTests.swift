@@ -23,7 +23,7 @@ import Testing
     for piece in pieces.shuffled(using: &generator) {
       // scores in no order, some of them equal
       let (score, draw) = (-Float(Int.random(in: 0..<40, using: &generator)), Int.random(in: 0..<20, using: &generator))
-      let kind: SentencePieceTokenizer.Kind = piece.count == 1 ? .normal : draw == 0 ? .userDefined : .normal
+      let kind: PieceKind = piece.count == 1 ? .normal : draw == 0 ? .userDefined : .normal
       writer.add(piece: piece.utf8, score: score, kind: draw == 1 && seed.isMultiple(of: 2) ? .unused : kind)
     }
     writer.addSpecs(of: SpecialPieces(), modelType: 2, size: 0, byteFallback: true, addsDummyPrefix: false)
@@ -167,7 +167,7 @@ import Testing
   @Test("A tokenizer of words is refused; a difference is told by its token")
   func refusals() throws {
     var writer = ModelProtoWriter()
-    for (piece, kind) in [("<unk>", SentencePieceTokenizer.Kind.unknown), ("\u{2581}a", .normal)] {
+    for (piece, kind) in [("<unk>", PieceKind.unknown), ("\u{2581}a", .normal)] {
       writer.add(piece: piece.utf8, score: 0, kind: kind)
     }
     writer.addSpecs(of: SpecialPieces(), modelType: 3, size: 2, byteFallback: false, addsDummyPrefix: true)

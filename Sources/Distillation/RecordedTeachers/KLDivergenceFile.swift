@@ -112,6 +112,9 @@ extension KLDivergenceFile: RecordedTeacher {
     return sum / Double(max(1, count))
   }
 
+  /// All tokens are there.
+  public var listedCount: Int? { nil }
+
   public func requireFit(_ method: TeacherCacheMethod, temperature: Float) throws(TeacherCacheError) {}
 
   public func row(
@@ -187,8 +190,7 @@ extension KLDivergenceFile: RecordedTeacher {
         advice: "the file is damaged: make it again"))
   }
 
-  /// The mean of what all tokens at the floor have together, over at most so many rows of the whole file, and the share
-  /// of tokens that lie there.
+  /// The mean of what all tokens at the floor have together, over at most so many rows of the whole file.
   public func massAtFloor(rows: Int = 256) throws(TeacherCacheError) -> Double {
     let perChunk = chunkLength - 1 - layout.firstScored
     let count = min(rows, perChunk * chunkCount)

@@ -17,12 +17,14 @@ public struct LogProbabilityFile {
   public let vocabularySize: Int
   /// What the server read and wrote, a document for each choice.
   public let documents: [TokenizedDocument]
-  /// How many tokens the distributions list: the fewest and the most.
+  /// How many of the most likely tokens the distributions list: the fewest and the most.
   public let listed: ClosedRange<Int>
   /// Of the ids that count, in nats.
   public let crossEntropy: Double?
   /// The line that each document is from, counted from 1.
   private let lines: [Int]
+  /// For each document, the fewest that a distribution of it lists.
+  private let fewest: [Int]
   /// For each document, where each of its ids' distribution begins in `ids`; that of the first id that follows none.
   private let starts: [[Int]]
   private let ids: [Int32]
@@ -66,7 +68,7 @@ public struct LogProbabilityFile {
     }
     guard let listed = content.listed else { throw .value(.noDistributions(in: url.path)) }
     self.listed = listed
-    (documents, lines, starts) = (content.documents, content.lines, content.starts)
+    (documents, lines, fewest, starts) = (content.documents, content.lines, content.fewest, content.starts)
     (ids, logProbabilities) = (content.ids, content.logProbabilities)
     crossEntropy = content.loss / Double(content.rows)
     self.vocabularySize = size
@@ -99,6 +101,7 @@ public struct LogProbabilityFile {
   private struct Content {
     var documents: [TokenizedDocument] = []
     var lines: [Int] = []
+    var fewest: [Int] = []
     var starts: [[Int]] = []
     var ids: [Int32] = []
     var logProbabilities: [Float] = []
@@ -106,7 +109,7 @@ public struct LogProbabilityFile {
     var (loss, rows) = (0.0, 0)
 
     mutating func add(_ scored: ScoredDocument, line: Int) {
-      var (document, starts) = (TokenizedDocument(), [Int]())
+      var (document, starts, fewest) = (TokenizedDocument(), [Int](), Int.max)
       for token in scored.tokens {
         starts.append(ids.count)
         document.append([token.id], counted: token.distribution != nil)
@@ -115,7 +118,8 @@ public struct LogProbabilityFile {
           ids.append(id)
           logProbabilities.append(logProbability)
         }
-        let count = distribution.listed.count
+        let count = distribution.mostLikely
+        fewest = min(fewest, count)
         listed = listed.map { min($0.lowerBound, count)...max($0.upperBound, count) } ?? count...count
         loss -= Double(distribution.own)
         rows += 1
@@ -123,6 +127,7 @@ public struct LogProbabilityFile {
       starts.append(ids.count)
       documents.append(document)
       lines.append(line)
+      self.fewest.append(fewest)
       self.starts.append(starts)
     }
   }
@@ -144,6 +149,8 @@ extension LogProbabilityFile: RecordedTeacher {
     return sum / Double(max(1, count))
   }
 
+  public var listedCount: Int? { listed.lowerBound }
+
   public func requireFit(_ method: TeacherCacheMethod, temperature: Float) throws(TeacherCacheError) {
     let k: Int
     switch method {
@@ -160,16 +167,12 @@ extension LogProbabilityFile: RecordedTeacher {
           "temperature", expected: "1, for \(url.path) has only the most likely tokens", found: "\(temperature)"))
     }
     guard k <= listed.lowerBound else {
-      let line = documents.indices.first { fewest(of: $0) < k }.map { lines[$0] } ?? 0
+      let line = fewest.firstIndex { $0 < k }.map { lines[$0] } ?? 0
       throw .value(
         InvalidValue(
           "k", expected: "at most \(listed.lowerBound), the fewest tokens that a distribution in \(url.path) lists",
           found: "\(k)", advice: "line \(line) has too few"))
     }
-  }
-
-  private func fewest(of document: Int) -> Int {
-    documents[document].counted.joined().map { starts[document][$0 + 1] - starts[document][$0] }.min() ?? .max
   }
 
   public func row(

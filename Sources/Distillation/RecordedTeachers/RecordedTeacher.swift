@@ -18,6 +18,8 @@ public protocol RecordedTeacher: Sendable {
   var sequenceLength: Int { get }
   /// The mean of −log p of the ids that count, in nats; nil where the file has not all of them.
   var crossEntropy: Double? { get }
+  /// How many tokens of every distribution the file has at least; nil where it has all.
+  var listedCount: Int? { get }
 
   /// Checks that a method and a temperature can be had of this file. Throws `value`.
   func requireFit(_ method: TeacherCacheMethod, temperature: Float) throws(TeacherCacheError)

@@ -1,6 +1,7 @@
 import Diagnostics
 import DurableFiles
 import Foundation
+import Tokenization
 
 /// Lists of tokens.
 extension ResponseReader {
@@ -14,14 +15,15 @@ extension ResponseReader {
       let place = "\(place)[\(index)]"
       let members = try Members(entry, place)
       let own = try logProbability(members["logprob"], "\(place).logprob")
-      let id = if let ids { ids[index] } else { try self.id(members, place) }
+      let id = if let ids { ids[index] } else { try self.id(members, place, below: tokenizer.vocabularySize) }
       var listed = [(id: id, logProbability: own)]
       for (other, value) in try members.array("top_logprobs", place).enumerated() {
         let place = "\(place).top_logprobs[\(other)]"
         let members = try Members(value, place)
-        listed.append((try self.id(members, place), try logProbability(members["logprob"], "\(place).logprob")))
+        let other = try self.id(members, place, below: vocabularySize)
+        listed.append((other, try logProbability(members["logprob"], "\(place).logprob")))
       }
-      tokens.append(ScoredToken(id: id, distribution: try distribution(listed, own: own, place)))
+      tokens.append(ScoredToken(id: id, distribution: try distribution(chosenFirst: listed, place)))
     }
     return tokens
   }
@@ -33,7 +35,8 @@ extension ResponseReader {
     for index in list.tokens.indices {
       let id =
         if let ids { ids[index] } else {
-          try self.id(list.tokens[index], bytes: nil, "\(list.place).tokens[\(index)]")
+          try self.id(
+            list.tokens[index], bytes: nil, "\(list.place).tokens[\(index)]", below: tokenizer.vocabularySize)
         }
       if index == 0, list.logProbabilities[0] == .null {
         tokens.append(ScoredToken(id: id))
@@ -43,10 +46,10 @@ extension ResponseReader {
       var listed = [(id: id, logProbability: own)]
       let place = "\(list.place).top_logprobs[\(index)]"
       for (name, value) in try Members(list.others[index], place).members {
-        let other = try self.id(.string(name), bytes: nil, place)
+        let other = try self.id(.string(name), bytes: nil, place, below: vocabularySize)
         listed.append((other, try logProbability(value, "\(place)[\"\(name)\"]")))
       }
-      tokens.append(ScoredToken(id: id, distribution: try distribution(listed, own: own, place)))
+      tokens.append(ScoredToken(id: id, distribution: try distribution(chosenFirst: listed, place)))
     }
     return tokens
   }
@@ -56,17 +59,33 @@ extension ResponseReader {
     throw InvalidValue(place, expected: "an element for each of the \(ids.count) token_ids", found: "\(count)")
   }
 
-  /// Each token once; their probabilities are at most 1 in all.
+  /// The distribution of a token that was chosen, which comes first, and those that the server listed, itself among
+  /// them or not.
+  private func distribution(
+    chosenFirst tokens: [(id: Int32, logProbability: Float)], _ place: String
+  ) throws(InvalidValue) -> ListedDistribution {
+    let isBeyond = !tokens.dropFirst().contains { $0.id == tokens[0].id }
+    return try distribution(tokens, own: tokens[0].logProbability, ownIsBeyond: isBeyond, place)
+  }
+
+  /// Each token once; their probabilities are at most 1 in all. `ownIsBeyond` says that the chosen one is there though
+  /// it is none of the most likely ones.
   func distribution(
-    _ listed: [(id: Int32, logProbability: Float)], own: Float, _ place: String
+    _ listed: [(id: Int32, logProbability: Float)], own: Float, ownIsBeyond: Bool, _ place: String
   ) throws(InvalidValue) -> ListedDistribution {
     var seen = Set<Int32>()
     let listed = listed.filter { seen.insert($0.id).inserted }
+    let mostLikely = listed.count - (ownIsBeyond ? 1 : 0)
+    guard mostLikely > 0 else {
+      throw InvalidValue(
+        place, expected: "the most likely tokens", found: "none",
+        advice: "ask for them with \"logprobs\": 20, or in chats \"logprobs\": true and \"top_logprobs\": 20")
+    }
     let sum = listed.reduce(0) { $0 + exp(Double($1.logProbability)) }
     guard sum <= 1 + Self.rounding else {
       throw InvalidValue(place, expected: "probabilities whose sum is at most 1", found: "a sum of \(sum)")
     }
-    return ListedDistribution(listed: listed, own: own)
+    return ListedDistribution(listed: listed, mostLikely: mostLikely, own: own)
   }
 
   func logProbability(_ value: JSONValue?, _ place: String) throws(InvalidValue) -> Float {

@@ -4,9 +4,11 @@ import Tokenization
 
 /// Which tokens are meant.
 extension ResponseReader {
-  /// The id of a token that is an object: by its id, else by what it is called.
-  mutating func id(_ members: Members, _ place: String) throws(InvalidValue) -> Int32 {
-    if case .integer(let id)? = members["id"] { return try self.id(id, "\(place).id", found: "\(id)") }
+  /// The id of a token that is an object, below `limit`: by its id, else by what it is called.
+  mutating func id(_ members: Members, _ place: String, below limit: Int) throws(InvalidValue) -> Int32 {
+    if case .integer(let id)? = members["id"] {
+      return try self.id(id, "\(place).id", found: "\(id)", below: limit)
+    }
     var bytes: [UInt8]?
     if case .array(let values)? = members["bytes"] {
       bytes = values.compactMap { if case .integer(let byte) = $0 { UInt8(exactly: byte) } else { nil } }
@@ -14,16 +16,19 @@ extension ResponseReader {
         throw InvalidValue("\(place).bytes", expected: "numbers from 0 to 255", found: "\(JSONValue.array(values))")
       }
     }
-    return try id(members["token"] ?? .null, bytes: bytes, "\(place).token")
+    return try id(members["token"] ?? .null, bytes: bytes, "\(place).token", below: limit)
   }
 
-  /// The id of a token by what it is called.
-  mutating func id(_ value: JSONValue, bytes: [UInt8]?, _ place: String) throws(InvalidValue) -> Int32 {
+  /// The id of a token by what it is called, below `limit`.
+  mutating func id(
+    _ value: JSONValue, bytes: [UInt8]?, _ place: String, below limit: Int
+  ) throws(InvalidValue) -> Int32 {
     switch value {
-    case .integer(let id): return try self.id(id, place, found: "\(id)")
+    case .integer(let id): return try self.id(id, place, found: "\(id)", below: limit)
     case .string(let name):
       if name.hasPrefix(TokenNames.idPrefix) {
-        return try id(Int(name.dropFirst(TokenNames.idPrefix.count)), place, found: "\"\(name)\"")
+        let id = Int(name.dropFirst(TokenNames.idPrefix.count))
+        return try self.id(id, place, found: "\"\(name)\"", below: limit)
       }
       do throws(TokenNames.Failure) { return try names.id(name, bytes: bytes) } catch {
         let ids = "ask the server for ids: \"return_tokens_as_token_ids\": true with vLLM"
@@ -42,9 +47,9 @@ extension ResponseReader {
     }
   }
 
-  func id(_ id: Int?, _ place: String, found: String) throws(InvalidValue) -> Int32 {
-    guard let id, (0..<vocabularySize).contains(id) else {
-      throw InvalidValue(place, expected: "a token id from 0 to \(vocabularySize - 1)", found: found)
+  func id(_ id: Int?, _ place: String, found: String, below limit: Int) throws(InvalidValue) -> Int32 {
+    guard let id, (0..<limit).contains(id) else {
+      throw InvalidValue(place, expected: "a token id from 0 to \(limit - 1)", found: found)
     }
     return Int32(id)
   }
@@ -76,8 +81,9 @@ extension ResponseReader {
     return try prompt(ofChat: Members.array(messages, "messages"))
   }
 
+  /// Ids of the text, which must be the tokenizer's.
   func known(_ ids: [Int32], _ place: String) throws(InvalidValue) -> [Int32] {
-    for id in ids { _ = try self.id(Int(id), place, found: "\(id)") }
+    for id in ids { _ = try self.id(Int(id), place, found: "\(id)", below: tokenizer.vocabularySize) }
     return ids
   }
 

@@ -15,6 +15,8 @@ struct ScoredToken {
 struct ListedDistribution {
   /// The tokens, each once, and their log-probabilities.
   var listed: [(id: Int32, logProbability: Float)]
+  /// How many of them are the most likely ones: all, but for a token that was chosen from beyond the server's list.
+  var mostLikely: Int
   /// The log-probability of the token that was chosen.
   var own: Float
 }
@@ -27,6 +29,7 @@ struct ScoredDocument {
 /// Reads a server's responses. Its errors have the key that is wrong, and no place.
 struct ResponseReader {
   let tokenizer: any Tokenizer
+  /// V: an id that is listed lies below it. An id of the text is one of the tokenizer, which reads it again.
   let vocabularySize: Int
   let chatFormat: ChatFormat?
   private(set) lazy var names = TokenNames(tokenizer)
@@ -129,9 +132,12 @@ struct ResponseReader {
       }
       let place = "\(key)[\(index)]"
       var listed: [(id: Int32, logProbability: Float)] = []
+      var rank = 0
       for (id, entry) in try Members(value, place).members {
         let logProbability = try logProbability(try Members(entry, place)["logprob"], "\(place)[\"\(id)\"].logprob")
-        listed.append((try self.id(Int(id), "\(place)", found: "\"\(id)\""), logProbability))
+        listed.append((try self.id(Int(id), place, found: "\"\(id)\"", below: vocabularySize), logProbability))
+        // vLLM says which of all tokens it is
+        if id == "\(prompt[index])", case .integer(let some)? = try Members(entry, place)["rank"] { rank = some }
       }
       guard let own = listed.first(where: { $0.id == prompt[index] }) else {
         throw InvalidValue(
@@ -139,7 +145,10 @@ struct ResponseReader {
           advice: "the server has another tokenizer, or ask for the ids with \"return_token_ids\": true")
       }
       tokens.append(
-        ScoredToken(id: own.id, distribution: try distribution(listed, own: own.logProbability, place)))
+        ScoredToken(
+          id: own.id,
+          distribution: try distribution(
+            listed, own: own.logProbability, ownIsBeyond: rank > listed.count, place)))
     }
     return tokens
   }

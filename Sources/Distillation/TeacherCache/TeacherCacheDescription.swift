@@ -126,6 +126,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
       difference("teacher digest", \.teacher), difference("teacher precision", \.teacherPrecision),
       difference("tokenizer digest", \.tokenizer), difference("sequence length", \.sequenceLength),
       difference("packing", \.packing), difference("token digest", \.tokens),
+      difference("text digest") { $0.text ?? "none" },
       difference("vocabulary size", \.vocabularySize),
       difference("seed") { $0.seed.map(String.init) ?? "none" }, difference("sequences", \.sequenceCount),
       difference("sequences per file", \.sequencesPerFile),

@@ -46,7 +46,7 @@ extension CacheTeacher {
       let file = try responses(recorded.fromLogprobs ?? "", tokenizer, console)
       (teacher, facts) = (file, .init(file))
     }
-    let method = method(smallest: (teacher as? LogProbabilityFile)?.listed.lowerBound)
+    let method = method(smallest: teacher.listedCount)
     let importer = try TeacherCacheImporter(
       teacher, tokenizer: tokenizer, method: method, temperature: temperature, seed: seed,
       sequenceLength: sequenceLength)

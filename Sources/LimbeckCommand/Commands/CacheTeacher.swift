@@ -40,9 +40,9 @@ struct CacheTeacher: ParsableCommand {
       the second half of each chunk counts, and tokens 16 nats or more below the most
       likely one share what is left of the probability. --from-logprobs takes the
       responses of OpenAI-compatible servers, one a line; docs/distilling.md shows
-      how to get them. The methods are top-k-tail (the default, with all tokens that
-      every response lists) and top-k. Both caches hold their text: 'distill
-      --teacher-cache' needs no --text.
+      how to get them; the methods with --from-logprobs are top-k-tail (the default,
+      with as many tokens as every response lists) and top-k. Both caches hold their
+      text: 'distill --teacher-cache' needs no --text.
 
       --json prints what the cache holds and how far it is from its teacher as one
       object.
@@ -87,7 +87,9 @@ struct CacheTeacher: ParsableCommand {
   var method: Method?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Probabilities to store, for top-k and top-k-tail (default: \(standardK)).", valueName: "n"))
+    help: ArgumentHelp(
+      "Probabilities to store, for top-k and top-k-tail (default: \(standardK); the shortest list's length with "
+        + "--from-logprobs).", valueName: "n"))
   var k: Int?
   @Option(
     parsing: .unconditional,
@@ -166,7 +168,8 @@ struct CacheTeacher: ParsableCommand {
     let (console, device, start) = (Console(), try device.device, ContinuousClock.now)
     let sequenceLength = sequenceLength ?? TrainingRecipe().sequenceLength
     let keptPart = method(smallest: nil)
-    let model = try LanguageModel(folder: teacher, precision: teacherPrecision ?? .float32, on: device)
+    let model = try LanguageModel(
+      path: teacher, tokenizer: recorded.tokenizer, precision: teacherPrecision ?? .float32, on: device)
     try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, device: device, console: console)

@@ -39,7 +39,7 @@ struct Chat: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
+  @Option(help: ModelTokenizer.help)
   var tokenizer: String?
   @Option(
     parsing: .unconditional,
@@ -57,10 +57,10 @@ struct Chat: ParsableCommand {
   func run() throws {
     let device = try device.device
     // a folder's template that is not known is told before the weights are read; a file's is with its tokenizer
-    let place = try ModelLocation(URL(fileURLWithPath: model)).folder
+    let place = try ModelLocation(URL(fileURLWithPath: model)).url
     let ofFolder = try place.isFolder ? template.template(folder: place, tokenizer: tokenizer) : nil
     let model = try LanguageModel(
-      folder: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+      path: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
     let template = try place.isFolder ? ofFolder : template.template(of: model.tokenizer)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let conversation = try Conversation(

@@ -30,7 +30,7 @@ struct Compare: ParsableCommand {
   var teacher: String
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Students' model folders, or .gguf files.", valueName: "model"))
   var student: [String] = []
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for model folders without one.", valueName: "file"))
+  @Option(help: ModelTokenizer.help)
   var tokenizer: String?
   @Option(
     help: ArgumentHelp(
@@ -55,9 +55,9 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let device = try options.device.device
-    let teacher = try LanguageModel(folder: teacher, tokenizer: tokenizer, on: device)
+    let teacher = try LanguageModel(path: teacher, tokenizer: tokenizer, on: device)
     var students = try student.map { path in
-      let student = try LanguageModel(folder: path, tokenizer: tokenizer, on: device)
+      let student = try LanguageModel(path: path, tokenizer: tokenizer, on: device)
       try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
@@ -65,7 +65,7 @@ struct Compare: ParsableCommand {
     if let teacherPrecision {
       students.append(
         try LanguageModel(
-          folder: self.teacher, tokenizer: tokenizer, precision: teacherPrecision, on: device))
+          path: self.teacher, tokenizer: tokenizer, precision: teacherPrecision, on: device))
       names.append("\(self.teacher) in \(teacherPrecision.rawValue)")
     }
     let heldOut = try options.heldOutText(of: student, teacher: self.teacher)

@@ -66,7 +66,7 @@ struct Distill: ParsableCommand {
   @OptionGroup var teachers: TeacherOptions
   @Option(
     help: ArgumentHelp(
-      "Config.json or size of a new model, or model folder to start from.", valueName: "config.json|size|dir"))
+      "Config.json or size of a new model, or model to start from.", valueName: "config.json|size|model"))
   var student: String?
   @OptionGroup(title: "Objective") var objective: ObjectiveOptions
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
@@ -78,7 +78,7 @@ struct Distill: ParsableCommand {
     var recipe = try options.recipeFile(of: "distill")
     if student == nil, recipe.has("model") { throw RecipeError.recipeOfTraining(file: options.recipe ?? "") }
     if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
-    let teacherSettings = try TeacherSettings(teachers, &recipe)
+    let teacherSettings = try TeacherSettings(teachers, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
     let objective = try objective.objective(&recipe, preset: preset)
@@ -93,7 +93,7 @@ struct Distill: ParsableCommand {
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
-    let own = try source.tokenizer ?? tokenizer
+    let own = try source.isStored ? source.tokenizer(orAt: teacherSettings.tokenizer) : tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
     let student = try source.model(
       for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize,

@@ -44,7 +44,7 @@ struct Generate: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
+  @Option(help: ModelTokenizer.help)
   var tokenizer: String?
   @Option(parsing: .unconditional, help: ArgumentHelp("The text to continue.", valueName: "text"))
   var prompt: String?
@@ -82,7 +82,7 @@ struct Generate: ParsableCommand {
     if self.prompt == "-" { Console().write("--prompt: the text is \"-\"; --prompt-file - reads standard input") }
     let device = try device.device
     let model = try LanguageModel(
-      folder: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+      path: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }

@@ -13,13 +13,21 @@ extension Inspect {
     let weightDigest: String
     let tokenizerTokens: Int?
     let tokenizerDigest: String?
+    /// What the vocabulary was reduced from; nil where it was not.
+    let reducedFrom: Origin?
     /// What a GGUF file holds; nil for a folder.
     let gguf: GGUFReport?
     /// What the user should know of it.
     let warnings: [String]
 
+    /// The vocabulary that a tokenizer was reduced from.
+    struct Origin: Encodable {
+      let tokens: Int
+      let digest: String
+    }
+
     private enum CodingKeys: String, CodingKey {
-      case types, weightBytes, weightDigest, tokenizerTokens, tokenizerDigest, gguf
+      case types, weightBytes, weightDigest, tokenizerTokens, tokenizerDigest, reducedFrom, gguf
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -30,13 +38,15 @@ extension Inspect {
       try container.encode(weightDigest, forKey: .weightDigest)
       try container.encodeIfPresent(tokenizerTokens, forKey: .tokenizerTokens)
       try container.encodeIfPresent(tokenizerDigest, forKey: .tokenizerDigest)
+      try container.encodeIfPresent(reducedFrom, forKey: .reducedFrom)
       try container.encodeIfPresent(gguf, forKey: .gguf)
     }
 
     init(_ url: URL) throws {
       let model = try openModel(at: url)
       try model.requireExactly(model.configuration.weights)
-      let tokenizer = try model.hasTokenizer ? loadTokenizer(from: url) : nil
+      var warnings = model.warnings
+      let tokenizer = try Self.tokenizer(of: model, &warnings)
       sizes = ModelSizes(model.configuration)
       types = Set(try model.weights.names.map { try model.weights.tensor(named: $0).type }).sorted()
       weightBytes = model.weightBytes
@@ -44,14 +54,27 @@ extension Inspect {
       gguf = (model as? GGUFModel).map(GGUFReport.init)
       tokenizerTokens = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
-      var warnings = model.warnings
+      reducedFrom = tokenizer?.origin.map { Origin(tokens: $0.tokenCount, digest: $0.digest.hexadecimal) }
       if let tokens = tokenizer?.vocabularySize, tokens > model.configuration.vocabularySize {
         warnings.append(
           "the tokenizer has \(Format.count(tokens)) tokens, more than the model has outputs: they do not belong "
             + "together")
       }
-      if let tokenizer { warnings += model.configuration.specialIDWarnings(for: tokenizer) }
+      if let tokenizer { warnings += model.specialIDWarnings(for: tokenizer) }
       self.warnings = warnings
+    }
+
+    /// The model's tokenizer; nil where it has none. Of a GGUF file with a vocabulary that cannot be read, a warning
+    /// says why.
+    private static func tokenizer(
+      of model: any StoredModel, _ warnings: inout [String]
+    ) throws -> (any Tokenizer)? {
+      guard model.hasTokenizer else { return nil }
+      do throws(TokenizationError) { return try loadTokenizer(from: model.url) } catch {
+        guard model is GGUFModel else { throw error }
+        warnings.append("\(error)")
+        return nil
+      }
     }
 
     func add(to facts: inout FactList) {
@@ -59,9 +82,14 @@ extension Inspect {
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
       gguf?.add(to: &facts)
       facts.add("digest of the weights", weightDigest)
-      facts.add("tokenizer", tokenizerTokens.map { Format.count($0, "token") + unused($0) } ?? "none in the folder")
+      facts.add("tokenizer", tokenizerTokens.map { Format.count($0, "token") + unused($0) } ?? noTokenizer)
       if let tokenizerDigest { facts.add("digest of the tokenizer", tokenizerDigest) }
+      if let reducedFrom {
+        facts.add("  reduced from", "\(Format.count(reducedFrom.tokens, "token")), digest \(reducedFrom.digest)")
+      }
     }
+
+    private var noTokenizer: String { gguf == nil ? "none in the folder" : "none that can be read" }
 
     private func unused(_ tokens: Int) -> String {
       let others = (sizes.vocabularySize ?? tokens) - tokens

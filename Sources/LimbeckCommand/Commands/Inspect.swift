@@ -29,23 +29,23 @@ struct Inspect: ParsableCommand {
   @Argument(
     help: ArgumentHelp(
       "A model's folder, Hugging Face's or one of a run; a .gguf file; or a config.json.", valueName: "model"))
-  var folder: String
+  var model: String
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
-    let file = URL(fileURLWithPath: folder)
+    let file = URL(fileURLWithPath: model)
     if !file.isFolder, file.pathExtension.lowercased() == "json" { return try show(configuration: file) }
-    let root = URL(fileURLWithPath: folder, isDirectory: true)
+    let root = URL(fileURLWithPath: model, isDirectory: true)
     let run = try RunManifest(ofRun: root)
     let report: Report
     if let run, run.result == nil {
       let checkpoint = RunFolder.newestCheckpoint(ofRun: root)
       report = Report(
-        model: try checkpoint.map { try ModelReport($0.url) }, run: run, folder: folder,
+        model: try checkpoint.map { try ModelReport($0.url) }, run: run, path: model,
         checkpointStep: checkpoint?.step)
     } else {
-      report = Report(model: try ModelReport(root), run: run, folder: folder, checkpointStep: nil)
+      report = Report(model: try ModelReport(root), run: run, path: model, checkpointStep: nil)
     }
     for warning in report.model?.warnings ?? [] { Console().write("warning: \(warning)") }
     if json { try StandardOutput.write(json: report) } else { try StandardOutput.write(report.text) }
@@ -87,7 +87,8 @@ extension Inspect {
     /// Nil where a run has no checkpoint yet.
     let model: ModelReport?
     let run: RunManifest?
-    let folder: String
+    /// As the user named it.
+    let path: String
     /// The step of the checkpoint that the model is taken from; nil if it is not from one.
     let checkpointStep: Int?
 
@@ -123,7 +124,7 @@ extension Inspect {
           checkpointStep.map { "the model is its newest checkpoint's, of step \(Format.count($0))" }
             ?? "no checkpoint and so no model yet")
         if let subcommand = run.inputs["command"] {
-          facts.add("  to continue", "limbeck \(subcommand) --output \(folder.shellQuoted) --resume")
+          facts.add("  to continue", "limbeck \(subcommand) --output \(path.shellQuoted) --resume")
         }
       }
       for (name, count) in run.parameters.sorted(by: { $0.key < $1.key }) where model == nil {

@@ -29,7 +29,7 @@ struct PerplexityCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A model folder, or a .gguf file.", valueName: "model"))
   var model: String
-  @Option(help: ArgumentHelp("A tokenizer.model or tokenizer.json for a model without one.", valueName: "file"))
+  @Option(help: ModelTokenizer.help)
   var tokenizer: String?
   @Option(help: ArgumentHelp("Precision of matrix products.", valueName: "type"))
   var precision = ProductPrecision.float32
@@ -38,7 +38,7 @@ struct PerplexityCommand: ParsableCommand {
   func run() throws {
     let device = try options.device.device
     let folder = model
-    let model = try LanguageModel(folder: folder, tokenizer: tokenizer, precision: precision, on: device)
+    let model = try LanguageModel(path: folder, tokenizer: tokenizer, precision: precision, on: device)
     let heldOut = try options.heldOutText(of: [folder])
     let text = try EvaluationText(heldOut, model.tokenizer, on: device)
     let console = Console()

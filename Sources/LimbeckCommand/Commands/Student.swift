@@ -70,6 +70,8 @@ struct Student: ParsableCommand {
   var calibrationTokens = 65_536
   @Option(help: ArgumentHelp("Type of the stored weights.", valueName: "type"))
   var weights = WeightType.float32
+  @Option(help: ModelTokenizer.help)
+  var tokenizer: String?
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
@@ -94,7 +96,7 @@ struct Student: ParsableCommand {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }
     let device = try device.device
-    let teacher = try LanguageModel(folder: from, on: device)
+    let teacher = try LanguageModel(path: from, tokenizer: tokenizer, on: device)
     let plan = try StudentPlan(
       of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
       headCount: heads, keyValueHeadCount: keyValueHeads)

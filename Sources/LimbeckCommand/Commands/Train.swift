@@ -108,7 +108,7 @@ struct Train: ParsableCommand {
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     // a control has the tokenizer of its student, which is the teacher's
     let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.isStored ? nil : studentPath))
-    let student = try studentPath.map { try openModel(at: ModelLocation(path: $0).folder).configuration }
+    let student = try studentPath.map { try openModel(at: ModelLocation(path: $0).url).configuration }
     let model = try source.model(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)

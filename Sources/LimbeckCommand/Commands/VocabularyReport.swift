@@ -13,17 +13,6 @@ struct VocabularyReport: Encodable {
   /// What the model loses on another text.
   let dropped: DroppedMass?
 
-  private enum CodingKeys: String, CodingKey {
-    case tokens
-    case vocabulary
-    case originalVocabulary = "original_vocabulary"
-    case digest
-    case originalDigest = "original_digest"
-    case weightBytes = "weight_bytes"
-    case originalWeightBytes = "original_weight_bytes"
-    case dropped
-  }
-
   /// The facts, one a line.
   var text: String {
     var facts = FactList()

@@ -13,8 +13,7 @@ struct RecordedTeacherOptions: ParsableArguments {
   var fromLogprobs: String?
   @Option(
     help: ArgumentHelp(
-      "With --from-kld and --from-logprobs: the tokenizer of teacher and student; a file or a model.",
-      valueName: "path"))
+      "The tokenizer of teacher and student, a file or a model; with --teacher for one without.", valueName: "path"))
   var tokenizer: String?
   @Option(
     parsing: .unconditional,
@@ -33,9 +32,6 @@ struct RecordedTeacherOptions: ParsableArguments {
       throw ValidationError("from-logprobs", expected: "nothing beside --from-kld", found: fromLogprobs)
     }
     guard let given else {
-      if let tokenizer {
-        throw ValidationError("tokenizer", expected: "nothing without --from-kld or --from-logprobs", found: tokenizer)
-      }
       if let vocabularySize { throw try misplaced("vocabulary-size", vocabularySize) }
       return
     }

@@ -20,7 +20,7 @@ struct SpeculationOptions: ParsableArguments {
   }
 
   /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision;
-  /// `tokenizer` is the path of one for folders without. Throws where the draft has another tokenizer or another number
+  /// `tokenizer` is the path of one for models without. Throws where the draft has another tokenizer or another number
   /// of outputs.
   func generator(
     _ model: LanguageModel, from path: String, _ rounding: GenerationPrecisionOptions, tokenizer: String?,
@@ -29,7 +29,7 @@ struct SpeculationOptions: ParsableArguments {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
-    let small = try LanguageModel(folder: draft, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let small = try LanguageModel(path: draft, tokenizer: tokenizer, precision: rounding.precision, on: device)
     try small.requireVocabulary(of: model, from: path, path: draft)
     return try Generator(
       model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,

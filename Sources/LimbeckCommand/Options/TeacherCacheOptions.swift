@@ -19,8 +19,8 @@ struct TeacherCacheOptions: ParsableArguments {
   var validationTeacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "With --teacher-cache: a tokenizer.model or tokenizer.json (default: that of the student, else of the cache).",
-      valueName: "file"))
+      "A tokenizer file, or a model with one, for teachers without (default: theirs; with --teacher-cache that of the "
+        + "student, else of the cache).", valueName: "path"))
   var tokenizer: String?
 }
 
@@ -39,14 +39,15 @@ struct TeacherCacheSettings {
   init?(_ options: TeacherCacheOptions, _ recipe: inout RecipeFile) throws {
     let path = try recipe.path("teacher-cache", options.teacherCache)
     let validationPath = try recipe.path("validation-teacher-cache", options.validationTeacherCache)
-    tokenizer = try recipe.path("tokenizer", options.tokenizer)
     guard let path else {
-      for (key, value) in [("validation-teacher-cache", validationPath), ("tokenizer", tokenizer)] {
-        if let value { throw recipe.invalid(key, expected: "nothing without --teacher-cache", found: value) }
+      if let validationPath {
+        throw recipe.invalid(
+          "validation-teacher-cache", expected: "nothing without --teacher-cache", found: validationPath)
       }
       return nil
     }
     sequences = try CachedSequences(path: path)
+    tokenizer = try recipe.path("tokenizer", options.tokenizer)
     validation = validationPath.map { URL(fileURLWithPath: $0, isDirectory: true) }
     temperature = sequences.cache.description.temperature
     outputs = sequences.cache.description.vocabularySize

@@ -24,9 +24,11 @@ struct TeacherOptions: ParsableArguments {
 /// Whom a student learns from, settled.
 struct TeacherSettings {
   private let teachers: [(path: String, weight: Float)]
+  /// The path of a tokenizer, for teachers without one that can be read.
+  let tokenizer: String?
   private let precision: ProductPrecision
 
-  init(_ options: TeacherOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
+  init(_ options: TeacherOptions, tokenizer: String?, _ recipe: inout RecipeFile) throws(RecipeError) {
     let paths = try recipe.requiredPaths("teacher", options.teacher)
     let text = try recipe.value("teacher-weights", options.teacherWeights)
     let weights =
@@ -41,12 +43,15 @@ struct TeacherSettings {
         "teacher-weights", expected: "numbers whose sum is below \(Float.greatestFiniteMagnitude)", found: text ?? "")
     }
     teachers = zip(paths, weights).map { ($0, $1) }
+    self.tokenizer = try recipe.path("tokenizer", tokenizer)
     precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
   }
 
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
-    let models = try teachers.map { try LanguageModel(folder: $0.path, precision: precision, on: device) }
+    let models = try teachers.map {
+      try LanguageModel(path: $0.path, tokenizer: tokenizer, precision: precision, on: device)
+    }
     for (model, teacher) in zip(models, teachers).dropFirst() {
       try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
     }

@@ -2,6 +2,7 @@ public import LanguageModels
 
 extension Granite: GGUFArchitecture {
   public var nameInGGUF: String { "granite" }
+  public var turnsNeighboursInGGUF: Bool { true }
 
   /// Facts and defaults are those of `llama_model_granite` (models/granite.cpp of llama.cpp, 2026).
   public func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration {
@@ -21,9 +22,5 @@ extension Granite: GGUFArchitecture {
       for layer in configuration.attention.indices { configuration.attention[layer].rotary = nil }
     }
     return configuration
-  }
-
-  public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    GGUFNames.location(of: role, withPairsIn: configuration)
   }
 }

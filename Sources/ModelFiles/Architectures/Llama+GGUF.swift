@@ -2,6 +2,7 @@ public import LanguageModels
 
 extension Llama: GGUFArchitecture {
   public var nameInGGUF: String { "llama" }
+  public var turnsNeighboursInGGUF: Bool { true }
 
   /// Of Mistral and InternLM3, too, whose files are called so; where the heads do not divide the hidden size, which
   /// transformers demands of a Llama, it is read as a Mistral. Facts are those of `llama_model_llama` (models/llama.cpp
@@ -12,9 +13,5 @@ extension Llama: GGUFArchitecture {
       configuration.family = Mistral().family
     }
     return configuration
-  }
-
-  public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    GGUFNames.location(of: role, withPairsIn: configuration)
   }
 }

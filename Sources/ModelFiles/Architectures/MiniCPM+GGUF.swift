@@ -2,6 +2,7 @@ public import LanguageModels
 
 extension MiniCPM: GGUFArchitecture {
   public var nameInGGUF: String { "minicpm" }
+  public var turnsNeighboursInGGUF: Bool { true }
 
   /// Facts and defaults are those of `llama_model_minicpm` (models/minicpm.cpp of llama.cpp, 2026).
   public func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration {
@@ -15,9 +16,5 @@ extension MiniCPM: GGUFArchitecture {
     let base = try file.factor("logit_scale").map { (size / $0).shortestFloat } ?? 256
     configuration.logitScale = Float(base / size)
     return configuration
-  }
-
-  public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    GGUFNames.location(of: role, withPairsIn: configuration)
   }
 }

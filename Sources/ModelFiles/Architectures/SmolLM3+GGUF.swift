@@ -2,6 +2,7 @@ public import LanguageModels
 
 extension SmolLM3: GGUFArchitecture {
   public var nameInGGUF: String { "smollm3" }
+  public var turnsNeighboursInGGUF: Bool { true }
 
   /// Facts and defaults are those of `llama_model_smollm3` (models/smollm3.cpp of llama.cpp, 2026). Its files know no
   /// windows.
@@ -12,9 +13,5 @@ extension SmolLM3: GGUFArchitecture {
       configuration.attention[layer].rotary = nil
     }
     return configuration
-  }
-
-  public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    GGUFNames.location(of: role, withPairsIn: configuration)
   }
 }

@@ -9,15 +9,23 @@ public protocol GGUFArchitecture: Architecture {
   /// Reads the metadata of a file. What a missing key means is cited beside each default. Throws `value` for what the
   /// family cannot be, or Limbeck cannot compute; whether the values fit together is checked after that.
   func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration
-  /// Where a weight lies in a file.
+  /// Whether llama.cpp turns neighbouring channels of a head (`LLAMA_ROPE_TYPE_NORM` in `llama_model_rope_type`): then
+  /// the rows of queries and keys are in that order. False by default.
+  var turnsNeighboursInGGUF: Bool { get }
+  /// Where a weight lies in a file: by default alone, under its name in `GGUFNames`.
   func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation
   /// What a file's values have on top of the weight's: 1 in the norms of Gemma, where a file has the gain itself.
   func offsetInGGUF(of role: WeightRole) -> Float
 }
 
 extension GGUFArchitecture {
+  public var turnsNeighboursInGGUF: Bool { false }
+
   public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    TensorLocation(GGUFNames.name(of: role))
+    // the converter reorders the rows of what transformers turns otherwise (`LlamaModel.permute` in conversion/llama.py)
+    TensorLocation(
+      GGUFNames.name(of: role),
+      rows: turnsNeighboursInGGUF ? LlamaNames.rows(of: role, withPairsIn: configuration) : nil)
   }
 
   public func offsetInGGUF(of role: WeightRole) -> Float { 0 }

@@ -108,15 +108,10 @@ extension GGUFKeys {
   }
 
   private static func id(_ token: Token, _ file: GGUFConfiguration) throws(ModelFileError) -> Int? {
-    try ModelFileError.wrapping { () throws(GGUFError) in
-      // −1, as 32 bits with a sign or without, is none (`LLAMA_TOKEN_NULL`)
-      let id = try file.metadata.integer(token.key, in: -1...Int(UInt32.max))
-      return id == -1 || id == Int(UInt32.max) ? nil : id
-    }
+    try ModelFileError.wrapping { () throws(GGUFError) in try file.metadata.tokenID(token.key) }
   }
 
-  /// Reads the special ids. Those beyond the vocabulary are left out, as llama.cpp does ("bad special token", in
-  /// llama-vocab.cpp). Throws `value` for what are no ids.
+  /// Reads the special ids. Those beyond the vocabulary are left out. Throws `value` for what are no ids.
   private static func readTokens(
     of file: GGUFConfiguration, into configuration: inout DecoderConfiguration
   ) throws(ModelFileError) {

@@ -114,7 +114,7 @@ public struct GGUFModel: StoredModel {
   /// Checks that the file has the weights called for, in their shapes, and no others but the factors of rotary
   /// embeddings, which are part of the configuration. See the requirement.
   public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
-    try requireRoom(for: declared)
+    try requirePlausibleSizes(of: declared)
     let expected = StoredTensor.all(of: declared, at: location(of:))
     for tensor in expected.sorted(by: { $0.name < $1.name }) {
       let found = try weights.tensor(named: tensor.name)

@@ -38,10 +38,17 @@ extension RotaryScaling {
   ) throws(ModelFileError) {
     // `std::string rope_scaling("linear")`; the old name of the factor is "rope.scale_linear"
     let (key, factorKey, amplitudeKey) = ("rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor")
-    let kind = try file.string(key) ?? "linear"
+    let kind = try file.string(key)
+    guard ["none", "linear", "longrope", nil].contains(kind) else {
+      throw file.invalid(key, expected: "\"none\", \"linear\" or \"longrope\"")
+    }
     // `hparams.rope_attn_factor`: 1 where it is missing
     let amplitude = try file.factor(amplitudeKey)
     if let factors = try Self.longRopeFactors(of: file, count: pairs, isRequired: kind == "longrope") {
+      // the converter of Phi-3 writes the factors and no kind (conversion/phi.py)
+      guard kind == "longrope" || kind == nil else {
+        throw file.invalid(key, expected: "\"longrope\", for there is a tensor \(GGUFNames.shortFactors)")
+      }
       // `hparams.n_ctx_orig_yarn = hparams.n_ctx_train`
       let original = try file.size("rope.scaling.original_context_length")
       let context = try file.requiredSize("context_length")
@@ -50,13 +57,10 @@ extension RotaryScaling {
         amplitude: amplitude ?? 1)
       return
     }
-    guard ["none", "linear"].contains(kind) else {
-      throw file.invalid(key, expected: "\"none\", \"linear\" or \"longrope\"")
-    }
     guard amplitude ?? 1 == 1 else { throw file.invalid(amplitudeKey, expected: "1, for there are no factors") }
     let (new, old) = (try file.scale(factorKey), try file.scale("rope.scale_linear"))
     let factor = new ?? old ?? 1
-    let isLinear = kind == "linear" && factor != 1
+    let isLinear = kind != "none" && factor != 1
     let name = GGUFNames.frequencyFactors
     guard let factors = try Self.factors(name, of: file, count: pairs) else {
       // `ropescale == 0.0f ? 1.0f : 1.0f/ropescale`

@@ -86,7 +86,7 @@ public struct ModelFolder: StoredModel {
   /// - what is no part of the language model, such as another head, and layers beyond the number that config.json says,
   ///   of which `warnings` tells.
   public func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError) {
-    try requireRoom(for: declared)
+    try requirePlausibleSizes(of: declared)
     let expected = StoredTensor.all(of: declared) { architecture.location(of: $0, in: configuration) }
     let present = Set(weights.names)
     for tensor in expected.sorted(by: { $0.name < $1.name }) {

@@ -12,13 +12,10 @@ struct HuggingFaceTokenizerFiles {
 
   static let configurationName = "tokenizer_config.json"
 
-  /// Ids above this are surely damage: no vocabulary is so large.
-  private static let idLimit: Int32 = 1 << 24
-
-  private let folder: URL?
-  private let objects: [String: [String: JSONValue]]
+  let folder: URL?
+  let objects: [String: [String: JSONValue]]
   /// What tokenizer.json lists.
-  private let addedTokens: [JSONValue]
+  let addedTokens: [JSONValue]
   /// The folder's tokenizer.json; nil where there is none.
   let tokenizerJSON: TokenizerJSONText?
   /// Whether a space comes in front of each part of a text between added tokens, because transformers does what
@@ -109,7 +106,7 @@ struct HuggingFaceTokenizerFiles {
     return NamedFile(name: file.name, contents: Data((JSONValue.object(members).text() + "\n").utf8))
   }
 
-  private var configuration: [String: JSONValue] { objects["tokenizer_config.json"] ?? [:] }
+  var configuration: [String: JSONValue] { objects[Self.configurationName] ?? [:] }
 
   /// Whether the tokenizer is not to put a space in front of text though its own file says so.
   var forbidsPrefixSpace: Bool { configuration["add_prefix_space"] == .bool(false) }
@@ -188,117 +185,8 @@ struct HuggingFaceTokenizerFiles {
       base, tokens: tokens, matched: matched, specialIDs: specialIDs, restartsText: restartsText)
   }
 
-  /// The added tokens that a file lists with their ids.
-  func listed() throws(TokenizationError) -> [AddedToken] {
-    var tokens: [AddedToken] = []
-    if case .object(let members) = configuration["added_tokens_decoder"], !members.isEmpty {
-      for (id, value) in members {
-        guard let number = Int32(id), case .object(let fields) = value else {
-          throw corrupt("tokenizer_config.json", "added_tokens_decoder.\(id): no id with an added token")
-        }
-        tokens.append(try token(fields, id: number, in: "tokenizer_config.json"))
-      }
-    } else if let members = objects["added_tokens.json"] {
-      let special = specialContents
-      for (content, value) in members {
-        guard case .integer(let number) = value, let id = Int32(exactly: number), (0...Self.idLimit).contains(id),
-          !content.isEmpty
-        else {
-          throw corrupt("added_tokens.json", "\"\(content)\": \(value) is no id")
-        }
-        let isSpecial = special.names(content)
-        tokens.append(AddedToken(content: content, id: id, isSpecial: isSpecial, isNormalized: !isSpecial))
-      }
-    }
-    // one by one: Gemma has thousands
-    var ids = Set(tokens.map(\.id))
-    var contents = Set(tokens.map { Array($0.content.utf8) })
-    for element in addedTokens {
-      guard case .object(let fields) = element, case .integer(let number) = fields["id"],
-        let id = Int32(exactly: number)
-      else { throw corrupt(TokenizerJSON.fileName, "added_tokens: \(element) is no added token") }
-      let token = try token(fields, id: id, in: TokenizerJSON.fileName)
-      guard !ids.contains(id), contents.insert(Array(token.content.utf8)).inserted else { continue }
-      ids.insert(id)
-      tokens.append(token)
-    }
-    return tokens.sorted { $0.id < $1.id }
-  }
-
-  private func token(
-    _ fields: [String: JSONValue], id: Int32, in file: String
-  ) throws(TokenizationError) -> AddedToken {
-    guard case .string(let content) = fields["content"], !content.isEmpty, (0...Self.idLimit).contains(id) else {
-      throw corrupt(file, "added token \(id): no content, or an impossible id")
-    }
-    func flag(_ name: String, default value: Bool = false) -> Bool {
-      if case .bool(let flag) = fields[name] { flag } else { value }
-    }
-    // the defaults of `AddedToken` in huggingface/tokenizers
-    let isSpecial = flag("special")
-    return AddedToken(
-      content: content, id: id, isSpecial: isSpecial, stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
-      isNormalized: flag("normalized", default: !isSpecial), isSingleWord: flag("single_word"))
-  }
-
-  private func corrupt(_ file: String, _ reason: String) -> TokenizationError {
-    .corruptTokenizer(
-      file: folder?.appendingPathComponent(file).path ?? file, format: "Hugging Face tokenizer", reason: reason)
-  }
-
   /// The special tokens that the files name.
-  private var specialContents: NamedSpecialTokens {
+  var specialContents: NamedSpecialTokens {
     NamedSpecialTokens(configuration, map: objects["special_tokens_map.json"] ?? [:])
-  }
-}
-
-/// The special tokens that tokenizer_config.json, else special_tokens_map.json, name by what they are for.
-private struct NamedSpecialTokens {
-  private static let keys = [
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-  ]
-  /// By key; nil where a key says that there is none.
-  private var contents: [String: String?] = [:]
-  private var others: [String] = []
-
-  init(_ configuration: [String: JSONValue], map: [String: JSONValue]) {
-    for key in Self.keys {
-      guard let value = configuration[key] ?? map[key] else { continue }
-      contents[key] = .some(Self.content(value))
-    }
-    for key in ["additional_special_tokens", "extra_special_tokens"] {
-      if case .array(let elements) = configuration[key] { others += elements.compactMap(Self.content) }
-    }
-  }
-
-  /// What a key names.
-  func content(of key: String) -> String? { contents[key] ?? nil }
-
-  /// All of them, in the order in which transformers adds those that are missing.
-  var added: [String] { Self.keys.compactMap { contents[$0] ?? nil } + others }
-
-  /// Whether a token is one of them.
-  func names(_ content: String) -> Bool { added.contains { $0.utf8.elementsEqual(content.utf8) } }
-
-  /// The ids of those with a key, as `id` has them, nil where a key says that there is none. A token without an id is
-  /// left out.
-  func ids(_ id: (String) -> Int32?) -> [String: Int32?] {
-    var ids: [String: Int32?] = [:]
-    for (key, content) in contents {
-      guard let content else {
-        ids[key] = .some(nil)
-        continue
-      }
-      if let id = id(content) { ids[key] = .some(id) }
-    }
-    return ids
-  }
-
-  private static func content(_ value: JSONValue) -> String? {
-    switch value {
-    case .string(let content): content
-    case .object(let fields): if case .string(let content) = fields["content"] { content } else { nil }
-    default: nil
-    }
   }
 }

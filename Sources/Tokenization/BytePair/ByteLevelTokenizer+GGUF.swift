@@ -111,17 +111,7 @@ private struct GGUFByteLevel {
     guard try vocabulary.flag("add_bos_token") ?? split.beginsText, let bos = try vocabulary.id("bos_token_id") else {
       return .object(Self.byteLevel)
     }
-    let name = JSONValue.string(vocabulary.text(Int(bos)))
-    let begin = JSONValue.object(["SpecialToken": .object(["id": name, "type_id": .integer(0)])])
-    func text(_ name: String, _ type: Int) -> JSONValue {
-      .object(["Sequence": .object(["id": .string(name), "type_id": .integer(type)])])
-    }
-    let token: [String: JSONValue] = ["id": name, "ids": .array([.integer(Int(bos))]), "tokens": .array([name])]
-    return .object([
-      "type": .string("TemplateProcessing"), "single": .array([begin, text("A", 0)]),
-      "pair": .array([begin, text("A", 0), text("B", 1)]),
-      "special_tokens": .object([vocabulary.text(Int(bos)): .object(token)]),
-    ])
+    return TokenizerJSON.beginning(with: vocabulary.text(Int(bos)), id: bos)
   }
 
   /// The members of the tokenizer_config.json.
@@ -180,8 +170,7 @@ private struct SplitName {
       let all = Self.names.flatMap(\.names).joined(separator: ", ")
       throw vocabulary.invalid(
         "pre", expected: "one of \(all)", found: name.map(JSONValue.quoted) ?? "nothing",
-        advice: "how text is cut is not known; take the tokenizer.json from the page of the model that the file was "
-          + "made from")
+        advice: "how text is cut is not known; \(GGUFTokenizerKind.remedy)")
     }
     preTokenizer = known.preTokenizer
     beginsText = Self.wholeWords.contains(name)
@@ -189,7 +178,7 @@ private struct SplitName {
   }
 }
 
-extension GGUFTokenType {
+extension PieceKind {
   /// Whether the token is cut out of text before anything else is done to it.
   fileprivate var isAdded: Bool { [.control, .unknown, .userDefined].contains(self) }
 }

@@ -10,8 +10,9 @@ struct GGUFTokenizerKind: Sendable {
   /// All kinds.
   static let all: [GGUFTokenizerKind] = [.sentencePieceBPE, .byteLevelBPE]
 
-  fileprivate static let remedy =
-    "take the tokenizer from the page of the model that the file was made from, and name that folder"
+  /// What helps where the vocabulary of a file cannot be read.
+  static let remedy =
+    "get the tokenizer from the page of the model that the file was made from, and name it instead, with --tokenizer"
 
   /// What is said of kinds that llama.cpp knows and that cannot be read.
   fileprivate static let refused = [
@@ -23,7 +24,7 @@ struct GGUFTokenizerKind: Sendable {
 }
 
 extension TokenizerFormat {
-  /// A GGUF file, whose metadata hold the vocabulary of its model.
+  /// A GGUF file, whose metadata holds the vocabulary of its model.
   static let gguf = TokenizerFormat(
     name: "GGUF", ending: "gguf", fileNames: [],
     load: { (url, _) throws(TokenizationError) in

@@ -2,16 +2,6 @@ import DurableFiles
 import Foundation
 import GGUF
 
-/// What a token of a GGUF file is, as llama.cpp numbers it (`enum llama_token_type`); the numbers are SentencePiece's.
-enum GGUFTokenType: UInt8, Sendable {
-  case normal = 1
-  case unknown = 2
-  case control = 3
-  case userDefined = 4
-  case unused = 5
-  case byte = 6
-}
-
 /// The vocabulary of a GGUF file: tokens with their types, special ids, flags, each checked as it is asked for. Errors
 /// name the file and the key.
 struct GGUFVocabulary: Sendable {
@@ -24,7 +14,7 @@ struct GGUFVocabulary: Sendable {
   /// The tokens, UTF-8, each of them once, none empty.
   let pieces: PieceTable
   /// The type of each token.
-  let types: [GGUFTokenType]
+  let types: [PieceKind]
 
   /// The file's path, for errors.
   var file: String { metadata.file }
@@ -55,7 +45,9 @@ struct GGUFVocabulary: Sendable {
     }
   }
 
-  private static func types(in metadata: GGUFMetadata, count: Int) throws(TokenizationError) -> [GGUFTokenType] {
+  private static func types(
+    in metadata: GGUFMetadata, count: Int
+  ) throws(TokenizationError) -> [PieceKind] {
     guard let array = try array("token_type", in: metadata) else {
       // as llama.cpp has it
       return Array(repeating: .normal, count: count)
@@ -64,10 +56,10 @@ struct GGUFVocabulary: Sendable {
       throw .value(
         metadata.invalid(prefix + "token_type", expected: "\(count) integers, one for each token"))
     }
-    var types: [GGUFTokenType] = []
+    var types: [PieceKind] = []
     types.reserveCapacity(count)
     for (id, number) in numbers.enumerated() {
-      guard let code = UInt8(exactly: number), let type = GGUFTokenType(rawValue: code) else {
+      guard let code = UInt8(exactly: number), let type = PieceKind(rawValue: code) else {
         throw invalid(metadata, "token_type", expected: "types from 1 to 6", found: "\(number) for token \(id)")
       }
       types.append(type)
@@ -86,12 +78,11 @@ struct GGUFVocabulary: Sendable {
     return scores
   }
 
-  /// The id at a key, such as `bos_token_id`; nil where there is none. Throws `value` for one without a token.
+  /// The id at a key, such as `bos_token_id`; nil where there is none with a token. Throws `value` for what is no id.
   func id(_ key: String) throws(TokenizationError) -> Int32? {
-    let (metadata, range) = (metadata, 0...count - 1)
-    return try TokenizationError.wrapping { () throws(GGUFError) in
-      try metadata.integer(Self.prefix + key, in: range)
-    }.map { Int32($0) }
+    let metadata = metadata
+    let id = try TokenizationError.wrapping { () throws(GGUFError) in try metadata.tokenID(Self.prefix + key) }
+    return id.flatMap { $0 < count ? Int32($0) : nil }
   }
 
   /// The flag at a key, such as `add_bos_token`; nil where there is none. Throws `value` for what is none.

@@ -14,7 +14,7 @@ struct ConvertedVocabulary {
   private let added: [Int32: Added]
   private let unknown: Int32
   private let order: MergeOrder
-  private let kinds: [SentencePieceTokenizer.Kind]
+  private let kinds: [PieceKind]
   /// Ids of characters that have the place of their byte, as Gemma's tab has.
   private let bytePlaces: [Int32: UInt8]
 
@@ -29,7 +29,7 @@ struct ConvertedVocabulary {
     added = json.addedByID(rules, keepsSpecialText: keepsSpecialText)
     unknown = try json.requireUnknown(byteFallback: byteFallback)
     bytePlaces = byteFallback ? try json.bytePlaces() : [:]
-    var kinds: [SentencePieceTokenizer.Kind] = []
+    var kinds: [PieceKind] = []
     var isSymbol: [Bool] = []
     for id in 0..<Int32(json.vocabulary.idEnd) {
       let piece = json.vocabulary.bytes(of: id)
@@ -40,7 +40,7 @@ struct ConvertedVocabulary {
           "model.vocab", expected: "pieces without NUL, which SentencePiece cannot have",
           found: "id \(id): \(JSONValue.quoted(String(decoding: piece ?? [], as: UTF8.self)))")
       }
-      let kind: SentencePieceTokenizer.Kind =
+      let kind: PieceKind =
         if piece?.isEmpty != false { .control } else if id == unknown { .unknown } else if isByte {
           .byte
         } else if let token = added[id], !isCharacter {

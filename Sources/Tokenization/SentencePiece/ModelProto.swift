@@ -17,7 +17,7 @@ struct ModelProto {
   /// The pieces by id, each of them once.
   private(set) var pieces = PieceTable()
   private(set) var scores: [Float] = []
-  private(set) var kinds: [SentencePieceTokenizer.Kind] = []
+  private(set) var kinds: [PieceKind] = []
   private(set) var normalizer = Normalizer()
   /// 1 unigram, 2 BPE, 3 words, 4 characters.
   private(set) var modelType: UInt64 = 1
@@ -96,14 +96,14 @@ struct ModelProto {
     let id = kinds.count
     var piece: ArraySlice<UInt8> = []
     var score: Float = 0
-    var kind = SentencePieceTokenizer.Kind.normal
+    var kind = PieceKind.normal
     var reader = ProtobufReader(bytes)
     while let field = try reader.next() {
       switch (field.number, field.value) {
       case (1, .bytes(let text)): piece = text
       case (2, .fixed32(let bits)): score = Float(bitPattern: bits)
       case (3, .varint(let code)):
-        guard let known = SentencePieceTokenizer.Kind(rawValue: UInt8(clamping: code)) else {
+        guard let known = PieceKind(rawValue: UInt8(clamping: code)) else {
           throw .corrupt("piece \(id) is of unknown type \(code)")
         }
         kind = known

@@ -3,7 +3,7 @@ struct ModelProtoWriter {
   private(set) var bytes: [UInt8] = []
 
   /// Adds a piece, with a score that is finite.
-  mutating func add(piece: some Collection<UInt8>, score: Float, kind: SentencePieceTokenizer.Kind) {
+  mutating func add(piece: some Collection<UInt8>, score: Float, kind: PieceKind) {
     let isNormal = kind == .normal
     add(tag: 1, wireType: 2)
     add(varint: 1 + Self.byteCount(ofVarint: piece.count) + piece.count + 5 + (isNormal ? 0 : 2))

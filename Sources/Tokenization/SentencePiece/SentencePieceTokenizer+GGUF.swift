@@ -58,14 +58,12 @@ private struct GGUFPieces {
     (names.bos, names.eos, names.pad) = (name(bos, or: names.bos), name(eos, or: names.eos), name(pad, or: names.pad))
     var writer = ModelProtoWriter()
     let end = max(vocabulary.ownEnd, (types.lastIndex { $0 != .unused } ?? 0) + 1)
-    for (id, type) in types[..<end].enumerated() {
+    for (id, kind) in types[..<end].enumerated() {
       let piece = vocabulary.pieces.bytes(at: id)
       guard !piece.contains(0) else {
         throw vocabulary.invalid(
           "tokens", expected: "tokens without NUL, which SentencePiece cannot have", found: "token \(id)")
       }
-      // the raw values of both are the same
-      let kind = SentencePieceTokenizer.Kind(rawValue: type.rawValue) ?? .normal
       let score = kind == .normal || kind == .unused ? scores[id] : 0
       if kind == .userDefined, piece.contains(UInt8(ascii: " ")) {
         let spaced = Self.spaced(piece)

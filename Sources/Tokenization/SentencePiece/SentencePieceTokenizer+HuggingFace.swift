@@ -144,18 +144,7 @@ extension SentencePieceTokenizer {
 
   private var postProcessor: JSONValue {
     guard let bosID, beginsText else { return .null }
-    let bos = JSONValue.string(spelling(of: bosID))
-    let begin = JSONValue.object(["SpecialToken": .object(["id": bos, "type_id": .integer(0)])])
-    func text(_ name: String) -> JSONValue {
-      .object(["Sequence": .object(["id": .string(name), "type_id": .integer(0)])])
-    }
-    let token: [String: JSONValue] = ["id": bos, "ids": .array([.integer(Int(bosID))]), "tokens": .array([bos])]
-    return .of(
-      "TemplateProcessing",
-      [
-        "single": .array([begin, text("A")]), "pair": .array([begin, text("A"), text("B")]),
-        "special_tokens": .object([spelling(of: bosID): .object(token)]),
-      ])
+    return TokenizerJSON.beginning(with: spelling(of: bosID), id: bosID)
   }
 
   private var decoders: [JSONValue] {
@@ -170,7 +159,7 @@ extension SentencePieceTokenizer {
   }
 
   private func unigramModel(_ unknownID: Int32) -> JSONValue {
-    let isText = { (kind: Kind) in kind == .normal || kind == .userDefined }
+    let isText = { (kind: PieceKind) in kind == .normal || kind == .userDefined }
     // what is no text must not be found in it: below all that is
     let least = zip(proto.scores, proto.kinds).filter { isText($0.1) }.map(\.0).min() ?? 0
     let vocabulary = (0..<Int32(vocabularySize)).map { id in

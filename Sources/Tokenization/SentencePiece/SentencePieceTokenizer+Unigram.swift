@@ -71,7 +71,7 @@ extension TokenizerJSON {
   /// among the added tokens; its score, 0, is no logarithm of a learnt probability.
   fileprivate func unigramKinds(
     _ scores: [Double], unknown: Int, byteFallback: Bool
-  ) -> [SentencePieceTokenizer.Kind] {
+  ) -> [PieceKind] {
     var added: [Int32: Bool] = [:]
     for case .object(let fields) in addedTokens {
       guard case .integer(let id) = fields["id"], let id = Int32(exactly: id) else { continue }

@@ -8,22 +8,6 @@ public import Foundation
 ///
 /// One tokenizer may be used from many threads.
 public final class SentencePieceTokenizer: Tokenizer {
-  /// What a piece stands for. The raw values are SentencePiece's.
-  public enum Kind: UInt8, Sendable {
-    /// A piece of text, learnt.
-    case normal = 1
-    /// The piece that stands for everything the vocabulary lacks.
-    case unknown = 2
-    /// A sign such as the beginning of a text: never found in text, decoded to nothing.
-    case control = 3
-    /// A piece of text given by the user, always kept whole.
-    case userDefined = 4
-    /// A piece that is known but never produced.
-    case unused = 5
-    /// One byte of a character that the vocabulary lacks, `<0x00>` to `<0xFF>`.
-    case byte = 6
-  }
-
   /// The content of a `tokenizer.model` file.
   public let serialized: [UInt8]
   /// SHA-256 of pieces, scores, kinds, special ids and normaliser.
@@ -104,7 +88,7 @@ public final class SentencePieceTokenizer: Tokenizer {
     self.serialized = serialized
     let proto = proto
     func id(_ piece: String) -> Int32? { proto.pieces.place(of: piece.utf8).map { Int32($0) } }
-    func special(_ piece: String, _ kind: Kind) -> Int32? {
+    func special(_ piece: String, _ kind: PieceKind) -> Int32? {
       id(piece).flatMap { proto.kinds[Int($0)] == kind ? $0 : nil }
     }
     bosID = special(proto.bosPiece, .control)
@@ -162,7 +146,7 @@ public final class SentencePieceTokenizer: Tokenizer {
   public func score(_ id: Int32) -> Float { proto.scores[checked(id)] }
 
   /// What the piece with `id` stands for. `id` must be in the vocabulary.
-  public func kind(_ id: Int32) -> Kind { proto.kinds[checked(id)] }
+  public func kind(_ id: Int32) -> PieceKind { proto.kinds[checked(id)] }
 
   /// The id of `piece`, in which U+2581 stands for a space; `nil` if the vocabulary does not have it.
   public func id(ofPiece piece: String) -> Int32? { id(spelled: Array(piece.utf8)) }

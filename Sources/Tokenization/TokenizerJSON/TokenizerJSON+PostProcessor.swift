@@ -8,6 +8,21 @@ struct SurroundingTokens: Hashable, Sendable {
 }
 
 extension TokenizerJSON {
+  /// The `post_processor` that puts a token before a text, and before a pair of texts.
+  static func beginning(with text: String, id: Int32) -> JSONValue {
+    let name = JSONValue.string(text)
+    let begin = JSONValue.object(["SpecialToken": .object(["id": name, "type_id": .integer(0)])])
+    func sequence(_ name: String, type: Int) -> JSONValue {
+      .object(["Sequence": .object(["id": .string(name), "type_id": .integer(type)])])
+    }
+    let token: [String: JSONValue] = ["id": name, "ids": .array([.integer(Int(id))]), "tokens": .array([name])]
+    return .object([
+      "type": .string("TemplateProcessing"), "single": .array([begin, sequence("A", type: 0)]),
+      "pair": .array([begin, sequence("A", type: 0), sequence("B", type: 1)]),
+      "special_tokens": .object([text: .object(token)]),
+    ])
+  }
+
   /// What `post_processor` puts around one text: nothing for null and `ByteLevel` (which changes offsets alone), what
   /// a template says for `TemplateProcessing`, and all of it for a `Sequence` of them. Throws `value` for others.
   func surroundingTokens() throws(TokenizationError) -> SurroundingTokens {

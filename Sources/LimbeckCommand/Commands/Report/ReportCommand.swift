@@ -69,7 +69,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let log = Logger(Console())
     let destination = URL(fileURLWithPath: output)
-    try requireRoom(for: destination)
+    try requireNewFile(destination)
     let sources = try ReportSources(runs: runs, teacher: teacher, control: control)
     let heldOut = try sources.heldOutText(text, counting: count)
     let prompts = try prompts.map { try PromptFile(contentsOf: URL(fileURLWithPath: $0)).records.map(\.prompt) }
@@ -78,13 +78,13 @@ struct ReportCommand: ParsableCommand {
       on: heldOut, window: window,
       samples: .init(prompts: prompts ?? [], template: template, maxTokens: sampleTokens, seed: seed))
     let page = Data(report.html.utf8)
-    try requireRoom(for: destination)
+    try requireNewFile(destination)
     try AtomicFile.write(page, to: destination)
     log.info("wrote \(output): \(Format.count(report.models.count, "model")), \(Format.bytes(page.count))")
   }
 
   /// Looked at before the work, which is long, and after it.
-  private func requireRoom(for destination: URL) throws {
+  private func requireNewFile(_ destination: URL) throws {
     guard !FileManager.default.fileExists(atPath: output) else {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }

@@ -20,7 +20,7 @@ struct ReportEntry {
     self.path = path
     self.run = run
     let folder = run.map(\.record.model?.path) ?? path
-    model = try folder.map { try LanguageModel(folder: $0, on: device) }
+    model = try folder.map { try LanguageModel(path: $0, on: device) }
   }
 
   /// What there is to say of it without a text; the speed is that of so many greedy tokens.

@@ -1,0 +1,131 @@
+import Diagnostics
+import DurableFiles
+import Foundation
+import LanguageModels
+import Limbeck
+import ModelFiles
+import TensorCore
+import Tokenization
+
+/// A model to be trained, before its weights are made: a CONFIG.json, a size, or a model to start from.
+enum ModelSource {
+  case configuration(HuggingFaceConfiguration)
+  case size(ModelSize, contextLength: Int)
+  case stored(any StoredModel)
+
+  /// - Parameters:
+  ///   - path: of a model, a config.json, or a size; not both.
+  ///   - contextLength: of a model that is given by its size.
+  /// - Throws: what is wrong with the model or the file.
+  init(path: String, contextLength: Int) throws {
+    let url = URL(fileURLWithPath: path)
+    let exists = somethingExists(at: url.path)
+    if let size = ModelSize(path) {
+      guard !exists else {
+        throw InvalidValue(
+          path, "the model", expected: "one thing of this name, a size or a path",
+          found: "both", advice: "write ./\(path) for the path, or \(ModelSize.otherSpelling(of: path)) for the size")
+      }
+      self = .size(size, contextLength: contextLength)
+    } else if !exists {
+      throw FileError.missing(
+        file: path,
+        advice: "expected a config.json, a model folder, a .gguf file or a size such as 260K, 3M, 1.5B or small")
+    } else if url.isFolder || url.pathExtension.lowercased() == "gguf" {
+      self = .stored(try openModel(path: path))
+    } else {
+      self = .configuration(try HuggingFaceConfiguration(contentsOf: url))
+    }
+  }
+
+  /// Whether it is a model on disk, which has a tokenizer of its own.
+  var isStored: Bool { if case .stored = self { true } else { false } }
+
+  /// The tokenizer of a model on disk; others have none.
+  var tokenizer: (any Tokenizer)? {
+    get throws { if case .stored(let model) = self { try model.tokenizer } else { nil } }
+  }
+
+  /// The tokenizer at `path`, which must be the model's if there are both; one of them must be there.
+  func tokenizer(orAt path: String?) throws -> any Tokenizer {
+    if case .stored(let model) = self { return try model.tokenizer(orAt: path) }
+    guard let path else { throw RecipeError.missing(key: "tokenizer") }
+    return try loadTokenizer(from: URL(fileURLWithPath: path))
+  }
+
+  /// The model for ids of `tokenizer`.
+  /// - Parameters:
+  ///   - tokenizer: what makes the ids.
+  ///   - outputs: V where the model is given by its size or a config.json without one; nil for the tokenizer's.
+  ///   - bosTokenID: `bos_token_id` where neither the tokenizer nor a config.json has one: the teacher's.
+  ///   - seed: determines fresh weights.
+  ///   - precision: what the factors of products are rounded to.
+  ///   - device: where it computes.
+  /// - Returns: the model, trainable.
+  /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
+  func model(
+    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, seed: UInt64,
+    precision: ProductPrecision, on device: Device
+  ) throws -> LanguageModel {
+    if case .stored(let model) = self {
+      return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+    }
+    let (configuration, place) = try configuration(
+      for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,
+      bosTokenID: tokenizer.bosID.map { Int($0) } ?? bosTokenID)
+    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: place)
+    try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: place)
+    return try LanguageModel(
+      configuration: configuration, tokenizer: tokenizer, seed: seed, precision: precision, device: device)
+  }
+
+  /// The configuration of a fresh model, and how errors name it.
+  private func configuration(
+    for tokenizer: any Tokenizer, outputs: Int, bosTokenID: Int?
+  ) throws -> (configuration: DecoderConfiguration, place: String) {
+    switch self {
+    case .stored(let model): return (model.configuration, model.configurationFile.path)
+    case .size(let size, let contextLength):
+      var configuration = DecoderConfiguration(
+        parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)
+      configuration.bosTokenID = bosTokenID
+      return (configuration, "the model's size")
+    case .configuration(let file):
+      let complete =
+        file
+        .filling("vocab_size", with: .integer(outputs))
+        .filling("bos_token_id", with: bosTokenID.map { .integer($0) } ?? .null)
+        .filling("eos_token_id", with: tokenizer.eosID.map { .integer(Int($0)) } ?? .null)
+      let configuration = try DecoderConfiguration(complete)
+      for remark in configuration.remarks(on: complete) { Console().write("warning: \(remark)") }
+      // vocabularies are often padded so far; more is likely another tokenizer's
+      if configuration.vocabularySize > (outputs + 127) / 128 * 128 {
+        let warning = InvalidValue(
+          file.file, "vocab_size", expected: "about the tokenizer's \(Format.count(tokenizer.vocabularySize)) tokens",
+          found: Format.count(configuration.vocabularySize),
+          advice: "the other rows are trained for nothing; leave vocab_size out for the tokenizer's")
+        Console().write("warning: \(warning)")
+      }
+      return (configuration, file.file)
+    }
+  }
+}
+
+extension DecoderConfiguration {
+  /// The bytes per weight that training takes: weights, gradients and two moments of AdamW, all float32.
+  static let trainingBytesPerWeight = 4 * MemoryLayout<Float>.size
+
+  /// Checks that a model to be trained fits into so many bytes: its weights, gradients and two moments of AdamW.
+  func requireMemory(_ bytes: UInt64, file: String) throws(InvalidValue) {
+    let bytesPerWeight = Self.trainingBytesPerWeight
+    let count = weightCount ?? .max
+    guard UInt64(count) <= bytes / UInt64(bytesPerWeight) else {
+      throw InvalidValue(
+        file, "the sizes together",
+        expected:
+          "a model that this machine's \(Format.bytes(Int(clamping: bytes))) can train, "
+          + "\(bytesPerWeight) bytes per weight",
+        found: "\(Format.count(count)) weights")
+    }
+  }
+}
