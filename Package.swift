@@ -10,6 +10,8 @@ let strict: [SwiftSetting] = [
 ]
 /// Modules without unsafe code, which the compiler verifies.
 let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
+/// Tests, whose own code need not be fast: optimised, it takes longer to compile than all modules.
+let tests: [SwiftSetting] = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 let package = Package(
   name: "limbeck",
@@ -97,61 +99,61 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["DurableFiles", "GGUF", "TensorCore", "LanguageModels", "ModelFiles", "Tokenization"],
       path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "DurableFiles", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: tests),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "DurableFiles", "TestSupport"], swiftSettings: tests),
+    .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "Diagnostics", "DurableFiles", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "Diagnostics", "DurableFiles", "GGUF", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "LanguageModelsTests",
       dependencies: ["DurableFiles", "LanguageModels", "ModelFiles", "TensorCore", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "ModelFilesTests", dependencies: ["GGUF", "ModelFiles", "LanguageModels", "TensorCore", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "ModelTrainingTests",
       dependencies: [
         "Diagnostics", "DurableFiles", "ModelTraining", "ModelEvaluation", "LanguageModels", "ModelFiles",
         "Tokenization", "TensorCore", "TestSupport",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "DistillationTests",
       dependencies: [
         "Diagnostics", "DurableFiles", "Distillation", "ModelTraining", "ModelEvaluation", "TextGeneration",
         "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "ModelEvaluationTests",
       dependencies: [
         "Diagnostics", "ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "DistillationReportTests",
       dependencies: [
         "DistillationReport", "ModelEvaluation", "ModelTraining", "LanguageModels", "ModelFiles", "Tokenization",
         "TensorCore", "TestSupport",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "TextGenerationTests",
       dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
-      swiftSettings: strict),
-    .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: strict),
+      swiftSettings: tests),
+    .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "LimbeckCommandTests",
       dependencies: [
         "LimbeckCommand", "GGUF", "LanguageModels", "Limbeck", "ModelFiles", "TensorCore", "TestSupport",
         "Tokenization",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
   ],
   cLanguageStandard: .c17,
   cxxLanguageStandard: .cxx17
