@@ -25,6 +25,7 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
   }
 
   private func description(_ place: String, as origin: String, advice: String) -> String {
+    var advice = advice
     let (key, teacher, student) =
       switch self {
       case .token(let id, let teacher, let student): ("id \(id)", teacher, student)
@@ -34,6 +35,7 @@ public enum TokenizerDifference: Equatable, Sendable, CustomStringConvertible {
       case .reduced(let teacher, let student): ("tokens", teacher, student)
       case .setting(let name, let teacher, let student): (name, teacher, student)
       }
+    if case .reduced = self { advice = "cut the student out of the reduced model, or reduce both for the same text" }
     return InvalidValue(
       place, key, expected: "\(teacher), as \(origin)", found: student, advice: advice
     ).description
@@ -113,7 +115,8 @@ extension Tokenizer {
 
   /// The number of tokens, and what they were reduced from.
   fileprivate func size(from origin: VocabularyOrigin?) -> String {
-    "\(vocabularySize)" + (origin.map { ", reduced from \($0)" } ?? " (digest \(digest.hexadecimal.prefix(12))…)")
+    VocabularyOrigin(digest: digest, tokenCount: vocabularySize).description
+      + (origin.map { ", reduced from \($0)" } ?? "")
   }
 
   /// A special id with its text; `none` without one.

@@ -82,9 +82,14 @@ struct ResponseReader {
   ) throws(InvalidValue) -> ScoredDocument {
     let prompt = try prompt(request, response, choice)
     guard let value = choice["logprobs"] else {
+      // vLLM scores a prompt without scoring what it adds
+      if let prompt, (choice[Self.promptKey] ?? response[Self.promptKey]) != nil {
+        return ScoredDocument(tokens: try scoredPrompt(prompt, choice, response))
+      }
       throw InvalidValue(
         "\(name).logprobs", expected: "log-probabilities", found: "none",
-        advice: "ask for them with \"logprobs\": 20, or in chats \"logprobs\": true and \"top_logprobs\": 20")
+        advice: "ask for them with \"logprobs\": 20, of a prompt with \"prompt_logprobs\": 20, or in chats with "
+          + "\"logprobs\": true and \"top_logprobs\": 20")
     }
     let logprobs = try Members(value, "\(name).logprobs")
     var ids = try choice.ids("token_ids", name)
@@ -109,6 +114,8 @@ struct ResponseReader {
     return ScoredDocument(tokens: try scoredPrompt(prompt, choice, response) + tokens)
   }
 
+  private static let promptKey = "prompt_logprobs"
+
   /// The prompt's tokens, with the distributions that vLLM's `prompt_logprobs` has.
   private func scoredPrompt(
     _ prompt: [Int32], _ choice: Members, _ response: Members
@@ -116,7 +123,7 @@ struct ResponseReader {
     if let usage = try response.object("usage") {
       try require(prompt, is: usage["prompt_tokens"], "usage.prompt_tokens")
     }
-    let key = "prompt_logprobs"
+    let key = Self.promptKey
     guard let value = choice[key] ?? response[key] else { return prompt.map { ScoredToken(id: $0) } }
     let list = try Members.array(value, key)
     guard list.count == prompt.count else {

@@ -18,7 +18,7 @@ public struct VocabularyOrigin: Hashable, Sendable {
     self = tokenizer.origin ?? VocabularyOrigin(digest: tokenizer.digest, tokenCount: tokenizer.vocabularySize)
   }
 
-  private init(digest: TokenizerDigest, tokenCount: Int) { (self.digest, self.tokenCount) = (digest, tokenCount) }
+  init(digest: TokenizerDigest, tokenCount: Int) { (self.digest, self.tokenCount) = (digest, tokenCount) }
 
   /// The file beside a tokenizer that was reduced. It names that tokenizer, too: beside another one it says nothing.
   public func file(for reduced: TokenizerDigest) -> NamedFile {
