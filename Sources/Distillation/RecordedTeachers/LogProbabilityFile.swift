@@ -43,10 +43,12 @@ public struct LogProbabilityFile {
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws(TeacherCacheError) {
     let size = vocabularySize ?? tokenizer.vocabularySize
-    guard size >= tokenizer.vocabularySize else {
+    let (tokens, limit) = (tokenizer.vocabularySize, TeacherCacheDescription.vocabularyLimit)
+    guard size >= tokens, size <= limit else {
       throw .value(
         InvalidValue(
-          "vocabulary-size", expected: "at least the tokenizer's \(tokenizer.vocabularySize) tokens",
+          "vocabulary-size",
+          expected: size < tokens ? "at least the tokenizer's \(tokens) tokens" : "at most \(limit)",
           found: "\(size)"))
     }
     let file = try TeacherCacheError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }

@@ -53,7 +53,7 @@ extension CacheTeacher {
     let url = URL(fileURLWithPath: output, isDirectory: true)
     let folder =
       try resume
-      ? TeacherCacheFolder(resuming: url, importer.description)
+      ? TeacherCacheFolder(resuming: url, importer.description, tokenizerFiles: tokenizer.files)
       : TeacherCacheFolder(creating: url, importer.description, tokenizerFiles: tokenizer.files)
     try record(console) { try importer.record(into: folder, on: device, $0) }
     try report(

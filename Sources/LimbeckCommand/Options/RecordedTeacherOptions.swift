@@ -1,4 +1,5 @@
 import ArgumentParser
+import Distillation
 
 /// A teacher that ran elsewhere and wrote its predictions down.
 struct RecordedTeacherOptions: ParsableArguments {
@@ -36,7 +37,12 @@ struct RecordedTeacherOptions: ParsableArguments {
       return
     }
     if tokenizer == nil { throw ValidationError(given.flag, needs: "tokenizer") }
-    if let vocabularySize, fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
+    guard let vocabularySize else { return }
+    if fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
+    let limit = TeacherCacheDescription.vocabularyLimit
+    guard (1...limit).contains(vocabularySize) else {
+      throw ValidationError("vocabulary-size", expected: "from 1 to \(limit)", found: vocabularySize)
+    }
   }
 
   private func misplaced(_ flag: String, _ value: Int) throws -> ValidationError {

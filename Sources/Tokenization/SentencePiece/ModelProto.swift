@@ -129,7 +129,8 @@ struct ModelProto {
     guard score.isFinite else { throw .corrupt("piece \(id) has the score \(score)") }
     guard kind != .normal || piece.count <= Self.longestPiece else {
       throw .unsupported(
-        "piece \(id) has \(piece.count) bytes, more than \(Self.longestPiece), the most that SentencePiece's trainer makes")
+        "piece \(id) has \(piece.count) bytes, more than \(Self.longestPiece), the most that SentencePiece's trainer "
+          + "makes")
     }
     scores.append(score)
     kinds.append(kind)
