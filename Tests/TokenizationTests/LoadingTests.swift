@@ -140,7 +140,10 @@ import Testing
     func specs(_ type: UInt8) -> [UInt8] { field(2, [3 << 3, type]) + field(3, [3 << 3, 0, 4 << 3, 0]) }
     let (a, control) = (piece(Array("a".utf8)), piece(Array("é".utf8), kind: 3))
     let (word, begin) = (piece(Array("ab".utf8)), piece(Array("<s>".utf8), kind: 3))
-    for model in [unknown + a + control + specs(2), unknown + a + control + specs(4), unknown + a + begin + specs(3)] {
+    let models: [[UInt8]] = [
+      unknown + a + control + specs(2), unknown + a + control + specs(4), unknown + a + begin + specs(3),
+    ]
+    for model in models {
       guard case .unsupportedTokenizer(_, _, let reason) = error(model) else {
         Issue.record("accepted, though libsentencepiece cannot encode some text")
         continue

@@ -78,7 +78,8 @@ extension CacheTeacher {
     defer { progress.end() }
     let template = try? ChatTemplate(of: tokenizer)
     return try LogProbabilityFile(
-      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, vocabularySize: recorded.vocabularySize,
+      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer,
+      vocabularySize: recorded.vocabularySize ?? recorded.outputs(for: tokenizer),
       chatFormat: template?.format(for: tokenizer)
     ) { progress.show($0 >> 20, of: $1 >> 20) }
   }

@@ -128,6 +128,7 @@ struct CacheTeacher: ParsableCommand {
   }
 
   func validate() throws {
+    try ValidationError.requirePath(output, "output")
     if let given = recorded.given {
       try validateRecorded(given)
     } else {

@@ -1,5 +1,9 @@
 import ArgumentParser
 import Distillation
+import Foundation
+import LanguageModels
+import ModelFiles
+import Tokenization
 
 /// A teacher that ran elsewhere and wrote its predictions down.
 struct RecordedTeacherOptions: ParsableArguments {
@@ -19,13 +23,20 @@ struct RecordedTeacherOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With --from-logprobs: outputs of the student, where it has more than the tokenizer has tokens.",
+      "With --from-logprobs: outputs of the student (default: those of the model that --tokenizer names, or as many as "
+        + "the tokenizer has tokens).",
       valueName: "n"))
   var vocabularySize: Int?
 
   /// The flag that is given, and its file; nil for none.
   var given: (flag: String, file: String)? {
     fromKld.map { ("from-kld", $0) } ?? fromLogprobs.map { ("from-logprobs", $0) }
+  }
+
+  /// V of the model whose tokenizer is given; nil where a tokenizer alone is, or what cannot be read as a model.
+  func outputs(for given: any Tokenizer) -> Int? {
+    guard let tokenizer, let model = try? openModel(at: URL(fileURLWithPath: tokenizer)) else { return nil }
+    return max(model.configuration.vocabularySize, given.vocabularySize)
   }
 
   func validate() throws {
