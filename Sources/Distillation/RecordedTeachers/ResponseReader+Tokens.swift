@@ -129,7 +129,6 @@ extension ResponseReader {
     switch error {
     case .invalidJSON(_, let offset, let reason): "at byte \(offset) of the line: \(reason)"
     case .nestedTooDeeply(_, let offset, _): "at byte \(offset) of the line: too many values within each other"
-    case .duplicateKey(_, let key): "the name \(JSONValue.quoted(key)) occurs twice"
     default: nil
     }
   }
