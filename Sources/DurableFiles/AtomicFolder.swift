@@ -29,7 +29,7 @@ public final class AtomicFolder {
     self.destination = destination
     contents = URL(fileURLWithPath: temporary, isDirectory: true)
     guard mkdir(temporary, 0o777) == 0 else { throw .unwritable(file: destination.path, reason: systemErrorText()) }
-    descriptor = retryingInterrupts { open(temporary, O_RDONLY | O_CLOEXEC) }
+    descriptor = openToRead(temporary)
     markAsInUse(descriptor)
   }
 

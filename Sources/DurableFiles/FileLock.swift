@@ -58,7 +58,7 @@ public final class FileLock: Sendable {
   /// Throws `beingWritten` where somebody holds the lock of a folder. Nothing is written, and nothing is held
   /// afterwards: an early look, before work that would be in vain.
   public static func requireFree(folder: URL) throws(FileError) {
-    let opened = retryingInterrupts { open(lockFile(ofFolder: folder), O_RDONLY | O_CLOEXEC) }
+    let opened = openToRead(lockFile(ofFolder: folder))
     guard opened >= 0 else { return }
     defer { close(opened) }
     guard lock(opened) else { throw .beingWritten(file: folder.path, by: holder(opened)) }

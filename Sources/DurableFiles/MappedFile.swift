@@ -31,7 +31,7 @@ public final class MappedFile: Sendable {
     self.url = url
     isCopy = false
     let path = url.path
-    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+    let descriptor = openToRead(path)
     guard descriptor >= 0 else {
       throw errno == ENOENT
         ? .missing(file: path, advice: "check the path")

@@ -12,6 +12,12 @@ func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
   }
 }
 
+/// Opens what `path` names to read it; -1 where that fails. Does not wait for who would write into a named pipe: what
+/// was opened is for the caller to look at.
+func openToRead(_ path: String) -> Int32 {
+  retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+}
+
 /// Writes all of `bytes` to `descriptor`, at `offset` or, without one, where the descriptor stands.
 func writeAll(
   _ bytes: RawSpan, to descriptor: Int32, at offset: Int? = nil, file: String
@@ -34,7 +40,7 @@ func writeAll(
 
 /// Makes what `path` names (a file, or the entries of a folder) durable.
 func synchronize(path: String) throws(FileError) {
-  let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+  let descriptor = openToRead(path)
   guard descriptor >= 0 else { throw .unwritable(file: path, reason: systemErrorText()) }
   defer { close(descriptor) }
   // EINVAL: the file system has no notion of flushing this kind of file (folders on some network mounts).
@@ -71,7 +77,7 @@ func markAsInUse(_ descriptor: Int32) { _ = flock(descriptor, LOCK_EX | LOCK_NB)
 
 /// Whether somebody holds the lock of a temporary file or folder.
 func isInUse(_ path: String) -> Bool {
-  let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+  let descriptor = openToRead(path)
   guard descriptor >= 0 else { return false }
   defer { close(descriptor) }
   return flock(descriptor, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK

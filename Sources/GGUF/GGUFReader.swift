@@ -40,13 +40,18 @@ struct GGUFReader {
   }
 
   /// The next string as a name of at most `limit` bytes; `what` calls it in errors. Throws `value` for an empty or a
-  /// longer one, and for one that is no UTF-8.
+  /// longer one, for one that is no UTF-8, and for one with control characters, which errors could not show.
   mutating func name(_ what: String, limit: Int) throws(GGUFError) -> String {
     let bytes = try string()
     guard !bytes.isEmpty, bytes.count <= limit, let name = String(validating: bytes, as: UTF8.self) else {
       throw .value(
         InvalidValue(
           file.path, what, expected: "a name of 1 to \(limit) bytes of UTF-8", found: "\(bytes.count) bytes"))
+    }
+    guard !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      throw .value(
+        InvalidValue(
+          file.path, what, expected: "a name without control characters", found: JSONValue.quoted(name)))
     }
     return name
   }

@@ -118,6 +118,13 @@ public struct LanguageModel {
     }
   }
 
+  /// Checks that no weight of a model that was opened is NaN or infinite, as its files have it; a fresh one has none
+  /// such. Reads those files. Throws `model`, which names the tensor.
+  public func requireFiniteWeights() throws(LimbeckError) {
+    guard case .stored(let model) = origin else { return }
+    try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in try model.requireFiniteWeights() }
+  }
+
   /// The size in bytes of the files that hold the weights, or of the weights of a fresh model.
   public var weightBytes: Int {
     switch origin {

@@ -40,11 +40,11 @@ struct Limbeck: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parsed(Array(CommandLine.arguments.dropFirst()))
-      do {
-        try command.run()
-      } catch let error as RecipeError where error.isUsage {
-        let name = type(of: command).configuration.commandName ?? ""
-        Console().write("error: \(error)\n  See 'limbeck \(name) --help' for more information.")
+      do { try command.run() } catch let error where isUsage(error) {
+        // errors of a running command do not know which one it was
+        let path = try MistypedWord.path(Array(CommandLine.arguments.dropFirst())).path
+        let name = path.map { $0._commandName }.joined(separator: " ")
+        Console().write("error: \(error)\n  See '\(name) --help' for more information.")
         throw ExitCode.validationFailure
       }
     } catch let word as MistypedWord {
@@ -55,6 +55,11 @@ struct Limbeck: ParsableCommand {
     } catch {
       finish(with: error)
     }
+  }
+
+  /// Whether the call is wrong, rather than what it names.
+  private static func isUsage(_ error: any Error) -> Bool {
+    error is ValidationError || (error as? RecipeError)?.isUsage == true
   }
 
   /// The command that is called. A word that does not exist is told before anything else.

@@ -78,6 +78,21 @@ extension RecordedTeacherTests {
     }
   }
 
+  /// As in any text.
+  @Test func aByteOrderMarkInFrontIsPassedOver() throws {
+    try withFolder { folder in
+      let responses = try Data(contentsOf: self.folder.appendingPathComponent("completions.jsonl"))
+      let url = folder.appendingPathComponent("marked.jsonl")
+      try (Data([0xEF, 0xBB, 0xBF]) + responses).write(to: url)
+      let (marked, plain) = (
+        try LogProbabilityFile(contentsOf: url, tokenizer: tokenizer),
+        try LogProbabilityFile(
+          contentsOf: self.folder.appendingPathComponent("completions.jsonl"), tokenizer: tokenizer)
+      )
+      #expect(marked.documents.map(\.ids) == plain.documents.map(\.ids) && marked.crossEntropy == plain.crossEntropy)
+    }
+  }
+
   private func completion(
     tokens: String = "[\"token_id:7\"]", own: String = "[-1]", top: String = "[{\"token_id:8\": -1.5}]",
     rest: String = ""
@@ -88,7 +103,8 @@ extension RecordedTeacherTests {
 
   @Test func responsesThatMakeNoSenseAreRefusedByTheirLine() throws {
     for (line, text) in [
-      ("nonsense", "JSON: expected an object, found"), ("[1]", "the line: expected an object, found a list"),
+      ("nonsense", "JSON: expected an object, found none; at byte 1 of the line: expected 'null', found 'o'"),
+      ("[1]", "the line: expected an object, found a list"),
       ("{}", "keys: expected \"choices\" or \"completion_probabilities\", found none"),
       ("{\"request\": {}, \"response\": {\"error\": {\"message\": \"no\"}}}", "the server's error"),
       ("{\"choices\": 3}", "choices: expected a list, found 3"),

@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Glibc
 import ModelFiles
 import TestSupport
 import Testing
@@ -68,6 +69,16 @@ import Testing
     ) { try MappedFile(contentsOf: folder.url) }
     #expect(throws: FileError.unreadable(file: "/dev/null", reason: "a regular file was expected")) {
       try MappedFile(contentsOf: URL(fileURLWithPath: "/dev/null"))
+    }
+  }
+
+  /// Opening one waits for a writer, by default.
+  @Test(.timeLimit(.minutes(1))) func aNamedPipeIsRefusedThoughNobodyWritesIntoIt() throws {
+    let folder = try TemporaryFolder()
+    let pipe = folder.file("pipe")
+    try #require(mkfifo(pipe.path, 0o600) == 0)
+    #expect(throws: FileError.unreadable(file: pipe.path, reason: "a regular file was expected")) {
+      try MappedFile(contentsOf: pipe)
     }
   }
 

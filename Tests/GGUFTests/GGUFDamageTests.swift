@@ -126,6 +126,9 @@ import Testing
       try sentence { $0.tensors[0].name = Array(repeating: 0x61, count: 64) }
         == "tensor 0: expected a name of 1 to 63 bytes of UTF-8, found 64 bytes")
     #expect(try sentence { $0.tensors[1].name = $0.tensors[0].name } == "the name a occurs twice")
+    #expect(
+      try sentence { $0.tensors[0].name = Array("a\u{1B}[31m".utf8) }
+        == #"tensor 0: expected a name without control characters, found "a\u001b[31m""#)
     #expect(try sentence { $0.tensors[0].dimensions = [] } == "tensor a: expected 1 to 4 dimensions, found 0")
     #expect(
       try sentence { $0.tensors[0].dimensions = [1, 1, 1, 1, 8] } == "tensor a: expected 1 to 4 dimensions, found 5")

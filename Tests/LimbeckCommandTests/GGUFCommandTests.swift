@@ -1,5 +1,6 @@
 import Foundation
 import GGUF
+import Glibc
 import TestSupport
 import Testing
 
@@ -90,6 +91,72 @@ extension CommandTests {
         ["distill", "--teacher-cache", desk.path("cache"), "--student", Self.gemma, "--output", desk.path("cached")]
           + run)
       #expect(cached.code == 0, "\(cached.errors)")
+    }
+
+    /// A copy of a file with a weight of its first float32 tensor replaced: its path and the tensor's name.
+    private func damaged(_ desk: Desk, _ value: Float) throws -> (path: String, tensor: String) {
+      var sample = GGUFSample(copying: try GGUFFile(contentsOf: URL(fileURLWithPath: Self.gemma)))
+      let index = try #require(sample.tensors.firstIndex { $0.type == 0 && $0.name.starts(with: "blk.0.ffn".utf8) })
+      sample.tensors[index].data.replaceSubrange(4..<8, with: GGUFSample.bytes(value.bitPattern))
+      return (
+        try desk.write(Data(sample.bytes), to: "damaged.gguf"),
+        String(decoding: sample.tensors[index].name, as: UTF8.self)
+      )
+    }
+
+    /// Whose weights they are is said, rather than that the learning rate is too high.
+    @Test(arguments: [Float.nan, .infinity]) func weightsThatAreNotFiniteAreNamed(value: Float) throws {
+      let desk = try Desk()
+      let text = try desk.write(String(repeating: Self.line, count: 20), to: "t.txt")
+      let (file, tensor) = try damaged(desk, value)
+      let run = ["--text", text, "--steps", "2", "--batch-size", "2", "--sequence-length", "16"]
+      for (call, output) in [
+        (["distill", "--teacher", file, "--student", "20K"] + run, "distilled"),
+        (["distill", "--teacher", Self.gemma, "--student", file] + run, "student-of"),
+        (["train", "--model", file] + run, "trained"), (["student", "--from", file], "student"),
+        (["vocabulary", "--from", file, "--text", text], "reduced.gguf"),
+      ] {
+        let outcome = try Command.run(call + ["--output", desk.path(output)])
+        let expected = "\(file): tensor \(tensor): expected finite weights, found \(value.isNaN ? "nan" : "inf")"
+        #expect(outcome.code == 1 && outcome.errors.contains(expected), "\(call[0]): \(outcome.errors)")
+      }
+      #expect(!desk.exists("student") && !desk.exists("reduced.gguf"))
+    }
+
+    /// A student of the model whose vocabulary the file has.
+    @Test func aCacheOfResponsesHasTheOutputsOfTheModel() throws {
+      let desk = try Desk()
+      let response = #"""
+        {"prompt": "the", "choices": [{"logprobs": {"tokens": ["token_id:5"], "token_logprobs": [-1], \#
+        "top_logprobs": [{"token_id:5": -1, "token_id:6": -2}]}}]}
+        """#
+      let file = try desk.write(response + "\n", to: "l.jsonl")
+      let outputs = try GGUFFile(contentsOf: URL(fileURLWithPath: Self.quantised)).metadata.integer(
+        "llama.vocab_size", in: 1...1000)
+      let call = ["cache-teacher", "--from-logprobs", file, "--tokenizer", Self.quantised, "--output"]
+      let made = try Command.run(call + [desk.path("cache")])
+      try #require(made.code == 0, "\(made.errors)")
+      #expect(try desk.text("cache/cache.json").contains("\"vocabulary_size\" : \(try #require(outputs))"))
+      let smaller = try Command.run(call + [desk.path("smaller"), "--vocabulary-size", "42"])
+      try #require(smaller.code == 0, "\(smaller.errors)")
+      let distilled = try Command.run(
+        "distill", "--teacher-cache", desk.path("smaller"), "--student", Self.quantised, "--steps", "1", "--output",
+        desk.path("run"))
+      #expect(distilled.code == 1 && distilled.errors.contains("--vocabulary-size "), "\(distilled.errors)")
+    }
+
+    /// Opening one waits for a writer, by default.
+    @Test(.timeLimit(.minutes(1))) func aNamedPipeIsRefused() throws {
+      let desk = try Desk()
+      let pipe = desk.path("pipe.gguf")
+      try #require(mkfifo(pipe, 0o600) == 0)
+      for call in [
+        ["inspect", pipe], ["perplexity", "--model", pipe, "--text", desk.workspace.text],
+        ["cache-teacher", "--from-logprobs", pipe, "--tokenizer", Self.gemma, "--output", desk.path("cache")],
+      ] {
+        let outcome = try Command.run(call)
+        #expect(outcome.code == 1 && outcome.errors.contains("a regular file was expected"), "\(outcome.errors)")
+      }
     }
 
     /// A copy of a file with other metadata.

@@ -48,6 +48,8 @@ extension CommandTests {
       #expect(try desk.data("again/model.safetensors") == desk.data("run/model.safetensors"))
       let text = try distill(desk, "other", "--text", desk.workspace.text)
       #expect(text.code == 64 && text.errors.contains("--text: expected none, for the teacher cache holds its text"))
+      let plain = try distill(desk, "other", "--no-sequence-bos")
+      #expect(plain.code == 64 && plain.errors.contains("--no-sequence-bos: expected nothing, for the teacher cache"))
       #expect(!desk.exists("other"))
     }
 
@@ -151,6 +153,38 @@ extension CommandTests {
       #expect(other.code == 1 && other.errors.contains("made.cache: teacher digest: expected"), "\(other.errors)")
     }
 
+    /// The cache holds its tokenizer, and says so where that is lost.
+    @Test func theTokenizerOfACacheIsMadeAgain() throws {
+      let desk = try Desk()
+      let flags = ["--from-logprobs", fixture("echo.jsonl")]
+      try #require(try cache(desk, flags).code == 0)
+      let tokenizer = try desk.data("made.cache/tokenizer.model")
+      let names = try FileManager.default.contentsOfDirectory(atPath: desk.path("made.cache"))
+      for name in names where name.hasPrefix("tokenizer") {
+        try FileManager.default.removeItem(atPath: desk.path("made.cache/\(name)"))
+      }
+      let lost = try Command.run(
+        "distill", "--teacher-cache", "made.cache", "--student", desk.workspace.teacher, "--output", "run", "--steps",
+        "1", in: desk.folder)
+      #expect(lost.code == 1 && lost.errors.contains("made.cache: tokenizer digest: expected"), "\(lost.errors)")
+      let resumed = try cache(desk, flags + ["--resume"])
+      #expect(resumed.code == 0, "\(resumed.errors)")
+      #expect(try Set(FileManager.default.contentsOfDirectory(atPath: desk.path("made.cache"))) == Set(names))
+      #expect(try desk.data("made.cache/tokenizer.model") == tokenizer)
+
+      _ = try desk.write(tokenizer.prefix(100), to: "made.cache/tokenizer.model")
+      #expect(try cache(desk, flags + ["--resume"]).code == 0)
+      #expect(try desk.data("made.cache/tokenizer.model") == tokenizer)
+      // what is whole stays as it is
+      func date() throws -> Date? {
+        try FileManager.default.attributesOfItem(atPath: desk.path("made.cache/tokenizer.model"))[.modificationDate]
+          as? Date
+      }
+      let before = try date()
+      #expect(try cache(desk, flags + ["--resume"]).code == 0)
+      #expect(try date() == before)
+    }
+
     @Test func whatMakesNoSenseIsRefusedBeforeAnythingIsWritten() throws {
       let desk = try Desk()
       let (kld, jsonl, text) = (fixture("text.kld"), fixture("chat.jsonl"), fixture("text.txt"))
@@ -170,6 +204,8 @@ extension CommandTests {
         (["--from-logprobs", jsonl, "--method", "sampled"], 1, "method: expected top-k-tail or top-k"),
         (["--from-logprobs", jsonl, "--k", "7"], 1, "k: expected at most 5"),
         (["--from-logprobs", jsonl, "--vocabulary-size", "60"], 1, "vocabulary-size: expected at least"),
+        (["--from-logprobs", jsonl, "--vocabulary-size", "0"], 64, "--vocabulary-size: expected from 1 to 2147483647"),
+        (["--from-logprobs", jsonl, "--vocabulary-size", "2147483648"], 64, "found 2147483648"),
         (["--from-logprobs", desk.path("none.jsonl")], 1, "none.jsonl: no such file"),
       ] {
         let outcome = try cache(desk, flags)

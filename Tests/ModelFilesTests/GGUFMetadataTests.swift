@@ -55,6 +55,9 @@ import Testing
       #expect(try refusal("mistral", ["llama.\(key)": .string("1")]).hasPrefix("llama.\(key): expected "))
       #expect(try refusal("mistral", ["llama.\(key)": .uint32(0)]).hasPrefix("llama.\(key): expected "))
     }
+    #expect(
+      try refusal("mistral", ["llama.block_count": .uint32(.max >> 1)])
+        == "llama.block_count: expected an integer from 1 to 8192, found 2147483647")
   }
 
   @Test func sizesThatAllLayersHaveAlikeMayBeListed() throws {

@@ -88,6 +88,12 @@ import Testing
       error()
         == .file(
           .missing(file: path("config.json"), advice: "\(folder.url.path) is no Hugging Face model folder")))
+    let named = folder.file("x.gguf")
+    try FileManager.default.createDirectory(at: named, withIntermediateDirectories: true)
+    let hint = "\(named.path) is no Hugging Face model folder, and a .gguf file is no folder"
+    #expect(
+      throws: ModelFileError.file(.missing(file: named.appendingPathComponent("config.json").path, advice: hint))
+    ) { try openModel(at: named) }
     try writeConfiguration()
     guard case .file(.missing(path("model.safetensors"), let advice)) = error() else {
       Issue.record("a folder without weights was accepted")

@@ -50,6 +50,17 @@ import Testing
     #expect(throws: TokenizationError.emptyText(file: blank.path)) { try Trained.unigram.tokens(of: blankCorpus) }
   }
 
+  @Test("A file of a byte order mark alone says so", arguments: ["mark.txt", "mark.jsonl"])
+  func mark(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write([0xEF, 0xBB, 0xBF], to: name)
+    let error = #expect(throws: TokenizationError.self) {
+      try Trained.unigram.tokens(of: Corpus(paths: [file.path]))
+    }
+    let text = try #require(error).description
+    #expect(text.hasPrefix("\(file.path): expected text") && text.contains("found a byte order mark and nothing else"))
+  }
+
   /// Every way in which UTF-8 can be broken, and the offset of the byte that cannot be.
   @Test(
     "Text that is not UTF-8 is an error with the byte and the line",

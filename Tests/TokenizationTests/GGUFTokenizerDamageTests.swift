@@ -158,6 +158,35 @@ import Testing
     #expect(text.contains("; "), "\(text)")
   }
 
+  @Test("A vocabulary that libsentencepiece cannot encode with is refused", arguments: [3, 2, 5])
+  func unencodable(_ type: Int) throws {
+    let text = try refusal { vocabulary in
+      vocabulary.types = Array(repeating: type, count: vocabulary.types.count)
+      vocabulary.types[0] = 2
+    }
+    #expect(text.contains("SentencePiece model"), "\(text)")
+  }
+
+  @Test("A token so long that it must be damage is refused")
+  func longToken() throws {
+    let text = try refusal { $0.tokens[300] = [UInt8](repeating: 0x61, count: 1 << 20) }
+    #expect(text.contains("piece 300 has 1048576 bytes"), "\(text)")
+  }
+
+  /// What is said of a llama vocabulary that SentencePiece cannot be given.
+  private func refusal(_ change: (inout Vocabulary) -> Void) throws -> String {
+    var vocabulary = try Vocabulary("llama")
+    change(&vocabulary)
+    var sample = GGUFSample(copying: try GGUFFile(contentsOf: Fixture.file("llama")))
+    sample.set("tokenizer.ggml.tokens", .array(of: 8, vocabulary.tokens.map { GGUFSample.string($0) }))
+    sample.set("tokenizer.ggml.token_type", .array(of: 5, vocabulary.types.map { GGUFSample.bytes(Int32($0)) }))
+    let file = try folder.write(sample.bytes, to: "damaged.gguf")
+    let error = #expect(throws: TokenizationError.self) { try loadTokenizer(from: file) }
+    let text = "\(try #require(error))"
+    #expect(text.hasPrefix("\(file.path): "), "\(text)")
+    return text
+  }
+
   @Test("An empty token has llama.cpp's name; what is no GGUF is refused")
   func odd() throws {
     var sample = GGUFSample(copying: try GGUFFile(contentsOf: Fixture.file("gpt2")))

@@ -134,6 +134,45 @@ import Testing
     }
   }
 
+  /// libsentencepiece 0.1.97 encodes no text that has a control piece among its symbols.
+  @Test("Models by which not every text can be encoded are refused")
+  func unencodable() throws {
+    func specs(_ type: UInt8) -> [UInt8] { field(2, [3 << 3, type]) + field(3, [3 << 3, 0, 4 << 3, 0]) }
+    let (a, control) = (piece(Array("a".utf8)), piece(Array("é".utf8), kind: 3))
+    let (word, begin) = (piece(Array("ab".utf8)), piece(Array("<s>".utf8), kind: 3))
+    let models: [[UInt8]] = [
+      unknown + a + control + specs(2), unknown + a + control + specs(4), unknown + a + begin + specs(3),
+    ]
+    for model in models {
+      guard case .unsupportedTokenizer(_, _, let reason) = error(model) else {
+        Issue.record("accepted, though libsentencepiece cannot encode some text")
+        continue
+      }
+      #expect(reason.hasPrefix("piece 2, \"") && reason.contains("cannot encode"), "\(reason)")
+    }
+    for type in 1...4 as ClosedRange<UInt8> {
+      guard case .corruptTokenizer = error(unknown + begin + specs(type)) else {
+        Issue.record("accepted without pieces of text, type \(type)")
+        continue
+      }
+    }
+    // an unknown character of a unigram model is no control piece, and longer ones are never made
+    #expect(try SentencePieceTokenizer(serialized: unknown + a + control + specs(1)).encode("aéa") == [1, 0, 1])
+    #expect(try SentencePieceTokenizer(serialized: unknown + a + begin + specs(2)).encode("<s>a") == [0, 1])
+    #expect(try SentencePieceTokenizer(serialized: unknown + a + word + begin + specs(4)).encode("a<s>a") == [1, 0, 1])
+  }
+
+  @Test("A piece longer than any that is trained is refused")
+  func longest() throws {
+    let longest = [UInt8](repeating: 0x61, count: ModelProto.longestPiece)
+    #expect(try SentencePieceTokenizer(serialized: unknown + piece(longest) + specs).vocabularySize == 2)
+    guard case .unsupportedTokenizer(_, _, let reason) = error(unknown + piece(longest + [0x61]) + specs) else {
+      Issue.record("accepted")
+      return
+    }
+    #expect(reason.hasPrefix("piece 1 has 2049 bytes, more than 2048"), "\(reason)")
+  }
+
   /// A trie in which "a" leads to the replacement at offset 0: nodes 0 → 0 ^ 256 ^ "a", whose value is at distance 512.
   private func charactersMap(value: UInt32 = 0, rootDistance: UInt32 = 256, size: Int = 1024) -> [UInt8] {
     var units = [UInt32](repeating: 0, count: size)

@@ -43,10 +43,12 @@ public struct LogProbabilityFile {
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws(TeacherCacheError) {
     let size = vocabularySize ?? tokenizer.vocabularySize
-    guard size >= tokenizer.vocabularySize else {
+    let (tokens, limit) = (tokenizer.vocabularySize, TeacherCacheDescription.vocabularyLimit)
+    guard size >= tokens, size <= limit else {
       throw .value(
         InvalidValue(
-          "vocabulary-size", expected: "at least the tokenizer's \(tokenizer.vocabularySize) tokens",
+          "vocabulary-size",
+          expected: size < tokens ? "at least the tokenizer's \(tokens) tokens" : "at most \(limit)",
           found: "\(size)"))
     }
     let file = try TeacherCacheError.wrapping { () throws(FileError) in try MappedFile(contentsOf: url) }
@@ -55,7 +57,9 @@ public struct LogProbabilityFile {
       try file.elements(of: UInt8.self, at: 0, count: file.count)
     }
     var content = Content()
-    var (start, line) = (0, 0)
+    // behind a byte order mark
+    var start = text.withSpan { $0.count >= 3 && ($0[0], $0[1], $0[2]) == (0xEF, 0xBB, 0xBF) ? 3 : 0 }
+    var line = 0
     while start < file.count {
       line += 1
       let bytes = text.withSpan { Self.line(from: start, in: $0) }

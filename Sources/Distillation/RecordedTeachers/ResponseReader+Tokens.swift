@@ -124,11 +124,12 @@ extension ResponseReader {
       advice: "write {\"request\": …, \"response\": …} in each line, or ask with \"echo\": true")
   }
 
-  static func reason(_ error: FileError) -> String {
+  /// Where a line is no JSON, and why.
+  static func reason(_ error: FileError) -> String? {
     switch error {
-    case .invalidJSON(_, let offset, let reason): "\(reason), at byte \(offset) of the line"
-    case .nestedTooDeeply(_, let offset, _): "too many values within each other, at byte \(offset) of the line"
-    default: "none"
+    case .invalidJSON(_, let offset, let reason): "at byte \(offset) of the line: \(reason)"
+    case .nestedTooDeeply(_, let offset, _): "at byte \(offset) of the line: too many values within each other"
+    default: nil
     }
   }
 }

@@ -47,7 +47,7 @@ struct ResponseReader {
   mutating func documents(of line: [UInt8]) throws(InvalidValue) -> [ScoredDocument] {
     let value: JSONValue
     do { value = try JSONValue(parsing: line, file: "", dialect: .python) } catch {
-      throw InvalidValue("JSON", expected: "an object", found: Self.reason(error))
+      throw InvalidValue("JSON", expected: "an object", found: "none", advice: Self.reason(error))
     }
     let line = try Members(value, "the line")
     let request = try line.object("request") ?? line

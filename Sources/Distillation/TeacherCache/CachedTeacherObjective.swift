@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 public import LanguageModels
 public import ModelTraining
@@ -54,7 +55,15 @@ public struct CachedTeacherObjective: TrainingObjective {
   public func requireFit(vocabularySize: Int, tokenizerDigest: String) throws(TeacherCacheError) {
     for cache in caches {
       try cache.require("tokenizer digest", tokenizerDigest, cache.description.tokenizer)
-      try cache.require("vocabulary size", "\(vocabularySize)", "\(cache.description.vocabularySize)")
+      let size = cache.description.vocabularySize
+      guard size != vocabularySize else { continue }
+      let again = cache.description.text != nil && size < vocabularySize
+      throw .value(
+        InvalidValue(
+          cache.url.path, "vocabulary size", expected: "\(vocabularySize), the student's outputs", found: "\(size)",
+          advice: again
+            ? "make the cache again: with --from-logprobs, --vocabulary-size \(vocabularySize)"
+            : "use what the cache was made with, or make another cache"))
     }
   }
 

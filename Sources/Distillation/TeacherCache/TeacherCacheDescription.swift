@@ -73,6 +73,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
     formatVersion = text == nil ? Self.currentVersion - 1 : Self.currentVersion
   }
 
+  /// The largest V: ids are 32 bits wide.
+  public static let vocabularyLimit = Int(Int32.max)
   /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
   private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
   /// That of caches with a text of their own; others are of the version before.
@@ -108,7 +110,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   /// Whether the numbers can be those of a cache.
   var makesSense: Bool {
     DistillationObjective.allowedTemperatures.contains(temperature) && vocabularySize > 0
-      && vocabularySize <= Int(Int32.max)
+      && vocabularySize <= Self.vocabularyLimit
       && sequenceLength > 0 && sequenceCount > 0 && sequencesPerFile > 0
       && sequenceCount <= Int(Int32.max) && sequenceLength <= Int(Int32.max) && sequencesPerFile <= Int(Int32.max)
   }

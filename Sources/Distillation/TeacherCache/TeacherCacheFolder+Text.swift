@@ -11,10 +11,26 @@ extension TeacherCacheFolder {
   /// The token file of the cache in `folder`.
   static func textFile(in folder: URL) -> URL { folder.appendingPathComponent(textFileName) }
 
-  /// The text that the cache holds, as ids of `tokenizer`; nil where it holds none. Throws what `TokenFile` throws.
-  public func ownText(_ tokenizer: any Tokenizer) throws(TokenizationError) -> TokenFile? {
+  /// The text that the cache holds, as ids of `tokenizer`; nil where it holds none. Throws `value` for another tokenizer
+  /// than the cache's; `damaged`, `file`.
+  public func ownText(_ tokenizer: any Tokenizer) throws(TeacherCacheError) -> TokenFile? {
     if description.text == nil { return nil }
-    return try TokenFile(contentsOf: Self.textFile(in: url), tokenizer: tokenizer)
+    try TeacherCacheDescription.require(
+      "tokenizer digest", tokenizer.digest.hexadecimal, description.tokenizer, of: url)
+    let file = Self.textFile(in: url)
+    do throws(TokenizationError) { return try TokenFile(contentsOf: file, tokenizer: tokenizer) } catch {
+      if case .file(let error) = error { throw .file(error) }
+      throw .damaged(file: file.path, reason: "its content is not what was written")
+    }
+  }
+
+  /// Writes the files of the tokenizer where one is not there, or where what is there is another tokenizer, or none.
+  func restore(_ tokenizerFiles: [NamedFile]) throws(FileError) {
+    if tokenizerFiles.allSatisfy({ somethingExists(at: url.appendingPathComponent($0.name).path) }) {
+      let there = try? loadTokenizer(from: url)
+      if there?.digest.hexadecimal == description.tokenizer { return }
+    }
+    for file in tokenizerFiles { try file.write(to: url) }
   }
 
   /// Checks that a text is the one that the cache was made of, cut into the same sequences. Throws `value`.

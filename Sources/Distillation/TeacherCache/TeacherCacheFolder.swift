@@ -47,9 +47,12 @@ public struct TeacherCacheFolder: Sendable {
   }
 
   /// Opens the folder of a cache that was begun, to go on with it; it may be complete. Removes what a killed process
-  /// left. Throws `file` where another process writes it, `value` naming the first thing in which `description` differs
-  /// from the one in the folder; `damaged`, `file`.
-  public init(resuming url: URL, _ description: TeacherCacheDescription) throws(TeacherCacheError) {
+  /// left, and writes the files of the tokenizer again where they are not there or are another's. Throws `file` where
+  /// another process writes it, `value` naming the first thing in which `description` differs from the one in the
+  /// folder; `damaged`, `file`.
+  public init(
+    resuming url: URL, _ description: TeacherCacheDescription, tokenizerFiles: [NamedFile] = []
+  ) throws(TeacherCacheError) {
     try Self.requireDescription(in: url)
     // Locked before it is read: the process that has the lock may be writing.
     try self.init(
@@ -57,7 +60,10 @@ public struct TeacherCacheFolder: Sendable {
     if let (key, expected, found) = description.firstDifference(from: self.description) {
       throw .mismatch(url, key, expected: expected, found: found)
     }
-    _ = try TeacherCacheError.wrapping { () throws(FileError) in try AtomicFile.removeLeftovers(in: url) }
+    try TeacherCacheError.wrapping { () throws(FileError) in
+      try AtomicFile.removeLeftovers(in: url)
+      try restore(tokenizerFiles)
+    }
   }
 
   /// Opens the folder of a cache, complete or not, and reads its description alone. Throws `file`.

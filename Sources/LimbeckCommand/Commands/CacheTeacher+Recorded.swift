@@ -53,7 +53,7 @@ extension CacheTeacher {
     let url = URL(fileURLWithPath: output, isDirectory: true)
     let folder =
       try resume
-      ? TeacherCacheFolder(resuming: url, importer.description)
+      ? TeacherCacheFolder(resuming: url, importer.description, tokenizerFiles: tokenizer.files)
       : TeacherCacheFolder(creating: url, importer.description, tokenizerFiles: tokenizer.files)
     try record(console) { try importer.record(into: folder, on: device, $0) }
     try report(
@@ -78,7 +78,8 @@ extension CacheTeacher {
     defer { progress.end() }
     let template = try? ChatTemplate(of: tokenizer)
     return try LogProbabilityFile(
-      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, vocabularySize: recorded.vocabularySize,
+      contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer,
+      vocabularySize: recorded.vocabularySize ?? recorded.outputs(for: tokenizer),
       chatFormat: template?.format(for: tokenizer)
     ) { progress.show($0 >> 20, of: $1 >> 20) }
   }

@@ -128,6 +128,7 @@ struct CacheTeacher: ParsableCommand {
   }
 
   func validate() throws {
+    try ValidationError.requirePath(output, "output")
     if let given = recorded.given {
       try validateRecorded(given)
     } else {
@@ -189,7 +190,7 @@ struct CacheTeacher: ParsableCommand {
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
     let folder =
       try resume
-      ? TeacherCacheFolder(resuming: url, recorder.description)
+      ? TeacherCacheFolder(resuming: url, recorder.description, tokenizerFiles: model.tokenizer.files)
       : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
     try record(console) { try recorder.record(into: folder, $0) }
     let cache = try TeacherCache(contentsOf: url)

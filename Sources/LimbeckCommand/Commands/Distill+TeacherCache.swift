@@ -50,12 +50,13 @@ extension Distill {
     let ownText = try sequences.ownText(tokenizer)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
-    try session.run(
-      distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText,
-      subject: [
-        "student: \(student.size)", "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
-      ],
-      inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 },
-      from: start)
+    let subject = [
+      "student: \(student.size)", "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
+    ]
+    try blamingWeights(of: [student]) {
+      try session.run(
+        distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText, subject: subject,
+        inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 }, from: start)
+    }
   }
 }

@@ -110,12 +110,13 @@ struct Distill: ParsableCommand {
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden_states"] = hiddenStates.description
     let terms = [objective.description, hiddenStates.description, sampled?.description]
-    try session.run(
-      distiller, tokenizer,
-      subject: [
-        "student: \(student.size)", "teacher: \(teachers.description)",
-        "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
-      ], inputs: inputs, from: start)
+    let subject = [
+      "student: \(student.size)", "teacher: \(teachers.description)",
+      "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
+    ]
+    try blamingWeights(of: teachers.models + [student]) {
+      try session.run(distiller, tokenizer, subject: subject, inputs: inputs, from: start)
+    }
   }
 }
 

@@ -75,6 +75,7 @@ struct Student: ParsableCommand {
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
+    try ValidationError.requirePath(output, "output")
     if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
       throw ValidationError("layers", expected: "one of --layers, --every and --count", found: "several")
     }
@@ -102,6 +103,7 @@ struct Student: ParsableCommand {
       headCount: heads, keyValueHeadCount: keyValueHeads)
     // sizes that the family's files cannot have are refused before anything is measured
     _ = try plan.configuration.huggingFaceJSON(weightType: .float32)
+    try teacher.requireFiniteWeights()
     let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
     let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
     try write(student, tokenizer: teacher.tokenizer)

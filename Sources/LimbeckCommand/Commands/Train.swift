@@ -112,10 +112,12 @@ struct Train: ParsableCommand {
     let model = try source.model(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)
-    try session.run(
-      LanguageModelling(model: model.trainableDecoder, sequences: sequences), tokenizer,
-      cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), subject: ["model: \(model.size)"],
-      inputs: ["model": model.digest], from: start)
+    try blamingWeights(of: [model]) {
+      try session.run(
+        LanguageModelling(model: model.trainableDecoder, sequences: sequences), tokenizer,
+        cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), subject: ["model: \(model.size)"],
+        inputs: ["model": model.digest], from: start)
+    }
   }
 
   /// The settings of a student's run, as of a run without a teacher.

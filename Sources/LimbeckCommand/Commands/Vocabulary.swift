@@ -61,6 +61,7 @@ struct Vocabulary: ParsableCommand {
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
+    try ValidationError.requirePath(output, "output")
     if text.isEmpty { throw ValidationError("text", expected: "text files or folders", found: "none") }
     if let also, also < 1 { throw ValidationError("also", expected: "at least 1", found: also) }
     if (also == nil) != alsoText.isEmpty {
@@ -86,6 +87,7 @@ struct Vocabulary: ParsableCommand {
     try model.configuration.requireVocabulary(
       for: tokenizer.vocabularySize, file: model.configurationFile.path)
     let corpus = try corpus(text, for: tokenizer)
+    try model.requireFiniteWeights()
     let reduction = try reduction(of: tokenizer, for: model, corpus, device)
     let reduced = try ReducedTokenizer(tokenizer, by: reduction)
     let tokens = try progress("checked") { show in

@@ -31,6 +31,10 @@ struct CachedSequences {
       throw recipe.invalid(
         "packing", expected: "\(packing.cuts), as in the teacher cache", found: cuts.rawValue)
     }
+    if !settings.beginsWithBOS, holdsText {
+      throw recipe.invalid(
+        "no-sequence-bos", expected: "nothing, for the teacher cache holds its text", found: "given")
+    }
     if !settings.beginsWithBOS, packing.beginningID != nil {
       throw recipe.invalid(
         "no-sequence-bos", expected: "BOS in front of each sequence, as in the teacher cache", found: "none")

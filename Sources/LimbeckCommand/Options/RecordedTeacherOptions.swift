@@ -1,4 +1,9 @@
 import ArgumentParser
+import Distillation
+import Foundation
+import LanguageModels
+import ModelFiles
+import Tokenization
 
 /// A teacher that ran elsewhere and wrote its predictions down.
 struct RecordedTeacherOptions: ParsableArguments {
@@ -18,13 +23,20 @@ struct RecordedTeacherOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With --from-logprobs: outputs of the student, where it has more than the tokenizer has tokens.",
+      "With --from-logprobs: outputs of the student (default: those of the model that --tokenizer names, or as many as "
+        + "the tokenizer has tokens).",
       valueName: "n"))
   var vocabularySize: Int?
 
   /// The flag that is given, and its file; nil for none.
   var given: (flag: String, file: String)? {
     fromKld.map { ("from-kld", $0) } ?? fromLogprobs.map { ("from-logprobs", $0) }
+  }
+
+  /// V of the model whose tokenizer is given; nil where a tokenizer alone is, or what cannot be read as a model.
+  func outputs(for given: any Tokenizer) -> Int? {
+    guard let tokenizer, let model = try? openModel(at: URL(fileURLWithPath: tokenizer)) else { return nil }
+    return max(model.configuration.vocabularySize, given.vocabularySize)
   }
 
   func validate() throws {
@@ -36,7 +48,12 @@ struct RecordedTeacherOptions: ParsableArguments {
       return
     }
     if tokenizer == nil { throw ValidationError(given.flag, needs: "tokenizer") }
-    if let vocabularySize, fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
+    guard let vocabularySize else { return }
+    if fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
+    let limit = TeacherCacheDescription.vocabularyLimit
+    guard (1...limit).contains(vocabularySize) else {
+      throw ValidationError("vocabulary-size", expected: "from 1 to \(limit)", found: vocabularySize)
+    }
   }
 
   private func misplaced(_ flag: String, _ value: Int) throws -> ValidationError {

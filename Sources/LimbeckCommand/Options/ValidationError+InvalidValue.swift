@@ -12,4 +12,9 @@ extension ValidationError {
   init(_ flag: String, expected: String, found: some Any) {
     self.init(InvalidValue(flag, expected: expected, found: "\(found)"))
   }
+
+  /// Refuses an empty path for a flag, which would mean the current folder.
+  static func requirePath(_ path: String, _ flag: String) throws {
+    guard !path.isEmpty else { throw ValidationError(flag, expected: "a path", found: "an empty one") }
+  }
 }

@@ -14,8 +14,10 @@ final class Console: Sendable {
     isTerminal = isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   }
 
-  /// Writes a line, above the progress line if there is one.
+  /// Writes a line, above the progress line if there is one. Control characters in it are escaped: names in files may
+  /// have some, which a terminal would obey.
   func write(_ line: String) {
+    let line = Self.escaped(line)
     progressLine.withLock { progress in
       emit(progress.isEmpty ? "\(line)\n" : "\r\u{1B}[K\(line)\n" + Self.redrawn(progress))
     }
@@ -40,6 +42,13 @@ final class Console: Sendable {
   /// The control sequences switch the terminal's line wrapping off for this one line: whatever the width, and when it
   /// changes, the terminal cuts the line at its edge, so that a carriage return always reaches its beginning.
   private static func redrawn(_ line: String) -> String { "\r\u{1B}[?7l\(line)\u{1B}[K\u{1B}[?7h" }
+
+  private static func escaped(_ text: String) -> String {
+    text.unicodeScalars.map { scalar in
+      let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+      return isControl ? scalar.escaped(asASCII: true) : String(scalar)
+    }.joined()
+  }
 
   private func emit(_ text: String) {
     // Nobody is left to tell when standard error itself fails.

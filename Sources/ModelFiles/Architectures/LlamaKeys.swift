@@ -68,7 +68,7 @@ enum LlamaKeys {
       vocabularySize: try size("vocab_size", file),
       hiddenSize: hiddenSize,
       feedForwardSize: try size("intermediate_size", file),
-      layerCount: try size("num_hidden_layers", file),
+      layerCount: try size("num_hidden_layers", file, limit: DecoderConfiguration.layerLimit),
       headCount: headCount,
       // `if self.num_key_value_heads is None: self.num_key_value_heads = self.num_attention_heads`
       keyValueHeadCount: keyValueHeads ?? headCount,
@@ -170,8 +170,9 @@ enum LlamaKeys {
         advice: "the least that a config.json must say is, for example: \(example)"))
   }
 
-  private static func size(_ key: String, _ file: HuggingFaceConfiguration) throws(ModelFileError) -> Int {
-    let limit = DecoderConfiguration.sizeLimit
+  private static func size(
+    _ key: String, _ file: HuggingFaceConfiguration, limit: Int = DecoderConfiguration.sizeLimit
+  ) throws(ModelFileError) -> Int {
     guard let size = try file.integer(key, in: 1...limit) else {
       throw file.invalid(key, expected: "an integer from 1 to \(limit)")
     }

@@ -30,10 +30,12 @@ public struct GGUFConfiguration: Sendable {
     try integer(name, in: 1...DecoderConfiguration.sizeLimit)
   }
 
-  /// The size at a key that must be there. Throws `value`.
-  func requiredSize(_ name: String) throws(ModelFileError) -> Int {
-    guard let size = try size(name) else {
-      throw invalid(name, expected: "an integer from 1 to \(DecoderConfiguration.sizeLimit)")
+  /// The size at a key that must be there, at most `limit`. Throws `value`.
+  func requiredSize(
+    _ name: String, limit: Int = DecoderConfiguration.sizeLimit
+  ) throws(ModelFileError) -> Int {
+    guard let size = try integer(name, in: 1...limit) else {
+      throw invalid(name, expected: "an integer from 1 to \(limit)")
     }
     return size
   }

@@ -50,7 +50,7 @@ enum GGUFKeys {
       vocabularySize: try vocabularySize(file),
       hiddenSize: hiddenSize,
       feedForwardSize: try required("feed_forward_length"),
-      layerCount: try file.requiredSize("block_count"),
+      layerCount: try file.requiredSize("block_count", limit: DecoderConfiguration.layerLimit),
       headCount: headCount,
       // "n_head_kv is optional, default to n_head"
       keyValueHeadCount: try file.sizeOfLayers("attention.head_count_kv") ?? headCount,

@@ -24,6 +24,7 @@ enum FolderContents {
 
   /// What the folder is instead of a model's.
   private static func other(in url: URL) -> String {
+    if url.pathExtension.lowercased() == "gguf" { return ", and a .gguf file is no folder" }
     let names = names(in: url)
     if names.contains("adapter_config.json") {
       return "; it has an adapter: merge it into its model first (in peft: merge_and_unload) and save that"

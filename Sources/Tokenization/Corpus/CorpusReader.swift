@@ -90,7 +90,7 @@ struct CorpusReader {
   private mutating func open(_ source: TextSource) throws(TokenizationError) {
     let opened = try OpenText(source)
     offset = opened.start
-    guard opened.count > offset else { throw .emptyText(file: opened.name) }
+    try opened.requireContent()
     text = opened
     bytesDone += offset
     (elements, hasText, blockEnd, isInDocument) = (JSONElements(), false, offset, false)

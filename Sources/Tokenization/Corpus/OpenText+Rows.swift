@@ -70,7 +70,7 @@ public struct SmallTextFile: Sendable {
     text = OpenText(bytes, name: name)
     format = .plain
     try text.requireUTF8()
-    guard text.count > text.start else { throw .emptyText(file: name) }
+    try text.requireContent()
   }
 
   /// Whether it is a file of rows.

@@ -52,6 +52,13 @@ struct OpenText {
   /// Where the byte order mark ends with which the text begins, or 0.
   var start: Int { count >= 3 && bytes(0..<3) == [0xEF, 0xBB, 0xBF] ? 3 : 0 }
 
+  /// Checks that there is anything behind a byte order mark. Throws `emptyText`, or `notText` where the mark is all.
+  func requireContent() throws(TokenizationError) {
+    guard count == start else { return }
+    guard count > 0 else { throw .emptyText(file: name) }
+    throw .notText(file: name, found: "a byte order mark and nothing else", advice: "give a file with text in it")
+  }
+
   /// The first place from `offset` on, up to the end, at which `byte` stands.
   func firstIndex(of byte: UInt8, from offset: Int) -> Int {
     withBytes { bytes in

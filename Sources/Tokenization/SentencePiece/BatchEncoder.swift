@@ -44,7 +44,7 @@ struct BatchEncoder: Sendable {
       count = status == 0 ? batch.ends.count : 0
     }
     defer { sentencepiece_free(ids) }
-    // A sound model encodes every text; what is left is lack of memory.
+    // A model that was read encodes every text (`ModelProto.requireEncodable`); what is left is lack of memory.
     precondition(status == 0, "libsentencepiece cannot encode: \(takenText(message))")
     return EncodedBatch(ids: Array(UnsafeBufferPointer(start: ids, count: idEnds.last ?? 0)), ends: idEnds)
   }

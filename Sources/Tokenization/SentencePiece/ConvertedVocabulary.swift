@@ -40,6 +40,11 @@ struct ConvertedVocabulary {
           "model.vocab", expected: "pieces without NUL, which SentencePiece cannot have",
           found: "id \(id): \(JSONValue.quoted(String(decoding: piece ?? [], as: UTF8.self)))")
       }
+      if let piece, piece.count > ModelProto.longestPiece, added[id] == nil {
+        throw json.invalid(
+          "model.vocab", expected: "pieces of at most \(ModelProto.longestPiece) bytes",
+          found: "\(piece.count) bytes for id \(id)", advice: "SentencePiece's trainer makes no longer ones")
+      }
       let kind: PieceKind =
         if piece?.isEmpty != false { .control } else if id == unknown { .unknown } else if isByte {
           .byte

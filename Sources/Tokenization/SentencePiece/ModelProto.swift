@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// What a serialized SentencePiece model says of itself: the parts of sentencepiece_model.proto that libsentencepiece's
 /// interface does not show. Reading it also refuses models that libsentencepiece would crash on later.
 struct ModelProto {
@@ -13,6 +15,11 @@ struct ModelProto {
     var removesExtraWhitespace = true
     var escapesWhitespace = true
   }
+
+  /// The most bytes of a piece that stands for text: the trainer makes none of more than 512 characters
+  /// (`max_sentencepiece_length` in trainer_interface.cc). What looks for the halves of a piece, at each character, takes
+  /// time as the square of its length.
+  static let longestPiece = 512 * 4
 
   /// The pieces by id, each of them once.
   private(set) var pieces = PieceTable()
@@ -83,6 +90,7 @@ struct ModelProto {
       throw .corrupt("trainer_spec or normalizer_spec is missing: is the file truncated?")
     }
     guard (1...4).contains(modelType) else { throw .corrupt("unknown model type \(modelType)") }
+    try requireEncodable()
     guard denormalizer.charactersMap.isEmpty else {
       throw .unsupported("it changes text while decoding (denormalizer_spec)")
     }
@@ -119,9 +127,32 @@ struct ModelProto {
     // libsentencepiece keeps pieces as C strings in its search tree, and sums scores.
     guard !piece.contains(0) else { throw .corrupt("piece \(id) contains a NUL character") }
     guard score.isFinite else { throw .corrupt("piece \(id) has the score \(score)") }
+    guard kind != .normal || piece.count <= Self.longestPiece else {
+      throw .unsupported(
+        "piece \(id) has \(piece.count) bytes, more than \(Self.longestPiece), the most that SentencePiece's trainer "
+          + "makes")
+    }
     scores.append(score)
     kinds.append(kind)
     return piece
+  }
+
+  /// Checks that libsentencepiece can encode every text. It takes a control piece that it finds among the symbols of a
+  /// text for no part of the text, and then gives up ("all normalized characters are not consumed", 0.1.97; later
+  /// versions take it for unknown). Symbols are single characters and what is merged from pieces of text; in a model of
+  /// words, whole words.
+  private func requireEncodable() throws(Refusal) {
+    guard kinds.contains(where: { $0 == .normal || $0 == .userDefined || $0 == .byte }) else {
+      throw .corrupt("none of its pieces stands for text")
+    }
+    guard modelType > 1 else { return }
+    for (id, kind) in kinds.enumerated() where kind == .control {
+      let piece = pieces.bytes(at: id)
+      guard modelType == 3 || !piece.dropFirst().contains(where: { $0 & 0xC0 != 0x80 }) else { continue }
+      throw .unsupported(
+        "piece \(id), \(JSONValue.quoted(String(decoding: piece, as: UTF8.self))), is a control piece that may stand in "
+          + "text, which libsentencepiece then cannot encode")
+    }
   }
 
   private mutating func readTrainer(_ bytes: ArraySlice<UInt8>) throws(Refusal) {

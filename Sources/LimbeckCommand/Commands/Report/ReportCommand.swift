@@ -62,6 +62,7 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
+    try ValidationError.requirePath(output, "output")
     if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
     if sampleTokens < 1 { throw ValidationError("sample-tokens", expected: "at least 1", found: sampleTokens) }
   }

@@ -66,6 +66,8 @@ struct TokenizerTrain: ParsableCommand {
     help: ArgumentHelp("Threads; the last digits of unigram scores depend on them.", valueName: "n"))
   var threads = standard.threads
 
+  func validate() throws { try ValidationError.requirePath(output, "output") }
+
   func run() throws {
     let console = Console()
     let log = Logger(console)
