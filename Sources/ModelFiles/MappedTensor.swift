@@ -18,7 +18,7 @@ struct MappedTensor {
   let decode: (_ bytes: RawSpan, _ floats: inout MutableSpan<Float>) -> Void
 
   private var rowCount: Int { shape.first ?? 1 }
-  /// 0 where there are no rows: then the file's size says nothing of the other dimensions, and their product may be any.
+  /// 0 where there are no rows: then the file's size says nothing of the other dimensions, whose product may be any.
   private var columns: Int { rowCount == 0 ? 0 : shape.dropFirst().reduce(1, *) }
 
   /// Where a range of rows lies.

@@ -26,8 +26,8 @@ public protocol StoredModel: Sendable {
   func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError)
   /// What its name ends with, after the dot, where it is one file; nil for a folder.
   var fileExtension: String? { get }
-  /// Writes the model with fewer rows of embedding and head, and nothing else changed: weights as they are, byte by byte,
-  /// quantised ones too.
+  /// Writes the model with fewer rows of embedding and head, and nothing else changed: weights as they are, byte by
+  /// byte, quantised ones too.
   /// - Parameters:
   ///   - folder: where to write; it is empty.
   ///   - name: what the model is called there, where it is one file.

@@ -53,8 +53,8 @@ extension CommandTests {
       #expect(!desk.exists("other"))
     }
 
-    /// The control of such a run learns the cache's own tokens, of the same sequences in the same order: its loss is the
-    /// cross-entropy of a student of both.
+    /// The control of such a run learns the cache's own tokens, of the same sequences in the same order: its loss is
+    /// the cross-entropy of a student of both.
     @Test(arguments: [
       ["--from-kld", "text.kld", "--text", "text.txt"], ["--from-logprobs", "completions.jsonl"],
     ])

@@ -43,10 +43,15 @@ import Testing
   private func sentence(_ name: String, _ key: String, values: [String: GGUFSample.Value?]) throws -> String {
     var sample = GGUFSample(copying: try GGUFFile(contentsOf: Fixture.file(name)))
     for (key, value) in values { sample.set(key, value) }
+    return try refusal(of: sample, beginning: "\(key): expected ")
+  }
+
+  /// What is said of a file, behind its name.
+  private func refusal(of sample: GGUFSample, beginning: String = "") throws -> String {
     let file = try folder.write(sample.bytes, to: "damaged.gguf")
     let error = #expect(throws: TokenizationError.self) { try loadTokenizer(from: file) }
     let text = "\(try #require(error))"
-    #expect(text.hasPrefix("\(file.path): \(key): expected "), "\(text)")
+    #expect(text.hasPrefix("\(file.path): \(beginning)"), "\(text)")
     return text
   }
 
@@ -180,11 +185,7 @@ import Testing
     var sample = GGUFSample(copying: try GGUFFile(contentsOf: Fixture.file("llama")))
     sample.set("tokenizer.ggml.tokens", .array(of: 8, vocabulary.tokens.map { GGUFSample.string($0) }))
     sample.set("tokenizer.ggml.token_type", .array(of: 5, vocabulary.types.map { GGUFSample.bytes(Int32($0)) }))
-    let file = try folder.write(sample.bytes, to: "damaged.gguf")
-    let error = #expect(throws: TokenizationError.self) { try loadTokenizer(from: file) }
-    let text = "\(try #require(error))"
-    #expect(text.hasPrefix("\(file.path): "), "\(text)")
-    return text
+    return try refusal(of: sample)
   }
 
   @Test("An empty token has llama.cpp's name; what is no GGUF is refused")

@@ -22,7 +22,8 @@ extension GGUFArchitecture {
   public var turnsNeighboursInGGUF: Bool { false }
 
   public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {
-    // the converter reorders the rows of what transformers turns otherwise (`LlamaModel.permute` in conversion/llama.py)
+    // the converter reorders the rows of what transformers turns otherwise: `LlamaModel.permute` in
+    // conversion/llama.py
     TensorLocation(
       GGUFNames.name(of: role),
       rows: turnsNeighboursInGGUF ? LlamaNames.rows(of: role, withPairsIn: configuration) : nil)

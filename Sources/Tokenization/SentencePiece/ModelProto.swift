@@ -17,8 +17,8 @@ struct ModelProto {
   }
 
   /// The most bytes of a piece that stands for text: the trainer makes none of more than 512 characters
-  /// (`max_sentencepiece_length` in trainer_interface.cc). What looks for the halves of a piece, at each character, takes
-  /// time as the square of its length.
+  /// (`max_sentencepiece_length` in trainer_interface.cc). What looks for the halves of a piece, at each character,
+  /// takes time as the square of its length.
   static let longestPiece = 512 * 4
 
   /// The pieces by id, each of them once.
@@ -150,8 +150,8 @@ struct ModelProto {
       let piece = pieces.bytes(at: id)
       guard modelType == 3 || !piece.dropFirst().contains(where: { $0 & 0xC0 != 0x80 }) else { continue }
       throw .unsupported(
-        "piece \(id), \(JSONValue.quoted(String(decoding: piece, as: UTF8.self))), is a control piece that may stand in "
-          + "text, which libsentencepiece then cannot encode")
+        "piece \(id), \(JSONValue.quoted(String(decoding: piece, as: UTF8.self))), is a control piece that may stand "
+          + "in text, which libsentencepiece then cannot encode")
     }
   }
 
