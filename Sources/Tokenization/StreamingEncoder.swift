@@ -20,8 +20,9 @@ public struct StreamingEncoder {
   }
 
   /// Takes the next part, UTF-8 cut anywhere, and returns the ids that are certain by now. A part of some megabytes
-  /// keeps all threads busy. Throws `notUTF8`.
+  /// keeps all threads busy. Throws `notUTF8`, or `notText` for what by its beginning is another kind of file.
   public mutating func append(_ part: [UInt8]) throws(TokenizationError) -> [Int32] {
+    if bytesDone == 0 { try ForeignKind.refuse(part, name: name) }
     if let invalid = validator.firstInvalid(in: part.span.bytes) {
       let before = part[..<invalid].count { $0 == 0x0A }
       throw .notUTF8(file: name, byteOffset: bytesDone + invalid, line: newlines + before + 1)

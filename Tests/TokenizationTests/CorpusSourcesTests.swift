@@ -17,7 +17,9 @@ import Testing
       ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], "unxz"), ([0x50, 0x4B, 3, 4], "ZIP"), (Array("PAR1".utf8), "Parquet"),
       (Array("version https://git-lfs.github.com/spec/v1\noid".utf8), "git lfs pull"),
       ([0xFF, 0xFE, 0x41, 0], "UTF-16"), (Array("a long text".utf8).flatMap { [$0, 0] }, "UTF-16"),
-      ([0xFF, 0xFE, 0, 0], "UTF-32"),
+      (Array("GGUF".utf8) + [3, 0, 0, 0], "found a model in a GGUF file; check the path"),
+      ([0x40, 0x1F, 0, 0, 0, 0, 0, 0] + Array("{\"a\"".utf8), "weights in a safetensors file; check the path"),
+      (Array("_logits_".utf8), "log-probabilities of llama-perplexity"), ([0xFF, 0xFE, 0, 0], "UTF-32"),
     ] as [([UInt8], String)] {
       for name in ["text.txt", "rows.jsonl", "x"] {
         let file = try folder.write(bytes, to: name)
@@ -25,6 +27,10 @@ import Testing
         #expect(error?.description.contains(words) == true, "\(String(describing: error))")
       }
     }
+    // also in a stream
+    var encoder = StreamingEncoder(tokenizer, name: "the stream")
+    let error = #expect(throws: TokenizationError.self) { try encoder.append(Array("GGUF".utf8) + [3, 0, 0, 0]) }
+    #expect(error?.description == "the stream: expected text in UTF-8, found a model in a GGUF file; check the path")
     // In a folder it is left out, and told.
     try folder.write("ba", to: "good.txt")
     let corpus = try Corpus(paths: [folder.url.path])

@@ -30,6 +30,10 @@ struct ForeignKind: Equatable {
       case starts("ARROW1"): ("an Arrow file", "convert it to JSON Lines first")
       case starts("SQLite format 3\0"): ("an SQLite database", "convert it to text first")
       case starts("%PDF-"): ("a PDF file", "convert it to text first, for example with pdftotext")
+      case starts("GGUF"): ("a model in a GGUF file", "check the path")
+      case starts("_logits_"): ("log-probabilities of llama-perplexity", "check the path")
+      // the length of its header, below 4 GiB, and the header, an object
+      case starts([0, 0, 0, 0, 0x7B], at: 4): ("a model's weights in a safetensors file", "check the path")
       case starts([0x7F, 0x45, 0x4C, 0x46]): ("a program", "check the path")
       case starts([0x89, 0x50, 0x4E, 0x47]), starts([0xFF, 0xD8, 0xFF]): ("an image", "check the path")
       case starts("version https://git-lfs.github.com/spec/"):
@@ -40,6 +44,12 @@ struct ForeignKind: Equatable {
       }
     guard let found else { return nil }
     (name, advice) = found
+  }
+
+  /// Throws `notText` where the beginning of a text is that of another kind of file; errors call it `name`.
+  static func refuse(_ beginning: [UInt8], name: String) throws(TokenizationError) {
+    guard let kind = Self(of: Array(beginning.prefix(TextSource.examinedBytes)), named: name) else { return }
+    throw .notText(file: name, found: kind.name, advice: kind.advice)
   }
 
   /// The kind of a file whose name says that it is a table, which has its text in one of its columns; nil for others.

@@ -64,9 +64,7 @@ public struct SmallTextFile: Sendable {
 
   /// Examines a text that is read already, plain whatever its name. Throws `notText`, `notUTF8` or `emptyText`.
   public init(plain bytes: [UInt8], name: String) throws(TokenizationError) {
-    if let kind = ForeignKind(of: Array(bytes.prefix(TextSource.examinedBytes)), named: name) {
-      throw .notText(file: name, found: kind.name, advice: kind.advice)
-    }
+    try ForeignKind.refuse(bytes, name: name)
     text = OpenText(bytes, name: name)
     format = .plain
     try text.requireUTF8()
