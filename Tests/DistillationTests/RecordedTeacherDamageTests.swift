@@ -101,6 +101,11 @@ extension RecordedTeacherTests {
       + "\"top_logprobs\": \(top)}}]\(rest)}"
   }
 
+  /// A response of llama-server with one token, and what it lists.
+  private func native(_ top: String) -> String {
+    "{\"prompt\": [1], \"completion_probabilities\": [{\"id\": 5, \"logprob\": -1, \"top_logprobs\": [\(top)]}]}"
+  }
+
   @Test func responsesThatMakeNoSenseAreRefusedByTheirLine() throws {
     for (line, text) in [
       ("nonsense", "JSON: expected an object, found none; at byte 1 of the line: expected 'null', found 'o'"),
@@ -130,7 +135,25 @@ extension RecordedTeacherTests {
       (completion(rest: ", \"prompt_token_ids\": [1, 99]"), "expected a token id from 0 to 60, found 99"),
       (
         "{\"messages\": [], \"choices\": [{\"logprobs\": {\"content\": []}}]}",
-        "messages: expected a tokenizer whose chat template is of a known family"
+        "messages: expected a tokenizer with a chat template of a known family, found none"
+      ),
+      (completion(top: "[{\"token_id:8\": -1.5, \"token_id:08\": -2}]"), "each token once, found token 8 twice"),
+      (completion(tokens: "[\"token_id:-1\"]"), "expected a token id from 0 to 60, found \"token_id:-1\""),
+      (completion(tokens: "[-1]"), "tokens[0]: expected a token id from 0 to 60, found -1"),
+      (completion(tokens: "[1.5]"), "tokens[0]: expected a token's text or id, found 1.5"),
+      (completion(rest: ", \"prompt_token_ids\": [1, -2]"), "expected a token id from 0 to 60, found -2"),
+      (completion(rest: ", \"prompt_token_ids\": [1, 1.5]"), "expected a list of token ids, found 1.5 in it"),
+      (
+        completion(rest: ", \"prompt_logprobs\": [null, {\"7\": {\"logprob\": -1}, \"07\": {\"logprob\": -2}}]"),
+        "prompt_logprobs[1]: expected each token once, found token 7 twice"
+      ),
+      (native("{\"id\": 1.5, \"token\": \"a\"}"), "top_logprobs[0].id: expected a token id from 0 to 60, found 1.5"),
+      (native("{\"id\": \"7\", \"token\": \"a\"}"), "id: expected a token id from 0 to 60, found \"7\""),
+      (native("{\"id\": -1}"), "top_logprobs[0].id: expected a token id from 0 to 60, found -1"),
+      (native("{\"id\": 61}"), "top_logprobs[0].id: expected a token id from 0 to 60, found 61"),
+      (
+        native("{\"id\": 8, \"logprob\": -3}, {\"id\": 8, \"logprob\": -3}"),
+        "completion_probabilities[0]: expected each token once, found token 8 twice"
       ),
       ("{\"completion_probabilities\": []}", "prompt: expected the prompt beside the response"),
       (
@@ -150,6 +173,20 @@ extension RecordedTeacherTests {
     #expect(throws: TokenNames.Failure.self) { try names.id("th", bytes: nil) }
     #expect(throws: TokenNames.Failure.self) { try names.id("\u{FFFD}", bytes: nil) }
     #expect(try names.id("\u{FFFD}", bytes: [0xC3]) == 0xC3)
+  }
+
+  /// What stands for a part of a character may be a token of its own as well: bytes tell which.
+  @Test func aPartOfACharacterIsToldByItsBytes() throws {
+    var options = TokenizerTrainingOptions()
+    (options.algorithm, options.vocabularySize, options.userDefinedSymbols) = (.bpe, 300, ["\u{FFFD}"])
+    let tokenizer = try TokenizerTrainer(options).train(on: Corpus(texts: [text]))
+    func id(_ spelling: String) throws -> Int32 {
+      try #require((0..<Int32(tokenizer.vocabularySize)).first { tokenizer.spelling(of: $0) == spelling })
+    }
+    let names = TokenNames(tokenizer)
+    #expect(throws: TokenNames.Failure.self) { try names.id("\u{FFFD}", bytes: nil) }
+    #expect(try names.id("\u{FFFD}", bytes: [0xC3]) == id("<0xC3>"))
+    #expect(try names.id("\u{FFFD}", bytes: [0xEF, 0xBF, 0xBD]) == id("\u{FFFD}"))
   }
 
   @Test func aFileWithoutDistributionsIsRefused() throws {

@@ -65,16 +65,26 @@ extension ResponseReader {
     chosenFirst tokens: [(id: Int32, logProbability: Float)], _ place: String
   ) throws(InvalidValue) -> ListedDistribution {
     let isBeyond = !tokens.dropFirst().contains { $0.id == tokens[0].id }
-    return try distribution(tokens, own: tokens[0].logProbability, ownIsBeyond: isBeyond, place)
+    let others = try eachOnce(tokens.dropFirst(), place).filter { $0.id != tokens[0].id }
+    return try distribution([tokens[0]] + others, own: tokens[0].logProbability, ownIsBeyond: isBeyond, place)
   }
 
-  /// Each token once; their probabilities are at most 1 in all. `ownIsBeyond` says that the chosen one is there though
-  /// it is none of the most likely ones.
+  /// What a server listed, in which no token may be twice.
+  func eachOnce(
+    _ listed: some Collection<(id: Int32, logProbability: Float)>, _ place: String
+  ) throws(InvalidValue) -> [(id: Int32, logProbability: Float)] {
+    var seen = Set<Int32>()
+    if let twice = listed.first(where: { !seen.insert($0.id).inserted }) {
+      throw InvalidValue(place, expected: "each token once", found: "token \(twice.id) twice")
+    }
+    return Array(listed)
+  }
+
+  /// A distribution of tokens that are listed once each; their probabilities are at most 1 in all. `ownIsBeyond` says
+  /// that the chosen one is there though it is none of the most likely ones.
   func distribution(
     _ listed: [(id: Int32, logProbability: Float)], own: Float, ownIsBeyond: Bool, _ place: String
   ) throws(InvalidValue) -> ListedDistribution {
-    var seen = Set<Int32>()
-    let listed = listed.filter { seen.insert($0.id).inserted }
     let mostLikely = listed.count - (ownIsBeyond ? 1 : 0)
     guard mostLikely > 0 else {
       throw InvalidValue(

@@ -6,8 +6,10 @@ import Tokenization
 extension ResponseReader {
   /// The id of a token that is an object, below `limit`: by its id, else by what it is called.
   mutating func id(_ members: Members, _ place: String, below limit: Int) throws(InvalidValue) -> Int32 {
-    if case .integer(let id)? = members["id"] {
-      return try self.id(id, "\(place).id", found: "\(id)", below: limit)
+    if let id = members["id"] {
+      var number: Int?
+      if case .integer(let whole) = id { number = whole }
+      return try self.id(number, "\(place).id", found: "\(id)", below: limit)
     }
     var bytes: [UInt8]?
     if case .array(let values)? = members["bytes"] {
@@ -90,7 +92,7 @@ extension ResponseReader {
   private func prompt(ofChat messages: [JSONValue]) throws(InvalidValue) -> [Int32] {
     guard let chatFormat else {
       throw InvalidValue(
-        "messages", expected: "a tokenizer whose chat template is of a known family", found: "another",
+        "messages", expected: "a tokenizer with a chat template of a known family", found: "none",
         advice: "ask the server for the ids of the prompt: \"return_token_ids\": true with vLLM")
     }
     var chat: [ChatMessage] = []

@@ -155,7 +155,7 @@ struct ResponseReader {
         ScoredToken(
           id: own.id,
           distribution: try distribution(
-            listed, own: own.logProbability, ownIsBeyond: rank > listed.count, place)))
+            eachOnce(listed, place), own: own.logProbability, ownIsBeyond: rank > listed.count, place)))
     }
     return tokens
   }

@@ -43,7 +43,9 @@ struct TokenNames {
 
   /// The id of a token by its text or spelling, or where these do not tell, by its bytes.
   func id(_ name: String, bytes: [UInt8]?) throws(Failure) -> Int32 {
-    let named = byName[Array(name.utf8)]
+    // of a part of a character only the bytes tell which
+    let isWhole = !name.unicodeScalars.contains("\u{FFFD}")
+    let named = isWhole ? byName[Array(name.utf8)] : nil
     if let named, named.other == nil { return named.id }
     if let bytes, let entry = byBytes[bytes], entry.other == nil { return entry.id }
     guard let named, let other = named.other else { throw .unknown }
