@@ -47,8 +47,8 @@ struct Limbeck: ParsableCommand {
         Console().write("error: \(error)\n  See '\(name) --help' for more information.")
         throw ExitCode.validationFailure
       }
-    } catch let word as MistypedWord {
-      Console().write("error: \(word)")
+    } catch let error where error is MistypedWord || error is MissingOptions {
+      Console().write("error: \(error)")
       Glibc.exit(ExitCode.validationFailure.rawValue)
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -62,14 +62,21 @@ struct Limbeck: ParsableCommand {
     error is ValidationError || (error as? RecipeError)?.isUsage == true
   }
 
-  /// The command that is called. A word that does not exist is told before anything else.
+  /// The command that is called. A word that does not exist is told before anything else, and
+  /// then all options that are missing.
   private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
     try Renamed.refuse(arguments)
     try MistypedWord.refuseSubcommand(arguments)
-    do { return try parseAsRoot(arguments) } catch {
-      if exitCode(for: error) == .validationFailure { try MistypedWord.refuseOption(arguments) }
+    let command: any ParsableCommand
+    do { command = try parseAsRoot(arguments) } catch {
+      if exitCode(for: error) == .validationFailure {
+        try MistypedWord.refuseOption(arguments)
+        try MissingOptions.refuse(arguments, parsedTo: nil)
+      }
       throw error
     }
+    try MissingOptions.refuse(arguments, parsedTo: command)
+    return command
   }
 
   /// Help and version go to standard output, everything else to standard error.

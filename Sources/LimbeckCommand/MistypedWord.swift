@@ -24,16 +24,9 @@ struct MistypedWord: Error, CustomStringConvertible {
   static func refuseOption(_ arguments: [String]) throws(Self) {
     let (path, rest) = try path(arguments)
     let options = OptionDescription.all(of: path)
-    var words = rest.makeIterator()
-    while let word = words.next(), word != "--" {
-      guard word.hasPrefix("--") else { continue }
-      let name = String(word.dropFirst(2).prefix { $0 != "=" })
-      guard let option = options.first(where: { $0.name == name }) else {
-        throw Self(
-          "option '--\(name)'", NearestName.advice(for: name, among: options.map(\.name), prefix: "--"), to: path)
-      }
-      // its value may look like an option
-      if option.takesAnyValue, !word.contains("=") { _ = words.next() }
+    for name in OptionDescription.given(in: rest, options) where !options.contains(where: { $0.name == name }) {
+      throw Self(
+        "option '--\(name)'", NearestName.advice(for: name, among: options.map(\.name), prefix: "--"), to: path)
     }
   }
 

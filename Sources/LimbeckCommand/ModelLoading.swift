@@ -35,8 +35,11 @@ extension LanguageModel {
     path: String, tokenizer tokenizerPath: String? = nil, precision: ProductPrecision = .float32,
     on device: Device
   ) throws {
-    let model = try openModel(path: path)
-    try self.init(model, tokenizer: model.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
+    self = try Console().announcing("reading \(path)") {
+      let model = try openModel(path: path)
+      return try LanguageModel(
+        model, tokenizer: model.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
+    }
   }
 
   /// How large it is, for the header of a run: `39,584 parameters, 3 layers of 48 channels`.

@@ -49,7 +49,7 @@ enum ModelSource {
   /// The tokenizer at `path`, which must be the model's if there are both; one of them must be there.
   func tokenizer(orAt path: String?) throws -> any Tokenizer {
     if case .stored(let model) = self { return try model.tokenizer(orAt: path) }
-    guard let path else { throw RecipeError.missing(key: "tokenizer") }
+    guard let path else { throw RecipeError.missing(keys: ["tokenizer"]) }
     return try loadTokenizer(from: URL(fileURLWithPath: path))
   }
 
@@ -68,7 +68,9 @@ enum ModelSource {
     precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
     if case .stored(let model) = self {
-      return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+      return try Console().announcing("reading \(model.url.path)") {
+        try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+      }
     }
     let (configuration, place) = try configuration(
       for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,
@@ -89,6 +91,7 @@ enum ModelSource {
       var configuration = DecoderConfiguration(
         parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)
       configuration.bosTokenID = bosTokenID
+      if let remark = configuration.remark(onSize: size) { Console().write("warning: \(remark)") }
       return (configuration, "the model's size")
     case .configuration(let file):
       let complete =
@@ -112,6 +115,23 @@ enum ModelSource {
 }
 
 extension DecoderConfiguration {
+  /// What to say where a model made of a size has more weights than that, and why: by more than a quarter with a large
+  /// vocabulary, or by more than half, which is less than the smallest model. What lies between two models is not said.
+  func remark(onSize size: ModelSize) -> InvalidValue? {
+    let (asked, found) = (size.parameters, weightCount ?? .max)
+    let embedding = vocabularySize * hiddenSize
+    let isMostlyEmbedding = embedding > found / 2
+    guard found - asked > asked / (isMostlyEmbedding ? 4 : 2) else { return nil }
+    let advice =
+      isMostlyEmbedding
+      ? "embedding and head, \(Format.count(vocabularySize)) tokens of \(Format.count(hiddenSize, "channel")), have "
+        + "\(Format.count(embedding)) of them: cut the vocabulary with limbeck vocabulary, or give a larger size"
+      : "the smallest has \(Format.count(hiddenSize, "channel")): for a smaller one give a config.json"
+    return InvalidValue(
+      "the model's size", "parameters", expected: "about \(Format.count(asked))", found: Format.count(found),
+      advice: advice)
+  }
+
   /// The bytes per weight that training takes: weights, gradients and two moments of AdamW, all float32.
   static let trainingBytesPerWeight = 4 * MemoryLayout<Float>.size
 

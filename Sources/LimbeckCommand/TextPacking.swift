@@ -28,7 +28,7 @@ struct TextPacking {
   func sequences(
     of corpus: Corpus, named name: String, _ packing: SequencePacking = .fixed
   ) throws -> PackedSequences {
-    var progress = ProgressLine("tokenising \(name), MiB", on: console)
+    var progress = ProgressLine("tokenising \(name), MiB", on: console, announcing: "tokenising \(name)")
     let file = try TokenFile.open(for: corpus.chatting(for: tokenizer), tokenizer: tokenizer, threads: device.threads) {
       reading in
       progress.show(reading.bytesDone >> 20, of: reading.bytesTotal >> 20)
@@ -43,7 +43,7 @@ struct TextPacking {
   func validation(
     of corpus: Corpus, named name: String, for configuration: DecoderConfiguration
   ) throws -> ValidationText {
-    var progress = ProgressLine("tokenising \(name), MiB", on: console)
+    var progress = ProgressLine("tokenising \(name), MiB", on: console, announcing: "tokenising \(name)")
     let tokens = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads) {
       progress.show($0.bytesDone >> 20, of: $0.bytesTotal >> 20)
     }

@@ -87,7 +87,7 @@ extension CommandTests {
       #expect(try text(["--prompt-file", "-"], input: prompt + "\n\n").hasPrefix(prompt + "\n"))
       let missing = try Command.run(
         "generate", "--model", desk.workspace.teacher, "--prompt-file", desk.path("none"))
-      #expect(missing.code == 1 && missing.errors.hasPrefix("error: \(desk.path("none")): cannot be read"))
+      #expect(missing.code == 1 && missing.errors.hasPrefix("error: \(desk.path("none")): no such file"))
       let notText = try desk.write(Data([0x41, 0xFF]), to: "bytes")
       #expect(
         try Command.run("generate", "--model", desk.workspace.teacher, "--prompt-file", notText).errors
@@ -145,6 +145,9 @@ extension CommandTests {
         }
       }
       #expect(try refusal("--prompt-file", "empty.txt").contains("empty.txt: expected some text, found it empty"))
+      #expect(try refusal("--prompt-file", "/dev/zero").contains("/dev/zero: cannot be read: a file or a pipe was"))
+      let pipe = try Command.shell("mkfifo pipe && $limbeck generate --model m --prompt-file pipe", in: desk.folder)
+      #expect(pipe.code == 1 && pipe.errors.contains("pipe: cannot be read: nothing came out"), "\(pipe.errors)")
       // a table may be a prompt
       _ = try desk.write("the,fox\n", to: "table.csv")
       let table = try Command.run(

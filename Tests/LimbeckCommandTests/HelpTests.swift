@@ -88,6 +88,26 @@ extension CommandTests {
       }
     }
 
+    /// What is a folder or a file is called neither.
+    @Test func valuesThatMayBeAFolderOrAFileAreCalledSo() throws {
+      let help = try Command.run("--experimental-dump-help").output
+      var names: [(help: String, name: String)] = []
+      func find(in value: Any) {
+        if let values = value as? [Any] { values.forEach(find) }
+        guard let members = value as? [String: Any] else { return }
+        if let help = members["abstract"] as? String, let name = members["valueName"] as? String {
+          names.append((help, name))
+        }
+        members.values.forEach(find)
+      }
+      find(in: try JSONSerialization.jsonObject(with: Data(help.utf8)))
+      let both = names.filter { $0.help.contains(".gguf") }
+      #expect(both.count > 10)
+      for (help, name) in both {
+        #expect(["model", "path", "config.json|size|model"].contains(name), "\(help): \(name)")
+      }
+    }
+
     @Test func versionGoesToStandardOutput() throws {
       let version = try Command.run("--version")
       #expect(version.code == 0)
@@ -115,6 +135,14 @@ extension CommandTests {
       ["compare", "--teacher", "x", "--text", "z"],
       ["compare", "--teacher", "x", "--teacher-precision", "int4", "--text", "z"],
       ["report", "--output", "x"],
+      ["student", "--from", "x", "--output", ""],
+      ["student", "--from", "x", "--output", "y.gguf"],
+      ["generate", "--model", "x", "--prompt", "a", "--output", ""],
+      ["train", "--model", "a", "--text", "b", "--steps", "1", "--output", ""],
+      ["train", "--model", "a", "--text", "b", "--steps", "1", "--output", "c.gguf"],
+      ["train", "--resume", "--output", ""],
+      ["distill", "--teacher", "a", "--student", "b", "--text", "c", "--steps", "1", "--output", ""],
+      ["distill", "--teacher", "a", "--student", "b", "--text", "c", "--steps", "1", "--output", "d.safetensors"],
       ["report", "x"],
       ["report", "x", "--output", "y", "--window", "0"],
       ["report", "x", "--output", "y", "--sample-tokens", "0"],

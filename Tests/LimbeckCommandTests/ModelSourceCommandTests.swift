@@ -1,5 +1,10 @@
 import Foundation
+import LanguageModels
+import Limbeck
+import TestSupport
 import Testing
+
+@testable import LimbeckCommand
 
 extension CommandTests {
   /// Where models come from: sizes, configurations, folders, links and runs.
@@ -28,6 +33,31 @@ extension CommandTests {
         "distill", "--teacher", desk.workspace.teacher, "--student", "60K", "--text", desk.workspace.text, "--output",
         desk.path("student"), "--steps", "1", "--batch-size", "2", "--sequence-length", "16")
       #expect(distilled.code == 0, "\(distilled.errors)")
+    }
+
+    /// A model that is far from the size that was asked for says so, and why.
+    @Test func aSizeThatCannotBeIsWarnedOf() throws {
+      let desk = try Desk()
+      let small = try train(desk, "20K", "small", "--tokenizer", desk.workspace.tokenizer)
+      #expect(small.code == 0)
+      #expect(
+        small.errors.contains(
+          "warning: the model's size: parameters: expected about 20,000, found 63,136; the smallest has 32 channels: "
+            + "for a smaller one give a config.json"), "\(small.errors)")
+      func remark(_ size: String, vocabularySize: Int) throws -> String? {
+        let size = try #require(ModelSize(size))
+        return DecoderConfiguration(
+          parameters: size.parameters, vocabularySize: vocabularySize, contextLength: 64, tokenizer: ByteTokenizer()
+        ).remark(onSize: size)?.description
+      }
+      #expect(
+        try remark("3M", vocabularySize: 262_144)
+          == "the model's size: parameters: expected about 3,000,000, found 8,442,144; embedding and head, 262,144 "
+          + "tokens of 32 channels, have 8,388,608 of them: cut the vocabulary with limbeck vocabulary, or give a "
+          + "larger size")
+      for (size, vocabularySize) in [("3M", 2048), ("500K", 2048), ("260K", 512), ("1B", 32_000)] {
+        #expect(try remark(size, vocabularySize: vocabularySize) == nil)
+      }
     }
 
     @Test func addedTokensWithoutARowAreWarnedOf() throws {

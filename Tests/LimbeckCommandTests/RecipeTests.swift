@@ -79,14 +79,27 @@ extension CommandTests {
     @Test func whatIsMissingIsNamedWithTheSubcommand() throws {
       let outcome = try Command.run("distill", "--teacher", "a")
       #expect(outcome.code == 64)
-      #expect(outcome.errors.hasPrefix("error: --student is missing"))
+      #expect(outcome.errors.hasPrefix("error: --student, --text and --output are missing; give the flags"))
       #expect(outcome.errors.contains("limbeck distill --help"))
     }
 
     @Test func missingRecipeIsNamed() throws {
       let outcome = try Command.run("distill", "--recipe", "nowhere.yaml")
       #expect(outcome.code == 1)
-      #expect(outcome.errors.hasPrefix("error: nowhere.yaml: cannot be read"))
+      #expect(outcome.errors.hasPrefix("error: nowhere.yaml: no such file"))
+    }
+
+    /// A recipe may come through a pipe; what has no end, or nobody behind it, is not waited for.
+    @Test func recipesComeThroughPipes() throws {
+      let desk = try Desk()
+      _ = try desk.write("steps: 0\n", to: "recipe.yaml")
+      let flags = "--model a --text b --output c --recipe"
+      let piped = try Command.shell("$limbeck train \(flags) <(sleep 0.2; cat recipe.yaml)", in: desk.folder)
+      #expect(piped.code == 1 && piped.errors.contains(", line 1: steps: expected"), "\(piped.errors)")
+      let alone = try Command.shell("mkfifo pipe && $limbeck train \(flags) pipe", in: desk.folder)
+      #expect(alone.code == 1 && alone.errors.contains("pipe: cannot be read: nothing came out of this pipe"))
+      let endless = try Command.shell("$limbeck train \(flags) /dev/zero", in: desk.folder)
+      #expect(endless.code == 1 && endless.errors.contains("/dev/zero: cannot be read: a file or a pipe was expected"))
     }
 
     @Test func divergencesAreReadAndWrittenWithTheirParameter() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Tokenization
 
 extension CommandTests {
   /// Caches of teachers that ran elsewhere, and students that learn from them.
@@ -137,6 +138,25 @@ extension CommandTests {
       }
     }
 
+    /// A file that was made of the beginning of its text says so.
+    @Test func howMuchOfTheTextThereIsIsTold() throws {
+      let desk = try Desk()
+      let text = try String(contentsOfFile: fixture("text.txt"), encoding: .utf8)
+      let part = try cache(desk, ["--from-kld", fixture("text.kld"), "--text", fixture("text.txt")])
+      try #require(part.code == 0, "\(part.errors)")
+      #expect(part.output.contains("of the text      48 of 216 tokens, 22.2 %\n"), "\(part.output)")
+      #expect(part.errors.contains("text.kld: has 48 of the ") && part.errors.contains("without --chunks"))
+      try FileManager.default.removeItem(atPath: desk.path("made.cache"))
+      // what does not fill a chunk is never there
+      let tokenizer = try loadTokenizer(from: URL(fileURLWithPath: fixture("tokenizer.model")))
+      let beginnings = (1...text.count).map { String(text.prefix($0)) }
+      let beginning = try #require(beginnings.first { tokenizer.encode($0).count >= 60 })
+      let whole = try cache(
+        desk, ["--from-kld", fixture("text.kld"), "--text", desk.write(beginning, to: "beginning.txt")])
+      try #require(whole.code == 0, "\(whole.errors)")
+      #expect(whole.output.contains("of the text      48 of 6") && !whole.errors.contains("warning"), "\(whole.output)")
+    }
+
     @Test func nothingIsOverwrittenAndTheRestIsMade() throws {
       let desk = try Desk()
       let flags = ["--from-logprobs", fixture("echo.jsonl")]
@@ -190,7 +210,8 @@ extension CommandTests {
       let (kld, jsonl, text) = (fixture("text.kld"), fixture("chat.jsonl"), fixture("text.txt"))
       for (flags, code, message) in [
         (["--from-kld", kld, "--from-logprobs", jsonl], 64, "--from-logprobs: expected nothing beside --from-kld"),
-        (["--from-kld", kld], 64, "--text: expected the one file that llama-perplexity read, found none"),
+        (["--from-kld", kld], 64, "--from-kld: expected --text beside it, found none"),
+        (["--from-kld", kld, "--text", text, text], 64, "--text: expected the one file that llama-perplexity read"),
         (["--from-logprobs", jsonl, "--text", text], 64, "--text: expected nothing with --from-logprobs"),
         (["--from-logprobs", jsonl, "--teacher", "x"], 64, "--from-logprobs: expected nothing beside --teacher x"),
         (["--from-kld", kld, "--text", text, "--sequence-length", "8"], 64, "--sequence-length: expected nothing"),
@@ -222,6 +243,8 @@ extension CommandTests {
       let untold = try Command.run(
         "cache-teacher", "--from-logprobs", jsonl, "--output", "made.cache", in: desk.folder)
       #expect(untold.code == 64 && untold.errors.contains("--from-logprobs: expected --tokenizer beside it"))
+      let alone = try Command.run("cache-teacher", "--from-kld", kld, "--output", "made.cache", in: desk.folder)
+      #expect(alone.code == 64 && alone.errors.contains("--from-kld: expected --text and --tokenizer beside it"))
       let none = try Command.run("cache-teacher", "--text", text, "--output", "made.cache", in: desk.folder)
       #expect(none.code == 64 && none.errors.contains("--teacher: expected a model"), "\(none.errors)")
     }

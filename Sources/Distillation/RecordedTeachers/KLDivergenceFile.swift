@@ -23,6 +23,8 @@ public struct KLDivergenceFile {
   public let chunkLength: Int
   /// n
   public let chunkCount: Int
+  /// How many tokens the text has; the file has the first n·C of them.
+  public let textTokenCount: Int
   /// The chunks as they were fed.
   public let documents: [TokenizedDocument]
   private let file: MappedFile
@@ -53,7 +55,7 @@ public struct KLDivergenceFile {
       try file.elements(of: Int32.self, at: Layout.headerSize, count: layout.tokenCount).array
     }
     let beginsWithBOS = tokenizer.bosID != nil && ids.first == tokenizer.bosID
-    try Self.require(ids, beginsWithBOS, url, tokenizer, text, textName)
+    textTokenCount = try Self.count(ids, beginsWithBOS, url, tokenizer, text, textName)
     let length = layout.chunkLength
     documents = (0..<layout.chunkCount).map { chunk in
       var fed = Array(ids[chunk * length..<(chunk + 1) * length])
@@ -66,17 +68,19 @@ public struct KLDivergenceFile {
     (vocabularySize, chunkLength, chunkCount) = (layout.vocabularySize, length, layout.chunkCount)
   }
 
-  /// Checks that the ids are the first of the text's.
-  private static func require(
+  /// Checks that the ids are the first of the text's, and returns how many these are.
+  private static func count(
     _ ids: [Int32], _ beginsWithBOS: Bool, _ url: URL, _ tokenizer: any Tokenizer, _ text: String, _ textName: String
-  ) throws(TeacherCacheError) {
+  ) throws(TeacherCacheError) -> Int {
     func encode(_ text: String) -> [Int32] {
       (beginsWithBOS ? [tokenizer.bosID].compactMap(\.self) : []) + tokenizer.encode(text)
     }
     var own = encode(text)
     // llama-perplexity leaves out a line feed at the text's end
     if !own.starts(with: ids), text.hasSuffix("\n") { own = encode(String(text.dropLast())) }
-    guard let place = ids.indices.first(where: { $0 >= own.count || ids[$0] != own[$0] }) else { return }
+    guard let place = ids.indices.first(where: { $0 >= own.count || ids[$0] != own[$0] }) else {
+      return own.count
+    }
     func name(_ id: Int32) -> String {
       (0..<Int32(tokenizer.vocabularySize)).contains(id) ? "\(id) (\"\(tokenizer.text(of: id))\")" : "\(id)"
     }

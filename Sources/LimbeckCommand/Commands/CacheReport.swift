@@ -59,6 +59,8 @@ extension CacheReport {
   struct Recorded: Encodable {
     /// Chunks of llama-perplexity, or responses of a server.
     let documents: Int
+    /// Of chunks: the tokens that they have of the text, and those of all of it.
+    let coveredTokens, textTokens: Int?
     /// Of chunks: how many nats below the likeliest token all others are alike, and the mean probability of these.
     let floor, massAtFloor: Double?
     /// Of responses: how many tokens they list, the fewest and the most, and the mean probability of those not listed.
@@ -72,6 +74,7 @@ extension CacheReport {
     /// What llama-perplexity wrote. Throws what is wrong with its file.
     init(_ file: KLDivergenceFile) throws(TeacherCacheError) {
       (documents, chunkLength) = (file.chunkCount, file.chunkLength)
+      (coveredTokens, textTokens) = (file.chunkCount * file.chunkLength, file.textTokenCount)
       (floor, massAtFloor) = (Double(KLDivergenceFile.floor), try file.massAtFloor())
       (leastListed, mostListed, massNotListed) = (nil, nil, nil)
       natsPerToken = file.crossEntropy
@@ -80,7 +83,7 @@ extension CacheReport {
     /// What a server answered.
     init(_ file: LogProbabilityFile) {
       (documents, chunkLength) = (file.documents.count, nil)
-      (floor, massAtFloor) = (nil, nil)
+      (coveredTokens, textTokens, floor, massAtFloor) = (nil, nil, nil, nil)
       (leastListed, mostListed) = (file.listed.lowerBound, file.listed.upperBound)
       (massNotListed, natsPerToken) = (file.unlistedMass, file.crossEntropy)
     }
@@ -90,6 +93,12 @@ extension CacheReport {
         facts.add("chunks", "\(Format.count(documents)) of \(Format.count(chunkLength, "token"))")
       } else {
         facts.add("responses", Format.count(documents))
+      }
+      if let coveredTokens, let textTokens {
+        facts.add(
+          "of the text",
+          "\(Format.count(coveredTokens)) of \(Format.count(textTokens, "token")), "
+            + "\(Format.fixed(100 * Double(coveredTokens) / Double(textTokens), 1)) %")
       }
       if let floor, let massAtFloor {
         facts.add(

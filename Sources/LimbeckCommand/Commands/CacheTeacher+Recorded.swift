@@ -20,9 +20,8 @@ extension CacheTeacher {
       ("prompt-field", keys.promptField), ("completion-field", keys.completionField),
     ]
     if recorded.fromKld != nil {
-      if text.count != 1 {
-        throw ValidationError(
-          "text", expected: "the one file that llama-perplexity read", found: text.isEmpty ? "none" : "\(text.count)")
+      if text.count > 1 {
+        throw ValidationError("text", expected: "the one file that llama-perplexity read", found: text.count)
       }
       misplaced.append(("sequence-length", sequenceLength.map { "\($0)" }))
     } else {
@@ -67,8 +66,16 @@ extension CacheTeacher {
     guard !plain.hasRows else {
       throw ValidationError("text", expected: "the plain text that llama-perplexity read", found: text[0])
     }
-    return try KLDivergenceFile(
+    let file = try KLDivergenceFile(
       contentsOf: URL(fileURLWithPath: path), tokenizer: tokenizer, text: plain.content, textName: text[0])
+    let (covered, all) = (file.chunkCount * file.chunkLength, file.textTokenCount)
+    // what does not fill a chunk is always left out
+    if all - covered >= file.chunkLength, Double(covered) < 0.95 * Double(all) {
+      Console().write(
+        "warning: \(path): has \(Format.count(covered)) of the \(Format.count(all, "token")) of \(text[0]); the "
+          + "student does not learn the rest: run llama-perplexity on all of the text, without --chunks")
+    }
+    return file
   }
 
   private func responses(

@@ -9,7 +9,8 @@ import TensorCore
 import Tokenization
 
 /// `limbeck cache-teacher`
-struct CacheTeacher: ParsableCommand {
+struct CacheTeacher: ParsableCommand, OptionGroups {
+  static let needs = ["teacher": ["text"], "from-kld": ["text", "tokenizer"], "from-logprobs": ["tokenizer"]]
   static let configuration = CommandConfiguration(
     commandName: "cache-teacher",
     abstract: "Stores a teacher's predictions for a text, to distil without the teacher.",
@@ -135,7 +136,6 @@ struct CacheTeacher: ParsableCommand {
       if teacher == nil {
         throw ValidationError("teacher", expected: "a model, or --from-kld or --from-logprobs", found: "none")
       }
-      if text.isEmpty { throw ValidationError("text", expected: "one or more", found: "none") }
     }
     let keepsLargest = chosenMethod == .topK || chosenMethod == .topKTail
     if k != nil, !keepsLargest {

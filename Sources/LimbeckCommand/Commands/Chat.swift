@@ -6,7 +6,8 @@ import TextGeneration
 import Tokenization
 
 /// `limbeck chat`
-struct Chat: ParsableCommand {
+struct Chat: ParsableCommand, OptionGroups {
+  static let needs = SpeculationOptions.needs
   static let configuration = CommandConfiguration(
     commandName: "chat",
     abstract: "Chats with a model.",

@@ -78,14 +78,16 @@ struct Compare: ParsableCommand {
         .init(folder: $0, contextLength: $1.configuration.contextLength)
       })
     console.write(window.description)
-    var progress = ProgressLine("token", on: console)
+    var progress = ProgressLine("token", on: console, announcing: "measuring \(names.joined(separator: ", "))")
     let comparison = try TeacherStudentComparison(
       teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
       stride: options.stride
     ) { progress.show($0, of: names[1]) }
     progress.end()
     let models = try zip(names, [teacher] + students).map { path, model in
-      try ComparedModel(path, model, generating: generate)
+      try console.announcing("measuring how fast \(path) generates") {
+        try ComparedModel(path, model, generating: generate)
+      }
     }
     let table = ComparisonTable(models, comparison, window: window.tokens, withPercentiles: verbose)
     try options.json

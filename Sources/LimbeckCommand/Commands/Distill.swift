@@ -77,6 +77,12 @@ struct Distill: ParsableCommand {
   func run() throws {
     var recipe = try options.recipeFile(of: "distill")
     if student == nil, recipe.has("model") { throw RecipeError.recipeOfTraining(file: options.recipe ?? "") }
+    let hasCache = teacherCache.teacherCache != nil || recipe.has("teacher-cache")
+    try recipe.require([
+      "teacher": hasCache || !teachers.teacher.isEmpty, "student": student != nil || options.continues(recipe),
+      "text": hasCache || !options.text.isEmpty || onPolicy.prompts != nil || recipe.has("prompts"),
+      "output": options.output != nil,
+    ])
     if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
     let teacherSettings = try TeacherSettings(teachers, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)

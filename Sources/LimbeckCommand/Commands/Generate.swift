@@ -3,7 +3,9 @@ import Limbeck
 import TextGeneration
 
 /// `limbeck generate`
-struct Generate: ParsableCommand {
+struct Generate: ParsableCommand, OptionGroups {
+  static let needs: [String: [String]] = [CompletionOptions.needs, PromptOptions.needs, SpeculationOptions.needs]
+    .reduce(into: [:]) { $0.merge($1) { $1 } }
   static let configuration = CommandConfiguration(
     commandName: "generate",
     abstract: "Generates text that continues a prompt.",

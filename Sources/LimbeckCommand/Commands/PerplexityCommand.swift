@@ -46,7 +46,7 @@ struct PerplexityCommand: ParsableCommand {
     let window = MeasuredWindow(
       options.window, for: [.init(folder: folder, contextLength: model.configuration.contextLength)])
     console.write(window.description)
-    var progress = ProgressLine("token", on: console)
+    var progress = ProgressLine("token", on: console, announcing: "measuring \(folder)")
     let result = try Perplexity(of: model.decoder, on: text, window: window.tokens, stride: options.stride) {
       progress.show($0)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import Distillation
 import DurableFiles
 import Foundation
@@ -75,7 +76,7 @@ struct Student: ParsableCommand {
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
-    try ValidationError.requirePath(output, "output")
+    if let value = InvalidValue(ofModelFolder: output, "output") { throw ValidationError(value) }
     if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
       throw ValidationError("layers", expected: "one of --layers, --every and --count", found: "several")
     }
@@ -103,12 +104,16 @@ struct Student: ParsableCommand {
       headCount: heads, keyValueHeadCount: keyValueHeads)
     // sizes that the family's files cannot have are refused before anything is measured
     _ = try plan.configuration.huggingFaceJSON(weightType: .float32)
-    try teacher.requireFiniteWeights()
+    let console = Console()
+    try console.announcing("checking \(from)") { try teacher.requireFiniteWeights() }
     let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
-    let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
-    try write(student, tokenizer: teacher.tokenizer)
+    let student = try console.announcing("writing \(output)") {
+      let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
+      try write(student, tokenizer: teacher.tokenizer)
+      return student
+    }
     try StandardOutput.write(facts(plan, teacher.decoder, student).text)
-    Console().write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
+    console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 
   private var selection: LayerSelection {
@@ -121,7 +126,7 @@ struct Student: ParsableCommand {
     let longest = min(512, teacher.decoder.configuration.contextLength, max(1, ids.count - 1), calibrationTokens)
     let text = try PackedSequences(
       TokenArray(ids), sequenceLength: longest, name: calibrationText.joined(separator: ", "))
-    var progress = ProgressLine("calibration token", on: Console())
+    var progress = ProgressLine("calibration token", on: Console(), announcing: "measuring \(from)")
     defer { progress.end() }
     return ActivationImportance(of: teacher.decoder, on: text, tokens: calibrationTokens) {
       progress.show($0, of: $1)

@@ -69,7 +69,7 @@ struct Train: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "A tokenizer.model or tokenizer.json, or a model with one (default: that of the model to start from).",
-      valueName: "file"))
+      valueName: "path"))
   var tokenizer: String?
   @Option(
     help: ArgumentHelp(
@@ -91,6 +91,11 @@ struct Train: ParsableCommand {
   func run() throws {
     var recipe = try controlOf.map(Self.recipe(ofControlOf:)) ?? options.recipeFile(of: "train")
     if model == nil, recipe.has("student") { throw RecipeError.recipeOfDistillation(file: options.recipe ?? "") }
+    try recipe.require([
+      "model": model != nil || options.continues(recipe),
+      "text": !options.text.isEmpty || sequencesOf != nil || recipe.has("sequences-of"),
+      "output": options.output != nil,
+    ])
     let start = try TrainingStart("model", model, options, &recipe)
     let tokenizerPath = try recipe.path("tokenizer", tokenizer)
     // a control that is resumed has the tokenizer and the outputs of its student, too

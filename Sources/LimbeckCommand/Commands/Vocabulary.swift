@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diagnostics
 import DurableFiles
 import Foundation
 import Limbeck
@@ -9,7 +10,8 @@ import TextGeneration
 import Tokenization
 
 /// `limbeck vocabulary`
-struct Vocabulary: ParsableCommand {
+struct Vocabulary: ParsableCommand, OptionGroups {
+  static let needs = ["also": ["also-text"], "also-text": ["also"], "window": ["validation-text"]]
   static let configuration = CommandConfiguration(
     commandName: "vocabulary",
     abstract: "Cuts a model's vocabulary down to what a text needs, exactly.",
@@ -45,7 +47,10 @@ struct Vocabulary: ParsableCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text of which the most frequent other tokens are kept, too.", valueName: "path"))
   var alsoText: [String] = []
-  @Option(parsing: .unconditional, help: ArgumentHelp("How many tokens of --also-text.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many tokens of --also-text; those that they are merged from come on top.", valueName: "n"))
   var also: Int?
   @Option(
     parsing: .upToNextOption,
@@ -64,15 +69,6 @@ struct Vocabulary: ParsableCommand {
     try ValidationError.requirePath(output, "output")
     if text.isEmpty { throw ValidationError("text", expected: "text files or folders", found: "none") }
     if let also, also < 1 { throw ValidationError("also", expected: "at least 1", found: also) }
-    if (also == nil) != alsoText.isEmpty {
-      throw ValidationError(
-        also == nil ? "also" : "also-text",
-        expected: also == nil ? "the number of tokens of --also-text" : "a text, whose most frequent tokens are kept",
-        found: "none")
-    }
-    if window != nil, validationText.isEmpty {
-      throw ValidationError("window", expected: "--validation-text, which it is for", found: "none")
-    }
     if let window, window < 1 { throw ValidationError("window", expected: "at least 1", found: window) }
   }
 
@@ -81,15 +77,19 @@ struct Vocabulary: ParsableCommand {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }
     let device = try device.device
-    let model = try openModel(path: from)
-    try requireOutput(like: model)
-    let tokenizer = try model.tokenizer
-    try model.configuration.requireVocabulary(
-      for: tokenizer.vocabularySize, file: model.configurationFile.path)
+    let console = Console()
+    let (model, tokenizer) = try console.announcing("reading \(from)") {
+      let model = try openModel(path: from)
+      try requireOutput(like: model)
+      let tokenizer = try model.tokenizer
+      try model.configuration.requireVocabulary(
+        for: tokenizer.vocabularySize, file: model.configurationFile.path)
+      return (model, tokenizer)
+    }
     let corpus = try corpus(text, for: tokenizer)
-    try model.requireFiniteWeights()
+    try console.announcing("checking \(from)") { try model.requireFiniteWeights() }
     let reduction = try reduction(of: tokenizer, for: model, corpus, device)
-    let reduced = try ReducedTokenizer(tokenizer, by: reduction)
+    let reduced = try console.announcing("reducing the tokenizer") { try ReducedTokenizer(tokenizer, by: reduction) }
     let tokens = try progress("checked") { show in
       try reduced.requireSameTokens(as: tokenizer, on: corpus, threads: device.threads, progress: show)
     }
@@ -101,7 +101,7 @@ struct Vocabulary: ParsableCommand {
       weightBytes: try openModel(at: URL(fileURLWithPath: output)).weightBytes, originalWeightBytes: model.weightBytes,
       dropped: loss)
     if json { try StandardOutput.write(json: result) } else { try StandardOutput.write(result.text) }
-    Console().write("wrote \(output)")
+    console.write("wrote \(output)")
   }
 
   /// Checks that the output is of the model's kind.
@@ -111,12 +111,13 @@ struct Vocabulary: ParsableCommand {
     if let expected = model.fileExtension {
       throw ValidationError("output", expected: "a .\(expected) file, as the model is", found: output)
     }
-    guard ending == "gguf" else { return }
-    throw ValidationError("output", expected: "a folder, as the model is", found: output)
+    if let value = InvalidValue(ofModelFolder: output, "output") { throw ValidationError(value) }
   }
 
   private func corpus(_ paths: [String], for tokenizer: any Tokenizer) throws -> Corpus {
-    try TextListing(keys: keys.keys).corpus(paths, Console()).chatting(for: tokenizer)
+    try Console().announcing("reading \(paths.joined(separator: ", "))") {
+      try TextListing(keys: keys.keys).corpus(paths, Console()).chatting(for: tokenizer)
+    }
   }
 
   private func reduction(
@@ -139,7 +140,7 @@ struct Vocabulary: ParsableCommand {
   private func progress<Result>(
     _ label: String, _ body: ((TokenizationProgress) -> Void) throws -> Result
   ) throws -> Result {
-    var line = ProgressLine("\(label) byte", on: Console())
+    var line = ProgressLine("\(label) byte", on: Console(), announcing: "tokenising")
     defer { line.end() }
     return try body { line.show($0.bytesDone, of: $0.bytesTotal) }
   }
@@ -147,12 +148,14 @@ struct Vocabulary: ParsableCommand {
   private func measured(
     _ model: any StoredModel, _ tokenizer: any Tokenizer, _ reduction: VocabularyReduction, _ device: Device
   ) throws -> DroppedMass {
-    let whole = try LanguageModel(model, tokenizer: tokenizer, device: device)
+    let whole = try Console().announcing("reading \(from)") {
+      try LanguageModel(model, tokenizer: tokenizer, device: device)
+    }
     let text = EvaluationText(
       try tokenizer.tokens(of: corpus(validationText, for: tokenizer), threads: device.threads), tokenizer: tokenizer)
     let window = MeasuredWindow(window, for: [.init(folder: from, contextLength: model.configuration.contextLength)])
     Console().write("validation: \(window.description)")
-    var line = ProgressLine("validation token", on: Console())
+    var line = ProgressLine("validation token", on: Console(), announcing: "measuring \(from)")
     defer { line.end() }
     return try DroppedMass(of: whole.decoder, on: text, keeping: reduction.keptIDs, window: window.tokens) {
       line.show($0)
@@ -172,7 +175,7 @@ struct Vocabulary: ParsableCommand {
       Console().write("stopping after what is being written; nothing is kept; Ctrl-C again stops at once")
     }
     let rows = VocabularyRows(keeping: reduced.reduction.keptIDs, of: reduced.reduction.originalSize)
-    var line = ProgressLine("wrote byte", on: Console())
+    var line = ProgressLine("wrote byte", on: Console(), announcing: "writing \(output)")
     defer { line.end() }
     try model.write(
       to: destination, keeping: rows, with: TokenizerParts(files: reduced.files, notes: reduced.notes),

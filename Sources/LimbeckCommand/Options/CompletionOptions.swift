@@ -3,6 +3,14 @@ import TextGeneration
 
 /// Writing completions to a file, and which of them.
 struct CompletionOptions: ParsableArguments {
+  /// See `OptionGroups`.
+  static let needs = Dictionary(
+    uniqueKeysWithValues: [
+      "resume", "samples", "with-tokens", "keep-min-tokens", "keep-max-tokens", "keep-mean-log-probability",
+      "keep-ended", "keep-matching",
+    ].map { ($0, ["output"]) }
+  ).merging(["reference": ["output", "keep-matching"]]) { $1 }
+
   @Option(help: ArgumentHelp("Write completions to this JSON Lines file instead of printing them.", valueName: "file"))
   var output: String?
   @Flag(help: "Continue the file of --output.")
@@ -36,18 +44,7 @@ struct CompletionOptions: ParsableArguments {
   var reference: String?
 
   func validate() throws {
-    let others = [
-      ("resume", resume), ("samples", samples != nil), ("with-tokens", withTokens),
-      ("keep-min-tokens", keepMinTokens != nil), ("keep-max-tokens", keepMaxTokens != nil),
-      ("keep-mean-log-probability", keepMeanLogProbability != nil), ("keep-ended", keepEnded),
-      ("keep-matching", keepMatching != nil), ("reference", reference != nil),
-    ]
-    if output == nil, let flag = others.first(where: \.1) {
-      throw ValidationError(flag.0, needs: "output")
-    }
-    if reference != nil, keepMatching == nil {
-      throw ValidationError("reference", needs: "keep-matching")
-    }
+    if let output { try ValidationError.requirePath(output, "output") }
     if let samples, samples < 1 { throw ValidationError("samples", expected: "at least 1", found: samples) }
   }
 

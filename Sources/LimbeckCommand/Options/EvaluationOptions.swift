@@ -62,7 +62,9 @@ struct EvaluationOptions: ParsableArguments {
 extension EvaluationText {
   /// A text, encoded. Throws what is wrong with it, and where hardly a token counts.
   init(_ text: HeldOutText, _ tokenizer: any Tokenizer, on device: Device) throws {
-    let tokens = try tokenizer.tokens(of: text.corpus.chatting(for: tokenizer), threads: device.threads)
+    let tokens = try Console().announcing("tokenising \(text.name)") {
+      try tokenizer.tokens(of: text.corpus.chatting(for: tokenizer), threads: device.threads)
+    }
     self.init(tokens, tokenizer: tokenizer)
     // a standard error is that of two tokens or more
     if countedTokens < 2 { throw CommandError.nothingToMeasure(text: text.name, tokens: countedTokens) }

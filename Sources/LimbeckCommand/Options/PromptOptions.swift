@@ -1,10 +1,14 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import TextGeneration
 import Tokenization
 
 /// Where prompts come from.
 struct PromptOptions: ParsableArguments {
+  /// See `OptionGroups`.
+  static let needs = ["prompt-field": ["prompts"], "prompt-length": ["prompts"], "prompt-count": ["prompts"]]
+
   @Option(
     help: ArgumentHelp(
       "Prompts: one a line, or a file of JSON rows; or text to cut, with --prompt-length.", valueName: "file"))
@@ -19,13 +23,6 @@ struct PromptOptions: ParsableArguments {
   var promptCount: Int?
 
   func validate() throws {
-    let others = [
-      ("prompt-field", promptField != nil), ("prompt-length", promptLength != nil),
-      ("prompt-count", promptCount != nil),
-    ]
-    if prompts == nil, let flag = others.first(where: \.1) {
-      throw ValidationError(flag.0, needs: "prompts")
-    }
     if promptField != nil, promptLength != nil {
       throw ValidationError(
         "prompt-field", expected: "nothing beside --prompt-length, which is for text", found: promptField ?? "")
@@ -38,11 +35,7 @@ struct PromptOptions: ParsableArguments {
   /// The text of a file, or of standard input where its name is -, without one newline at its end.
   static func text(of file: String) throws -> String {
     let name = file == "-" ? StandardInput.name : file
-    if file != "-", URL(fileURLWithPath: file).isFolder {
-      throw CommandError.unreadable(file: file, reason: "a file was expected, but it is a folder")
-    }
-    // read at once, for it may be a pipe
-    let bytes = try file == "-" ? StandardInput.bytes() : Array(Data(file: file))
+    let bytes = try file == "-" ? StandardInput.bytes() : Array(contentsOfFileOrPipe(file))
     var text = try SmallTextFile(plain: bytes, name: name).content
     if text.last?.isNewline == true { text.removeLast() }
     return text

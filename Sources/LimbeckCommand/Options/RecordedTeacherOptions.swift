@@ -43,11 +43,10 @@ struct RecordedTeacherOptions: ParsableArguments {
     if let fromLogprobs, fromKld != nil {
       throw ValidationError("from-logprobs", expected: "nothing beside --from-kld", found: fromLogprobs)
     }
-    guard let given else {
+    guard given != nil else {
       if let vocabularySize { throw try misplaced("vocabulary-size", vocabularySize) }
       return
     }
-    if tokenizer == nil { throw ValidationError(given.flag, needs: "tokenizer") }
     guard let vocabularySize else { return }
     if fromLogprobs == nil { throw try misplaced("vocabulary-size", vocabularySize) }
     let limit = TeacherCacheDescription.vocabularyLimit

@@ -6,6 +6,9 @@ import Tokenization
 
 /// The draft of speculative decoding.
 struct SpeculationOptions: ParsableArguments {
+  /// See `OptionGroups`.
+  static let needs = ["draft-tokens": ["draft"]]
+
   @Option(
     help: ArgumentHelp(
       "Folder or .gguf file of a smaller model with the same tokenizer, such as a student.", valueName: "model"))
@@ -14,10 +17,6 @@ struct SpeculationOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Tokens to draft at a time (default: adaptive, by acceptance so far).", valueName: "n|adaptive"))
   var draftTokens: DraftLength?
-
-  func validate() throws {
-    if draft == nil, draftTokens != nil { throw ValidationError("draft-tokens", needs: "draft") }
-  }
 
   /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision;
   /// `tokenizer` is the path of one for models without. Throws where the draft has another tokenizer or another number

@@ -11,11 +11,11 @@ struct TeacherCacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Cache of the same text, or with a text of its own, from 'limbeck cache-teacher'; no teacher is loaded.",
-      valueName: "dir"))
+      valueName: "cache"))
   var teacherCache: String?
   @Option(
     help: ArgumentHelp(
-      "Cache of the validation text (without it, validation measures cross-entropy only).", valueName: "dir"))
+      "Cache of the validation text (without it, validation measures cross-entropy only).", valueName: "cache"))
   var validationTeacherCache: String?
   @Option(
     help: ArgumentHelp(
@@ -65,7 +65,7 @@ struct TeacherCacheSettings {
   func open(
     _ settings: TrainingSettings, teachers: [String]
   ) throws -> (signal: TeacherSignal, inputs: [String: String]) {
-    if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(key: "validation-text") }
+    if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(keys: ["validation-text"]) }
     let cache = try TeacherCache(contentsOf: sequences.cache.url)
     let validationCache = try validation.map { try TeacherCache(contentsOf: $0) }
     var inputs = ["teacher_cache": cache.digest, "teacher": cache.description.teacher]

@@ -135,6 +135,8 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: DeviceOptions.backendHelp)
   var backend: MatrixBackendKind?
 
+  func validate() throws { if let output { try ValidationError.requirePath(output, "output") } }
+
   /// The settings to begin with: those of the recipe that the user names, else of the run that is gone on with. Throws
   /// `runOfAnotherSubcommand` where `subcommand` cannot go on with it.
   func recipeFile(of subcommand: String) throws -> RecipeFile {
@@ -148,6 +150,9 @@ struct TrainingOptions: ParsableArguments {
       "model", "student", "tokenizer", "continue", "control-of", "output", "steps", "epochs", "warmup-steps")
     return file
   }
+
+  /// Whether the run goes on with another one, whose model it has.
+  func continues(_ recipe: RecipeFile) -> Bool { continuedRun != nil || recipe.has("continue") }
 
   /// Throws `runOfAnotherSubcommand`.
   private func requireRun(of subcommand: String) throws {

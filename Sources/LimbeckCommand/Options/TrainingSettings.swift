@@ -35,6 +35,7 @@ struct TrainingSettings {
     counting = try settings.value("count", options.count, default: .completions)
     outputPath = try settings.required("output", options.output)
     resumes = try settings.flag("resume", options.resume)
+    if let value = InvalidValue(ofModelFolder: outputPath, "output") { throw settings.invalid(value) }
 
     var recipe = TrainingRecipe()
     settings.drop("steps", inFavourOf: options.epochs)
@@ -80,7 +81,7 @@ struct TrainingSettings {
   /// Throws where there is no text to learn from; where none is needed, so is the number of steps.
   func requireText(unless isNeedless: Bool = false) throws(RecipeError) {
     guard text.isEmpty else { return }
-    guard isNeedless else { throw .missing(key: "text") }
-    if recipe.steps == nil { throw .missing(key: "steps") }
+    guard isNeedless else { throw .missing(keys: ["text"]) }
+    if recipe.steps == nil { throw .missing(keys: ["steps"]) }
   }
 }

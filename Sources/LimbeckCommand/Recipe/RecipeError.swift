@@ -1,9 +1,11 @@
 import Diagnostics
+import DurableFiles
 import Yams
 
 /// What can be wrong with the settings of a run.
 enum RecipeError: Error, Equatable {
-  case unreadable(file: String, reason: String)
+  /// What is wrong with the file as such.
+  case file(FileError)
   case invalidYAML(file: String, line: Int?, reason: String)
   /// A key that is none, and the one that may be meant.
   case unknownKey(file: String, line: Int, key: String, nearest: String?)
@@ -17,8 +19,8 @@ enum RecipeError: Error, Equatable {
   case value(InvalidValue)
   /// A value of a flag.
   case flag(InvalidValue)
-  /// Neither a flag nor the recipe gives what a run cannot do without.
-  case missing(key: String)
+  /// Neither flags nor the recipe give what a run cannot do without.
+  case missing(keys: [String])
 
   /// What Yams says of a file.
   init(_ error: any Error, file: String) {
@@ -50,8 +52,7 @@ extension RecipeError {
 extension RecipeError: CustomStringConvertible {
   var description: String {
     switch self {
-    case .unreadable(let file, let reason):
-      "\(file): cannot be read: \(reason)"
+    case .file(let error): error.description
     case .invalidYAML(let file, let line, let reason):
       "\(file)\(line.map { ", line \($0)" } ?? ""): not a recipe: \(reason)"
     case .unknownKey(let file, let line, let key, let nearest):
@@ -67,8 +68,10 @@ extension RecipeError: CustomStringConvertible {
     case .runOfAnotherSubcommand(let run, let expected, let found, let advice):
       "\(run): expected a run of limbeck \(expected), found one of limbeck \(found); \(advice)"
     case .value(let error), .flag(let error): error.description
-    case .missing(let key):
-      "--\(key) is missing; give the flag, or the key \(key) in a recipe"
+    case .missing(let keys):
+      keys.count == 1
+        ? "--\(keys[0]) is missing; give the flag, or the key \(keys[0]) in a recipe"
+        : "\(MissingOptions.list(keys)) are missing; give the flags, or these keys in a recipe"
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diagnostics
+import DurableFiles
 import Foundation
 import Yams
 
@@ -39,11 +40,9 @@ extension RecipeFile {
 
   static func read(_ file: String) throws(RecipeError) -> [(key: String, line: Int, node: Node)] {
     let content: Data
-    do { content = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-      throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
-    }
+    do throws(FileError) { content = try contentsOfFileOrPipe(file) } catch { throw .file(error) }
     guard let text = String(validating: content, as: UTF8.self) else {
-      throw .unreadable(file: file, reason: "it is not UTF-8")
+      throw .file(.unreadable(file: file, reason: "it is not UTF-8"))
     }
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch { throw RecipeError(error, file: file) }

@@ -56,7 +56,7 @@ struct RecipeFile {
   mutating func required<Value: ExpressibleByArgument>(
     _ key: String, _ flag: Value?
   ) throws(RecipeError) -> Value {
-    guard let value = try value(key, flag) else { throw .missing(key: key) }
+    guard let value = try value(key, flag) else { throw .missing(keys: [key]) }
     return value
   }
 
@@ -76,8 +76,14 @@ struct RecipeFile {
   /// The flag's texts, else the file's, of which there must be one.
   mutating func requiredList(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
     let values = try list(key, flag)
-    guard !values.isEmpty else { throw .missing(key: key) }
+    guard !values.isEmpty else { throw .missing(keys: [key]) }
     return values
+  }
+
+  /// Checks that each key is given, by its flag or by the file. Throws `missing` with all those that are not.
+  func require(_ keys: KeyValuePairs<String, Bool>) throws(RecipeError) {
+    let missing = keys.filter { key, isGiven in !isGiven && !has(key) }.map(\.key)
+    if !missing.isEmpty { throw .missing(keys: missing) }
   }
 
   /// Forgets what the file says of some keys.

@@ -19,7 +19,26 @@ final class Console: Sendable {
   func write(_ line: String) {
     let line = Self.escaped(line)
     progressLine.withLock { progress in
-      emit(progress.isEmpty ? "\(line)\n" : "\r\u{1B}[K\(line)\n" + Self.redrawn(progress))
+      // another console may have left its progress line there
+      emit((isTerminal ? Self.cleared : "") + "\(line)\n" + (progress.isEmpty ? "" : Self.redrawn(progress)))
+    }
+  }
+
+  /// Says on a terminal what is going on while `body` does something that may take a while: `reading MODEL`.
+  func announcing<Result>(_ work: String, _ body: () throws -> Result) rethrows -> Result {
+    announce(work)
+    defer { clearProgress() }
+    return try body()
+  }
+
+  /// Says on a terminal what is going on, where the progress line will be.
+  func announce(_ work: String) { if isTerminal { showProgress(Self.escaped(work) + " …") } }
+
+  /// Takes the progress line away.
+  func clearProgress() {
+    progressLine.withLock { progress in
+      if !progress.isEmpty { emit(Self.cleared) }
+      progress = ""
     }
   }
 
@@ -38,6 +57,9 @@ final class Console: Sendable {
       progress = ""
     }
   }
+
+  /// Clears the line at the cursor.
+  private static let cleared = "\r\u{1B}[K"
 
   /// The control sequences switch the terminal's line wrapping off for this one line: whatever the width, and when it
   /// changes, the terminal cuts the line at its edge, so that a carriage return always reaches its beginning.
@@ -90,15 +112,6 @@ enum StandardOutput {
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     return String(decoding: try encoder.encode(value), as: UTF8.self)
-  }
-}
-
-extension Data {
-  /// The bytes of a file. Throws where it cannot be read.
-  init(file: String) throws(CommandError) {
-    do { self = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-      throw .unreadable(file: file, reason: "no such file, or no permission; check the path")
-    }
   }
 }
 

@@ -10,13 +10,15 @@ struct ProgressLine {
   private let start: ContinuousClock.Instant
   private var lastShown: ContinuousClock.Instant?
 
-  /// A line that begins with `label`; on a terminal it appears after `patience`, so that short work shows none.
-  init(_ label: String, on console: Console, patience: Duration = .seconds(1)) {
+  /// A line that begins with `label`; on a terminal it appears after `patience`, so that short work shows none. Until
+  /// then `work`, if it is given, says what is going on: the first count may take long.
+  init(_ label: String, on console: Console, patience: Duration = .seconds(1), announcing work: String? = nil) {
     self.label = label
     self.console = console
     interval = console.isTerminal ? .milliseconds(100) : .seconds(10)
     self.patience = console.isTerminal ? patience : interval
     start = clock.now
+    if let work { console.announce(work) }
   }
 
   /// Shows that `done` of `total` are done, with `details` such as the loss. Calls that come too fast for the eye
@@ -40,8 +42,8 @@ struct ProgressLine {
     }
   }
 
-  /// Goes on below the bar.
-  func end() { console.endProgress() }
+  /// Goes on below the bar, or in its place where none was shown.
+  func end() { if lastShown == nil { console.clearProgress() } else { console.endProgress() } }
 
   static func bar(_ label: String, _ done: Int, of total: Int, facts: [String]) -> String {
     let width = 20

@@ -31,12 +31,13 @@ struct ReportCommand: ParsableCommand {
   var runs: [String]
   @Option(help: ArgumentHelp("HTML file to write; must not exist.", valueName: "file"))
   var output: String
-  @Option(help: ArgumentHelp("Teacher's model folder (default: that of the recipes).", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Teacher's model folder, or .gguf file (default: that of the recipes).", valueName: "model"))
   var teacher: String?
   @Option(
     help: ArgumentHelp(
       "Run of 'limbeck train' with the same student and text, without a teacher.",
-      valueName: "dir"))
+      valueName: "run"))
   var control: String?
   @Option(
     parsing: .upToNextOption,

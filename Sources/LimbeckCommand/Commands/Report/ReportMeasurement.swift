@@ -65,8 +65,12 @@ struct ReportMeasurement {
       try present.first.map { try EvaluationText(heldOut, $0.tokenizer, on: device) }
     }
     var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
-    report.samples = try self.samples(samples, text)
-    report.models = try entries.map { try $0.reported(generating: Self.timedTokens) }
+    report.samples = try console.announcing("generating samples") { try self.samples(samples, text) }
+    report.models = try entries.map { entry in
+      try console.announcing("measuring how fast \(entry.path) generates") {
+        try entry.reported(generating: Self.timedTokens)
+      }
+    }
     guard let heldOut, let text else { return report }
     let window = MeasuredWindow(
       window,
@@ -84,7 +88,7 @@ struct ReportMeasurement {
   private func measure(
     _ models: inout [ReportedModel], on text: EvaluationText, window: Int
   ) throws -> ComparedPassage? {
-    var progress = ProgressLine("token", on: console)
+    var progress = ProgressLine("token", on: console, announcing: "measuring on the held-out text")
     defer { progress.end() }
     let compared = entries.indices.filter { entries[$0].role != .teacher && entries[$0].model != nil }
     guard entries[0].role == .teacher, let teacher = entries[0].model, !compared.isEmpty else {

@@ -20,7 +20,7 @@ struct TokenizerCommand: ParsableCommand {
 struct TokenizerOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "file"))
+      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "path"))
   var tokenizer: String
 
   /// Throws what is wrong with it.

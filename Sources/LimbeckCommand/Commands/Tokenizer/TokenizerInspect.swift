@@ -13,11 +13,11 @@ struct TokenizerInspect: ParsableCommand {
         limbeck tokenizer inspect tokenizer.model --pieces | head
       """)
 
-  @Option(name: .customLong("tokenizer"), help: ArgumentHelp("The same, as for encode and decode.", valueName: "file"))
+  @Option(name: .customLong("tokenizer"), help: ArgumentHelp("The same, as for encode and decode.", valueName: "path"))
   var namedTokenizer: String?
   @Argument(
     help: ArgumentHelp(
-      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "file"))
+      "A tokenizer.model or tokenizer.json, or a model folder or .gguf file with one.", valueName: "path"))
   var tokenizer: String?
   @Flag(help: "List all pieces instead: id, kind, score and piece, separated by tabs.")
   var pieces = false
@@ -26,7 +26,7 @@ struct TokenizerInspect: ParsableCommand {
 
   func validate() throws {
     if (tokenizer == nil) == (namedTokenizer == nil) {
-      throw ValidationError("Give the tokenizer once: as FILE, or with --tokenizer.")
+      throw ValidationError("Give the tokenizer once: as PATH, or with --tokenizer.")
     }
   }
 
