@@ -6,7 +6,7 @@ import Tokenization
 /// How messages and answers become one text.
 struct ChatTemplateOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The chat template's family (default: that of the model's folder).", valueName: "name"))
+    help: ArgumentHelp("The chat template's family (default: that of the model).", valueName: "name"))
   var template: ChatTemplate?
   @Flag(help: "Continue plain text, even if the model has a chat template.")
   var noTemplate = false
