@@ -142,13 +142,15 @@ struct TrainingSession {
     ]
     let inputs = inputs.merging(common) { own, _ in own }
     if settings.resumes {
-      return try RunFolder(resuming: settings.output, inputs: inputs, weightType: settings.weightType)
+      return try RunFolder(
+        resuming: settings.output, inputs: inputs, weightType: settings.weightType,
+        writesTensorBoard: settings.writesTensorBoard)
     }
     let manifest = RunManifest(
       version: Limbeck.configuration.version, workingFolder: FileManager.default.currentDirectoryPath, inputs: inputs,
       parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
     return try RunFolder(
       creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
-      weightType: settings.weightType)
+      weightType: settings.weightType, writesTensorBoard: settings.writesTensorBoard)
   }
 }

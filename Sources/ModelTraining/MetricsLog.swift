@@ -4,11 +4,14 @@ import Foundation
 final class MetricsLog {
   private let file: URL
   private let handle: FileHandle
+  /// Gets each line, too.
+  private let tensorBoard: TensorBoardFile?
   /// The file's size: what a checkpoint remembers, to cut off what came after it.
   private(set) var byteCount: Int
 
-  /// Opens the log to be continued after its first `byteCount` bytes; what comes after them is cut off.
-  init(_ file: URL, keeping byteCount: Int) throws(TrainingError) {
+  /// Opens the log of a run to be continued after its first `byteCount` bytes; what comes after them is cut off.
+  init(of folder: RunFolder, keeping byteCount: Int) throws(TrainingError) {
+    let file = folder.metricsURL
     self.file = file
     (handle, self.byteCount) = try writing(file) {
       if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
@@ -18,6 +21,10 @@ final class MetricsLog {
       try handle.seekToEnd()
       return (handle, kept)
     }
+    tensorBoard =
+      folder.writesTensorBoard
+      ? try TensorBoardFile(
+        in: folder.url, begun: folder.manifest.created, after: try MetricsLine.lines(of: file)) : nil
   }
 
   deinit {
@@ -52,5 +59,6 @@ final class MetricsLog {
       try handle.write(contentsOf: data)
       byteCount += data.count
     }
+    try tensorBoard?.append(line)
   }
 }

@@ -12,6 +12,7 @@ import Tokenization
 /// | `recipe.yaml` | the complete recipe, as the caller wrote it |
 /// | the tokenizer's files, such as `tokenizer.model` | if the caller gave them |
 /// | `metrics.jsonl` | one JSON object per step and per evaluation |
+/// | `events.out.tfevents.*` | the same for TensorBoard, if the caller wants it |
 /// | `checkpoints/step-00000100/` | what is needed to go on after step 100; a model folder of its own |
 /// | `config.json`, `generation_config.json`, `model.safetensors` | the trained model, once the run is finished |
 ///
@@ -25,6 +26,7 @@ public final class RunFolder {
   /// What is put beside the weights.
   let modelFiles: [NamedFile]
   let weightType: WeightType
+  let writesTensorBoard: Bool
   /// Held until the run is finished, or this object is gone.
   private var lock: FileLock?
 
@@ -35,10 +37,11 @@ public final class RunFolder {
   ///   - recipe: the complete recipe in YAML, to be read by people and by later runs.
   ///   - modelFiles: what else belongs to the model, to be put beside the weights: its tokenizer's files.
   ///   - weightType: how the trained model is stored; checkpoints are float32 whatever it is.
+  ///   - writesTensorBoard: whether the metrics are written for TensorBoard, too.
   /// - Throws: `outputExists` where anything stands at `url`; what the disk refuses.
   public init(
     creating url: URL, manifest: RunManifest, recipe: String, modelFiles: [NamedFile] = [],
-    weightType: WeightType = .float32
+    weightType: WeightType = .float32, writesTensorBoard: Bool = false
   ) throws(TrainingError) {
     try writing(url) {
       try FileManager.default.createDirectory(
@@ -60,6 +63,7 @@ public final class RunFolder {
     self.manifest = manifest
     self.modelFiles = modelFiles
     self.weightType = weightType
+    self.writesTensorBoard = writesTensorBoard
   }
 
   /// Opens the folder of a run that was begun and not finished, to continue it from its newest checkpoint, or from its
@@ -68,14 +72,17 @@ public final class RunFolder {
   ///   - url: where it is.
   ///   - inputs: what the continuing run depends on, to be compared with the manifest's `inputs`.
   ///   - weightType: how the trained model is stored; it need not be what the run was begun with.
+  ///   - writesTensorBoard: whether the metrics are written for TensorBoard, too; also those of the earlier steps, if
+  ///     they were not.
   /// - Throws: `file` with `beingWritten` where the run is going on in another process; `cannotResume` naming the first
   ///   input that differs; `alreadyFinished`; `damagedRun` or `file` where there is no such folder or its files make no
   ///   sense.
   public init(
-    resuming url: URL, inputs: [String: String], weightType: WeightType = .float32
+    resuming url: URL, inputs: [String: String], weightType: WeightType = .float32, writesTensorBoard: Bool = false
   ) throws(TrainingError) {
     self.url = url
     self.weightType = weightType
+    self.writesTensorBoard = writesTensorBoard
     let missing = TrainingError.file(
       .missing(
         file: RunManifest.file(in: url).path,

@@ -52,7 +52,7 @@ extension Trainer {
     }
     state.texts = texts
     checkpointedStep = newest
-    metrics = try MetricsLog(folder.metricsURL, keeping: newest == nil ? 0 : state.metricsByteCount)
+    metrics = try MetricsLog(of: folder, keeping: newest == nil ? 0 : state.metricsByteCount)
     return newest
   }
 

@@ -63,15 +63,16 @@ enum Small {
 
 extension RunFolder {
   /// The folder of a new small run, or of one that goes on.
-  convenience init(small url: URL, resuming: Bool = false) throws {
+  convenience init(small url: URL, resuming: Bool = false, writesTensorBoard: Bool = false) throws {
     let inputs = ["tokenizer": "abc", "objective": "cross-entropy"]
     if resuming {
-      try self.init(resuming: url, inputs: inputs)
+      try self.init(resuming: url, inputs: inputs, writesTensorBoard: writesTensorBoard)
     } else {
       try self.init(
         creating: url,
         manifest: RunManifest(version: "0", inputs: inputs, parameters: ["total": 12, "non_embedding": 7]),
-        recipe: "steps: 30\n", modelFiles: [NamedFile(name: "tokenizer.model", contents: Data([7, 8, 9]))])
+        recipe: "steps: 30\n", modelFiles: [NamedFile(name: "tokenizer.model", contents: Data([7, 8, 9]))],
+        writesTensorBoard: writesTensorBoard)
     }
   }
 }

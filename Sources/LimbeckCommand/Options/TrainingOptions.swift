@@ -123,6 +123,8 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Newest checkpoints to keep (default: \(standard.keptCheckpoints)).", valueName: "n"))
   var keptCheckpoints: Int?
+  @Flag(help: "Also write the losses for TensorBoard, into the output folder.")
+  var tensorboard = false
   @Option(help: ArgumentHelp("How the trained weights are stored (default: float32).", valueName: "type"))
   var weights: WeightType?
   @Option(

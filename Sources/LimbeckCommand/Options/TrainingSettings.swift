@@ -17,6 +17,7 @@ struct TrainingSettings {
   let packing: PackingSettings
   let recipe: TrainingRecipe
   let weightType: WeightType
+  let writesTensorBoard: Bool
   let precision: ProductPrecision
   let threads: Int?
   let backend: MatrixBackendKind?
@@ -67,6 +68,7 @@ struct TrainingSettings {
     self.recipe = recipe
     movedKeys = settings.movedKeys
     workingFolder = settings.workingFolder
+    writesTensorBoard = try settings.flag("tensorboard", options.tensorboard)
     weightType = try settings.value("weights", options.weights, default: .float32)
     precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
