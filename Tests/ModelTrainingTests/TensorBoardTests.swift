@@ -40,7 +40,8 @@ import Testing
       func varint() throws -> Int {
         var (value, shift) = (0, 0)
         while true {
-          let byte = try #require(rest.popFirst())
+          let next = rest.popFirst()
+          let byte = try #require(next)
           value |= Int(byte & 0x7F) << shift
           if byte < 0x80 { return value }
           shift += 7
