@@ -91,7 +91,8 @@ extension CommandTests {
         try refusal("--model", teacher, "--output", desk.path("new"), code: 64)
           .contains("--output: expected a name that ends in .gguf"))
       #expect(
-        try refusal("--model", teacher, "--output", output, "--type", "q5_0", code: 64).contains("'q5_0'"))
+        try refusal("--model", teacher, "--output", output, "--type", "q5_0", code: 64)
+          .contains("--type: expected one of f32, f16, bf16, q8_0, q4_0, q4_k, q6_k, found \"q5_0\""))
       #expect(try FileManager.default.contentsOfDirectory(atPath: desk.folder) == [])
       let there = try desk.write("text", to: "there.gguf")
       #expect(try refusal("--model", teacher, "--output", there).contains("exists already"))

@@ -144,6 +144,7 @@ import Testing
         == "the model: biases: expected query, key, value, at the most, found query, key, value, output, gate, up, down; "
         + "llama.cpp has no other qwen2")
     #expect(try refusal("gemma2") { $0.tiesEmbeddings = false }.contains("tie_word_embeddings: expected true"))
+    #expect(try refusal("internlm2") { _ in }.contains("tie_word_embeddings: expected false"))
     let llama3 = RotaryScaling.llama3(
       factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 16)
     #expect(

@@ -80,8 +80,8 @@ extension KnownArchitectures {
     try require(
       configuration.biases.isSubset(of: tensors.biases), "biases", "\(names(tensors.biases)), at the most",
       names(configuration.biases))
-    try require(
-      configuration.tiesEmbeddings || tensors.head, "tie_word_embeddings", "true", "false")
+    let isTied = configuration.tiesEmbeddings
+    try require(isTied ? tensors.embeddingAsHead : tensors.head, "tie_word_embeddings", "\(!isTied)", "\(isTied)")
     for layer in configuration.attention {
       switch layer.rotary?.scaling {
       case .llama3: try require(tensors.frequencyFactors, "rope_scaling", "none or linear", "llama3")

@@ -34,6 +34,8 @@ public struct GGUFFamilyTensors: Sendable {
   public var longRopeFactors = false
   /// Whether the head may be a matrix of its own; by default it may.
   public var head = true
+  /// Whether the head may be the embedding; by default it may.
+  public var embeddingAsHead = true
 }
 
 extension GGUFArchitecture {

@@ -24,16 +24,41 @@ extension GGUFTokenizerMetadata {
     of written: any Tokenizer, as original: any Tokenizer, file: String
   ) throws(TokenizationError) {
     var texts = Self.hardTexts
+    var decoder = written.makeDecoder(repairsUTF8: false)
+    var bytes: [UInt8] = []
     for id in 0..<Int32(min(original.vocabularySize, written.vocabularySize)) {
-      let isSign = written.keepsWhole(id) || original.keepsWhole(id) || written.decode([id]).isEmpty
-      if !isSign { texts.append(original.text(of: id)) }
+      bytes.removeAll(keepingCapacity: true)
+      decoder.append(id, to: &bytes)
+      if !bytes.isEmpty, !written.keepsWhole(id), !original.keepsWhole(id) { texts.append(original.text(of: id)) }
     }
     texts = preparation.prepared(texts)
-    for (text, (ids, others)) in zip(texts, zip(original.encode(texts), written.encode(texts))) where ids != others {
+    let batch = TextBatch(whole: texts)
+    let threads = ProcessInfo.processInfo.activeProcessorCount
+    let (before, after) = (original.encode(batch, threads: threads), written.encode(batch, threads: threads))
+    guard before != after else { return }
+    for index in texts.indices where before.ids(at: index) != after.ids(at: index) {
       throw .value(
         InvalidValue(
-          file, "the tokenizer", expected: "\(ids) for \(JSONValue.quoted(text)), as before", found: "\(others)",
-          advice: "llama.cpp has no tokenizer that is the same"))
+          file, "the tokenizer",
+          expected: "\(Array(before.ids(at: index))) for \(JSONValue.quoted(texts[index])), as before",
+          found: "\(Array(after.ids(at: index)))", advice: "llama.cpp has no tokenizer that is the same"))
     }
   }
+}
+
+extension TextBatch {
+  /// Whole texts.
+  fileprivate init(whole texts: [String]) {
+    self.init()
+    for text in texts {
+      bytes += text.utf8
+      ends.append(bytes.count)
+      startsText.append(true)
+    }
+  }
+}
+
+extension EncodedBatch {
+  /// The ids of a text.
+  fileprivate func ids(at index: Int) -> ArraySlice<Int32> { ids[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
 }
