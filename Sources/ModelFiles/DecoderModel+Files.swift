@@ -76,6 +76,9 @@ extension DecoderModel {
     }
   }
 
+  /// So many weights are given to a sink at a time, about.
+  private static var writtenTogether: Int { 1 << 20 }
+
   /// Writes the weights into their tensors, one after another, and commits. To those of each role a number is added,
   /// by default 0; `progress` hears how many are written. Throws what the sink throws.
   func write(
@@ -99,11 +102,15 @@ extension DecoderModel {
         guard let weight = weights[part.role] else { preconditionFailure("\(part.role) was left out") }
         try weight.withSpan { (values) throws(ModelFileError) in
           let columns = weight.shape.dropFirst().reduce(1, *)
-          let rows = part.start..<part.start + part.rows.count
-          try sink.append(values.extracting(rows.lowerBound * columns..<rows.upperBound * columns), to: tensor.name)
-          done += rows.count * columns
+          let end = part.start + part.rows.count
+          let count = max(1, Self.writtenTogether / columns)
+          for start in stride(from: part.start, to: end, by: count) {
+            let rows = start..<min(end, start + count)
+            try sink.append(values.extracting(rows.lowerBound * columns..<rows.upperBound * columns), to: tensor.name)
+            done += rows.count * columns
+            progress(done)
+          }
         }
-        progress(done)
       }
     }
     try sink.commit()
