@@ -12,6 +12,7 @@ import tempfile
 
 import machine
 import processes
+from export_comparisons import ExportComparisons
 from family_comparisons import FamilyComparisons
 from gemma_comparisons import GemmaComparisons, found_file
 from inputs import Inputs
@@ -45,7 +46,7 @@ def arguments():
     for name in ("rounds", "steps", "threads", "window"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
-    if not options.gemma and any(name.startswith("gemma") for name in options.only):
+    if not options.gemma and any(name.startswith(("gemma", "export-gemma")) for name in options.only):
         parser.error("there is no Gemma here; Scripts/gemma fetches it")
     return parser, options
 
@@ -93,6 +94,7 @@ def main():
         comparisons += ModelComparisons(options.programs, options.limbeck, inputs, registers, options).all()
         comparisons += FamilyComparisons(options.programs, inputs, options).all()
         comparisons += GemmaComparisons(options.programs, options.limbeck, inputs, options).all()
+        comparisons += ExportComparisons(options.programs, options.limbeck, inputs, options).all()
         if options.list:
             print("\n".join(comparison.key for comparison in comparisons))
             return

@@ -19,6 +19,7 @@ public enum GGUFWrittenValue: Sendable {
   case string(String)
   case int32s([Int32])
   case float32s([Float])
+  case bools([Bool])
   /// Strings as their bytes, which should be UTF-8.
   case strings([[UInt8]])
   /// A value as it is in another file.
@@ -78,6 +79,9 @@ struct GGUFBytes {
     case .float32s(let numbers):
       addArray(.float32, count: numbers.count)
       for number in numbers { self.add(number.bitPattern) }
+    case .bools(let truths):
+      addArray(.bool, count: truths.count)
+      for truth in truths { self.add(UInt8(truth ? 1 : 0)) }
     case .strings(let strings):
       addArray(.string, count: strings.count)
       for string in strings { self.add(string) }

@@ -76,7 +76,16 @@ extension DecoderModel {
     }
   }
 
-  private func write(_ tensors: [StoredTensor], to sink: some WeightSink) throws(ModelFileError) {
+  /// So many weights are given to a sink at a time, about.
+  private static var writtenTogether: Int { 1 << 20 }
+
+  /// Writes the weights into their tensors, one after another, and commits. To those of each role a number is added,
+  /// by default 0; `progress` hears how many are written. Throws what the sink throws.
+  func write(
+    _ tensors: [StoredTensor], to sink: some WeightSink, adding offset: (WeightRole) -> Float = { _ in 0 },
+    progress: (Int) -> Void = { _ in }
+  ) throws(ModelFileError) {
+    var done = 0
     let parameters = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
     for tensor in tensors {
       // weights that lie in one tensor are converted together, and no others are there at the time
@@ -84,14 +93,23 @@ extension DecoderModel {
       let weights = Dictionary(
         uniqueKeysWithValues: roles.map { role in
           guard let parameter = parameters[role] else { preconditionFailure("the decoder has no \(role)") }
-          return (role, parameter.matrix.dense(on: device))
+          let weight = parameter.matrix.dense(on: device)
+          let sum = offset(role)
+          // norms alone have one
+          return (role, sum == 0 ? weight : Tensor(weight.array().map { $0 + sum }, shape: weight.shape, on: device))
         })
       for part in tensor.parts {
         guard let weight = weights[part.role] else { preconditionFailure("\(part.role) was left out") }
         try weight.withSpan { (values) throws(ModelFileError) in
           let columns = weight.shape.dropFirst().reduce(1, *)
-          let rows = part.start..<part.start + part.rows.count
-          try sink.append(values.extracting(rows.lowerBound * columns..<rows.upperBound * columns), to: tensor.name)
+          let end = part.start + part.rows.count
+          let count = max(1, Self.writtenTogether / columns)
+          for start in stride(from: part.start, to: end, by: count) {
+            let rows = start..<min(end, start + count)
+            try sink.append(values.extracting(rows.lowerBound * columns..<rows.upperBound * columns), to: tensor.name)
+            done += rows.count * columns
+            progress(done)
+          }
         }
       }
     }

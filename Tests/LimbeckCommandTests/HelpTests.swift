@@ -62,6 +62,7 @@ extension CommandTests {
           "--keep-max-tokens", "--keep-mean-log-probability", "--keep-ended", "--keep-matching", "--reference",
         ]
       ),
+      (["export"], ["--model", "--output", "--type", "--json", "--threads"]),
       (["inspect"], ["--json"]),
       (["doctor"], ["--backend"]),
     ])
@@ -77,8 +78,7 @@ extension CommandTests {
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
         "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate",
-        "inspect",
-        "doctor", "tokenizer",
+        "export", "inspect", "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))

@@ -329,6 +329,9 @@ typedef enum {
 /// which the CPU must have.
 void limbeck_decode_blocks(limbeck_vectors vectors, limbeck_block_type type, float *to, const void *from,
                            size_t count);
+/// The blocks of finite weights, `count` of them, of Q4_0, Q8_0, Q4_K or Q6_K: the first two with the bits of ggml's
+/// reference, the others with the scales of a search; the same bits on every CPU.
+void limbeck_encode_blocks(limbeck_block_type type, void *to, const float *from, size_t count);
 /// out[r] = Σ x[k] · w[r, k], or += where accumulate ≠ 0, of one row x and n rows w of whole blocks, one after another,
 /// over `depth`, on the calling thread, whose CPU must have the vectors, of which there are some. The bits are those of
 /// limbeck_few_rows with the decoded weights.

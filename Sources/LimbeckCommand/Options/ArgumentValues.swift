@@ -1,4 +1,5 @@
 public import ArgumentParser
+public import ModelFiles
 public import ModelTraining
 public import TensorCore
 public import Tokenization
@@ -10,3 +11,4 @@ extension ProductPrecision: ExpressibleByArgument {}
 extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}
+extension GGUFWeightType: ExpressibleByArgument {}

@@ -10,5 +10,8 @@ extension Gemma: GGUFArchitecture {
     return configuration
   }
 
+  /// "same as tok_embd"
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(head: false) }
+
   public func offsetInGGUF(of role: WeightRole) -> Float { GemmaKeys.offsetInGGUF(of: role) }
 }

@@ -1,3 +1,4 @@
+public import GGUF
 public import LanguageModels
 
 extension Gemma2: GGUFArchitecture {
@@ -25,6 +26,21 @@ extension Gemma2: GGUFArchitecture {
     }
     return configuration
   }
+
+  public func metadataInGGUF(of configuration: DecoderConfiguration) -> [String: GGUFWrittenValue] {
+    GGUFKeys.metadata(of: configuration)
+      // the key has a default: a window as long as the context is none
+      .merging(["attention.sliding_window": .size(configuration.contextLength)]) { _, new in new }
+      .merging(GemmaKeys.windowsInGGUF(of: configuration, period: 2)) { _, new in new }
+      // 0 is none: the keys have defaults
+      .merging([
+        "attn_logit_softcapping": .float32(configuration.attentionCap ?? 0),
+        "final_logit_softcapping": .float32(configuration.logitCap ?? 0),
+      ]) { _, new in new }
+  }
+
+  /// "same as tok_embd"
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(head: false) }
 
   public func offsetInGGUF(of role: WeightRole) -> Float { GemmaKeys.offsetInGGUF(of: role) }
 }

@@ -1,3 +1,4 @@
+public import GGUF
 public import LanguageModels
 
 extension Gemma3: GGUFArchitecture {
@@ -21,6 +22,13 @@ extension Gemma3: GGUFArchitecture {
       configuration.attention[layer] = LayerAttention(window: window, rotary: local)
     }
     return configuration
+  }
+
+  public func metadataInGGUF(of configuration: DecoderConfiguration) -> [String: GGUFWrittenValue] {
+    var values = GGUFKeys.metadata(of: configuration)
+      .merging(GemmaKeys.windowsInGGUF(of: configuration, period: 6)) { _, new in new }
+    values["final_logit_softcapping"] = configuration.logitCap.map { .float32($0) }
+    return values
   }
 
   public func offsetInGGUF(of role: WeightRole) -> Float { GemmaKeys.offsetInGGUF(of: role) }

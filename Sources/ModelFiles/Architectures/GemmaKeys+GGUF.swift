@@ -1,3 +1,4 @@
+import GGUF
 import LanguageModels
 import TensorCore
 
@@ -16,6 +17,21 @@ extension GemmaKeys {
   static func attentionScale(of configuration: DecoderConfiguration, ofHeads: Bool) -> Float {
     let size = ofHeads ? configuration.headSize : configuration.hiddenSize / configuration.headCount
     return Float(1 / Double(size).squareRoot())
+  }
+
+  /// The metadata for the windows of Gemma 2 and 3: which layers have one, where it is not all but the last of each
+  /// `period`, and the base of their positions.
+  static func windowsInGGUF(of configuration: DecoderConfiguration, period: Int) -> [String: GGUFWrittenValue] {
+    let slides = configuration.attention.map { $0.window != nil }
+    guard let sliding = configuration.attention.first(where: { $0.window != nil }), let window = sliding.window else {
+      return [:]
+    }
+    var values: [String: GGUFWrittenValue] = ["attention.sliding_window": .size(window)]
+    values["rope.freq_base_swa"] = sliding.rotary.map { .float32(Float($0.base)) }
+    if slides != slides.indices.map({ $0 % period < period - 1 }) {
+      values["attention.sliding_window_pattern"] = .bools(slides)
+    }
+    return values
   }
 }
 

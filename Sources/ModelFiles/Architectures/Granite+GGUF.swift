@@ -1,3 +1,4 @@
+public import GGUF
 public import LanguageModels
 
 extension Granite: GGUFArchitecture {
@@ -23,4 +24,18 @@ extension Granite: GGUFArchitecture {
     }
     return configuration
   }
+
+  public func metadataInGGUF(of configuration: DecoderConfiguration) -> [String: GGUFWrittenValue] {
+    var values = GGUFKeys.metadata(of: configuration)
+    values["logit_scale"] = .inverse(of: configuration.logitScale)
+    values["residual_scale"] = .float32(configuration.residualScale)
+    values["embedding_scale"] = .float32(
+      configuration.embeddingScale.value(hiddenSize: configuration.hiddenSize))
+    values["attention.scale"] = .float32(configuration.scoreScale)
+    if configuration.attention.allSatisfy({ $0.rotary == nil }) { values["rope.scaling.finetuned"] = .bool(false) }
+    return values
+  }
+
+  /// All are `TENSOR_NOT_REQUIRED` there.
+  public var tensorsInGGUF: GGUFFamilyTensors { .ofLlama }
 }

@@ -9,4 +9,7 @@ extension InternLM2: GGUFArchitecture {
   public func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration {
     try GGUFKeys.configuration(from: file, family: family)
   }
+
+  /// The one family whose head is not `TENSOR_NOT_REQUIRED`.
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(embeddingAsHead: false) }
 }

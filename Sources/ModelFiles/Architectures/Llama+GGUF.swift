@@ -14,4 +14,13 @@ extension Llama: GGUFArchitecture {
     }
     return configuration
   }
+
+  /// All are `TENSOR_NOT_REQUIRED` there.
+  public var tensorsInGGUF: GGUFFamilyTensors { .ofLlama }
+}
+
+extension GGUFFamilyTensors {
+  /// Of Llama and what llama.cpp computes as it does a Llama.
+  static let ofLlama = GGUFFamilyTensors(
+    biases: Set(LayerMatrix.allCases), frequencyFactors: true, longRopeFactors: true)
 }

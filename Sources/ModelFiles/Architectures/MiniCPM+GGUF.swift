@@ -1,3 +1,4 @@
+public import GGUF
 public import LanguageModels
 
 extension MiniCPM: GGUFArchitecture {
@@ -17,4 +18,15 @@ extension MiniCPM: GGUFArchitecture {
     configuration.logitScale = Float(base / size)
     return configuration
   }
+
+  public func metadataInGGUF(of configuration: DecoderConfiguration) -> [String: GGUFWrittenValue] {
+    var values = GGUFKeys.metadata(of: configuration)
+    values["embedding_scale"] = .float32(
+      configuration.embeddingScale.value(hiddenSize: configuration.hiddenSize))
+    values["residual_scale"] = .float32(configuration.residualScale)
+    values["logit_scale"] = .inverse(of: configuration.logitScale)
+    return values
+  }
+
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(longRopeFactors: true) }
 }

@@ -1,3 +1,4 @@
+public import GGUF
 public import LanguageModels
 
 extension Phi3: GGUFArchitecture {
@@ -11,6 +12,14 @@ extension Phi3: GGUFArchitecture {
     configuration.setWindows(configuration.attention.map { _ in window })
     return configuration
   }
+
+  public func metadataInGGUF(of configuration: DecoderConfiguration) -> [String: GGUFWrittenValue] {
+    var values = GGUFKeys.metadata(of: configuration)
+    values["attention.sliding_window"] = .size(configuration.attention.first?.window ?? 0)
+    return values
+  }
+
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(longRopeFactors: true) }
 
   /// Queries, keys and values lie in `attn_qkv`, gate and up in `ffn_up`, in the order of its folders.
   public func locationInGGUF(of role: WeightRole, in configuration: DecoderConfiguration) -> TensorLocation {

@@ -7,4 +7,6 @@ extension Qwen2: GGUFArchitecture {
   public func configuration(from file: GGUFConfiguration) throws(ModelFileError) -> DecoderConfiguration {
     try GGUFKeys.configuration(from: file, family: family)
   }
+
+  public var tensorsInGGUF: GGUFFamilyTensors { GGUFFamilyTensors(biases: [.query, .key, .value]) }
 }

@@ -33,6 +33,35 @@ public enum BlockType: String, CaseIterable, Sendable {
 }
 
 extension BlockType {
+  /// Whether weights can be converted to it.
+  public var isEncodable: Bool {
+    switch self {
+    case .q8_0, .q4_0, .q4_K, .q6_K: true
+    case .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q5_K, .iq4_NL: false
+    }
+  }
+
+  /// Converts weights, whole blocks, into as many bytes as they take: q8_0 and q4_0 bit for bit as ggml's reference
+  /// does; q4_K and q6_K with scales that are searched for, so that the squared error, weighted as ggml weights it, is
+  /// small. The type must be encodable, and weights finite: those of NaN and infinity are any.
+  public func encode(_ floats: Span<Float>, into bytes: inout MutableSpan<UInt8>) {
+    precondition(
+      floats.count.isMultiple(of: length) && bytes.count == floats.count / length * byteCount,
+      "\(floats.count) weights into \(bytes.count) bytes of \(rawValue)")
+    bytes.withUnsafeMutableBufferPointer { target in
+      floats.withUnsafeBufferPointer { source in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        encode(from, source.count, into: to)
+      }
+    }
+  }
+
+  /// The same of `count` weights to any address.
+  func encode(_ floats: UnsafePointer<Float>, _ count: Int, into blocks: UnsafeMutableRawPointer) {
+    precondition(isEncodable, "no weights are converted to \(rawValue)")
+    limbeck_encode_blocks(kernelType, blocks, floats, count / length)
+  }
+
   /// Converts `count` weights, whole blocks, from any address on; the bits do not depend on the vectors.
   func decode(
     _ blocks: UnsafeRawPointer, _ count: Int, into floats: UnsafeMutablePointer<Float>, vectors: limbeck_vectors

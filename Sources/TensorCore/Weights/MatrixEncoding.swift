@@ -39,3 +39,46 @@ extension MatrixEncoding {
     }
   }
 }
+
+extension MatrixEncoding {
+  /// Whether floats can be converted to it.
+  public var isEncodable: Bool {
+    switch self {
+    case .plain: true
+    case .blocks(let type): type.isEncodable
+    }
+  }
+
+  /// Converts floats, whole blocks, each rounded to the nearest value or as its `BlockType` says; the bytes do not
+  /// depend on the number of threads. The encoding must be encodable.
+  public func encode(_ floats: [Float], on device: Device) -> [UInt8] {
+    let count = rowBytes(columns: floats.count)
+    return [UInt8](unsafeUninitializedCapacity: count) { bytes, initializedCount in
+      floats.withUnsafeBufferPointer { floats in
+        guard let from = floats.baseAddress, let to = bytes.baseAddress else { return }
+        let blocks = floats.count / length
+        device.parallelRanges(blocks, grain: max(1, (1 << 14) / length)) { range in
+          encode(
+            from + range.lowerBound * length, range.count * length,
+            into: UnsafeMutableRawPointer(to) + range.lowerBound * rowBytes(columns: length))
+        }
+      }
+      initializedCount = count
+    }
+  }
+
+  /// The weights of a block; 1 where they are kept one by one.
+  private var length: Int {
+    switch self {
+    case .plain: 1
+    case .blocks(let type): type.length
+    }
+  }
+
+  private func encode(_ floats: UnsafePointer<Float>, _ count: Int, into bytes: UnsafeMutableRawPointer) {
+    switch self {
+    case .plain(let type): type.encode(floats, count, into: bytes)
+    case .blocks(let type): type.encode(floats, count, into: bytes)
+    }
+  }
+}

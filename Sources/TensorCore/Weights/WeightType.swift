@@ -43,12 +43,17 @@ extension WeightType {
     halves.withUnsafeMutableBufferPointer { target in
       floats.withUnsafeBufferPointer { source in
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        if self == .float16 {
-          limbeck_encode_f16(to, from, source.count)
-        } else {
-          limbeck_encode_bf16(to, from, source.count)
-        }
+        encode(from, source.count, into: to)
       }
+    }
+  }
+
+  /// The same of `count` values to any address, of any of these types.
+  func encode(_ floats: UnsafePointer<Float>, _ count: Int, into values: UnsafeMutableRawPointer) {
+    switch self {
+    case .float32: values.copyMemory(from: floats, byteCount: 4 * count)
+    case .float16: limbeck_encode_f16(values, floats, count)
+    case .bfloat16: limbeck_encode_bf16(values, floats, count)
     }
   }
 }

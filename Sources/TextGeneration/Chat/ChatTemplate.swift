@@ -22,11 +22,9 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
   case plain
 
   /// The template of a model's folder; nil where it has none.
-  ///
-  /// It stands in `chat_template.jinja`, or under `chat_template` in `tokenizer_config.json`: a text, or a list in
-  /// which the one called `default` is taken. Throws where it is of no known family, naming the file.
+  /// Throws where it is of no known family, naming the file.
   public init?(folder: URL) throws(InvalidValue) {
-    let template = Self.source { name in
+    let template = ChatTemplateText { name in
       let file = folder.appendingPathComponent(name)
       return (try? Data(contentsOf: file)).map { NamedFile(name: file.path, contents: $0) }
     }
@@ -36,12 +34,11 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
 
   /// The template among the files of a tokenizer; nil where it has none. Throws as `init(folder:)`.
   public init?(of tokenizer: any Tokenizer) throws(InvalidValue) {
-    let files = tokenizer.files
-    guard let template = Self.source({ name in files.first { $0.name == name } }) else { return nil }
+    guard let template = ChatTemplateText(of: tokenizer) else { return nil }
     try self.init(template)
   }
 
-  private init(_ source: (text: String, file: String)) throws(InvalidValue) {
+  private init(_ source: ChatTemplateText) throws(InvalidValue) {
     guard let template = Self(recognising: source.text) else {
       throw InvalidValue(
         source.file, "chat_template",
@@ -104,34 +101,6 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
       return ChatFormat(
         system: Turn(prefix: "[INST] ", suffix: "\n\n"), user: Turn(prefix: "[INST] ", suffix: " [/INST]"),
         userAfterSystem: Turn(suffix: " [/INST]"), assistant: Turn(prefix: " ", suffix: eos), generationPrompt: "")
-    }
-  }
-
-  /// The template's program and its file, among files that are found by name.
-  private static func source(_ file: (String) -> NamedFile?) -> (text: String, file: String)? {
-    if let program = file("chat_template.jinja") {
-      return (String(decoding: program.contents, as: UTF8.self), program.name)
-    }
-    guard let file = file("tokenizer_config.json"),
-      case .object(let settings) = try? JSONValue(
-        parsing: Array(file.contents), file: file.name, dialect: .python),
-      let value = settings["chat_template"]
-    else { return nil }
-    return text(of: value).map { ($0, file.name) }
-  }
-
-  private static func text(of value: JSONValue) -> String? {
-    switch value {
-    case .string(let text): return text
-    case .array(let templates):
-      let named = templates.compactMap { template -> (name: String, text: String)? in
-        guard case .object(let fields) = template, case .string(let name) = fields["name"],
-          case .string(let text) = fields["template"]
-        else { return nil }
-        return (name, text)
-      }
-      return (named.first { $0.name == "default" } ?? named.first)?.text
-    default: return nil
     }
   }
 }

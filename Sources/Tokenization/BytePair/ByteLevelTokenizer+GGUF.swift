@@ -131,7 +131,7 @@ private struct GGUFByteLevel {
 }
 
 /// How text is cut before it is merged, as `tokenizer.ggml.pre` names it.
-private struct SplitName {
+struct SplitName {
   let preTokenizer: PreTokenizer
   /// Whether a part of a text that is a token stays whole, and BOS is put before a text where the file does not say:
   /// llama.cpp knows it by the name.
@@ -162,6 +162,14 @@ private struct SplitName {
   private static let wholeWords = [
     "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
   ]
+  private static let wholeWordsWithoutBOS = ["glm4", "glm5"]
+
+  /// The first name of a pre-tokenizer; nil where llama.cpp has none that keeps whole words, or none that does not.
+  static func name(of preTokenizer: PreTokenizer, ignoresMerges: Bool) -> String? {
+    names.first { $0.preTokenizer.name == preTokenizer.name }?.names.first {
+      (wholeWords + wholeWordsWithoutBOS).contains($0) == ignoresMerges
+    }
+  }
 
   /// Throws `value` for a name that is not known.
   init(_ vocabulary: GGUFVocabulary) throws(TokenizationError) {
@@ -174,7 +182,7 @@ private struct SplitName {
     }
     preTokenizer = known.preTokenizer
     beginsText = Self.wholeWords.contains(name)
-    ignoresMerges = beginsText || ["glm4", "glm5"].contains(name)
+    ignoresMerges = beginsText || Self.wholeWordsWithoutBOS.contains(name)
   }
 }
 

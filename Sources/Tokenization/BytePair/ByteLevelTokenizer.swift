@@ -24,7 +24,8 @@ public final class ByteLevelTokenizer: Tokenizer {
   let vocabulary: TokenizerVocabulary
   let model: BytePairModel
   private let encoder: BytePairEncoder
-  private let normalizes: Bool
+  /// Whether text is normalised to form C first.
+  let normalizes: Bool
 
   /// The tokenizer of a file; `files` are what is written of it. Throws `value` where the file asks for what is not
   /// known, or cannot be.

@@ -53,6 +53,9 @@ struct ConvertedTokenizer: Tokenizer {
     digest = isPlain ? base.digest : TokenizerDigest(hexadecimal: Digest.sha256(of: Data(content.utf8)))
   }
 
+  /// Whether a space at the beginning of a text stands for the one that is put in front of others.
+  var addsPrefixUnlessThereIsOne: Bool { rules.spaceStandsForPrefix }
+
   var vocabularySize: Int { base.vocabularySize }
   var eosID: Int32? { base.eosID }
   var padID: Int32? { base.padID }
