@@ -41,6 +41,24 @@ extension CommandTests {
       #expect(!desk.exists("run/.lock"))
     }
 
+    @Test func tensorBoardGetsItsFileAlsoByTheRecipe() throws {
+      let desk = try Desk()
+      func files(_ run: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: desk.path(run)).filter {
+          $0.hasPrefix("events.out.tfevents.")
+        }
+      }
+      let first = try desk.train("first", "--tensorboard")
+      try #require(first.code == 0, "\(first.errors)")
+      #expect(try files("first").count == 1)
+      #expect(try desk.text("first/recipe.yaml").contains("tensorboard: true\n"))
+      let again = try Command.run("train", "--recipe", "first/recipe.yaml", "--output", "again", in: desk.folder)
+      try #require(again.code == 0, "\(again.errors)")
+      #expect(try files("again").count == 1)
+      try #require(try desk.train("plain").code == 0)
+      #expect(try files("plain").isEmpty)
+    }
+
     @Test func aFinishedRunIsTrainedFurther() throws {
       let desk = try Desk()
       let first = try desk.train("first", "--learning-rate", "0.01", "--warmup-steps", "2")

@@ -68,7 +68,7 @@ struct TrainingSettings {
     self.recipe = recipe
     movedKeys = settings.movedKeys
     workingFolder = settings.workingFolder
-    writesTensorBoard = try settings.flag("tensorboard", options.tensorboard)
+    writesTensorBoard = try settings.value("tensorboard", options.tensorboard ? true : nil) ?? false
     weightType = try settings.value("weights", options.weights, default: .float32)
     precision = try settings.value("precision", options.precision, default: .float32)
     threads = try settings.value("threads", options.threads)
