@@ -32,7 +32,7 @@ class ExportComparisons:
 
     @functools.cache
     def own_model(self):
-        """A model with a byte-complete SentencePiece BPE, trained long enough that greedy text is no matter of rounding."""
+        """A model with a byte-complete SentencePiece BPE, trained until greedy text does not depend on rounding."""
         tokenizer, folder = self.inputs.folder / "export.model", self.inputs.folder / "export-own"
         text = self.inputs.text()
         flags = ["--vocabulary-size", "1024", "--algorithm", "bpe", "--output", tokenizer]
@@ -76,7 +76,8 @@ class ExportComparisons:
             flags = ["--prompt", prompt, "--tokens", GREEDY_TOKENS, "--warmup-tokens", 1]
             greedy = call("llama_generation.py", *flags, *shared)["ids"][0]
             ids = call("llama_ids.py", hard_file())["ids"]
-            return Measurement(score["tokens_per_second"], score["peak_resident_mib"], score | {"ids": ids, "greedy": greedy})
+            result = score | {"ids": ids, "greedy": greedy}
+            return Measurement(score["tokens_per_second"], score["peak_resident_mib"], result)
 
         sides = [Side("", ours)], [Side("llama.cpp, without its softmax", peer)]
         title = f"perplexity of a text, exported as f32, {title}"
@@ -98,4 +99,5 @@ def same_model(ours, peers):
     own, other = (math.exp(side["nats_per_token"]) for side in (mine, theirs))
     if not abs(own - other) <= PERPLEXITY_TOLERANCE:
         raise Failure(f"a perplexity of {own:.5f}, and {other:.5f} by llama.cpp")
-    return f"{len(mine['ids'])} ids of a hard text, {len(mine['greedy'])} greedy tokens, perplexity to {abs(own - other):.0e}"
+    counts = f"{len(mine['ids'])} ids of a hard text, {len(mine['greedy'])} greedy tokens"
+    return f"{counts}, perplexity to {abs(own - other):.0e}"

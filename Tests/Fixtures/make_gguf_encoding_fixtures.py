@@ -27,7 +27,8 @@ def quantiser():
             if hasattr(library, "ggml_quantize_chunk"):
                 function = library.ggml_quantize_chunk
                 function.restype = ctypes.c_size_t
-                function.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p] + [ctypes.c_int64] * 3 + [ctypes.c_void_p]
+                pointer = ctypes.c_void_p
+                function.argtypes = [ctypes.c_int, pointer, pointer] + [ctypes.c_int64] * 3 + [pointer]
                 return function
     raise SystemExit("llama-cpp-python has no ggml_quantize_chunk")
 

@@ -141,7 +141,8 @@ import Testing
       try refusal("helium") { _ in }.hasPrefix("the model: model_type: expected a family that llama.cpp has, one of"))
     #expect(
       try refusal("qwen2") { $0.biases = Set(LayerMatrix.allCases) }
-        == "the model: biases: expected query, key, value, at the most, found query, key, value, output, gate, up, down; "
+        == "the model: biases: expected query, key, value, at the most, found "
+        + "query, key, value, output, gate, up, down; "
         + "llama.cpp has no other qwen2")
     #expect(try refusal("gemma2") { $0.tiesEmbeddings = false }.contains("tie_word_embeddings: expected true"))
     #expect(try refusal("internlm2") { _ in }.contains("tie_word_embeddings: expected false"))

@@ -1,8 +1,9 @@
 #include "BlockEncoders.h"
 
 // Q4_K: x = s·q − m, q from 0 to 15, m not below 0, in parts of 32. Scales and minimums are searched for, so that the
-// squared error is small, weighted as ggml weights it, by |x| and the root mean square of the part: first each part gets
-// a pair by itself, then the block the halves of which they are multiples, and each part the best multiples near them.
+// squared error is small, weighted as ggml weights it, by |x| and the root mean square of the part: first each part
+// gets a pair by itself, then the block the halves of which they are multiples, and each part the best multiples near
+// them.
 
 typedef struct {
   float scale, minimum, error;

@@ -11,8 +11,8 @@ extension TeacherCacheFolder {
   /// The token file of the cache in `folder`.
   static func textFile(in folder: URL) -> URL { folder.appendingPathComponent(textFileName) }
 
-  /// The text that the cache holds, as ids of `tokenizer`; nil where it holds none. Throws `value` where that is not the
-  /// cache's tokenizer; `damaged`, `file`.
+  /// The text that the cache holds, as ids of `tokenizer`; nil where it holds none. Throws `value` where that is not
+  /// the cache's tokenizer; `damaged`, `file`.
   public func ownText(_ tokenizer: any Tokenizer) throws(TeacherCacheError) -> TokenFile? {
     if description.text == nil { return nil }
     try TeacherCacheDescription.require(
