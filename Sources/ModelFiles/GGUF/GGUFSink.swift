@@ -54,14 +54,13 @@ final class GGUFSink: WeightSink {
   }
 
   private func encode(_ tensor: GGUFWriter.Tensor) throws(ModelFileError) {
-    guard let encoding = tensor.type.encoding else { preconditionFailure("\(tensor.type.name) is not written") }
     if tensor.type != .f32, tensor.type != .bf16, let value = pending.first(where: { !(abs($0) <= Self.largest) }) {
       throw .value(
         InvalidValue(
           file, "tensor \(tensor.name)", expected: "weights from -\(Self.largest) to \(Self.largest)",
           found: "\(value)", advice: "\(tensor.type.name) holds no others; write the file as bf16 or f32"))
     }
-    let bytes = encoding.encode(pending, on: device)
+    let bytes = tensor.type.writtenEncoding.encode(pending, on: device)
     try ModelFileError.wrapping { () throws(GGUFError) in try writer.append(bytes.span.bytes, to: tensor.name) }
     encoded += pending.count
     pending.removeAll(keepingCapacity: true)

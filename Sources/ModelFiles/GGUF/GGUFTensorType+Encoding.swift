@@ -25,6 +25,20 @@ extension GGUFTensorType {
     }
   }
 
+  /// The encoding of a type that is written.
+  var writtenEncoding: MatrixEncoding {
+    guard let encoding, encoding.isEncodable else { preconditionFailure("\(name) is not written") }
+    return encoding
+  }
+
+  /// The type whose matrices are kept so.
+  init(_ encoding: MatrixEncoding) {
+    guard let type = Self.allCases.first(where: { $0.encoding == encoding }) else {
+      preconditionFailure("\(encoding) is no type of a GGUF file")
+    }
+    self = type
+  }
+
   /// The names of the types that weights are read from.
   static var readableNames: String { allCases.filter { $0.encoding != nil }.map(\.name).joined(separator: ", ") }
 }

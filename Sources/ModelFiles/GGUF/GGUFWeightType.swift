@@ -1,6 +1,7 @@
 import Diagnostics
 import GGUF
 import LanguageModels
+import TensorCore
 
 /// How the matrices of a GGUF file that is written are kept. The raw values are the names of llama.cpp's types.
 public enum GGUFWeightType: String, CaseIterable, Sendable {
@@ -20,20 +21,9 @@ public enum GGUFWeightType: String, CaseIterable, Sendable {
     }
   }
 
-  /// How a tensor is kept: norms and biases in float32, matrices in this type, where their rows have whole blocks. The
-  /// matrix that gives logits is finer than 4 bits, as llama.cpp's quantiser has it (`llama_tensor_get_type_impl` and
-  /// `tensor_type_fallback` in llama-quant.cpp).
-  /// - Parameters:
-  ///   - shape: the tensor's.
-  ///   - givesLogits: whether it is the head, or the embedding that is tied to it.
-  /// - Returns: the tensor's type.
-  func type(of shape: [Int], givesLogits: Bool) -> GGUFTensorType {
-    guard shape.count > 1, let columns = shape.last else { return .f32 }
-    var type = type
-    if givesLogits, type == .q4_0 || type == .q4_K { type = .q6_K }
-    if columns.isMultiple(of: type.blockLength) { return type }
-    // 256 do not divide a row: blocks of 32
-    return columns.isMultiple(of: GGUFTensorType.q8_0.blockLength) ? .q8_0 : .f16
+  /// How a tensor with this weight is kept: norms and biases in float32, matrices in this type, where they can be.
+  func type(of role: WeightRole, in configuration: DecoderConfiguration) -> GGUFTensorType {
+    GGUFTensorType(configuration.encoding(of: role, ofMatrices: type.writtenEncoding))
   }
 }
 
@@ -83,7 +73,7 @@ extension GGUFWeightType {
     if tensor.shape.count < 2 { return "vectors" }
     let columns = tensor.shape[tensor.shape.count - 1]
     if columns.isMultiple(of: type.blockLength), tensor.type == .q6_K { return "the matrix that gives logits" }
-    let wanted = givesLogits && [.q4_0, .q4_K].contains(type) ? .q6_K : type
+    let wanted = givesLogits ? GGUFTensorType(type.writtenEncoding.ofLogits) : type
     return "rows of \(columns), which \(wanted.name)'s blocks of \(wanted.blockLength) do not fill"
   }
 }

@@ -7,6 +7,14 @@ public enum MatrixEncoding: Equatable, Sendable {
   /// In quantised blocks, of which a row has a whole number.
   case blocks(BlockType)
 
+  /// The weights of a block; 1 where they are kept one by one.
+  public var blockLength: Int {
+    switch self {
+    case .plain: 1
+    case .blocks(let type): type.length
+    }
+  }
+
   /// The bytes of a row of so many weights, which must be a multiple of the block's.
   public func rowBytes(columns: Int) -> Int {
     switch self {
@@ -56,22 +64,14 @@ extension MatrixEncoding {
     return [UInt8](unsafeUninitializedCapacity: count) { bytes, initializedCount in
       floats.withUnsafeBufferPointer { floats in
         guard let from = floats.baseAddress, let to = bytes.baseAddress else { return }
-        let blocks = floats.count / length
-        device.parallelRanges(blocks, grain: max(1, (1 << 14) / length)) { range in
+        let blocks = floats.count / blockLength
+        device.parallelRanges(blocks, grain: max(1, (1 << 14) / blockLength)) { range in
           encode(
-            from + range.lowerBound * length, range.count * length,
-            into: UnsafeMutableRawPointer(to) + range.lowerBound * rowBytes(columns: length))
+            from + range.lowerBound * blockLength, range.count * blockLength,
+            into: UnsafeMutableRawPointer(to) + range.lowerBound * rowBytes(columns: blockLength))
         }
       }
       initializedCount = count
-    }
-  }
-
-  /// The weights of a block; 1 where they are kept one by one.
-  private var length: Int {
-    switch self {
-    case .plain: 1
-    case .blocks(let type): type.length
     }
   }
 
