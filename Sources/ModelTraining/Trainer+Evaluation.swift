@@ -6,6 +6,17 @@ extension Trainer {
   /// after each batch of windows, says no. A loss that is not finite is a result like any other: the next step says
   /// what became of the weights.
   func evaluate(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> ValidationResult? {
+    guard let sums = withRoundedWeights({ measure(text, isWanted) }) else { return nil }
+    let means = sums.perToken
+    let result = ValidationResult(
+      step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
+      terms: means.terms)
+    state.lastValidation = result
+    if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
+    return result
+  }
+
+  private func measure(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> LossSums? {
     let groups = text.groups(first: recipe.evaluationSequences)
     let totalTokens = text.countedTokens(ofFirst: recipe.evaluationSequences)
     // no step is taken meanwhile
@@ -20,12 +31,6 @@ extension Trainer {
         tokens: sums.tokens, totalTokens: totalTokens, natsPerToken: sums.perToken.crossEntropy)
       guard isWanted(progress) || sums.tokens == totalTokens else { return nil }
     }
-    let means = sums.perToken
-    let result = ValidationResult(
-      step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,
-      terms: means.terms)
-    state.lastValidation = result
-    if result.loss < state.bestValidation?.loss ?? .infinity { state.bestValidation = result }
-    return result
+    return sums
   }
 }

@@ -11,51 +11,70 @@ extension Trainer {
   ) throws(TrainingError) -> TrainingStep? {
     let start = clock.seconds
     let number = state.step + 1
-    guard let batches = try nextBatches(ofStep: number, isWanted) else { return nil }
-    // Sums are divided once, by the counted tokens of the whole step.
-    let countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
-    guard countedTokens > 0 else { throw .nothingCounted(text: data.name) }
-    let learningRate = schedule.rate(atStep: number)
-    var (sums, sequences, isAbandoned) = (LossSums.zero, 0, false)
-    let size = batches.reduce(0) { $0 + $1.batchSize }
-    for parameters in trained { parameters.zeroGradients() }
-    for batch in batches where !isAbandoned {
-      sums += objective.accumulateGradientsInMicroBatches(
-        of: model, on: batch, at: position(ofStep: number, firstSequence: sequences), scale: 1 / Double(countedTokens)
-      ) {
-        isAbandoned =
-          isAbandoned || !isWanted(.init(number: number, sequencesDone: sequences, sequenceCount: size))
-        return !isAbandoned
-      }
-      sequences += batch.batchSize
-    }
-    if isAbandoned { return nil }
+    let found = try withRoundedWeights { () throws(TrainingError) in try accumulateGradients(ofStep: number, isWanted) }
+    guard let found else { return nil }
+    let (sums, learningRate) = (found.sums, schedule.rate(atStep: number))
     let norm = trained.reduce(0) { $0 + $1.gradientSquareSum() }.squareRoot()
     try requireFinite(sums, norm, step: number)
     let factor = AdamW.clippingFactor(norm: norm, limit: recipe.gradientClip)
     optimizer.update(learningRate: learningRate, gradientScale: factor)
     objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
-    let tokens = batches.reduce(0) { $0 + $1.ids.count }
     state.step = number
-    state.sequencesRead += sequences
+    state.sequencesRead += found.sequences
     state.updates = optimizer.updates
-    state.tokensSeen += tokens
+    state.tokensSeen += found.tokens
     state.seconds = clock.seconds
     let means = sums.perToken
     let isOnPolicy = objective.isOnPolicy(at: position(ofStep: number, firstSequence: 0))
     if means.crossEntropy.isFinite {
       state.record(
         StepLoss(
-          step: number, tokens: countedTokens, loss: means.loss, crossEntropy: means.crossEntropy,
+          step: number, tokens: found.countedTokens, loss: means.loss, crossEntropy: means.crossEntropy,
           isOnPolicy: isOnPolicy))
     }
     return TrainingStep(
-      number: number, totalSteps: totalSteps, countedTokens: countedTokens, loss: means.loss,
+      number: number, totalSteps: totalSteps, countedTokens: found.countedTokens, loss: means.loss,
       crossEntropy: means.crossEntropy, terms: means.terms, gradientNorm: norm,
       learningRate: learningRate,
-      tokensPerSecond: Double(tokens) / max(clock.seconds - start, 1e-9),
+      tokensPerSecond: Double(found.tokens) / max(clock.seconds - start, 1e-9),
       secondsRemaining: clock.secondsRemaining(after: number, of: totalSteps), tokensSeen: state.tokensSeen,
       isOnPolicy: isOnPolicy)
+  }
+
+  /// What a step has read and found, beside its gradients.
+  private struct StepSums {
+    var sums = LossSums.zero
+    var countedTokens = 0
+    var sequences = 0
+    var tokens = 0
+  }
+
+  /// Reads the batch of a step and computes the gradients of its mean loss; nil once `isWanted` says no.
+  private func accumulateGradients(
+    ofStep number: Int, _ isWanted: (StepProgress) -> Bool
+  ) throws(TrainingError) -> StepSums? {
+    guard let batches = try nextBatches(ofStep: number, isWanted) else { return nil }
+    var step = StepSums()
+    step.tokens = batches.reduce(0) { $0 + $1.ids.count }
+    // Sums are divided once, by the counted tokens of the whole step.
+    step.countedTokens = batches.reduce(0) { $0 + $1.countedTokens }
+    guard step.countedTokens > 0 else { throw .nothingCounted(text: data.name) }
+    var isAbandoned = false
+    let size = batches.reduce(0) { $0 + $1.batchSize }
+    for parameters in trained { parameters.zeroGradients() }
+    for batch in batches where !isAbandoned {
+      let sums = objective.accumulateGradientsInMicroBatches(
+        of: model, on: batch, at: position(ofStep: number, firstSequence: step.sequences),
+        scale: 1 / Double(step.countedTokens)
+      ) {
+        isAbandoned =
+          isAbandoned || !isWanted(.init(number: number, sequencesDone: step.sequences, sequenceCount: size))
+        return !isAbandoned
+      }
+      step.sums += sums
+      step.sequences += batch.batchSize
+    }
+    return isAbandoned ? nil : step
   }
 
   /// The micro-batches of the step that comes next, as the objective has them; nil once `isWanted` says no.

@@ -36,6 +36,8 @@ public final class Trainer {
   let continuation: RunContinuation?
   let schedule: LearningRateSchedule
   let optimizer: AdamW
+  /// Nil where the model is trained as it is.
+  let rounding: WeightRounding?
   /// Of the objective's own weights.
   let objectiveOptimizer: AdamW?
   var order: SequenceOrder
@@ -91,6 +93,7 @@ public final class Trainer {
         parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
     }
     self.optimizer = optimizer(model.parameters)
+    rounding = recipe.quantisedWeights?.rounding(of: model)
     objectiveOptimizer = objective.parameters.map(optimizer)
     order = SequenceOrder(of: data, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
@@ -99,6 +102,8 @@ public final class Trainer {
   /// Trains to the end, or until the handler says stop, after which another call goes on.
   ///
   /// In a folder with checkpoints the first call continues after the newest one. At the end, the folder gets the model.
+  /// With `quantisedWeights` this is of rounded weights, and so is `model` from then on; until then it has the weights
+  /// that are being trained, as checkpoints do.
   /// - Parameter handler: receives each event when it has happened; on `.stop` a checkpoint is written, and the call
   ///   returns. A step or an evaluation that is due or being computed is left to the call that goes on.
   /// - Returns: how far the run has come.
@@ -146,6 +151,7 @@ public final class Trainer {
       report(.checkpointed(step: state.step, try writeCheckpoint(to: folder, clock)))
     }
     let isComplete = state.step == totalSteps && !isEvaluationDue
+    if isComplete { rounding?.round() }
     if let folder, isComplete { try finish(folder, clock) }
     return TrainingSummary(
       steps: state.step, totalSteps: totalSteps, isComplete: isComplete, tokensSeen: state.tokensSeen,
@@ -165,6 +171,13 @@ public final class Trainer {
 
   /// All weights that are trained: the model's, and the objective's own.
   var trained: [ParameterStore] { [model.parameters] + (objectiveOptimizer.map { [$0.parameters] } ?? []) }
+
+  /// What `body` computes with the model as it will be kept.
+  func withRoundedWeights<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    if let rounding { try rounding.withRounded(body) } else { try body() }
+  }
 
   private func isDue(every steps: Int?) -> Bool {
     steps.map { state.step.isMultiple(of: $0) } ?? false

@@ -81,7 +81,7 @@ extension TrainingRecipe {
       difference("schedule", \.decay.rawValue),
       difference("beta1", \.beta1), difference("beta2", \.beta2), difference("epsilon", \.epsilon),
       difference("weight-decay", \.weightDecay), difference("gradient-clip", \.gradientClip),
-      difference("seed", \.seed),
+      difference("student-weights") { $0.quantisedWeights?.rawValue ?? "float32" }, difference("seed", \.seed),
     ]
     return (length + others).lazy.compactMap { $0 }.first
   }

@@ -32,6 +32,9 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   public var weightDecay: Double
   /// The largest norm of all gradients together; 0 for any. Default 1.
   public var gradientClip: Double
+  /// The type of weights that the model is trained for: each step, and each evaluation, computes with what a file of
+  /// this type holds of the weights, and the trained model consists of that. Default nil: float32.
+  public var quantisedWeights: QuantisedWeights?
   /// Decides the order of the sequences, and where shifted cuts lie. (Fresh weights have a seed of their own.)
   /// Default 0.
   public var seed: UInt64
@@ -49,7 +52,9 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   private enum CodingKeys: String, CodingKey {
     case steps, epochs, batchSize, microBatchSize, sequenceLength, learningRate, minimumLearningRateRatio, warmupSteps
     case decay = "schedule"
-    case beta1, beta2, epsilon, weightDecay, gradientClip, seed, evaluateEvery, evaluationSequences, checkpointEvery
+    case beta1, beta2, epsilon, weightDecay, gradientClip
+    case quantisedWeights = "studentWeights"
+    case seed, evaluateEvery, evaluationSequences, checkpointEvery
     case keptCheckpoints
   }
 
@@ -58,8 +63,9 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     steps: Int? = nil, epochs: Double? = nil, batchSize: Int = 16, microBatchSize: Int? = nil,
     sequenceLength: Int = 256, learningRate: Double = 1e-3, minimumLearningRateRatio: Double = 0.1,
     warmupSteps: Int = 0, decay: LearningRateDecay = .cosine, beta1: Double = 0.9, beta2: Double = 0.95,
-    epsilon: Double = 1e-8, weightDecay: Double = 0.1, gradientClip: Double = 1, seed: UInt64 = 0,
-    evaluateEvery: Int? = nil, evaluationSequences: Int? = nil, checkpointEvery: Int? = nil, keptCheckpoints: Int = 2
+    epsilon: Double = 1e-8, weightDecay: Double = 0.1, gradientClip: Double = 1,
+    quantisedWeights: QuantisedWeights? = nil, seed: UInt64 = 0, evaluateEvery: Int? = nil,
+    evaluationSequences: Int? = nil, checkpointEvery: Int? = nil, keptCheckpoints: Int = 2
   ) {
     self.steps = steps
     self.epochs = epochs
@@ -75,6 +81,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     self.epsilon = epsilon
     self.weightDecay = weightDecay
     self.gradientClip = gradientClip
+    self.quantisedWeights = quantisedWeights
     self.seed = seed
     self.evaluateEvery = evaluateEvery
     self.evaluationSequences = evaluationSequences

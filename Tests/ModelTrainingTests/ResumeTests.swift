@@ -174,7 +174,8 @@ import Testing
       ("warmup-steps", "3", "4", { $0.warmupSteps = 4 }), ("schedule", "cosine", "linear", { $0.decay = .linear }),
       ("beta1", "0.9", "0.8", { $0.beta1 = 0.8 }), ("beta2", "0.95", "0.99", { $0.beta2 = 0.99 }),
       ("epsilon", "1e-08", "1e-06", { $0.epsilon = 1e-6 }), ("weight-decay", "0.1", "0.0", { $0.weightDecay = 0 }),
-      ("gradient-clip", "1.0", "0.0", { $0.gradientClip = 0 }), ("seed", "9", "10", { $0.seed = 10 }),
+      ("gradient-clip", "1.0", "0.0", { $0.gradientClip = 0 }),
+      ("student-weights", "float32", "q4_0", { $0.quantisedWeights = .q4_0 }), ("seed", "9", "10", { $0.seed = 10 }),
     ]
     for (key, begun, now, change) in changes {
       var other = recipe

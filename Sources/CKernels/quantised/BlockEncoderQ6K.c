@@ -76,6 +76,10 @@ INLINE void pack_q6_k(q6_k *b, const float *x) {
 KERNEL void encode_q6_k(void *to, const float *x, size_t count) {
   q6_k *b = to;
   for (size_t block = 0; block < count; block++, b++, x += 256) {
+    if (find_q6_k(b, x)) {
+      pack_q6_k(b, x);
+      continue;
+    }
     float w[256], scales[16], most = 0, best = INFINITY;
     for (int i = 0; i < 256; i++) w[i] = x[i] * x[i];
     for (int part = 0; part < 16; part++) {

@@ -12,6 +12,9 @@ void encode_q8_0(void *to, const float *x, size_t count);
 void encode_q4_k(void *to, const float *x, size_t count);
 void encode_q6_k(void *to, const float *x, size_t count);
 
+// Half and scales of a block that holds 256 weights exactly; 0 where there is none.
+int find_q6_k(q6_k *b, const float *x);
+
 // 1/d; 0 for 0, and where a half cannot hold d in any case.
 INLINE float inverse_of(float d) {
   float inverse = d != 0 ? 1.0f / d : 0.0f;

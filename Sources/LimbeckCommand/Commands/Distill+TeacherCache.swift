@@ -17,8 +17,9 @@ extension Distill {
     let objective = try objective.objective(
       &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
-    let settings = try TrainingSettings(
+    var settings = try TrainingSettings(
       options, &recipe, standardSequenceLength: sequences.holdsText ? sequences.length : nil)
+    try settings.train(for: studentWeights, &recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
@@ -51,11 +52,12 @@ extension Distill {
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     let subject = [
-      "student: \(student.size)", "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
+      "student: \(student.size)", settings.weightsLine(of: student.configuration),
+      "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
     ]
     try blamingWeights(of: [student]) {
       try session.run(
-        distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText, subject: subject,
+        distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText, subject: subject.compactMap(\.self),
         inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 }, from: start)
     }
   }

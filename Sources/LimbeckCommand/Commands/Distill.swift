@@ -46,6 +46,12 @@ struct Distill: ParsableCommand {
       With --teacher-cache no teacher is loaded, and the temperature is the
       cache's. If --teacher is also given, the cache must be of that teacher.
 
+      --student-weights q4_0 trains the student for 'limbeck export --type q4_0':
+      each step computes with what the file will hold, so that the student learns to
+      make up for the rounding, and the file has exactly the trained values. Begin
+      with a trained student, at a low learning rate; its teacher or the student
+      itself can be the --teacher.
+
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
       train'. 'limbeck train --control-of RUN' trains the same student without the
       teacher, to measure the gain.
@@ -68,6 +74,10 @@ struct Distill: ParsableCommand {
     help: ArgumentHelp(
       "Config.json or size of a new model, or model to start from.", valueName: "config.json|size|model"))
   var student: String?
+  @Option(
+    help: ArgumentHelp(
+      "Train for a file of 'limbeck export --type' of this type (default: float32).", valueName: "type"))
+  var studentWeights: QuantisedWeights?
   @OptionGroup(title: "Objective") var objective: ObjectiveOptions
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
   @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
@@ -89,7 +99,8 @@ struct Distill: ParsableCommand {
     let preset = try recipe.value("preset", objective.preset)
     let objective = try objective.objective(&recipe, preset: preset)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
-    let settings = try TrainingSettings(options, &recipe)
+    var settings = try TrainingSettings(options, &recipe)
+    try settings.train(for: studentWeights, &recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try settings.requireText(unless: onPolicy?.needsNoText ?? false)
@@ -117,11 +128,11 @@ struct Distill: ParsableCommand {
     inputs["hidden_states"] = hiddenStates.description
     let terms = [objective.description, hiddenStates.description, sampled?.description]
     let subject = [
-      "student: \(student.size)", "teacher: \(teachers.description)",
-      "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
+      "student: \(student.size)", settings.weightsLine(of: student.configuration),
+      "teacher: \(teachers.description)", "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
     ]
     try blamingWeights(of: teachers.models + [student]) {
-      try session.run(distiller, tokenizer, subject: subject, inputs: inputs, from: start)
+      try session.run(distiller, tokenizer, subject: subject.compactMap(\.self), inputs: inputs, from: start)
     }
   }
 }

@@ -107,7 +107,7 @@ struct Train: ParsableCommand {
     try recipe.finish()
     let session = try TrainingSession("train", settings, recipe: recipe.yaml)
     if let controlOf {
-      session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of its teacher")
+      session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of distillation")
     }
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)

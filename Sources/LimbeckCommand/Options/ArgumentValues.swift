@@ -12,3 +12,4 @@ extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}
 extension GGUFWeightType: ExpressibleByArgument {}
+extension QuantisedWeights: ExpressibleByArgument {}

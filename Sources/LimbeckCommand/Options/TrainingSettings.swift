@@ -15,7 +15,7 @@ struct TrainingSettings {
   let outputPath: String
   let resumes: Bool
   let packing: PackingSettings
-  let recipe: TrainingRecipe
+  var recipe: TrainingRecipe
   let weightType: WeightType
   let writesTensorBoard: Bool
   let precision: ProductPrecision

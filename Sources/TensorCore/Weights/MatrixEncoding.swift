@@ -75,6 +75,26 @@ extension MatrixEncoding {
     }
   }
 
+  /// Converts floats, whole blocks, to values that a file holds exactly: encoding and decoding them gives the same
+  /// bits again, and encoding once more the same bytes. `rounded` may be `floats`. Allocates nothing.
+  func round(_ floats: UnsafePointer<Float>, _ count: Int, into rounded: UnsafeMutablePointer<Float>) {
+    let together = Self.roundedBytes / rowBytes(columns: blockLength) * blockLength
+    withUnsafeTemporaryAllocation(byteCount: Self.roundedBytes, alignment: 16) { bytes in
+      guard let block = bytes.baseAddress else { return }
+      for start in stride(from: 0, to: count, by: together) {
+        let part = min(together, count - start)
+        encode(floats + start, part, into: block)
+        decode(block, part, into: rounded + start)
+        // what was found by a search, or is too small for its scale, is encoded otherwise: with zeros of other signs
+        encode(rounded + start, part, into: block)
+        decode(block, part, into: rounded + start)
+      }
+    }
+  }
+
+  /// Bytes that are encoded at a time: no more, and they lie on the stack.
+  private static let roundedBytes = 1024
+
   private func encode(_ floats: UnsafePointer<Float>, _ count: Int, into bytes: UnsafeMutableRawPointer) {
     switch self {
     case .plain(let type): type.encode(floats, count, into: bytes)
