@@ -1,60 +1,97 @@
 #include "BlockEncoders.h"
+#include <float.h>
 
 // Q6_K: x = s·q, q from −32 to 31, in parts of 16. The scales are searched for, so that the squared error is small,
 // weighted by x² as ggml weights it: first each part gets a scale by itself, then the block the half of which they are
 // multiples, and each part the best multiple near its own scale.
 
-// The best scale where x·inverse is rounded, and by how much the error is below that of zeros.
-INLINE float fit_of_16(const float *x, const float *w, float inverse, float *scale) {
-  float xq[16], qq[16];
+// Ways to round a part that are tried at once, side by side: no sum goes across them.
+enum { WAYS = 16 };
+
+// The best scales where x·inverse is rounded, and by how much the errors are below that of zeros.
+INLINE void fits_of_16(const float *x, const float *w, const float inverse[WAYS], float gains[WAYS],
+                       float scales[WAYS]) {
+  float products[WAYS] = {0}, squares[WAYS] = {0};
   for (int i = 0; i < 16; i++) {
-    float q = rounded(x[i] * inverse, -32, 31), wq = w[i] * q;
-    xq[i] = wq * x[i];
-    qq[i] = wq * q;
+    for (int way = 0; way < WAYS; way++) {
+      float q = rounded(x[i] * inverse[way], -32, 31), wq = w[i] * q;
+      products[way] += wq * x[i];
+      squares[way] += wq * q;
+    }
   }
-  float products = sum_of_16(xq), squares = sum_of_16(qq);
-  if (!(squares > 0)) return 0;
-  *scale = products / squares;
-  return products * *scale;
+  for (int way = 0; way < WAYS; way++) {
+    // 0 where all are rounded to 0
+    scales[way] = products[way] / (squares[way] > FLT_MIN ? squares[way] : FLT_MIN);
+    gains[way] = products[way] * scales[way];
+  }
 }
 
 INLINE float scale_of_16(const float *x, const float *w) {
-  float most = 0;
+  float most = 0, best = 0, scale = 0, inverse[WAYS], gains[WAYS], scales[WAYS];
   for (int i = 0; i < 16; i++) most = fabsf(x[i]) > fabsf(most) ? x[i] : most;
-  float inverse = inverse_of(most), best = 0, scale = 0;
-  // the largest weight becomes −32, or what is near it
-  for (int step = -24; step <= 24; step++) {
-    float found = 0, gain = fit_of_16(x, w, -(32.0f + 0.125f * (float)step) * inverse, &found);
-    if (gain > best) best = gain, scale = found;
-  }
-  for (int round = 0; round < 2; round++) {
-    float found = 0, gain = fit_of_16(x, w, inverse_of(scale), &found);
-    if (gain > best) best = gain, scale = found;
+  float inverse_of_most = inverse_of(most);
+  // the largest weight becomes −32, or what is near it, from −29 to −34.875
+  for (int first = 0; first < 3 * WAYS; first += WAYS) {
+    for (int way = 0; way < WAYS; way++) inverse[way] = -(29.0f + 0.125f * (float)(first + way)) * inverse_of_most;
+    fits_of_16(x, w, inverse, gains, scales);
+    for (int way = 0; way < WAYS; way++) {
+      if (gains[way] > best) best = gains[way], scale = scales[way];
+    }
   }
   return scale;
 }
 
-INLINE float error_of_16(const float *x, const float *w, float scale) {
-  float inverse = inverse_of(scale), errors[16];
+INLINE void errors_of_16(const float *x, const float *w, const float scales[WAYS], float errors[WAYS]) {
+  float inverse[WAYS];
+  for (int way = 0; way < WAYS; way++) inverse[way] = inverse_of(scales[way]), errors[way] = 0;
   for (int i = 0; i < 16; i++) {
-    float difference = x[i] - scale * rounded(x[i] * inverse, -32, 31);
-    errors[i] = w[i] * difference * difference;
+    for (int way = 0; way < WAYS; way++) {
+      float difference = x[i] - scales[way] * rounded(x[i] * inverse[way], -32, 31);
+      errors[way] += w[i] * difference * difference;
+    }
   }
-  return sum_of_16(errors);
 }
 
-// The scales of all parts as multiples of d, and their error.
-INLINE float multiples(const float *x, const float *w, const float scales[16], float d, int8_t found[16]) {
-  float total = 0, inverse = inverse_of(d);
-  for (int part = 0; part < 16; part++, x += 16, w += 16) {
-    float near = rounded(scales[part] * inverse, -128, 127), best = INFINITY;
-    for (int step = -1; step <= 1; step++) {
-      float multiple = rounded(near + (float)step, -128, 127), error = error_of_16(x, w, d * multiple);
-      if (error < best) best = error, found[part] = (int8_t)multiple;
-    }
-    total += best;
+// Halves that are tried, each with three multiples beside each other for each part.
+enum { HALVES = 5 };
+
+// The half of the smallest error, and with it the scales of the parts.
+INLINE void choose_scales(q6_k *b, const float *x, const float *w, const float scales[16]) {
+  float most = 0, d[WAYS], inverse[WAYS], multiples[16][WAYS], errors[16][WAYS];
+  half halves[HALVES];
+  for (int part = 0; part < 16; part++) most = fabsf(scales[part]) > fabsf(most) ? scales[part] : most;
+  for (int tried = 0; tried < HALVES; tried++) halves[tried] = (half)(most / (float)(2 * tried - 128));
+  for (int way = 0; way < WAYS; way++) {
+    d[way] = (float)halves[way / 3 % HALVES];
+    inverse[way] = inverse_of(d[way]);
   }
-  return total;
+  for (int part = 0; part < 16; part++) {
+    float products[WAYS];
+    for (int way = 0; way < WAYS; way++) {
+      float near = rounded(scales[part] * inverse[way], -128, 127);
+      multiples[part][way] = rounded(near + (float)(way % 3 - 1), -128, 127);
+      products[way] = d[way] * multiples[part][way];
+    }
+    errors_of_16(x + 16 * part, w + 16 * part, products, errors[part]);
+  }
+  float best = INFINITY;
+  b->d = 0;
+  memset(b->scales, 0, sizeof b->scales);
+  for (int tried = 0; tried < HALVES; tried++) {
+    int8_t chosen[16] = {0};
+    float total = 0;
+    for (int part = 0; part < 16; part++) {
+      float least = INFINITY;
+      for (int way = 3 * tried; way < 3 * tried + 3; way++) {
+        if (errors[part][way] < least) least = errors[part][way], chosen[part] = (int8_t)multiples[part][way];
+      }
+      total += least;
+    }
+    if (!(total < best)) continue;
+    best = total;
+    b->d = halves[tried];
+    memcpy(b->scales, chosen, sizeof chosen);
+  }
 }
 
 INLINE void pack_q6_k(q6_k *b, const float *x) {
@@ -80,21 +117,10 @@ KERNEL void encode_q6_k(void *to, const float *x, size_t count) {
       pack_q6_k(b, x);
       continue;
     }
-    float w[256], scales[16], most = 0, best = INFINITY;
+    float w[256], scales[16];
     for (int i = 0; i < 256; i++) w[i] = x[i] * x[i];
-    for (int part = 0; part < 16; part++) {
-      scales[part] = scale_of_16(x + 16 * part, w + 16 * part);
-      most = fabsf(scales[part]) > fabsf(most) ? scales[part] : most;
-    }
-    for (int largest = -128; largest <= -120; largest += 2) {
-      half d = (half)(most / (float)largest);
-      int8_t found[16] = {0};
-      float error = multiples(x, w, scales, (float)d, found);
-      if (!(error < best)) continue;
-      best = error;
-      b->d = d;
-      memcpy(b->scales, found, sizeof found);
-    }
+    for (int part = 0; part < 16; part++) scales[part] = scale_of_16(x + 16 * part, w + 16 * part);
+    choose_scales(b, x, w, scales);
     pack_q6_k(b, x);
   }
 }
