@@ -91,22 +91,16 @@ TARGET TILE_INLINE affine scaled_and_less(float scale, float minimum) {
   return result;
 }
 
-// 32 weights of the next two times 16 bytes; constants: whether they are multiplied, and whether they have minimums.
-TARGET TILE_INLINE void put(target *t, int multiplies, int has_minimum, bytes first, affine of_first, bytes second,
-                            affine of_second) {
-  sixteen halves[2] = {floats_of_bytes(first), floats_of_bytes(second)};
-  affine of[2] = {of_first, of_second};
+// The next 32 weights.
+TARGET TILE_INLINE void put_floats(target *t, int multiplies, const floats w[32 / LANES]) {
 #pragma unroll
   for (int i = 0; i < 32 / LANES; i++) {
-    floats q = halves[i * LANES / 16].part[i % (16 / LANES)];
-    affine a = of[i * LANES / 16];
-    floats w = has_minimum ? multiply_subtract(q, a.scale, a.minimum) : multiply_floats(q, a.scale);
     if (!multiplies) {
-      store_floats(t->to + i * LANES, w);
+      store_floats(t->to + i * LANES, w[i]);
     } else if (i % 2 == 0) {
-      t->even = multiply_add(t->even, w, load_floats(t->x + i * LANES));
+      t->even = multiply_add(t->even, w[i], load_floats(t->x + i * LANES));
     } else {
-      t->odd = multiply_add(t->odd, w, load_floats(t->x + i * LANES));
+      t->odd = multiply_add(t->odd, w[i], load_floats(t->x + i * LANES));
     }
   }
   if (multiplies) {
@@ -114,6 +108,81 @@ TARGET TILE_INLINE void put(target *t, int multiplies, int has_minimum, bytes fi
   } else {
     t->to += 32;
   }
+}
+
+TARGET TILE_INLINE floats weights_of(floats q, affine a, int has_minimum) {
+  return has_minimum ? multiply_subtract(q, a.scale, a.minimum) : multiply_floats(q, a.scale);
+}
+
+// 32 weights of the next two times 16 bytes; constants: whether they are multiplied, and whether they have minimums.
+TARGET TILE_INLINE void put(target *t, int multiplies, int has_minimum, bytes first, affine of_first, bytes second,
+                            affine of_second) {
+  sixteen halves[2] = {floats_of_bytes(first), floats_of_bytes(second)};
+  affine of[2] = {of_first, of_second};
+  floats w[32 / LANES];
+#pragma unroll
+  for (int i = 0; i < 32 / LANES; i++) {
+    w[i] = weights_of(halves[i * LANES / 16].part[i % (16 / LANES)], of[i * LANES / 16], has_minimum);
+  }
+  put_floats(t, multiplies, w);
+}
+
+// The 16 values that four bits stand for.
+typedef struct {
+#if LANES == 16
+  floats weights;
+#else
+  bytes values;
+  affine of;
+#endif
+} four_bits;
+
+#if LANES == 16
+
+// One vector has the weights of all 16: each block's are computed once, and looked up.
+TARGET TILE_INLINE four_bits four_bits_of(bytes values, affine a, int has_minimum) {
+  four_bits result = {weights_of(floats_of_bytes(values).part[0], a, has_minimum)};
+  return result;
+}
+
+TARGET TILE_INLINE floats look_up_weights(four_bits table, bytes q, int shift) {
+  // of each place the lowest four bits count
+  __m512i places = _mm512_srli_epi32(_mm512_cvtepu8_epi32((__m128i)q), (unsigned)shift);
+  return (floats)_mm512_permutexvar_ps(places, (__m512)table.weights);
+}
+
+// 32 weights: those of 16 bytes' four bits from a shift on, 0 or 4, and of another 16; constants as in `put`.
+TARGET TILE_INLINE void put_four_bits(target *t, int multiplies, int has_minimum, bytes first, int first_shift,
+                                      four_bits of_first, bytes second, int second_shift, four_bits of_second) {
+  (void)has_minimum;
+  floats w[2] = {look_up_weights(of_first, first, first_shift), look_up_weights(of_second, second, second_shift)};
+  put_floats(t, multiplies, w);
+}
+
+#else
+
+TARGET TILE_INLINE four_bits four_bits_of(bytes values, affine a, int has_minimum) {
+  (void)has_minimum;
+  four_bits result = {values, a};
+  return result;
+}
+
+TARGET TILE_INLINE bytes look_up_values(four_bits table, bytes q, int shift, int has_minimum) {
+  // with a minimum the values are the bits themselves
+  return has_minimum ? bits(q, shift, 15) : look_up(table.values, bits(q, shift, 15));
+}
+
+TARGET TILE_INLINE void put_four_bits(target *t, int multiplies, int has_minimum, bytes first, int first_shift,
+                                      four_bits of_first, bytes second, int second_shift, four_bits of_second) {
+  put(t, multiplies, has_minimum, look_up_values(of_first, first, first_shift, has_minimum), of_first.of,
+      look_up_values(of_second, second, second_shift, has_minimum), of_second.of);
+}
+
+#endif
+
+// The values of four bits of blocks with minimums.
+TARGET TILE_INLINE bytes unsigned_values(void) {
+  return copies(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
 }
 
 #endif

@@ -61,14 +61,15 @@ TARGET TILE_INLINE void six_bit_scales(float scales[8], float minimums[8], const
 }
 
 TARGET TILE_INLINE void put_q4_k(target *t, int multiplies, const q4_k *b) {
+  const bytes values = unsigned_values();
   float scales[8], minimums[8];
   six_bit_scales(scales, minimums, b->scales, &b->d, &b->m);
   ROLLED for (int part = 0; part < 8; part += 2) {
     bytes first = load_bytes(b->q + 16 * part), second = load_bytes(b->q + 16 * part + 16);
-    affine low = scaled_and_less(scales[part], minimums[part]);
-    affine high = scaled_and_less(scales[part + 1], minimums[part + 1]);
-    put(t, multiplies, 1, bits(first, 0, 15), low, bits(second, 0, 15), low);
-    put(t, multiplies, 1, bits(first, 4, 15), high, bits(second, 4, 15), high);
+    four_bits low = four_bits_of(values, scaled_and_less(scales[part], minimums[part]), 1);
+    four_bits high = four_bits_of(values, scaled_and_less(scales[part + 1], minimums[part + 1]), 1);
+    put_four_bits(t, multiplies, 1, first, 0, low, second, 0, low);
+    put_four_bits(t, multiplies, 1, first, 4, high, second, 4, high);
   }
 }
 

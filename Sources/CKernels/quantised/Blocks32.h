@@ -2,15 +2,16 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 TARGET TILE_INLINE void put_q4_0(target *t, int multiplies, const q4_0 *b) {
+  const bytes values = copies(_mm_setr_epi8(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
   bytes q = load_bytes(b->q);
-  affine a = scaled_by(float_of(&b->d) * UNIT);
-  put(t, multiplies, 0, bits(q, 0, 15) - 8, a, bits(q, 4, 15) - 8, a);
+  four_bits weights = four_bits_of(values, scaled_by(float_of(&b->d) * UNIT), 0);
+  put_four_bits(t, multiplies, 0, q, 0, weights, q, 4, weights);
 }
 
 TARGET TILE_INLINE void put_q4_1(target *t, int multiplies, const q4_1 *b) {
   bytes q = load_bytes(b->q);
-  affine a = scaled_and_less(float_of(&b->d) * UNIT, -float_of(&b->m));
-  put(t, multiplies, 1, bits(q, 0, 15), a, bits(q, 4, 15), a);
+  four_bits weights = four_bits_of(unsigned_values(), scaled_and_less(float_of(&b->d) * UNIT, -float_of(&b->m)), 1);
+  put_four_bits(t, multiplies, 1, q, 0, weights, q, 4, weights);
 }
 
 // 16 bytes that are all ones where the bit from 16·part on is.
@@ -50,8 +51,8 @@ TARGET TILE_INLINE void put_iq4_nl(target *t, int multiplies, const iq4_nl *b) {
   const bytes values =
       copies(_mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113));
   bytes q = load_bytes(b->q);
-  affine a = scaled_by(float_of(&b->d) * UNIT);
-  put(t, multiplies, 0, look_up(values, bits(q, 0, 15)), a, look_up(values, bits(q, 4, 15)), a);
+  four_bits weights = four_bits_of(values, scaled_by(float_of(&b->d) * UNIT), 0);
+  put_four_bits(t, multiplies, 0, q, 0, weights, q, 4, weights);
 }
 
 #endif
