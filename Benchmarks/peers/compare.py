@@ -18,6 +18,7 @@ from gemma_comparisons import GemmaComparisons, found_file
 from inputs import Inputs
 from model_comparisons import ModelComparisons
 from register_rate import RegisterRate
+from quantised_comparisons import QuantisedComparisons
 from report import markdown
 from step_comparisons import StepComparisons
 
@@ -88,12 +89,13 @@ def run_rounds(comparisons, rounds, registers):
 def main():
     parser, options = arguments()
     with tempfile.TemporaryDirectory(prefix="compare-peers-") as folder:
-        inputs = Inputs(pathlib.Path(folder), sys.executable, REPOSITORY, options.model, options.text)
+        inputs = Inputs(pathlib.Path(folder), sys.executable, options.limbeck, REPOSITORY, options.model, options.text)
         registers = RegisterRate(options.programs, options.threads)
         comparisons = StepComparisons(options.programs, inputs, registers, options).all()
         comparisons += ModelComparisons(options.programs, options.limbeck, inputs, registers, options).all()
         comparisons += FamilyComparisons(options.programs, inputs, options).all()
         comparisons += GemmaComparisons(options.programs, options.limbeck, inputs, options).all()
+        comparisons += QuantisedComparisons(options.programs, inputs, options).all()
         comparisons += ExportComparisons(options.programs, options.limbeck, inputs, options).all()
         if options.list:
             print("\n".join(comparison.key for comparison in comparisons))

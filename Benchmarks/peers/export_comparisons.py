@@ -10,7 +10,7 @@ from processes import Failure
 # In float32, of the perplexity itself.
 PERPLEXITY_TOLERANCE = 1e-3
 GREEDY_TOKENS = 48
-TRAINING = ["--steps", "60", "--batch-size", "8", "--sequence-length", "128", "--learning-rate", "4e-3"]
+TRAINING = ["--steps", "60", "--batch-size", "4", "--sequence-length", "256", "--learning-rate", "4e-3"]
 # Runs of white space, scripts, digits, code, what no vocabulary has; no token of any model's own signs.
 HARD_TEXT = """Hello,  world!\tIt's   a test; they're "quoted"…
 \n\n  def f(x):\n    return x**2  # αβγ\n1234567890 3.14159 ½ naïve café Straße русский עברית हिन्दी 한국어 日本語、中文。

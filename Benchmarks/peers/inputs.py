@@ -14,9 +14,10 @@ GENERATED_WORDS = 60_000
 class Inputs:
     """Every file is made once; `python` runs the makers."""
 
-    def __init__(self, folder, python, repository, model=None, text=None):
+    def __init__(self, folder, python, limbeck, repository, model=None, text=None):
         self.folder = folder
         self.python = python
+        self.limbeck = limbeck
         self.repository = repository
         self.own_tokenizer = repository / "tokenizers/austen-4096.model"
         shared = repository.parent / "shared"
@@ -55,9 +56,9 @@ class Inputs:
         return folder
 
     @functools.cache
-    def gguf(self, shape):
-        file = self.folder / f"model-{shape}.gguf"
-        processes.run([self.python, self.script("to_gguf.py"), self.random_model(shape), file])
+    def gguf(self, shape, type="f32"):
+        file = self.folder / f"model-{shape}-{type}.gguf"
+        processes.run([self.limbeck, "export", "--model", self.random_model(shape), "--output", file, "--type", type])
         return file
 
     @functools.cache

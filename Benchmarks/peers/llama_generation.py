@@ -1,9 +1,10 @@
-"""Greedy generation of one sequence with llama.cpp, timed: what GenerationTimer is measured against.
+"""Greedy generation with llama.cpp, timed: what GenerationTimer is measured against.
 
 Run:  python llama_generation.py FILE.gguf
 
 Through the C functions that llama-cpp-python binds, with llama.cpp's own greedy sampler, so that Python does no more than
-call two functions for each token. Keys and values are cached in float32. Prints one JSON object.
+call two functions for each token. With --sequences, the others begin with BOS and the last tokens of the vocabulary, one
+each, as GenerationTimer's do. Prints one JSON object.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import time
 
 import llama_cpp
 
-FLOAT32 = 0  # GGML_TYPE_F32
+# GGML_TYPE_F32 and GGML_TYPE_F16
+CACHE_TYPES = {"float32": 0, "float16": 1}
 
 
 def arguments():
@@ -24,6 +26,8 @@ def arguments():
     parser.add_argument("--warmup-tokens", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompt", default="", help="what stands behind BOS (default: nothing)")
+    parser.add_argument("--sequences", type=int, default=1, help="sequences to compute together")
+    parser.add_argument("--cache-precision", choices=CACHE_TYPES, default="float32", help="of keys and values")
     return parser.parse_args()
 
 
@@ -43,7 +47,7 @@ def open_context(options, **parameters_of_context):
     for name, value in parameters_of_context.items():
         setattr(parameters, name, value)
     parameters.n_threads = parameters.n_threads_batch = options.threads
-    parameters.type_k = parameters.type_v = FLOAT32
+    parameters.type_k = parameters.type_v = CACHE_TYPES[getattr(options, "cache_precision", "float32")]
     context = llama_cpp.llama_init_from_model(model, parameters)
     if not context:
         raise SystemExit("llama_generation.py: llama.cpp cannot make a context")
@@ -75,24 +79,59 @@ def generate(context, sampler, prompt, count):
     return ids
 
 
+def generate_together(context, sampler, prompts, count):
+    """The ids after those of each of several prompts, a token of each sequence at a time."""
+    llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
+    batch = llama_cpp.llama_batch_init(sum(map(len, prompts)), 0, 1)
+    fed, lengths, ids = prompts, [0] * len(prompts), [[] for _ in prompts]
+    for _ in range(count):
+        places, place = [], 0
+        for sequence, tokens in enumerate(fed):
+            for token in tokens:
+                batch.token[place], batch.pos[place] = token, lengths[sequence]
+                batch.n_seq_id[place], batch.seq_id[place][0], batch.logits[place] = 1, sequence, False
+                lengths[sequence] += 1
+                place += 1
+            batch.logits[place - 1] = True
+            places.append(place - 1)
+        batch.n_tokens = place
+        if llama_cpp.llama_decode(context, batch) != 0:
+            raise SystemExit("llama_generation.py: llama_decode failed")
+        fed = [[llama_cpp.llama_sampler_sample(sampler, context, place)] for place in places]
+        for sequence, tokens in enumerate(fed):
+            ids[sequence] += tokens
+    llama_cpp.llama_batch_free(batch)
+    return ids
+
+
 def main():
     options = arguments()
-    model, context, _silent = open_context(options)
+    sequences = options.sequences
+    # of the whole cache, which the sequences share
+    model, context, _silent = open_context(options, n_ctx=512 * sequences, n_seq_max=sequences, kv_unified=False)
     vocabulary = llama_cpp.llama_model_get_vocab(model)
-    prompt = [llama_cpp.llama_vocab_bos(vocabulary), *encoded(vocabulary, options.prompt)]
+    bos, last = llama_cpp.llama_vocab_bos(vocabulary), llama_cpp.llama_vocab_n_tokens(vocabulary) - 1
+    prompts = [[bos, *encoded(vocabulary, options.prompt)]] + [[bos, last - number] for number in range(sequences - 1)]
     sampler = llama_cpp.llama_sampler_init_greedy()
-    generate(context, sampler, prompt, options.warmup_tokens)
+
+    def run(count):
+        if sequences == 1:
+            return [generate(context, sampler, prompts[0], count)]
+        return generate_together(context, sampler, prompts, count)
+
+    run(options.warmup_tokens)
     start = time.perf_counter()
-    ids = generate(context, sampler, prompt, options.tokens)
+    ids = run(options.tokens)
     seconds = time.perf_counter() - start
+    count = sum(map(len, ids))
     print(
         json.dumps(
             {
                 "threads": options.threads,
-                "tokens": len(ids),
+                "tokens": count,
                 "generation_seconds": seconds,
-                "tokens_per_second": len(ids) / seconds,
-                "ids": [ids],
+                "tokens_per_second": count / seconds,
+                "ids": ids,
                 "peak_resident_mib": peak_mib(),
                 "llama_cpp_python": llama_cpp.__version__,
             }

@@ -7,6 +7,7 @@ the tied head: its logit is 0, never the largest, so that every text has the len
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import struct
@@ -83,8 +84,16 @@ def configuration(shape, dtype="float32"):
     }
 
 
+def spellings(count):
+    """`count` BPE pieces, each of which encodes to itself: first and last letters, pairs of them, pairs of pairs."""
+    firsts = [chr(ord("A") + letter) for letter in range(26)] + list("ΑΒΓΔΕΖ")
+    lasts = [chr(ord("a") + letter) for letter in range(26)] + list("αβγδεζ")
+    pairs = [first + last for first in firsts for last in lasts]
+    return list(itertools.islice(itertools.chain(firsts, lasts, pairs, (a + b for a in pairs for b in pairs)), count))
+
+
 def tokenizer(vocabulary):
-    """A serialized SentencePiece model (sentencepiece_model.proto): <unk>, <s>, </s>, then " 00003", " 00004" and so on."""
+    """A serialized SentencePiece model (sentencepiece_model.proto): <unk>, <s>, </s>, the bytes, then BPE pieces."""
 
     def field(number, content):
         length, size = len(content), b""
@@ -95,13 +104,14 @@ def tokenizer(vocabulary):
     def piece(text, score, kind):
         return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + bytes([0x18, kind]))
 
-    normal, unknown, control = 1, 2, 3
+    normal, unknown, control, byte = 1, 2, 3, 6
     pieces = [piece("<unk>", 0, unknown), piece("<s>", 0, control), piece("</s>", 0, control)]
-    pieces += [piece(f"\u2581{number:05}", -10, normal) for number in range(3, vocabulary)]
+    pieces += [piece(f"<0x{value:02X}>", 0, byte) for value in range(256)]
+    pieces += [piece(text, -rank, normal) for rank, text in enumerate(spellings(vocabulary - len(pieces)))]
     # normalizer_spec: identity, no dummy prefix, white space kept, a space is U+2581
     normalizer = field(1, b"identity") + bytes([0x18, 0, 0x20, 0, 0x28, 1])
-    # trainer_spec: model_type unigram
-    return b"".join(pieces) + field(2, bytes([0x18, 1])) + field(3, normalizer)
+    # trainer_spec: model_type BPE, byte_fallback
+    return b"".join(pieces) + field(2, bytes([0x18, 2, 0x98, 0x02, 1])) + field(3, normalizer)
 
 
 def bfloat16(array):
