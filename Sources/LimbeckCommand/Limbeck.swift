@@ -33,7 +33,7 @@ struct Limbeck: ParsableCommand {
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self,
       PerplexityCommand.self, Compare.self, ReportCommand.self, Generate.self, Chat.self, Export.self, Inspect.self,
-      Doctor.self,
+      Doctor.self, Demo.self,
     ])
 
   static func main() {

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Diagnostics
+import DurableFiles
+import Foundation
+
+/// `limbeck demo`
+struct Demo: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Makes a small language model out of a text, step by step.",
+    discussion: """
+      Runs the other subcommands one after another, and shows each before it runs: a
+      tokenizer; a teacher that learns the text; a control, a small model that learns
+      it, too; a student, which is the same small model, distilled from the teacher on
+      the same tokens in the same order. Then it compares the three on text that none
+      of them has seen, writes a report, and the student as a GGUF file for llama.cpp,
+      and prints a sample of each.
+
+      A megabyte or more of text is good, and takes a few minutes. What is done is not
+      done again: after Ctrl-C, a kill or an error the same command goes on.
+
+      Example:
+        limbeck demo --text books/
+        limbeck demo --text books/ --validation-text held-out.txt --output small
+      """)
+
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("Files or folders of text.", valueName: "path"))
+  var text: [String]
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Text to measure on (default: 5 % of the paragraphs of --text).", valueName: "path"))
+  var validationText: [String] = []
+  @Option(help: ArgumentHelp("Folder for all that is made.", valueName: "folder"))
+  var output = "demo"
+  @Option(parsing: .unconditional, help: ArgumentHelp("Tokens of the tokenizer.", valueName: "n"))
+  var vocabularySize = 2_048
+  @Option(help: ArgumentHelp("Size of the teacher, or a config.json.", valueName: "size"))
+  var teacher = "2M"
+  @Option(help: ArgumentHelp("Size of the student, or a config.json.", valueName: "size"))
+  var student = "500K"
+  @Option(parsing: .unconditional, help: ArgumentHelp("Steps of each training run, of 1,024 tokens.", valueName: "n"))
+  var steps = 800
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of weights, order and samples.", valueName: "n"))
+  var seed: UInt64 = 1
+  @OptionGroup(title: "Device") var device: DeviceOptions
+
+  func validate() throws {
+    for (path, flag) in [(output, "output"), (teacher, "teacher"), (student, "student")] {
+      try ValidationError.requirePath(path, flag)
+    }
+    if text.isEmpty { throw ValidationError("text", expected: "a file or a folder", found: "none") }
+    if steps < 1 { throw ValidationError("steps", expected: "at least 1", found: steps) }
+  }
+
+  func run() throws {
+    for path in text + validationText where !somethingExists(at: path) {
+      throw FileError.missing(file: path, advice: "check the path")
+    }
+    for model in [teacher, student] { _ = try ModelSource(path: model, contextLength: DemoSteps.sequenceLength) }
+    try DemoSettings(self).claim(URL(fileURLWithPath: output, isDirectory: true))
+    for step in DemoSteps(self).all where !step.isDone {
+      Console().write("\n== \(step.title)\n$ limbeck \(step.arguments.map(\.shellQuoted).joined(separator: " "))")
+      var command = try Limbeck.parseAsRoot(step.arguments)
+      try command.run()
+    }
+    let file = "\(output)/student.gguf".shellQuoted
+    Console().write(
+      "\n== Everything is in \(output): report.html for a browser, student.gguf for llama.cpp and Ollama. To go on:\n"
+        + "$ limbeck generate --model \("\(output)/student".shellQuoted) --prompt \"…\"\n"
+        + "$ llama-cli --model \(file) --prompt \"…\"")
+  }
+}
+
+/// What a demo's folder was made from: another demo does not go on with it.
+private struct DemoSettings: Codable, Equatable {
+  let text, validationText: [String]
+  let vocabularySize: Int
+  let teacher, student: String
+  let steps: Int
+  let seed: UInt64
+
+  init(_ demo: Demo) {
+    text = demo.text
+    validationText = demo.validationText
+    vocabularySize = demo.vocabularySize
+    (teacher, student) = (demo.teacher, demo.student)
+    steps = demo.steps
+    seed = demo.seed
+  }
+
+  /// Makes the folder, or goes on with one that was made from the same, or in which nothing was made yet.
+  func claim(_ folder: URL) throws {
+    let file = folder.appendingPathComponent("demo.json")
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    if let data = try? Data(contentsOf: file), (try? decoder.decode(Self.self, from: data)) == self { return }
+    if somethingExists(at: folder.path) {
+      guard (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) == [file.lastPathComponent] else {
+        throw CommandError.outputExists(
+          path: folder.relativePath, advice: "it is not a demo with these options; choose another --output")
+      }
+    }
+    do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+      throw FileError.unwritable(file: folder.path, reason: error.localizedDescription)
+    }
+    try AtomicFile.write(Data(StandardOutput.json(self).utf8), to: file)
+  }
+}

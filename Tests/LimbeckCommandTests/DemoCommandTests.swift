@@ -1,0 +1,66 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  /// `limbeck demo`.
+  @Suite struct Demos {
+    private func demo(_ desk: Desk, _ more: String...) throws -> Outcome {
+      try Command.run(
+        [
+          "demo", "--text", desk.workspace.text, "--output", "made", "--vocabulary-size", "300", "--teacher",
+          "200K", "--student", "60K", "--steps", "8",
+        ] + more,
+        in: desk.folder)
+    }
+
+    /// What was printed, but for speeds.
+    private func sayings(_ outcome: Outcome) -> [Substring] {
+      outcome.output.split(separator: "\n").filter { !$0.contains("tokens/s") }
+    }
+
+    @Test func everythingIsMadeAndNothingTwice() throws {
+      let desk = try Desk()
+      let first = try demo(desk)
+      try #require(first.code == 0, "\(first.errors)")
+      for name in ["tokenizer.model", "teacher", "control", "student", "report.html", "student.gguf"] {
+        #expect(FileManager.default.fileExists(atPath: desk.path("made/\(name)")), "\(name)")
+      }
+      #expect(
+        first.output.contains("KL divergence, nats") && first.errors.contains("$ limbeck distill --teacher made/"))
+      let second = try demo(desk)
+      #expect(second.code == 0 && sayings(second) == sayings(first), "\(second.errors)")
+      #expect(!second.errors.contains("$ limbeck train") && second.errors.contains("$ limbeck compare"))
+    }
+
+    @Test func whatWasInterruptedGoesOn() throws {
+      let desk = try Desk()
+      let command = try Command(
+        [
+          "demo", "--text", desk.workspace.text, "--output", "made", "--vocabulary-size", "300", "--teacher",
+          "200K", "--student", "60K", "--steps", "2000",
+        ],
+        in: desk.folder)
+      try command.send(SIGINT, when: desk.path("made/teacher/metrics.jsonl"))
+      #expect(try command.outcome().code == 130)
+      let other = try demo(desk)
+      #expect(other.code == 1 && other.errors.contains("made: exists already"), "\(other.errors)")
+    }
+
+    @Test func badInputIsToldBeforeAnythingIsMade() throws {
+      let desk = try Desk()
+      let missing = try Command.run("demo", "--text", "none.txt", in: desk.folder)
+      #expect(missing.code == 1 && missing.errors.contains("none.txt: no such file or folder"), "\(missing.errors)")
+      for (flag, value) in [
+        ("steps", "0"), ("steps", "x"), ("vocabulary-size", "-1"), ("teacher", ""), ("student", "none"),
+      ] {
+        let outcome = try Command.run("demo", "--text", desk.workspace.text, "--\(flag)", value, in: desk.folder)
+        #expect(outcome.code != 0 && outcome.errors.contains(flag), "\(outcome.errors)")
+      }
+      // what failed before anything was made is no obstacle, what is there is
+      #expect(try desk.text("demo/demo.json").contains("-1"))
+      _ = try desk.write("text", to: "demo/file.txt")
+      let there = try Command.run("demo", "--text", desk.workspace.text, in: desk.folder)
+      #expect(there.code == 1 && there.errors.contains("demo: exists already"), "\(there.errors)")
+    }
+  }
+}
