@@ -103,7 +103,7 @@ extension ReportPage {
           (model.size?.parameters ?? model.run?.manifest.parameters["total"]).map { "\(Figures.count($0))" }
         },
         row("without embedding and head") { $0.size.map { "\(Figures.count($0.nonEmbeddingParameters))" } },
-        row("weights on disk") { $0.size.map { "\(Figures.bytes($0.weightBytes))" } },
+        row("size of the weights") { $0.size.map { "\(Figures.bytes($0.weightBytes))" } },
         row("generation", "tokens/s, one text") { model in
           model.size?.generatedTokensPerSecond.map { "\(Figures.count(Int($0)))" }
         },

@@ -52,6 +52,23 @@ public struct ReportedModel: Sendable {
     }
   }
 
+  /// The model with its weights rounded.
+  public struct Rounding: Sendable {
+    /// To what, by llama.cpp's name: `q8_0`.
+    public var type: String
+    /// What the rounded weights take.
+    public var weightBytes: Int
+    /// The rounded model as the student, the model as it is as the teacher.
+    public var statistics: StudentStatistics
+
+    /// A rounding, as the properties say.
+    public init(type: String, weightBytes: Int, statistics: StudentStatistics) {
+      self.type = type
+      self.weightBytes = weightBytes
+      self.statistics = statistics
+    }
+  }
+
   /// What it is to the others.
   public var role: Role
   /// Its folder, as the user named it.
@@ -68,6 +85,8 @@ public struct ReportedModel: Sendable {
   public var perplexity: Perplexity?
   /// How close it is to the teacher; nil of the teacher, and without one.
   public var statistics: StudentStatistics?
+  /// What rounding its weights does to it, where that was measured.
+  public var roundings: [Rounding] = []
 
   /// A model, as the properties say.
   public init(

@@ -13,7 +13,7 @@ public struct LanguageModel {
   private let origin: Origin
 
   private enum Origin {
-    case stored(any StoredModel)
+    case stored(any StoredModel, rounded: GGUFWeightType?)
     case configuration(digest: String)
   }
 
@@ -25,27 +25,31 @@ public struct LanguageModel {
   /// - Parameters:
   ///   - url: a folder with `config.json`, weights and a tokenizer, or one of a run; or a `.gguf` file.
   ///   - trainable: whether the weights get gradients; false by default.
+  ///   - rounding: what the matrices of a frozen model are rounded to while they are read, as `writeGGUF` would write
+  ///     them; nil, the default, leaves weights as they are.
   ///   - precision: what the factors of products are rounded to; float32 by default, which rounds nothing.
   ///   - device: where it computes; nil, the default, for all cores with the best backend.
   /// - Throws: `model` for what is wrong with `config.json` or the weights, or where the tokenizer has more tokens than
   ///   the model has outputs; `tokenization` for what is wrong with the tokenizer; `training` for a run without a
   ///   checkpoint; `backend`.
   public init(
-    contentsOf url: URL, trainable: Bool = false, precision: ProductPrecision = .float32, device: Device? = nil
+    contentsOf url: URL, trainable: Bool = false, rounding: GGUFWeightType? = nil,
+    precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
     let location = try ModelLocation(url)
     let opened = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
       try openModel(at: location.url)
     }
-    try self.init(opened, trainable: trainable, precision: precision, device: device)
+    try self.init(opened, trainable: trainable, rounding: rounding, precision: precision, device: device)
   }
 
-  /// An opened model. Throws as `init(contentsOf:trainable:precision:device:)`; `tokenizer` is the
-  /// model's own by default.
+  /// An opened model. Throws as `init(contentsOf:trainable:rounding:precision:device:)`; `tokenizer` is the model's own
+  /// by default.
   public init(
     _ model: any StoredModel, tokenizer: (any Tokenizer)? = nil, trainable: Bool = false,
-    precision: ProductPrecision = .float32, device: Device? = nil
+    rounding: GGUFWeightType? = nil, precision: ProductPrecision = .float32, device: Device? = nil
   ) throws(LimbeckError) {
+    precondition(rounding == nil || !trainable, "weights that are trained are float32")
     let device = try Self.device(device)
     let tokenizer = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       if let tokenizer { return tokenizer }
@@ -53,12 +57,13 @@ public struct LanguageModel {
     }
     decoder = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
       try model.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: model.configurationFile.path)
+      if let rounding { return try FrozenDecoder(model, rounding: rounding, precision: precision, device: device) }
       return trainable
         ? try TransformerDecoder(model, precision: precision, device: device)
         : try FrozenDecoder(model, precision: precision, device: device)
     }
     self.tokenizer = tokenizer
-    origin = .stored(model)
+    origin = .stored(model, rounded: rounding)
   }
 
   private static func device(_ device: Device?) throws(LimbeckError) -> Device {
@@ -109,11 +114,12 @@ public struct LanguageModel {
   /// Sizes and constants.
   public var configuration: DecoderConfiguration { decoder.configuration }
 
-  /// Says what the model was made from, in 64 hexadecimal digits: the files of its weights, or the configuration of a
-  /// fresh one (without its seed). Reads those files.
+  /// Says what the model was made from, in 64 hexadecimal digits: the files of its weights and what they are rounded
+  /// to, or the configuration of a fresh one (without its seed). Reads those files.
   public var digest: String {
     switch origin {
-    case .stored(let model): model.digest
+    case .stored(let model, nil): model.digest
+    case .stored(let model, let type?): Digest.sha256(of: Data("\(model.digest) \(type.rawValue)".utf8))
     case .configuration(let digest): digest
     }
   }
@@ -121,16 +127,15 @@ public struct LanguageModel {
   /// Checks that no weight of a model that was opened is NaN or infinite, as its files have it; a fresh one has none
   /// such. Reads those files. Throws `model`, which names the tensor.
   public func requireFiniteWeights() throws(LimbeckError) {
-    guard case .stored(let model) = origin else { return }
+    guard case .stored(let model, _) = origin else { return }
     try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in try model.requireFiniteWeights() }
   }
 
-  /// The size in bytes of the files that hold the weights, or of the weights of a fresh model.
+  /// The size in bytes of the files that hold the weights, or of the weights of a fresh model, or of one whose weights
+  /// are rounded.
   public var weightBytes: Int {
-    switch origin {
-    case .stored(let model): model.weightBytes
-    case .configuration: decoder.parameters.count * MemoryLayout<Float>.size
-    }
+    if case .stored(let model, nil) = origin { return model.weightBytes }
+    return decoder.weights.reduce(0) { $0 + $1.parameter.matrix.byteCount }
   }
 
   /// Writes a folder that Hugging Face transformers loads, the tokenizer in it. The folder is made if it is missing;

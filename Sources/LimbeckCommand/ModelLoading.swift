@@ -30,15 +30,17 @@ func openModel(path: String) throws -> any StoredModel {
 }
 
 extension LanguageModel {
-  /// The model of a Hugging Face folder, a GGUF file, or a run, frozen; with the tokenizer at a path, if one is given.
+  /// The model of a Hugging Face folder, a GGUF file, or a run, frozen; with the tokenizer at a path, if one is given,
+  /// and weights rounded to a type.
   init(
-    path: String, tokenizer tokenizerPath: String? = nil, precision: ProductPrecision = .float32,
-    on device: Device
+    path: String, tokenizer tokenizerPath: String? = nil, rounding: GGUFWeightType? = nil,
+    precision: ProductPrecision = .float32, on device: Device
   ) throws {
     self = try Console().announcing("reading \(path)") {
       let model = try openModel(path: path)
       return try LanguageModel(
-        model, tokenizer: model.tokenizer(orAt: tokenizerPath), precision: precision, device: device)
+        model, tokenizer: model.tokenizer(orAt: tokenizerPath), rounding: rounding, precision: precision,
+        device: device)
     }
   }
 

@@ -68,8 +68,8 @@ struct MappedTensor {
         return .dense(Tensor(mapping: values, shape: expected, on: device))
       }
       if encoding != .plain(.float32), expected.count == 2 {
-        return .mapped(
-          MappedMatrix(try together(ranges), encoding: encoding, rows: expected[0], columns: expected[1]))
+        return .encoded(
+          EncodedMatrix(try together(ranges), encoding: encoding, rows: expected[0], columns: expected[1]))
       }
     }
     let tensor = Tensor.zeros(expected, on: device)

@@ -145,7 +145,7 @@ struct ReportPageTests {
     #expect(html.contains("Distillation closed <b class=\"share\">"))
     for row in [
       "perplexity", "bits per byte", "closed of the gap", "KL divergence, mean", "KL, 99 % of tokens below",
-      "same top token", "speculative acceptance", "parameters", "weights on disk", "generation", "peak memory",
+      "same top token", "speculative acceptance", "parameters", "size of the weights", "generation", "peak memory",
       "time",
     ] {
       #expect(html.contains("<th scope=\"row\">\(row)"), "\(row)")

@@ -18,7 +18,7 @@ import Testing
   }
 
   private func isMapped(_ weight: WeightMatrix) -> Bool {
-    if case .mapped = weight { true } else { false }
+    if case .encoded = weight { true } else { false }
   }
 
   private func requireEqual(_ decoder: FrozenDecoder, _ ids: [Int32], batchSize: Int) {

@@ -48,7 +48,9 @@ extension CommandTests {
         "64",
       ]
       let table = try Command.run(compare, in: desk.folder)
-      for row in ["parameters", "weights on disk", "perplexity", "bits per byte", "KL divergence", "same top token"] {
+      for row in [
+        "parameters", "size of the weights", "perplexity", "bits per byte", "KL divergence", "same top token",
+      ] {
         #expect(table.output.contains(row))
       }
       #expect(!table.output.contains("99.9 %") && !table.output.contains("tokens/s"))

@@ -62,6 +62,49 @@ extension CommandTests {
       #expect(try Data(contentsOf: URL(fileURLWithPath: desk.path("again.gguf"))).count > 10_000)
     }
 
+    @Test func roundedWeightsGiveTheResultsOfTheFile() throws {
+      let desk = try Desk()
+      let (model, file) = (try model(desk), desk.path("model.gguf"))
+      try #require(Command.run("export", "--model", model, "--output", file, "--type", "q4_0").code == 0)
+      func value(_ arguments: String...) throws -> [String: Any] {
+        try report(
+          Command.run(arguments + ["--text", desk.workspace.heldOut, "--window", "16", "--json"], in: desk.folder))
+      }
+      let ofFile = try value("perplexity", "--model", file)
+      let rounded = try value("perplexity", "--model", model, "--weights", "q4_0")
+      #expect(rounded["nats_per_token"] as? Double == ofFile["nats_per_token"] as? Double)
+      let call = ["generate", "--prompt", "The old", "--max-tokens", "12", "--temperature", "0", "--model"]
+      #expect(
+        try Command.run(call + [model, "--weights", "q4_0"]).output == Command.run(call + [file]).output)
+
+      let comparison = try value("compare", "--teacher", model, "--student", model, "--weights", "q8_0", "q4_0")
+      let students = try #require(comparison["students"] as? [[String: Any]])
+      let models = try students.map { try #require($0["model"] as? [String: Any]) }
+      #expect(
+        models.map { $0["folder"] as? String } == [model, "\(model) in q8_0", "\(model) in q4_0"])
+      func mean(_ object: Any?, _ key: String) throws -> Double {
+        let estimate = try #require((object as? [String: Any])?[key] as? [String: Any])
+        return try #require(estimate["mean"] as? Double)
+      }
+      #expect(models[0]["rounding"] == nil)
+      let losses = try models.dropFirst().map { try mean($0["rounding"], "kl_divergence") }
+      #expect(losses[0] > 0 && losses[0] < losses[1] && losses[1] < 1)
+      // here the teacher is the student unrounded
+      #expect(try losses[1] == mean(students[2]["statistics"], "kl_divergence"))
+      let sizes = models.compactMap { $0["weight_bytes"] as? Int }
+      #expect(sizes[2] < sizes[1] && sizes[1] < sizes[0])
+      let table = try Command.run(
+        "compare", "--teacher", model, "--student", model, "--weights", "q4_0", "--text", desk.workspace.heldOut)
+      #expect(table.output.contains("KL from the student unrounded, nats"), "\(table.output)")
+
+      let again = try Command.run("perplexity", "--model", file, "--weights", "q8_0", "--text", desk.workspace.heldOut)
+      #expect(again.code == 1 && again.errors.contains("they are quantised already: use them as they are"))
+      let alone = try Command.run(
+        "compare", "--teacher", model, "--teacher-precision", "bf16", "--weights", "q8_0", "--text",
+        desk.workspace.heldOut)
+      #expect(alone.code == 64 && alone.errors.contains("--weights: expected a --student"), "\(alone.errors)")
+    }
+
     @Test func chatTemplatesGoWithTheFile() throws {
       let desk = try Desk()
       let model = try model(desk)

@@ -94,7 +94,7 @@ import Testing
       #expect(Digest.sha256(of: bytes) == digests[name], "\(name)")
       // quantised matrices stay so
       let stored = try model.weight(weight.role, expecting: weight.shape, on: .shared)
-      let isMapped = if case .mapped = stored { true } else { false }
+      let isMapped = if case .encoded = stored { true } else { false }
       let isFloat32 = weight.shape.count == 1 || name == "model.layers.1.mlp.up_proj.weight"
       #expect(isMapped != isFloat32, "\(name)")
       #expect(try stored.dense(on: .shared).array() == floats(of: weight, in: model))

@@ -71,7 +71,7 @@ import Testing
   @Test("One row times blocks has the bits of few rows", arguments: BlockType.allCases)
   func oneRow(type: BlockType) throws {
     for (outputs, inputs) in [(1, 256), (7, 768), (8, 1_024), (37, 512), (3, 12_544)] {
-      let matrix = try MappedMatrix.random(type, rows: outputs, columns: inputs, offset: 1)
+      let matrix = try EncodedMatrix.random(type, rows: outputs, columns: inputs, offset: 1)
       let device = Device(threads: 1)
       let dense = matrix.dense(on: device)
       var generator = SeededGenerator(seed: 5)

@@ -1,12 +1,12 @@
 import DurableFiles
 public import TensorCore
 
-extension MappedMatrix {
+extension EncodedMatrix {
   /// A matrix of random quantised blocks, which begins at byte `offset` of a file that is gone already: all bits are
   /// drawn but those of the scales, which lie between 2^-7 and 2^-6.
   public static func random(
     _ type: BlockType, rows: Int, columns: Int, offset: Int = 0, seed: UInt64 = 1
-  ) throws -> MappedMatrix {
+  ) throws -> EncodedMatrix {
     let count = MatrixEncoding.blocks(type).rowBytes(columns: columns) * rows
     var generator = SeededGenerator(seed: seed)
     var bytes = (0..<offset + count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) }
@@ -18,7 +18,7 @@ extension MappedMatrix {
     }
     let folder = try TemporaryFolder()
     let file = try MappedFile(contentsOf: folder.write(bytes, to: "blocks"))
-    return try MappedMatrix(
+    return try EncodedMatrix(
       file.elements(of: UInt8.self, at: offset, count: count), encoding: .blocks(type), rows: rows, columns: columns)
   }
 }
@@ -41,10 +41,10 @@ extension OperationCase {
   public static func quantisedLinear(_ type: BlockType, rows: Int, inputs: Int, outputs: Int) -> OperationCase {
     // the same each time
     @Sendable func weight() -> WeightMatrix {
-      guard let matrix = try? MappedMatrix.random(type, rows: outputs, columns: inputs) else {
+      guard let matrix = try? EncodedMatrix.random(type, rows: outputs, columns: inputs) else {
         preconditionFailure("no file for random weights")
       }
-      return .mapped(matrix)
+      return .encoded(matrix)
     }
     return OperationCase(
       operation: "linear by \(type.rawValue)", sizes: "[\(rows), \(inputs)] by [\(outputs), \(inputs)]",

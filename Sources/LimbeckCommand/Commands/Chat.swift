@@ -61,7 +61,8 @@ struct Chat: ParsableCommand, OptionGroups {
     let place = try ModelLocation(URL(fileURLWithPath: model)).url
     let ofFolder = try place.isFolder ? template.template(folder: place, tokenizer: tokenizer) : nil
     let model = try LanguageModel(
-      path: self.model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+      path: self.model, tokenizer: tokenizer, rounding: rounding.weights.weights, precision: rounding.precision,
+      on: device)
     let template = try place.isFolder ? ofFolder : template.template(of: model.tokenizer)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let conversation = try Conversation(

@@ -2,6 +2,7 @@ import ArgumentParser
 import LanguageModels
 import Limbeck
 import ModelEvaluation
+import ModelFiles
 import TensorCore
 import TextGeneration
 import Tokenization
@@ -21,9 +22,15 @@ struct Compare: ParsableCommand {
       Without --text, the models are measured on the validation text of the
       students' runs, or on what --validation-share held out.
 
+      --weights says what a student loses as a GGUF file: it is also measured with
+      its weights rounded as 'limbeck export --type' rounds them, beside the teacher
+      and beside itself as it was, whose probabilities then are p.
+
       Example:
         limbeck compare --teacher runs/teacher --student runs/student runs/control \\
           --text held-out.txt --window 256
+        limbeck compare --teacher runs/teacher --student runs/student \\
+          --text held-out.txt --weights q8_0 q4_0
       """)
 
   @Option(help: ArgumentHelp("Teacher's model folder, or .gguf file.", valueName: "model"))
@@ -38,6 +45,10 @@ struct Compare: ParsableCommand {
       valueName: "type"))
   var teacherPrecision: ProductPrecision?
   @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Also measure each student with its weights rounded to these types.", valueName: "type"))
+  var weights: [GGUFWeightType] = []
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Also measure the speed of greedy generation, with n tokens of each model.", valueName: "n"))
   var generate: Int?
@@ -50,18 +61,24 @@ struct Compare: ParsableCommand {
       throw ValidationError(
         "Give --student, --teacher-precision or both: there is nothing to compare the teacher with.")
     }
+    if student.isEmpty, let type = weights.first {
+      throw ValidationError("weights", expected: "a --student whose weights are rounded", found: type.rawValue)
+    }
     if let generate, generate < 1 { throw ValidationError("generate", expected: "at least 1", found: generate) }
   }
 
   func run() throws {
     let device = try options.device.device
     let teacher = try LanguageModel(path: teacher, tokenizer: tokenizer, on: device)
-    var students = try student.map { path in
+    let originals = try student.map { path in
       let student = try LanguageModel(path: path, tokenizer: tokenizer, on: device)
       try student.requireVocabulary(of: teacher, from: self.teacher, path: path)
       return student
     }
+    let rounded = try RoundedStudents(weights, of: student, tokenizer: tokenizer, on: device)
+    var students = originals + rounded.entries.map(\.model)
     var names = [self.teacher] + student
+    names += rounded.entries.map { "\(student[$0.original]) in \($0.type.rawValue)" }
     if let teacherPrecision {
       students.append(
         try LanguageModel(
@@ -74,7 +91,7 @@ struct Compare: ParsableCommand {
     if options.text.isEmpty { console.write("text: \(heldOut.name)") }
     let window = MeasuredWindow(
       options.window,
-      for: zip([self.teacher] + student, [teacher] + students).map {
+      for: zip([self.teacher] + student, [teacher] + originals).map {
         .init(folder: $0, contextLength: $1.configuration.contextLength)
       })
     console.write(window.description)
@@ -83,11 +100,17 @@ struct Compare: ParsableCommand {
       teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
       stride: options.stride
     ) { progress.show($0, of: names[1]) }
+    let losses = try rounded.losses(of: originals, on: text, window: window.tokens, stride: options.stride) {
+      progress.show($0, of: "\(student[$1.original]) as rounded")
+    }
     progress.end()
-    let models = try zip(names, [teacher] + students).map { path, model in
+    var models = try zip(names, [teacher] + students).map { path, model in
       try console.announcing("measuring how fast \(path) generates") {
         try ComparedModel(path, model, generating: generate)
       }
+    }
+    for (index, (entry, loss)) in zip(rounded.entries, losses).enumerated() {
+      models[1 + originals.count + index].rounding = .init(entry.type, loss)
     }
     let table = ComparisonTable(models, comparison, window: window.tokens, withPercentiles: verbose)
     try options.json
@@ -117,6 +140,19 @@ struct ComparedModel: Encodable {
   let folder: String
   let parameters, nonEmbeddingParameters, weightBytes: Int
   let generatedTokensPerSecond: Double?
+  /// What rounding its weights did to it; nil where they were not rounded.
+  var rounding: Rounding?
+
+  /// A model as it was is the teacher, and its rounded self the student.
+  struct Rounding: Encodable {
+    let weights: String
+    let klDivergence, sameTopToken: Estimate
+
+    init(_ type: GGUFWeightType, _ statistics: StudentStatistics) {
+      weights = type.rawValue
+      (klDivergence, sameTopToken) = (statistics.klDivergence, statistics.sameTopToken)
+    }
+  }
 
   /// What is known already.
   init(

@@ -84,7 +84,8 @@ struct Generate: ParsableCommand, OptionGroups {
     if self.prompt == "-" { Console().write("--prompt: the text is \"-\"; --prompt-file - reads standard input") }
     let device = try device.device
     let model = try LanguageModel(
-      path: model, tokenizer: tokenizer, precision: rounding.precision, on: device)
+      path: model, tokenizer: tokenizer, rounding: rounding.weights.weights, precision: rounding.precision,
+      on: device)
     let generator = try speculation.generator(model, from: self.model, rounding, tokenizer: tokenizer, on: device)
     let prompts = try prompt.map { PromptFile($0) } ?? promptOptions.promptFile(model.tokenizer)
     if let output = completions.output { return try write(generator, prompts, model: model.digest, to: output) }

@@ -33,12 +33,14 @@ struct PerplexityCommand: ParsableCommand {
   var tokenizer: String?
   @Option(help: ArgumentHelp("Precision of matrix products.", valueName: "type"))
   var precision = ProductPrecision.float32
+  @OptionGroup var rounding: WeightRoundingOptions
   @OptionGroup var options: EvaluationOptions
 
   func run() throws {
     let device = try options.device.device
     let folder = model
-    let model = try LanguageModel(path: folder, tokenizer: tokenizer, precision: precision, on: device)
+    let model = try LanguageModel(
+      path: folder, tokenizer: tokenizer, rounding: rounding.weights, precision: precision, on: device)
     let heldOut = try options.heldOutText(of: [folder])
     let text = try EvaluationText(heldOut, model.tokenizer, on: device)
     let console = Console()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ModelFiles
 import TensorCore
 
 /// What a model that generates text rounds.
@@ -13,4 +14,14 @@ struct GenerationPrecisionOptions: ParsableArguments {
       "Precision of the key-value cache; float16 takes half the memory.",
       valueName: "type"))
   var cachePrecision = CachePrecision.float32
+  @OptionGroup var weights: WeightRoundingOptions
+}
+
+/// What the weights of a model are rounded to while it is read.
+struct WeightRoundingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Round the weights to what limbeck export --type writes, and compute with that (default: as they are).",
+      valueName: "type"))
+  var weights: GGUFWeightType?
 }

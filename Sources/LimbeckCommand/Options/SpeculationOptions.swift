@@ -18,7 +18,7 @@ struct SpeculationOptions: ParsableArguments {
     help: ArgumentHelp("Tokens to draft at a time (default: adaptive, by acceptance so far).", valueName: "n|adaptive"))
   var draftTokens: DraftLength?
 
-  /// What continues texts with a model, from `path`, and the draft if there is one, which has the model's precision;
+  /// What continues texts with a model, from `path`, and the draft if there is one, rounded as the model is;
   /// `tokenizer` is the path of one for models without. Throws where the draft has another tokenizer or another number
   /// of outputs.
   func generator(
@@ -28,7 +28,8 @@ struct SpeculationOptions: ParsableArguments {
     guard let draft else {
       return try Generator(model.decoder, model.tokenizer, cachePrecision: rounding.cachePrecision)
     }
-    let small = try LanguageModel(path: draft, tokenizer: tokenizer, precision: rounding.precision, on: device)
+    let small = try LanguageModel(
+      path: draft, tokenizer: tokenizer, rounding: rounding.weights.weights, precision: rounding.precision, on: device)
     try small.requireVocabulary(of: model, from: path, path: draft)
     return try Generator(
       model.decoder, model.tokenizer, draft: small.decoder, draftLength: draftTokens ?? .adaptive,

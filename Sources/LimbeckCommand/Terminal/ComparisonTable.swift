@@ -23,7 +23,7 @@ struct ComparisonTable {
     folders = models.map(\.folder)
     rows.append(["parameters"] + models.map { Format.count($0.parameters) })
     rows.append(["  without embedding and head"] + models.map { Format.count($0.nonEmbeddingParameters) })
-    rows.append(["weights on disk"] + models.map { Format.bytes($0.weightBytes) })
+    rows.append(["size of the weights"] + models.map { Format.bytes($0.weightBytes) })
     addModels("perplexity") { Self.estimate($0.perplexity, $0.perplexityStandardError) }
     addModels("nats per token") { Format.fixed($0.natsPerToken, 4) }
     addModels("bits per byte") { $0.bitsPerByte.map { Format.fixed($0, 4) } ?? "-" }
@@ -37,6 +37,10 @@ struct ComparisonTable {
     add("Δp of the true token, %", \.probabilityDifference, scale: 100)
     add("  root mean square", \.probabilityDifferenceRMS, scale: 100)
     if withPercentiles { add(\.probabilityDifferencePercentiles, scale: 100) }
+    if models.contains(where: { $0.rounding != nil }) {
+      addRoundings(models, "KL from the student unrounded, nats", \.klDivergence)
+      addRoundings(models, "same top token as unrounded, %", \.sameTopToken, scale: 100)
+    }
     if models.contains(where: { $0.generatedTokensPerSecond != nil }) {
       rows.append(
         ["generation, tokens/s"] + models.map { $0.generatedTokensPerSecond.map { Format.count(Int($0)) } ?? "-" })
@@ -66,6 +70,17 @@ struct ComparisonTable {
       [name, ""]
         + comparison.students.map {
           Self.estimate($0[keyPath: value].mean * scale, $0[keyPath: value].standardError * scale)
+        })
+  }
+
+  private mutating func addRoundings(
+    _ models: [ComparedModel], _ name: String, _ value: KeyPath<ComparedModel.Rounding, Estimate>, scale: Double = 1
+  ) {
+    rows.append(
+      [name]
+        + models.map { model in
+          guard let estimate = model.rounding?[keyPath: value] else { return "" }
+          return Self.estimate(estimate.mean * scale, estimate.standardError * scale)
         })
   }
 

@@ -34,7 +34,8 @@ extension DecoderModel {
     ).name
     // weights of one tensor have rows of one length, and none lies beside the matrix that gives logits
     let matrices = stored.map {
-      GGUFWriter.Tensor(name: $0.name, type: type.type(of: $0.parts[0].role, in: configuration), shape: $0.shape)
+      GGUFWriter.Tensor(
+        name: $0.name, type: GGUFTensorType(type.encoding(of: $0.parts[0].role, in: configuration)), shape: $0.shape)
     }
     let metadata = try architecture.wholeMetadata(of: configuration, fileType: matrices.fileType) + tokenizer
     let factors = configuration.factorsInGGUF

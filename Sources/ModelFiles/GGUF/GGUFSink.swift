@@ -15,8 +15,6 @@ final class GGUFSink: WeightSink {
 
   /// So many values are encoded together, about.
   private static let part = 1 << 20
-  /// What halves hold: weights beyond it, and scales of blocks that have them, would be infinite.
-  private static let largest: Float = 65_504
 
   /// Begins a file. Tensors must be of types that can be written.
   /// - Parameters:
@@ -54,13 +52,14 @@ final class GGUFSink: WeightSink {
   }
 
   private func encode(_ tensor: GGUFWriter.Tensor) throws(ModelFileError) {
-    if tensor.type != .f32, tensor.type != .bf16, let value = pending.first(where: { !(abs($0) <= Self.largest) }) {
+    let encoding = tensor.type.writtenEncoding
+    if let largest = encoding.largest, let value = pending.first(where: { !(abs($0) <= largest) }) {
       throw .value(
         InvalidValue(
-          file, "tensor \(tensor.name)", expected: "weights from -\(Self.largest) to \(Self.largest)",
+          file, "tensor \(tensor.name)", expected: "weights from -\(largest) to \(largest)",
           found: "\(value)", advice: "\(tensor.type.name) holds no others; write the file as bf16 or f32"))
     }
-    let bytes = tensor.type.writtenEncoding.encode(pending, on: device)
+    let bytes = encoding.encode(pending, on: device)
     try ModelFileError.wrapping { () throws(GGUFError) in try writer.append(bytes.span.bytes, to: tensor.name) }
     encoded += pending.count
     pending.removeAll(keepingCapacity: true)

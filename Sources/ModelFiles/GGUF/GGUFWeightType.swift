@@ -1,7 +1,7 @@
 import Diagnostics
 import GGUF
-import LanguageModels
-import TensorCore
+public import LanguageModels
+public import TensorCore
 
 /// How the matrices of a GGUF file that is written are kept. The raw values are the names of llama.cpp's types.
 public enum GGUFWeightType: String, CaseIterable, Sendable {
@@ -21,9 +21,9 @@ public enum GGUFWeightType: String, CaseIterable, Sendable {
     }
   }
 
-  /// How a tensor with this weight is kept: norms and biases in float32, matrices in this type, where they can be.
-  func type(of role: WeightRole, in configuration: DecoderConfiguration) -> GGUFTensorType {
-    GGUFTensorType(configuration.encoding(of: role, ofMatrices: type.writtenEncoding))
+  /// How a weight is kept: norms and biases in float32, matrices in this type, where they can be.
+  public func encoding(of role: WeightRole, in configuration: DecoderConfiguration) -> MatrixEncoding {
+    configuration.encoding(of: role, ofMatrices: type.writtenEncoding)
   }
 }
 

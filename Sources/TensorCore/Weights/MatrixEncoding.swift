@@ -1,6 +1,6 @@
 import CKernels
 
-/// How the weights of a mapped matrix are kept.
+/// How the weights of a matrix are kept.
 public enum MatrixEncoding: Equatable, Sendable {
   /// One by one.
   case plain(WeightType)
@@ -49,6 +49,15 @@ extension MatrixEncoding {
 }
 
 extension MatrixEncoding {
+  /// The largest magnitude that surely has a value near it: halves hold no more, of weights or of blocks' scales. Nil
+  /// where every finite one has.
+  public var largest: Float? {
+    switch self {
+    case .plain(.float32), .plain(.bfloat16): nil
+    case .plain(.float16), .blocks: 65_504
+    }
+  }
+
   /// Whether floats can be converted to it.
   public var isEncodable: Bool {
     switch self {
@@ -95,7 +104,8 @@ extension MatrixEncoding {
   /// Bytes that are encoded at a time: no more, and they lie on the stack.
   private static let roundedBytes = 1024
 
-  private func encode(_ floats: UnsafePointer<Float>, _ count: Int, into bytes: UnsafeMutableRawPointer) {
+  /// Converts `count` floats, whole blocks, to any address.
+  func encode(_ floats: UnsafePointer<Float>, _ count: Int, into bytes: UnsafeMutableRawPointer) {
     switch self {
     case .plain(let type): type.encode(floats, count, into: bytes)
     case .blocks(let type): type.encode(floats, count, into: bytes)

@@ -27,9 +27,9 @@ struct WeightFactor {
       switch weight {
       case .dense: 0
       // a library may sum in another order where there are fewer columns
-      case .mapped where rows > Device.uniformRows && !backend.rowsAreIndependent: widest
-      case .mapped where rows <= Device.uniformRows: min(widest, max(1, Self.firstCacheFloats / inputs / 16) * 16)
-      case .mapped: min(widest, max(1, Self.cachedFloats / inputs / PackedFactor.panel) * PackedFactor.panel)
+      case .encoded where rows > Device.uniformRows && !backend.rowsAreIndependent: widest
+      case .encoded where rows <= Device.uniformRows: min(widest, max(1, Self.firstCacheFloats / inputs / 16) * 16)
+      case .encoded: min(widest, max(1, Self.cachedFloats / inputs / PackedFactor.panel) * PackedFactor.panel)
       }
     converted = WorkerScratch((block * inputs + 15) / 16 * 16, on: device)
   }
@@ -50,7 +50,7 @@ struct WeightFactor {
       backend.product(
         into: c, stride: stride, adds: adds, streams: streams, a, rows.transposed, m: m, n: outputs.count, k: inputs,
         precision: precision, scratch: scratch[worker])
-    case .mapped(let w):
+    case .encoded(let w):
       if m == 1, precision == .float32, a.columnStride == 1, let vectors = backend.blockVectors,
         w.multiplyRow(a.pointer, outputs, into: c, adds: adds, vectors: vectors)
       {

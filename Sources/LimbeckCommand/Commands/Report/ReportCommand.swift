@@ -25,6 +25,7 @@ struct ReportCommand: ParsableCommand {
 
       Example:
         limbeck report runs/student --control runs/control --output report.html
+        limbeck report runs/student --weights q8_0 q4_0 --output report.html
       """)
 
   @Argument(help: ArgumentHelp("Folder of a run.", valueName: "run"))
@@ -48,6 +49,12 @@ struct ReportCommand: ParsableCommand {
       "What counts of rows with a prompt: completions alone, or prompts as well (default: as in the runs' recipes).",
       valueName: "name"))
   var count: CountedTokens?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Also measure the students with their weights rounded to these types, as 'limbeck export' does.",
+      valueName: "type"))
+  var weights: [GGUFWeightType] = []
   @Option(parsing: .unconditional, help: MeasuredWindow.help)
   var window: Int?
   @Option(
@@ -75,7 +82,7 @@ struct ReportCommand: ParsableCommand {
     let sources = try ReportSources(runs: runs, teacher: teacher, control: control)
     let heldOut = try sources.heldOutText(text, counting: count)
     let prompts = try prompts.map { try PromptFile(contentsOf: URL(fileURLWithPath: $0)).records.map(\.prompt) }
-    let measurement = try ReportMeasurement(sources, on: device.device)
+    let measurement = try ReportMeasurement(sources, rounding: weights, on: device.device)
     let report = try measurement.report(
       on: heldOut, window: window,
       samples: .init(prompts: prompts ?? [], template: template, maxTokens: sampleTokens, seed: seed))

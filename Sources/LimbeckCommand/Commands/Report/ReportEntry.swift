@@ -10,6 +10,8 @@ struct ReportEntry {
   let role: ReportedModel.Role
   /// As the user named it.
   let path: String
+  /// Where its weights are; nil while its run has no checkpoint.
+  let folder: String?
   private let run: ReportedRun?
   /// Nil while its run has no checkpoint.
   let model: LanguageModel?
@@ -19,9 +21,12 @@ struct ReportEntry {
     self.role = role
     self.path = path
     self.run = run
-    let folder = run.map(\.record.model?.path) ?? path
+    folder = run.map(\.record.model?.path) ?? path
     model = try folder.map { try LanguageModel(path: $0, on: device) }
   }
+
+  /// Whether it is also measured with rounded weights, where that is asked for.
+  var isRounded: Bool { role == .student && model != nil }
 
   /// What there is to say of it without a text; the speed is that of so many greedy tokens.
   func reported(generating count: Int) throws -> ReportedModel {

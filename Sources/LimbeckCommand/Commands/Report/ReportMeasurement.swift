@@ -4,6 +4,7 @@ import Foundation
 import LanguageModels
 import Limbeck
 import ModelEvaluation
+import ModelFiles
 import ModelTraining
 import TensorCore
 import TextGeneration
@@ -31,11 +32,13 @@ struct ReportMeasurement {
   private let entries: [ReportEntry]
   private let device: Device
   private let remarks: [String]
+  /// The students as each of the types that were asked for.
+  private let rounded: RoundedStudents
   private let console = Console()
 
-  /// Loads the models: the teacher, the others, the control. Throws what is wrong with their files, and
-  /// `teacherChanged` or `unlikeTokenizer` where they do not belong together.
-  init(_ sources: ReportSources, on device: Device) throws {
+  /// Loads the models: the teacher, the others, the control, and the students rounded to `types`. Throws what is wrong
+  /// with their files, and `teacherChanged` or `unlikeTokenizer` where they do not belong together.
+  init(_ sources: ReportSources, rounding types: [GGUFWeightType], on device: Device) throws {
     var entries: [ReportEntry] = []
     if let (path, _) = sources.teacher {
       entries.append(try ReportEntry(.teacher, path, sources.teacherRun, on: device))
@@ -47,6 +50,7 @@ struct ReportMeasurement {
     try Self.requireOneVocabulary(entries)
     self.entries = entries
     self.device = device
+    rounded = try RoundedStudents(types, of: entries.filter(\.isRounded).compactMap(\.folder), on: device)
     remarks = try Self.remarks(on: sources, teacher: entries[0].model)
   }
 
@@ -79,6 +83,7 @@ struct ReportMeasurement {
       })
     console.write(window.description)
     let passage = try measure(&report.models, on: text, window: window.tokens)
+    try measureRoundings(&report.models, on: text, window: window.tokens)
     report.evaluation = ReportedEvaluation(
       text: heldOut.name, tokens: text.countedTokens, window: window.tokens, passage: passage)
     return report
@@ -111,6 +116,19 @@ struct ReportMeasurement {
       models[index].perplexity = statistics.perplexity
     }
     return ComparedPassage(typicalOf: tokens, length: Self.passageTokens, tokenizer: teacher.tokenizer)
+  }
+
+  private func measureRoundings(_ models: inout [ReportedModel], on text: EvaluationText, window: Int) throws {
+    let originals = entries.indices.filter { entries[$0].isRounded }
+    var progress = ProgressLine("token", on: console, announcing: "measuring with rounded weights")
+    defer { progress.end() }
+    let losses = try rounded.losses(of: originals.compactMap { entries[$0].model }, on: text, window: window) {
+      progress.show($0, of: "\(entries[originals[$1.original]].path) as rounded")
+    }
+    for (entry, loss) in zip(rounded.entries, losses) {
+      models[originals[entry.original]].roundings.append(
+        .init(type: entry.type.rawValue, weightBytes: entry.model.weightBytes, statistics: loss))
+    }
   }
 
   private func samples(_ options: SampleOptions, _ text: EvaluationText?) throws -> [ReportedSample] {

@@ -6,7 +6,7 @@ import Testing
 
 /// Weights that stay in a file's 16 bits, or quantised blocks, beside a float32 copy of them: every result has the same
 /// bits.
-@Suite("Mapped matrices") struct MappedMatrixTests {
+@Suite("Encoded matrices") struct EncodedMatrixTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
@@ -15,7 +15,7 @@ import Testing
   private func mapped(_ encoding: MatrixEncoding, _ rows: Int, _ columns: Int, offset: Int = 0) throws -> WeightMatrix {
     guard case .plain(let type) = encoding else {
       guard case .blocks(let type) = encoding else { throw UnexpectedKind() }
-      return try .mapped(.random(type, rows: rows, columns: columns, offset: offset))
+      return try .encoded(.random(type, rows: rows, columns: columns, offset: offset))
     }
     let values = normal(rows * columns, seed: 1)
     var halves = [UInt16](repeating: 0, count: values.count)
@@ -25,7 +25,7 @@ import Testing
       [UInt8](repeating: 0, count: offset) + halves.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
     let file = try MappedFile(contentsOf: folder.write(bytes, to: "\(type)-\(rows)-\(columns)-\(offset)"))
     let elements = try file.elements(of: UInt8.self, at: offset, count: 2 * values.count)
-    return .mapped(MappedMatrix(elements, encoding: .plain(type), rows: rows, columns: columns))
+    return .encoded(EncodedMatrix(elements, encoding: .plain(type), rows: rows, columns: columns))
   }
 
   private func normal(_ count: Int, seed: UInt64) -> [Float] {
@@ -155,8 +155,44 @@ import Testing
     store.load { _ in weight }
     #expect(parameter.value.array() == weight.dense(on: store.device).array() && !store.isConstant)
     store.loadFrozen { _ in weight }
-    guard case .mapped = parameter.matrix else { throw UnexpectedKind() }
+    guard case .encoded = parameter.matrix else { throw UnexpectedKind() }
     #expect(store.isConstant && !store.isTrainable)
+  }
+
+  private static let encodable = plain + BlockType.allCases.filter(\.isEncodable).map { MatrixEncoding.blocks($0) }
+
+  @Test("Floats and 16 bits become what encoding them gives", arguments: encodable, [1, 2])
+  func encoded(encoding: MatrixEncoding, threads: Int) throws {
+    let device = Device(threads: threads)
+    for weight in [.dense(tensor([33, 512], seed: 3, on: device)), try mapped(.plain(.bfloat16), 33, 512, offset: 1)] {
+      let floats = weight.dense(on: device).array()
+      let bytes = encoding.encode(floats, on: device)
+      var expected = [Float](repeating: 0, count: floats.count)
+      var span = expected.mutableSpan
+      encoding.decode(bytes.span.bytes, into: &span)
+      let encoded = weight.encoded(as: encoding, on: device)
+      #expect(encoded.dense(on: device).array() == expected && encoded.byteCount == bytes.count)
+      #expect(encoded.isConstant && encoded.shape == [33, 512])
+      // products, and rows, are those of the values
+      let x = tensor([3, 512], seed: 4, on: device)
+      #expect(x.linear(encoded).array() == x.linear(encoded.constantCopy(on: device)).array())
+      #expect(encoded.embedding([32, 0], on: device).array() == Array(expected[(32 * 512)...] + expected[..<512]))
+      // what is kept so already stays as it is
+      guard case .encoded(let matrix) = encoded, case .encoded(let again) = encoded.encoded(as: encoding, on: device)
+      else { throw UnexpectedKind() }
+      #expect(matrix === again)
+    }
+  }
+
+  @Test("A weight beyond a limit is found") func beyond() throws {
+    let device = Device(threads: 1)
+    var values = normal(70 * 1_000, seed: 3)
+    #expect(WeightMatrix.dense(Tensor(values, shape: [70, 1_000], on: device)).first(beyond: 10, on: device) == nil)
+    values[69_999] = -11
+    #expect(WeightMatrix.dense(Tensor(values, shape: [70, 1_000], on: device)).first(beyond: 10, on: device) == -11)
+    values[66_000] = .nan
+    let found = WeightMatrix.dense(Tensor(values, shape: [70, 1_000], on: device)).first(beyond: 10, on: device)
+    #expect(try #require(found).isNaN)
   }
 
   private struct UnexpectedKind: Error {}

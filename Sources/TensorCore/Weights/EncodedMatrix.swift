@@ -1,17 +1,18 @@
 import CKernels
 public import DurableFiles
 
-/// A matrix [O, I], row-major, of 16 bits a weight or of quantised blocks, which stays where it is mapped and is
-/// converted a block of rows at a time where it is multiplied.
-public final class MappedMatrix {
+/// A matrix [O, I], row-major, of 16 bits a weight or of quantised blocks, which stays where it is mapped, or in memory
+/// of its own, and is converted a block of rows at a time where it is multiplied.
+public final class EncodedMatrix {
   /// How the weights are kept.
   public let encoding: MatrixEncoding
   /// O
   public let rows: Int
   /// I
   public let columns: Int
-  private let bytes: MappedElements<UInt8>
+  // Valid for all rows while `owner` lives; nobody writes there after `init`.
   private let start: UnsafeRawPointer
+  private let owner: AnyObject
   private let packed: PackedFactorCache
 
   /// - Parameters:
@@ -27,9 +28,30 @@ public final class MappedMatrix {
     self.encoding = encoding
     self.rows = rows
     self.columns = columns
-    self.bytes = bytes
     self.start = UnsafeRawPointer(start)
+    owner = bytes.file
     packed = PackedFactorCache { bytes.releasePages() }
+  }
+
+  /// The weights of a matrix [O, I], each rounded as `encoding` says, which must be encodable and not that of the matrix
+  /// already, in memory of the new one's own.
+  init(_ weight: WeightMatrix, encoding: MatrixEncoding, on device: Device) {
+    let (rows, columns) = (weight.shape[0], weight.shape[1])
+    let rowBytes = encoding.rowBytes(columns: columns)
+    let memory = OwnBytes(count: rows * rowBytes)
+    let together = max(1, (1 << 14) / columns)
+    let scratch = WorkerScratch(together * columns, on: device)
+    device.parallel((rows + together - 1) / together) { part, worker in
+      let range = part * together..<min(rows, (part + 1) * together)
+      weight.copy(range, into: scratch[worker])
+      encoding.encode(scratch[worker], range.count * columns, into: memory.start + range.lowerBound * rowBytes)
+    }
+    self.encoding = encoding
+    self.rows = rows
+    self.columns = columns
+    start = UnsafeRawPointer(memory.start)
+    owner = memory
+    packed = PackedFactorCache()
   }
 
   /// Some of the rows as float32, one after another.
@@ -81,4 +103,12 @@ public final class MappedMatrix {
       }
     }
   }
+}
+
+/// Memory of its own. Invariant: `start` is valid for `count` bytes as long as this object lives.
+private final class OwnBytes {
+  let start: UnsafeMutableRawPointer
+
+  init(count: Int) { start = .allocate(byteCount: count, alignment: 64) }
+  deinit { start.deallocate() }
 }
