@@ -38,7 +38,7 @@ struct ComparisonTable {
     add("  root mean square", \.probabilityDifferenceRMS, scale: 100)
     if withPercentiles { add(\.probabilityDifferencePercentiles, scale: 100) }
     if models.contains(where: { $0.rounding != nil }) {
-      addRoundings(models, "KL from the student unrounded, nats", \.klDivergence)
+      addRoundings(models, "KL from the student unrounded, nats", \.klDivergence, digits: 6)
       addRoundings(models, "same top token as unrounded, %", \.sameTopToken, scale: 100)
     }
     if models.contains(where: { $0.generatedTokensPerSecond != nil }) {
@@ -74,13 +74,14 @@ struct ComparisonTable {
   }
 
   private mutating func addRoundings(
-    _ models: [ComparedModel], _ name: String, _ value: KeyPath<ComparedModel.Rounding, Estimate>, scale: Double = 1
+    _ models: [ComparedModel], _ name: String, _ value: KeyPath<ComparedModel.Rounding, Estimate>, scale: Double = 1,
+    digits: Int = 4
   ) {
     rows.append(
       [name]
         + models.map { model in
           guard let estimate = model.rounding?[keyPath: value] else { return "" }
-          return Self.estimate(estimate.mean * scale, estimate.standardError * scale)
+          return Self.estimate(estimate.mean * scale, estimate.standardError * scale, digits: digits)
         })
   }
 
@@ -96,7 +97,7 @@ struct ComparisonTable {
     }
   }
 
-  private static func estimate(_ mean: Double, _ standardError: Double) -> String {
-    "\(Format.fixed(mean, 4)) ± \(Format.fixed(standardError, 4))"
+  private static func estimate(_ mean: Double, _ standardError: Double, digits: Int = 4) -> String {
+    "\(Format.fixed(mean, digits)) ± \(Format.fixed(standardError, digits))"
   }
 }
