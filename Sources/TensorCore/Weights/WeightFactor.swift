@@ -1,8 +1,8 @@
 /// A weight matrix W [O, I], transposed, as the right factor of products by the device's backend, on any of its
 /// workers.
 ///
-/// Float32 is read where it lies. What is mapped in other types each worker converts for itself, a block of W's rows at
-/// a time, which then is in its core's cache: products get the values of a float32 copy and give its bits. One row
+/// Float32 is read where it lies. What is kept in other types each worker converts for itself, a block of W's rows at
+/// a time, which then is in a cache: products get the values of a float32 copy and give its bits. One row
 /// meets quantised blocks where they lie, converted in registers, in the same order.
 struct WeightFactor {
   private let weight: WeightMatrix
@@ -34,8 +34,8 @@ struct WeightFactor {
     converted = WorkerScratch((block * inputs + 15) / 16 * 16, on: device)
   }
 
-  /// Floats of a block that stay in half of a second-level cache.
-  private static let cachedFloats = 1 << 16
+  /// Floats of a block that more rows meet: larger than a second-level cache, for each block packs those rows anew.
+  private static let cachedFloats = 1 << 19
   /// Floats of a block that few rows find in a first-level cache.
   private static let firstCacheFloats = 1 << 13
 
