@@ -94,7 +94,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Limbeck", "Diagnostics", "DurableFiles", "LanguageModels", "TensorCore", "TextGeneration", "Tokenization",
+        "Diagnostics", "DurableFiles", "TensorCore", "TextGeneration", "Tokenization",
         .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["Server"])),
         .product(name: "HTTPTypes", package: "swift-http-types", condition: .when(traits: ["Server"])),
         .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Server"])),
@@ -106,9 +106,8 @@ let package = Package(
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [
-        "Limbeck", "Serving", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
-        "ModelTraining",
-        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
+        "Limbeck", "Serving", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels",
+        "ModelFiles", "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -162,12 +161,14 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "TextGenerationTests",
-      dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      dependencies: [
+        "Diagnostics", "TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+      ],
       swiftSettings: tests),
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "Serving", "Limbeck", "LanguageModels", "TensorCore", "TestSupport", "TextGeneration", "Tokenization",
+        "Serving", "DurableFiles", "LanguageModels", "TensorCore", "TestSupport", "TextGeneration", "Tokenization",
       ],
       swiftSettings: tests),
     .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: tests),

@@ -78,6 +78,7 @@
     ///   - reply: what to send.
     ///   - closes: whether the connection takes no more requests: that its client went away could be seen only by
     ///     reading on.
+    /// - Returns: what hummingbird sends.
     func response(_ reply: Reply?, closes: Bool = false) -> Response {
       let status = reply?.status ?? Self.clientGone
       var headers = HTTPFields()

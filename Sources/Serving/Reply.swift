@@ -124,7 +124,8 @@ struct ReplyStream: AsyncSequence, Sendable {
         do throws(ServerError) {
           let part = try choices[event.index].take(event.event)
           if part.end != nil { open -= 1 }
-          let text = part.text.isEmpty && part.tokens.isEmpty && part.end == nil
+          let text =
+            part.text.isEmpty && part.tokens.isEmpty && part.end == nil
             ? "" : message(choices: [format.part(event.index, part)])
           hasEnded = open == 0
           if hasEnded { return text + usage + Self.data("[DONE]") }

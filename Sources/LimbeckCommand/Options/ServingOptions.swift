@@ -15,7 +15,8 @@ struct ServingOptions: ParsableArguments {
   var host = "127.0.0.1"
   @Option(parsing: .unconditional, help: ArgumentHelp("Port to listen at; 0 for any free one.", valueName: "n"))
   var port = 8_080
-  @Option(help: ArgumentHelp("What clients call the model (default: the name of its folder or file).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("What clients call the model (default: the name of its folder or file).", valueName: "name"))
   var name: String?
   @Option(
     parsing: .unconditional,

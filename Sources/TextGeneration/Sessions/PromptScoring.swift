@@ -61,6 +61,7 @@ extension Generator {
   /// - Parameters:
   ///   - request: the prompt, and how it will be continued if it is; as a session takes it.
   ///   - alternatives: how many of the most probable tokens to tell in each place.
+  /// - Returns: what `advance` brings further.
   package func makeScoring(of request: DecodingRequest, alternatives: Int) -> PromptScoring {
     PromptScoring(request, caches: makeCaches(), alternatives: alternatives)
   }
