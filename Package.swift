@@ -107,7 +107,8 @@ let package = Package(
       name: "LimbeckCommand",
       dependencies: [
         "Limbeck", "Serving", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels",
-        "ModelFiles", "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
+        "ModelFiles", "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
+        "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

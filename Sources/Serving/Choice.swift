@@ -64,8 +64,8 @@ struct Choice: Sendable {
     case .token(let token, let text):
       part.text += text
       generatedCount += 1
-      // the token that ends a text is none of its tokens
-      if listsTokens, token.finish != .endToken {
+      // the one that ends a text as well: clients count on as many as were generated
+      if listsTokens {
         part.tokens = [listed(token.id, token.logProbability, token.alternatives)]
       }
     case .ended(let end):
