@@ -26,9 +26,15 @@ let package = Package(
     // the list of cases that the micro-benchmarks share with the tests
     .library(name: "TestSupport", targets: ["TestSupport"]),
   ],
+  traits: [.trait(name: "Server", description: "The HTTP server of `limbeck serve`; needs hummingbird.")],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    // with the trait alone: hummingbird, and what of its own dependencies is used beside it
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -85,12 +91,24 @@ let package = Package(
         "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
       ],
       swiftSettings: safe),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Diagnostics", "DurableFiles", "TensorCore", "TextGeneration", "Tokenization",
+        .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["Server"])),
+        .product(name: "HTTPTypes", package: "swift-http-types", condition: .when(traits: ["Server"])),
+        .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Server"])),
+        .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Server"])),
+        .product(
+          name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Server"])),
+      ],
+      swiftSettings: safe),
     .executableTarget(
       name: "LimbeckCommand",
       dependencies: [
-        "Limbeck", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels", "ModelFiles",
-        "ModelTraining",
-        "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration", "Yams",
+        "Limbeck", "Serving", "Diagnostics", "DurableFiles", "GGUF", "TensorCore", "Tokenization", "LanguageModels",
+        "ModelFiles", "ModelTraining", "Distillation", "ModelEvaluation", "DistillationReport", "TextGeneration",
+        "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -144,7 +162,15 @@ let package = Package(
       swiftSettings: tests),
     .testTarget(
       name: "TextGenerationTests",
-      dependencies: ["TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport"],
+      dependencies: [
+        "Diagnostics", "TextGeneration", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+      ],
+      swiftSettings: tests),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "Serving", "DurableFiles", "LanguageModels", "TensorCore", "TestSupport", "TextGeneration", "Tokenization",
+      ],
       swiftSettings: tests),
     .testTarget(name: "LimbeckTests", dependencies: ["Limbeck", "TestSupport"], swiftSettings: tests),
     .testTarget(

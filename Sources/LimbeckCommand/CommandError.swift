@@ -32,6 +32,8 @@ enum CommandError: Error, Equatable {
   case severalTeachers(recipe: String, paths: [String])
   /// A teacher whose weights are not those that a run learnt from.
   case teacherChanged(recipe: String, teacher: String)
+  /// The server, of a build that has none.
+  case withoutServer
 }
 
 extension CommandError: CustomStringConvertible {
@@ -73,6 +75,8 @@ extension CommandError: CustomStringConvertible {
     case .teacherChanged(let recipe, let teacher):
       "\(recipe): teacher: the weights in \(teacher) are not those that the run learnt from; give the right folder, or "
         + "this one all the same, with --teacher"
+    case .withoutServer:
+      "this limbeck was built without its server; build one with it: swift build -c release --traits Server"
     }
   }
 }

@@ -1,16 +1,17 @@
-import Tokenization
+package import Tokenization
 
 /// The text of a continuation while it is being generated.
-struct GeneratedSequence {
-  private(set) var generation: Generation
+package struct GeneratedSequence {
+  /// What is known of it so far.
+  package private(set) var generation: Generation
   /// Whether the text has come to its end.
-  private(set) var hasEnded = false
+  package private(set) var hasEnded = false
   private let maxTokens: Int
   private var decoder: StreamingDecoder
   private var stopStrings: StopStrings
 
   /// The continuation of `ids`, with `maxTokens` tokens at most.
-  init(ids: [Int32], maxTokens: Int, stop: [String], tokenizer: any Tokenizer) {
+  package init(ids: [Int32], maxTokens: Int, stop: [String], tokenizer: any Tokenizer) {
     generation = Generation(
       stopReason: .maxTokens, promptTokenCount: ids.count, promptSeconds: 0, generationSeconds: 0)
     self.maxTokens = maxTokens
@@ -19,7 +20,7 @@ struct GeneratedSequence {
   }
 
   /// Takes in the token that was chosen last, and returns the text that has become certain.
-  mutating func append(_ token: SampledToken) -> String {
+  package mutating func append(_ token: SampledToken) -> String {
     generation.tokenIDs.append(token.id)
     generation.logProbabilities.append(token.logProbability)
     generation.promptSeconds = token.startSeconds
@@ -38,7 +39,7 @@ struct GeneratedSequence {
   }
 
   /// Ends the text, unless it has ended.
-  mutating func end(_ reason: StopReason) {
+  package mutating func end(_ reason: StopReason) {
     if hasEnded { return }
     generation.stopReason = reason
     hasEnded = true

@@ -18,11 +18,13 @@ public import Tokenization
 /// tokenizer has no token is no text.
 public struct Generator {
   let decoder: FrozenDecoder
-  let tokenizer: any Tokenizer
+  /// What makes the ids that the decoder reads.
+  package let tokenizer: any Tokenizer
   let draft: (decoder: FrozenDecoder, length: DraftLength)?
   /// What the caches keep keys and values as.
   public let cachePrecision: CachePrecision
-  let endIDs: Set<Int32>
+  /// The tokens that end a text.
+  package let endIDs: Set<Int32>
 
   /// - Parameters:
   ///   - decoder: what predicts the tokens; nothing is recorded for gradients.
@@ -55,6 +57,9 @@ public struct Generator {
 
   /// What the decoder rounds the factors of its products to.
   public var precision: ProductPrecision { decoder.precision }
+
+  /// V, the number of the decoder's outputs.
+  package var vocabularySize: Int { decoder.configuration.vocabularySize }
 
   /// The most tokens of prompt and continuation together.
   public var contextLength: Int { decoder.configuration.contextLength }

@@ -52,6 +52,13 @@ extension CommandTests {
       (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
       (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
       (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
+      (
+        ["serve"],
+        [
+          "--model", "--host", "--port", "--name", "--batch-size", "--max-queue", "--max-tokens", "--max-body",
+          "--time-limit", "--idle-limit", "--drain-limit", "--draft", "--template", "--cache-precision",
+        ]
+      ),
       (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
       (
         ["generate"],
@@ -78,7 +85,7 @@ extension CommandTests {
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
         "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate",
-        "export", "inspect", "doctor", "tokenizer",
+        "serve", "export", "inspect", "doctor", "tokenizer",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))
@@ -130,6 +137,17 @@ extension CommandTests {
       ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--draft-tokens", "0"],
       ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--draft-tokens", "few"],
       ["generate", "--model", "x", "--prompt", "a", "--draft", "y", "--output", "z.jsonl"],
+      ["serve", "--model", "x", "--port", "65536"],
+      ["serve", "--model", "x", "--host", ""],
+      ["serve", "--model", "x", "--name", ""],
+      ["serve", "--model", "x", "--batch-size", "0"],
+      ["serve", "--model", "x", "--max-queue", "-1"],
+      ["serve", "--model", "x", "--max-tokens", "0"],
+      ["serve", "--model", "x", "--max-body", "10"],
+      ["serve", "--model", "x", "--time-limit", "nan"],
+      ["serve", "--model", "x", "--idle-limit", "0"],
+      ["serve", "--model", "x", "--drain-limit", "1e9"],
+      ["serve", "--model", "x", "--draft-tokens", "4"],
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--threads", "0"],
       ["compare", "--teacher", "x", "--student", "y", "--text", "z", "--generate", "0"],
       ["compare", "--teacher", "x", "--text", "z"],

@@ -51,11 +51,9 @@ public final class Conversation {
     self.system = system
     self.settings = settings
     caches = generator.makeCaches()
-    // what ends a turn is a token of its own in most vocabularies; in others it is text
-    let end = format.endOfAnswer
-    let ids = end.isEmpty ? [] : generator.tokenizer.encode(parts: [format.end], after: "a")
-    ends = ids.count == 1 ? Set(ids) : []
-    stop = settings.stop + (ids.count > 1 ? [end] : [])
+    let end = AnswerEnd(format, generator.tokenizer)
+    ends = end.ids
+    stop = settings.stop + end.stop
   }
 
   /// The tokens of the conversation so far, up to the end of the last answer.

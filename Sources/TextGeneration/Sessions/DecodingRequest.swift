@@ -13,18 +13,21 @@ public struct DecodingRequest: Sendable {
   public var maximumTokens: Int
   /// The tokens that end the sequence; they are part of it.
   public var endIDs: Set<Int32>
+  /// How many of the most probable tokens to tell beside each one that is chosen; 0 tells none.
+  public var alternatives: Int
 
   /// A request, as the properties say; by default tokens are drawn from the model's own distribution until the context
   /// is full.
   public init(
     ids: [Int32], sampler: TokenSampler = TokenSampler(), generator: SeededGenerator, maximumTokens: Int = .max,
-    endIDs: Set<Int32> = []
+    endIDs: Set<Int32> = [], alternatives: Int = 0
   ) {
     self.ids = ids
     self.sampler = sampler
     self.generator = generator
     self.maximumTokens = maximumTokens
     self.endIDs = endIDs
+    self.alternatives = alternatives
   }
 
   /// The tokens of the sequence when it has been continued with as many as it may be; nil for more than can be counted.
@@ -50,6 +53,9 @@ public struct DecodingRequest: Sendable {
     }
     guard maximumTokens >= 1 else {
       throw .value(InvalidValue("maximumTokens", expected: "at least 1", found: "\(maximumTokens)"))
+    }
+    guard (0...vocabularySize).contains(alternatives) else {
+      throw .value(InvalidValue("alternatives", expected: "from 0 to \(vocabularySize)", found: "\(alternatives)"))
     }
   }
 }

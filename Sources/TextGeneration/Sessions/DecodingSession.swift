@@ -23,6 +23,8 @@ public struct SampledToken: Sendable, Equatable {
   /// The logarithm of its probability, in nats, in the model's own distribution: at temperature 1, with no token left
   /// out by the way of sampling.
   public var logProbability: Float
+  /// The most probable tokens in its place, as many as the request asked for, the most probable first.
+  public var alternatives: [TokenLogProbability] = []
   /// What it took to compute the start of the sequence, and those that were computed together with it, in seconds.
   public var startSeconds: Double
   /// What it took from there to this token, in seconds; other sequences were computed in that time, too.

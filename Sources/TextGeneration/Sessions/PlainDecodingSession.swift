@@ -111,10 +111,8 @@ public final class PlainDecodingSession: DecodingSession {
           RowKernels.copy(logits.span, into: &scratch)
           id = try sampler.nextToken(&scratch, history: history, using: &generator)
         }
-        let maximum = RowKernels.maximum(logits.span)
-        let logSum = RowKernels.logSum(logits.span, maximum: maximum, temperature: 1)
-        return .success(
-          ChosenToken(id: id, logProbability: logits[Int(id)] - maximum - logSum, generator: generator))
+        let report = TokenReport(of: id, alternatives: sequences[index].alternatives, logits: logits.span)
+        return .success(ChosenToken(id: id, report: report, generator: generator))
       } catch {
         return .failure(error)
       }
@@ -125,7 +123,7 @@ public final class PlainDecodingSession: DecodingSession {
 /// The token that was chosen for a sequence, and the random numbers that are left.
 private struct ChosenToken {
   let id: Int32
-  let logProbability: Float
+  let report: TokenReport
   let generator: SeededGenerator
 }
 
@@ -156,6 +154,8 @@ private final class PlainSequence {
 
   var sampler: TokenSampler { request.sampler }
 
+  var alternatives: Int { request.alternatives }
+
   /// The tokens that the cache does not have yet: all of the start, then the last one.
   var unread: ArraySlice<Int32> { history.ids[cache.length...] }
 
@@ -178,7 +178,8 @@ private final class PlainSequence {
       hasEnded = finish != nil
       return .token(
         SampledToken(
-          sequence: id, id: token.id, logProbability: token.logProbability, startSeconds: startSeconds,
+          sequence: id, id: token.id, logProbability: token.report.logProbability,
+          alternatives: token.report.alternatives, startSeconds: startSeconds,
           seconds: (begun ?? instant).duration(to: instant) / .seconds(1), finish: finish))
     }
   }

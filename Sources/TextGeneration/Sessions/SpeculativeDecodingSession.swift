@@ -162,9 +162,8 @@ public final class SpeculativeDecodingSession: DecodingSession {
         let token = try sequence.sampler.settle(
           &scratch, place < sequence.proposal.count ? sequence.proposal[place] : nil,
           history: sequence.history(before: place), using: &generator)
-        let maximum = RowKernels.maximum(logits.span)
-        let logSum = RowKernels.logSum(logits.span, maximum: maximum, temperature: 1)
-        return .success(JudgedToken(token: token, logProbability: logits[Int(token.id)] - maximum - logSum))
+        let report = TokenReport(of: token.id, alternatives: sequence.alternatives, logits: logits.span)
+        return .success(JudgedToken(token: token, report: report))
       } catch {
         return .failure(error)
       }

@@ -7,10 +7,10 @@ struct DraftChoice {
   let generator: SeededGenerator
 }
 
-/// A token that was settled on, and the logarithm of its probability in the model's own distribution.
+/// A token that was settled on, and what is told of it.
 struct JudgedToken {
   let token: SettledToken
-  let logProbability: Float
+  let report: TokenReport
 }
 
 /// A sequence while it is being continued with a draft.
@@ -53,6 +53,8 @@ final class SpeculativeSequence {
   var cache: KeyValueCache { caches.decoder }
 
   var sampler: TokenSampler { request.sampler }
+
+  var alternatives: Int { request.alternatives }
 
   var last: Int32 { tokens.ids[tokens.ids.count - 1] }
 
@@ -129,7 +131,8 @@ final class SpeculativeSequence {
     let finish = request.finish(with: token.id, count: continuedCount, contextLength: contextLength)
     hasEnded = finish != nil
     return SampledToken(
-      sequence: id, id: token.id, logProbability: judged.logProbability, startSeconds: startSeconds,
+      sequence: id, id: token.id, logProbability: judged.report.logProbability,
+      alternatives: judged.report.alternatives, startSeconds: startSeconds,
       seconds: begun.duration(to: .now) / .seconds(1), speculation: statistics, finish: finish)
   }
 }

@@ -1,0 +1,175 @@
+import DurableFiles
+import LanguageModels
+import TensorCore
+import TestSupport
+import Testing
+import TextGeneration
+import Tokenization
+
+@testable import Serving
+
+@Suite("Scheduler") struct SchedulerTests {
+  /// A text that goes on for minutes, unless somebody ends it: no token ends it.
+  private static let endless = #"{"prompt": [97], "max_tokens": 1000000, "temperature": 0, "stream": true}"#
+
+  private static func sample(_ change: (inout ServerLimits) -> Void) throws -> Sample {
+    var limits = ServerLimits()
+    change(&limits)
+    return try Sample(contextLength: 1_000_000, limits: limits)
+  }
+
+  private static func stream(_ sample: Sample) throws -> ReplyStream {
+    guard case .stream(let stream) = sample.outcome("/v1/completions", endless) else {
+      throw ServerError(status: 0, message: "no stream")
+    }
+    return stream
+  }
+
+  private static func completion(_ sample: Sample, seed: Int) async throws -> String? {
+    try await sample.completion(#"{"prompt": "the \#(seed)", "max_tokens": 30, "temperature": 0, "logprobs": 0}"#).text
+  }
+
+  @Test("Requests that come at the same time get the texts that they get alone", arguments: [1, 3, 64])
+  func together(batchSize: Int) async throws {
+    let sample = try Self.sample { $0.batchSize = batchSize }
+    defer { sample.service.drain() }
+    var alone: [String?] = []
+    for seed in 0..<20 { alone.append(try await Self.completion(sample, seed: seed)) }
+    let together = try await withThrowingTaskGroup(of: (Int, String?).self) { group in
+      for seed in 0..<20 { group.addTask { (seed, try await Self.completion(sample, seed: seed)) } }
+      var texts = [String?](repeating: nil, count: 20)
+      for try await (seed, text) in group { texts[seed] = text }
+      return texts
+    }
+    #expect(together == alone)
+    #expect(Set(alone.compactMap(\.self)).count > 1)
+    #expect(sample.metric("limbeck_generated_tokens_total") == 2 * 20 * 30)
+  }
+
+  @Test("A short text joins and leaves while a long one goes on")
+  func joins() async throws {
+    let sample = try Self.sample { $0.batchSize = 2 }
+    defer { sample.service.drain() }
+    var events = try Self.stream(sample).makeAsyncIterator()
+    #expect(await events.next() != nil)
+    #expect(try await Self.completion(sample, seed: 1) != nil)
+    #expect(await events.next() != nil)
+  }
+
+  @Test("A text that nobody reads any more leaves its place to another")
+  func abandoned() async throws {
+    let sample = try Self.sample { $0.batchSize = 1 }
+    defer { sample.service.drain() }
+    let reader = Task {
+      var count = 0
+      for await _ in try Self.stream(sample) { count += 1 }
+      return count
+    }
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    reader.cancel()
+    #expect(try await reader.value < 1_000_000)
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 0))
+    let count = sample.metric("limbeck_generated_tokens_total")
+    #expect(try await Self.completion(sample, seed: 1) != nil)
+    #expect(sample.metric("limbeck_generated_tokens_total") == count.map { $0 + 30 })
+  }
+
+  @Test("A request whose task is cancelled while it waits has no reply, and its place is free")
+  func cancelled() async throws {
+    let sample = try Self.sample { $0.batchSize = 1 }
+    defer { sample.service.drain() }
+    let waiting = Task { try await sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#) }
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    waiting.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await waiting.value }
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 0))
+  }
+
+  @Test("Requests beyond the queue are refused with 429, all of their texts or none")
+  func queue() async throws {
+    let sample = try Self.sample {
+      $0.batchSize = 1
+      $0.queueLength = 1
+    }
+    defer { sample.service.drain() }
+    var first = try Self.stream(sample).makeAsyncIterator()
+    #expect(await first.next() != nil)
+    let second = try await sample.completion(#"{"prompt": "a", "n": 2}"#)
+    #expect(second.status == 429)
+    #expect(second.error?["code"]?.string == "rate_limit_exceeded")
+    #expect(second.headers.contains(Reply.Header(name: "Retry-After", value: "1")))
+    let third = try Self.stream(sample)
+    #expect(try await sample.wait(for: "limbeck_sequences_waiting", toBe: 1))
+    #expect(try await sample.completion(#"{"prompt": "a"}"#).status == 429)
+    let tooMany = try await sample.completion(#"{"prompt": ["a", "b", "c"]}"#)
+    #expect(tooMany.status == 400)
+    #expect(tooMany.error?["message"]?.string?.contains("at most 2 texts") == true)
+    #expect(await first.next() != nil)
+    withExtendedLifetime(third) {}
+  }
+
+  @Test("A text ends where it is when its time is over; one without a token yet is an error")
+  func timeLimit() async throws {
+    let sample = try Self.sample {
+      $0.batchSize = 1
+      $0.timeLimit = 1
+    }
+    defer { sample.service.drain() }
+    async let first = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    async let second = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
+    let (ended, refused) = (try await first, try await second)
+    #expect(ended.status == 200)
+    #expect(ended.choice?["finish_reason"]?.string == "length")
+    #expect(try #require(ended.json["usage"]?["completion_tokens"]?.integer) > 0)
+    #expect(refused.status == 504 || refused.choice?["finish_reason"]?.string == "length")
+  }
+
+  @Test("Draining lets texts finish, refuses new ones with 503, and ends")
+  func drain() async throws {
+    let sample = try Self.sample { $0.drainLimit = 60 }
+    async let text = sample.completion(#"{"prompt": [97], "max_tokens": 2000, "temperature": 0}"#)
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    sample.service.drain()
+    let refused = try await sample.completion(#"{"prompt": "a"}"#)
+    #expect(refused.status == 503)
+    #expect(refused.error?["code"]?.string == "shutting_down")
+    #expect(try await sample.reply("/health", method: "GET").status == 503)
+    #expect(try await text.json["usage"]?["completion_tokens"]?.integer == 2_000)
+    await sample.service.waitForEnd()
+    #expect(try await sample.completion(#"{"prompt": "a"}"#).status == 503)
+  }
+
+  @Test("Draining ends texts that take longer than they may")
+  func drainLimit() async throws {
+    let sample = try Self.sample { $0.drainLimit = 0 }
+    async let text = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    sample.service.drain()
+    #expect(try await text.choice?["finish_reason"]?.string == "length")
+    await sample.service.waitForEnd()
+  }
+
+  @Test("Weights that are not finite are an error of the server, in a stream as well", arguments: [0, 1])
+  func damaged(maxTokens: Int) async throws {
+    let decoder = Sample.decoder()
+    decoder.head.dense(on: decoder.device).withMutableSpan { $0[5] = .nan }
+    let generator = try Generator(decoder, ByteTokenizer())
+    let model = ServedModel(name: "broken", created: 0, generator, chat: .format(.chatML))
+    let service = InferenceService(model, generator, limits: ServerLimits())
+    defer { service.drain() }
+    let json = #"{"prompt": "the cat", "max_tokens": \#(maxTokens), "echo": true, "logprobs": 1"#
+    guard case .pending(let pending) = service.respond("POST", "/v1/completions", body: Array("\(json)}".utf8)),
+      case .stream(let stream) = service.respond(
+        "POST", "/v1/completions", body: Array("\(json), \"stream\": true}".utf8))
+    else { preconditionFailure("an error too early") }
+    let reply = try SampleReply(try #require(await pending.whole()))
+    #expect(reply.status == 500)
+    #expect(reply.error?["type"]?.string == "server_error")
+    var text = ""
+    for await part in stream { text += part }
+    let events = try text.components(ofEvents: ())
+    #expect(events.count == 1)
+    #expect(try JSONValue(try #require(events.first))["error"]?["type"]?.string == "server_error")
+  }
+}
