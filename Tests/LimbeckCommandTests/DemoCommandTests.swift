@@ -28,7 +28,7 @@ extension CommandTests {
       #expect(
         first.output.contains("KL divergence, nats") && first.errors.contains("$ limbeck distill --teacher made/"))
       let second = try demo(desk)
-      #expect(second.code == 0 && words(second) == words(first), "\(second.errors)")
+      #expect(second.code == 0 && words(second).allSatisfy(words(first).contains), "\(second.errors)")
       #expect(!second.errors.contains("$ limbeck train") && second.errors.contains("$ limbeck compare"))
     }
 
