@@ -142,14 +142,15 @@ public struct TrainingSummary: Sendable, Equatable {
   /// Seconds spent, those before a resumption included.
   public var seconds: Double
 
-  /// Whether the model ended worse than it began: its loss on the validation text is not finite, or the cross-entropy
-  /// of the last step on the text is above that of the first by more than chance explains. That is three standard
-  /// deviations of the mean over a step's tokens, each of which is taken to deviate by the mean.
+  /// Whether the model ended worse than it began: its loss on the validation text is not finite, or the last step on the
+  /// text has no lower loss than the first, and a cross-entropy above by more than chance explains. That is three
+  /// standard deviations of the mean over a step's tokens, each of which is taken to deviate by the mean. (Of a trained
+  /// model the cross-entropies of two batches differ by more, for tokens of a text depend on each other.)
   public var hasDiverged: Bool {
     if let lastValidation, !lastValidation.loss.isFinite { return true }
     guard let firstStep, let lastStep, lastStep.step > firstStep.step, !firstStep.isOnPolicy, !lastStep.isOnPolicy
     else { return false }
     let chance = 3 * firstStep.crossEntropy / Double(max(1, min(firstStep.tokens, lastStep.tokens))).squareRoot()
-    return !(lastStep.crossEntropy <= firstStep.crossEntropy + chance)
+    return !(lastStep.crossEntropy <= firstStep.crossEntropy + chance) && !(lastStep.loss < firstStep.loss)
   }
 }

@@ -49,8 +49,8 @@ struct Distill: ParsableCommand {
       --student-weights q4_0 trains the student for 'limbeck export --type q4_0':
       each step computes with what the file will hold, so that the student learns to
       make up for the rounding, and the file has exactly the trained values. Begin
-      with a trained student, at a low learning rate; its teacher or the student
-      itself can be the --teacher.
+      with a trained student, at a low rate such as 1e-4; the --teacher can be its
+      own or the student itself.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
       train'. 'limbeck train --control-of RUN' trains the same student without the
