@@ -8,8 +8,10 @@
 
   /// An inference service on the network, by HTTP.
   package struct InferenceServer: Sendable {
-    /// What a connection of HTTP/1.1 may still take after the last sequence has ended.
+    /// What a connection may still take after the last sequence has ended.
     private static let shutdownSeconds = 5
+    /// What a connection may be idle beyond the limit, so that an error is sent before it is closed.
+    private static let graceSeconds = 1.0
     private let service: InferenceService
     private let host: String
     private let port: Int
@@ -31,7 +33,9 @@
       let quiet = Logger(label: "limbeck") { _ in SwiftLogNoOpLogHandler() }
       let application = Application(
         responder: CallbackResponder { request, context in await respond(to: request, context) },
-        server: .http1(configuration: .init(idleTimeout: .milliseconds(Int64(1_000 * service.limits.idleLimit)))),
+        server: .http1(
+          configuration: .init(
+            idleTimeout: .milliseconds(Int64(1_000 * (service.limits.idleLimit + Self.graceSeconds))))),
         configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "limbeck"),
         onServerRunning: { channel in listening(channel.localAddress?.port ?? port) },
         logger: quiet)

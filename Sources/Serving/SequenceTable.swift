@@ -104,8 +104,8 @@ final class SequenceTable {
 
   /// Scores some tokens of prompts, and submits the sequences whose prompts have been.
   private func score() {
-    // no more prompts at a time than the session will have places for
-    while !unscored.isEmpty, scoring.count + session.sequenceCount < limits.batchSize {
+    // however full the session is: prompts that are only scored need no place in it
+    while !unscored.isEmpty, scoring.count < limits.batchSize {
       let sequence = unscored.removeFirst()
       let state = generator.makeScoring(of: sequence.plan.request, alternatives: sequence.plan.request.alternatives)
       scoring.append(Scoring(sequence: sequence, state: state))

@@ -7,11 +7,14 @@
   final class Client: Sendable {
     private let descriptor: Int32
 
-    /// Connects to a port of this machine.
-    init(port: Int) throws {
+    /// Connects to a port of this machine; what it has not read fills the server's buffers beyond `bufferSize` bytes.
+    init(port: Int, bufferSize: Int32? = nil) throws {
       descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       var timeout = timeval(tv_sec: 20, tv_usec: 0)
       setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+      if var size = bufferSize {
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+      }
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = in_port_t(port).bigEndian

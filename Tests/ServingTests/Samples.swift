@@ -79,14 +79,14 @@ struct Sample: Sendable {
 
   /// Waits until a metric has a value; false where it does not come to that within some seconds.
   func wait(for metric: String, toBe value: Int) async throws -> Bool {
-    for _ in 0..<500 {
+    for _ in 0..<2_000 {
       if self.metric(metric) == value { return true }
       try await Task.sleep(for: .milliseconds(10))
     }
     return false
   }
 
-  /// The value of a metric without labels.
+  /// The value of a metric, which is named with its labels.
   func metric(_ name: String) -> Int? {
     service.metrics.text.split(separator: "\n").first { $0.hasPrefix("\(name) ") }.flatMap {
       Int($0.dropFirst(name.count + 1))

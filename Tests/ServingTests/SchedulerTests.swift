@@ -56,6 +56,17 @@ import Tokenization
     #expect(await events.next() != nil)
   }
 
+  @Test("A prompt is scored while all places are taken")
+  func scores() async throws {
+    let sample = try Self.sample { $0.batchSize = 1 }
+    defer { sample.service.drain() }
+    var events = try Self.stream(sample).makeAsyncIterator()
+    #expect(await events.next() != nil)
+    let reply = try await sample.completion(#"{"prompt": "the cat", "max_tokens": 0, "echo": true, "logprobs": 0}"#)
+    #expect(reply.choice?["logprobs"]?["tokens"]?.array?.count == 5)
+    #expect(await events.next() != nil)
+  }
+
   @Test("A text that nobody reads any more leaves its place to another")
   func abandoned() async throws {
     let sample = try Self.sample { $0.batchSize = 1 }
