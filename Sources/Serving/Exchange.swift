@@ -113,7 +113,8 @@
         })
     }
 
-    /// Writes a reply, and counts it. A client that does not read it in time is cut off.
+    /// Writes a reply, and counts it. A client that does not read it in time is cut off: here where that holds up the
+    /// writing; where all of it has been taken for sending, when the connection has been idle for too long.
     private func timed(status: Int, _ write: () async throws -> Void) async throws {
       let watch = closeConnection(after: .seconds(limits.timeLimit + limits.idleLimit) - arrival.duration(to: .now))
       defer { watch.cancel() }

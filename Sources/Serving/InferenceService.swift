@@ -120,7 +120,7 @@ package final class InferenceService: Sendable {
     _ format: any ReplyFormat, _ choices: [Choice], _ sequences: [PlannedSequence], _ settings: GenerationSettings
   ) throws(ServerError) -> Outcome {
     let pending = PendingReply(
-      format, choices, events: try scheduler.submit(sequences), streamsUsage: settings.streamsUsage)
-    return settings.streams ? .stream(pending.stream) : .pending(pending)
+      format: format, choices: choices, events: try scheduler.submit(sequences), streamsUsage: settings.streamsUsage)
+    return settings.streams ? .stream(ReplyStream(reply: pending)) : .pending(pending)
   }
 }

@@ -43,18 +43,11 @@ struct Reply: Sendable {
 
 /// The texts that a request has asked for while they are being computed.
 struct PendingReply: Sendable {
-  private let format: any ReplyFormat
-  private let choices: [Choice]
-  private let events: AsyncStream<ChoiceEvent>
+  let format: any ReplyFormat
+  let choices: [Choice]
+  let events: AsyncStream<ChoiceEvent>
   /// Whether a stream ends with the number of tokens.
-  private let streamsUsage: Bool
-
-  init(_ format: any ReplyFormat, _ choices: [Choice], events: AsyncStream<ChoiceEvent>, streamsUsage: Bool) {
-    self.format = format
-    self.choices = choices
-    self.events = events
-    self.streamsUsage = streamsUsage
-  }
+  let streamsUsage: Bool
 
   /// Waits for the ends of all texts.
   /// - Returns: the whole reply; an error where one of them cannot be computed; nil where the task was cancelled.
@@ -71,45 +64,27 @@ struct PendingReply: Sendable {
     }
     return nil
   }
-
-  /// The reply as server-sent events, each whole; the last one is `[DONE]`, or an error.
-  var stream: ReplyStream { ReplyStream(format, choices, events: events, streamsUsage: streamsUsage) }
 }
 
-/// A reply as a sequence of server-sent events.
+/// A reply as server-sent events, while its texts are being computed; the last one is `[DONE]`, or an error.
 struct ReplyStream: AsyncSequence, Sendable {
-  private let format: any ReplyFormat
-  private let choices: [Choice]
-  private let events: AsyncStream<ChoiceEvent>
-  private let streamsUsage: Bool
+  let reply: PendingReply
 
-  init(_ format: any ReplyFormat, _ choices: [Choice], events: AsyncStream<ChoiceEvent>, streamsUsage: Bool) {
-    self.format = format
-    self.choices = choices
-    self.events = events
-    self.streamsUsage = streamsUsage
-  }
-
-  func makeAsyncIterator() -> Iterator {
-    Iterator(format: format, choices: choices, events: events.makeAsyncIterator(), streamsUsage: streamsUsage)
-  }
+  func makeAsyncIterator() -> Iterator { Iterator(reply) }
 
   struct Iterator: AsyncIteratorProtocol {
-    let format: any ReplyFormat
-    var choices: [Choice]
-    var events: AsyncStream<ChoiceEvent>.Iterator
-    let streamsUsage: Bool
+    private let reply: PendingReply
+    private var choices: [Choice]
+    private var events: AsyncStream<ChoiceEvent>.Iterator
+    /// The texts that have not ended.
     private var open: Int
     private var hasBegun = false
     private var hasEnded = false
 
-    init(
-      format: any ReplyFormat, choices: [Choice], events: AsyncStream<ChoiceEvent>.Iterator, streamsUsage: Bool
-    ) {
-      self.format = format
-      self.choices = choices
-      self.events = events
-      self.streamsUsage = streamsUsage
+    fileprivate init(_ reply: PendingReply) {
+      self.reply = reply
+      choices = reply.choices
+      events = reply.events.makeAsyncIterator()
       open = choices.count
     }
 
@@ -117,17 +92,15 @@ struct ReplyStream: AsyncSequence, Sendable {
     mutating func next() async -> String? {
       if !hasBegun {
         hasBegun = true
-        let first = format.firstParts(count: choices.count)
+        let first = reply.format.firstParts(count: choices.count)
         if !first.isEmpty { return first.map { message(choices: [$0]) }.joined() }
       }
       while !hasEnded, let event = await events.next() {
         do throws(ServerError) {
           let part = try choices[event.index].take(event.event)
           if part.end != nil { open -= 1 }
-          let text =
-            part.text.isEmpty && part.tokens.isEmpty && part.end == nil
-            ? "" : message(choices: [format.part(event.index, part)])
           hasEnded = open == 0
+          let text = part == ChoicePart() ? "" : message(choices: [reply.format.part(event.index, part)])
           if hasEnded { return text + usage + Self.data("[DONE]") }
           if !text.isEmpty { return text }
         } catch {
@@ -140,14 +113,13 @@ struct ReplyStream: AsyncSequence, Sendable {
 
     /// With usage, the other objects have null in its place.
     private func message(choices: [JSONValue]) -> String {
-      Self.data(
-        format.object(type(of: format).object.part, choices: choices, usage: streamsUsage ? .null : nil).text())
+      Self.data(reply.format.part(choices: choices, usage: reply.streamsUsage ? .null : nil).text())
     }
 
     private var usage: String {
-      guard streamsUsage else { return "" }
-      let usage = format.header.usage(generated: choices.reduce(0) { $0 + $1.generatedCount })
-      return Self.data(format.object(type(of: format).object.part, choices: [], usage: usage).text())
+      guard reply.streamsUsage else { return "" }
+      let usage = reply.format.header.usage(generated: choices.reduce(0) { $0 + $1.generatedCount })
+      return Self.data(reply.format.part(choices: [], usage: usage).text())
     }
 
     private static func data(_ text: String) -> String { "data: \(text)\n\n" }

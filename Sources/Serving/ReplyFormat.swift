@@ -5,8 +5,10 @@ import Tokenization
 protocol ReplyFormat: Sendable {
   /// Who has asked, and whom.
   var header: ReplyHeader { get }
-  /// What `object` says of a whole reply, and of a part of a stream.
-  static var object: (whole: String, part: String) { get }
+  /// What `object` says of a whole reply.
+  static var wholeName: String { get }
+  /// What `object` says of a part of a stream.
+  static var partName: String { get }
   /// A choice of the whole reply.
   func choice(_ index: Int, _ choice: ChoicePart) -> JSONValue
   /// What a stream begins with.
@@ -39,13 +41,17 @@ extension ReplyFormat {
   /// The reply as one object.
   func whole(_ choices: [Choice]) -> JSONValue {
     object(
-      Self.object.whole,
+      Self.wholeName,
       choices: choices.enumerated().map { choice($0, $1.whole) },
       usage: header.usage(generated: choices.reduce(0) { $0 + $1.generatedCount }))
   }
 
-  /// An object; nil for one without `usage`.
-  func object(_ name: String, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+  /// A part of a stream; `usage` is nil for one without.
+  func part(choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+    object(Self.partName, choices: choices, usage: usage)
+  }
+
+  private func object(_ name: String, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
     var members: [String: JSONValue] = [
       "id": .string(header.id), "object": .string(name), "created": .integer(header.created),
       "model": .string(header.model), "choices": .array(choices),
@@ -64,7 +70,8 @@ extension ListedAlternative {
 
 /// Texts, as `/v1/completions` writes them.
 struct CompletionFormat: ReplyFormat {
-  static let object = (whole: "text_completion", part: "text_completion")
+  static let wholeName = "text_completion"
+  static let partName = "text_completion"
   let header: ReplyHeader
 
   func firstParts(count: Int) -> [JSONValue] { [] }
@@ -103,7 +110,8 @@ struct CompletionFormat: ReplyFormat {
 
 /// Answers, as `/v1/chat/completions` writes them.
 struct ChatReplyFormat: ReplyFormat {
-  static let object = (whole: "chat.completion", part: "chat.completion.chunk")
+  static let wholeName = "chat.completion"
+  static let partName = "chat.completion.chunk"
   let header: ReplyHeader
 
   func choice(_ index: Int, _ choice: ChoicePart) -> JSONValue {

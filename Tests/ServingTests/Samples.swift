@@ -77,9 +77,10 @@ struct Sample: Sendable {
     return try text.components(ofEvents: ())
   }
 
-  /// Waits until a metric has a value; false where it does not come to that within some seconds.
+  /// Waits until a metric has a value; false where it does not come to that within a minute.
   func wait(for metric: String, toBe value: Int) async throws -> Bool {
-    for _ in 0..<2_000 {
+    let end = ContinuousClock.now + .seconds(60)
+    while .now < end {
       if self.metric(metric) == value { return true }
       try await Task.sleep(for: .milliseconds(10))
     }

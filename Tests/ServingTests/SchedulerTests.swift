@@ -1,3 +1,4 @@
+import Dispatch
 import DurableFiles
 import LanguageModels
 import TensorCore
@@ -119,34 +120,80 @@ import Tokenization
     withExtendedLifetime(third) {}
   }
 
-  @Test("A text ends where it is when its time is over; one without a token yet is an error")
+  @Test("A text ends where it is when its time is over")
   func timeLimit() async throws {
-    let sample = try Self.sample {
-      $0.batchSize = 1
-      $0.timeLimit = 1
-    }
+    let sample = try Self.sample { $0.timeLimit = 1 }
     defer { sample.service.drain() }
-    async let first = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
-    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
-    async let second = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
-    let (ended, refused) = (try await first, try await second)
-    #expect(ended.status == 200)
-    #expect(ended.choice?["finish_reason"]?.string == "length")
-    #expect(try #require(ended.json["usage"]?["completion_tokens"]?.integer) > 0)
-    #expect(refused.status == 504 || refused.choice?["finish_reason"]?.string == "length")
+    let reply = try await sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
+    #expect(reply.status == 200)
+    #expect(reply.choice?["finish_reason"]?.string == "length")
+    #expect(try #require(reply.json["usage"]?["completion_tokens"]?.integer) > 0)
+  }
+
+  @Test("One whose time is over before it has a token is an error, whether it waits or its prompt is being scored")
+  func late() async throws {
+    let table = SequenceTable(try Sample.generator(), limits: ServerLimits(), metrics: ServerMetrics())
+    let (stream, events) = AsyncStream<ChoiceEvent>.makeStream()
+    let arrival = ContinuousClock.now
+    for (index, scoresPrompt) in [false, true].enumerated() {
+      let plan = PlannedSequence(
+        request: DecodingRequest(ids: [97, 98], generator: SeededGenerator(seed: 1)), maxTokens: 5, stop: [],
+        scoresPrompt: scoresPrompt)
+      table.add(ScheduledSequence(ticket: 0, index: index, plan: plan, arrival: arrival, events: events))
+    }
+    table.expire(at: arrival + .seconds(599))
+    #expect(table.count == 2)
+    table.expire(at: arrival + .seconds(600))
+    #expect(table.count == 0)
+    events.finish()
+    for await event in stream { #expect(event.event == .failed(.timeLimit(seconds: 600))) }
+  }
+
+  /// Holds a sequence up until it is opened.
+  private struct Gate: LogitsProcessor {
+    let semaphore = DispatchSemaphore(value: 0)
+
+    func open() { semaphore.signal() }
+
+    func processLogits(_ logits: inout MutableSpan<Float>, history: TokenHistory) {
+      semaphore.wait()
+      semaphore.signal()
+    }
   }
 
   @Test("Draining lets texts finish, refuses new ones with 503, and ends")
   func drain() async throws {
-    let sample = try Self.sample { $0.drainLimit = 60 }
-    async let text = sample.completion(#"{"prompt": [97], "max_tokens": 2000, "temperature": 0}"#)
-    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    let scheduler = Scheduler(try Sample.generator(), limits: ServerLimits(), metrics: ServerMetrics())
+    let gate = Gate()
+    let plan = PlannedSequence(
+      request: DecodingRequest(
+        ids: [97], sampler: TokenSampler([gate]), generator: SeededGenerator(seed: 1), maximumTokens: 5),
+      maxTokens: 5, stop: [], scoresPrompt: false)
+    let stream = try scheduler.submit([plan])
+    scheduler.drain()
+    #expect(scheduler.isDraining)
+    #expect(throws: ServerError.stopping) { _ = try scheduler.submit([plan]) }
+    gate.open()
+    var tokens = 0
+    for await event in stream {
+      if case .token = event.event { tokens += 1 }
+      if case .ended(let end) = event.event {
+        #expect(end == .length)
+        break
+      }
+    }
+    #expect(tokens == 5)
+    await scheduler.waitForEnd()
+  }
+
+  @Test("A service that has been drained says so")
+  func drained() async throws {
+    let sample = try Sample()
     sample.service.drain()
     let refused = try await sample.completion(#"{"prompt": "a"}"#)
     #expect(refused.status == 503)
     #expect(refused.error?["code"]?.string == "shutting_down")
     #expect(try await sample.reply("/health", method: "GET").status == 503)
-    #expect(try await text.json["usage"]?["completion_tokens"]?.integer == 2_000)
     await sample.service.waitForEnd()
     #expect(try await sample.completion(#"{"prompt": "a"}"#).status == 503)
   }
