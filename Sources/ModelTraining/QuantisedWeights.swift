@@ -1,4 +1,5 @@
 public import LanguageModels
+import ModelFiles
 public import TensorCore
 
 /// The type of the matrices of a file that a model is trained for: it computes with what such a file holds. The raw
@@ -11,16 +12,17 @@ public enum QuantisedWeights: String, Codable, CaseIterable, Sendable {
   // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0
 
-  private var matrices: MatrixEncoding {
+  /// As files are written.
+  private var type: GGUFWeightType {
     switch self {
-    case .q8_0: .blocks(.q8_0)
-    case .q4_0: .blocks(.q4_0)
+    case .q8_0: .q8_0
+    case .q4_0: .q4_0
     }
   }
 
   /// How a weight is kept: as a GGUF file of this type has it.
   public func encoding(of role: WeightRole, in configuration: DecoderConfiguration) -> MatrixEncoding {
-    configuration.encoding(of: role, ofMatrices: matrices)
+    type.encoding(of: role, in: configuration)
   }
 
   /// Rounds the weights of a trainable model to it.

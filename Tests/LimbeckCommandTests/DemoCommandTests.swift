@@ -34,22 +34,39 @@ extension CommandTests {
 
     @Test func whatWasInterruptedGoesOn() throws {
       let desk = try Desk()
-      let command = try Command(
-        [
-          "demo", "--text", desk.workspace.text, "--output", "made", "--vocabulary-size", "300", "--teacher",
-          "200K", "--student", "60K", "--steps", "2000",
-        ],
-        in: desk.folder)
+      let arguments = [
+        "demo", "--text", desk.workspace.text, "--output", "made", "--vocabulary-size", "300", "--teacher", "200K",
+        "--student", "60K", "--steps", "60",
+      ]
+      let command = try Command(arguments, in: desk.folder)
       try command.send(SIGINT, when: desk.path("made/teacher/metrics.jsonl"))
       #expect(try command.outcome().code == 130)
       let other = try demo(desk)
       #expect(other.code == 1 && other.errors.contains("made: exists already"), "\(other.errors)")
+      let rest = try Command.run(arguments, in: desk.folder)
+      #expect(
+        rest.code == 0 && rest.errors.contains("$ limbeck train --output made/teacher --resume"), "\(rest.errors)")
+    }
+
+    @Test func aTextThatHasChangedIsAnotherDemo() throws {
+      let desk = try Desk()
+      let text = try desk.write(String(contentsOfFile: desk.workspace.text, encoding: .utf8), to: "own.txt")
+      let arguments = ["demo", "--text", text, "--output", "made", "--vocabulary-size", "300", "--student", "none"]
+      // stops at the student, before anything is made
+      #expect(try Command.run(arguments, in: desk.folder).errors.contains("none: no such file or folder"))
+      #expect(!desk.exists("made"))
+      let small = ["--teacher", "200K", "--student", "60K", "--steps", "2"]
+      let made = Array(arguments.dropLast(2)) + small
+      try #require(Command.run(made, in: desk.folder).code == 0)
+      _ = try desk.write("Another text.", to: "own.txt")
+      let again = try Command.run(made, in: desk.folder)
+      #expect(again.code == 1 && again.errors.contains("of this text; choose another --output"), "\(again.errors)")
     }
 
     @Test func badInputIsToldBeforeAnythingIsMade() throws {
       let desk = try Desk()
       let missing = try Command.run("demo", "--text", "none.txt", in: desk.folder)
-      #expect(missing.code == 1 && missing.errors.contains("none.txt: no such file or folder"), "\(missing.errors)")
+      #expect(missing.code == 1 && missing.errors.contains("none.txt: cannot be read: no such file"), "\(missing.errors)")
       for (flag, value) in [
         ("steps", "0"), ("steps", "x"), ("vocabulary-size", "-1"), ("teacher", ""),
       ] {

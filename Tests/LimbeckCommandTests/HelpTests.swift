@@ -25,7 +25,7 @@ extension CommandTests {
           "--soft-label-weight", "--logits-mse-weight", "--token-weighting", "--preset", "--align-layers",
           "--hidden-cosine-weight", "--hidden-mse-weight", "--relation-weight", "--relation-layers", "--relation-heads",
           "--on-policy", "--on-policy-temperature", "--prompts", "--prompt-field", "--prompt-length",
-          "--completion-length", "--teacher-cache", "--validation-teacher-cache",
+          "--completion-length", "--teacher-cache", "--validation-teacher-cache", "--student-weights",
         ] + trainingFlags
       ),
       (
@@ -49,8 +49,15 @@ extension CommandTests {
           "--threads", "--text-field",
         ]
       ),
-      (["perplexity"], ["--model", "--text", "--window", "--stride", "--count", "--json", "--threads", "--backend"]),
-      (["compare"], ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count"]),
+      (
+        ["perplexity"],
+        ["--model", "--text", "--window", "--stride", "--count", "--json", "--weights", "--threads", "--backend"]
+      ),
+      (
+        ["compare"],
+        ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count", "--weights"]
+      ),
+      (["demo"], ["--text", "--validation-text", "--output", "--vocabulary-size", "--steps", "--seed", "--threads"]),
       (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
       (
         ["serve"],
@@ -59,7 +66,10 @@ extension CommandTests {
           "--time-limit", "--idle-limit", "--drain-limit", "--draft", "--template", "--cache-precision",
         ]
       ),
-      (["report"], ["--output", "--teacher", "--control", "--text", "--window", "--prompts", "--seed", "--threads"]),
+      (
+        ["report"],
+        ["--output", "--teacher", "--control", "--text", "--window", "--weights", "--prompts", "--seed", "--threads"]
+      ),
       (
         ["generate"],
         [
@@ -67,6 +77,7 @@ extension CommandTests {
           "--repetition-penalty", "--seed", "--stop", "--json", "--draft", "--draft-tokens", "--output", "--samples",
           "--resume", "--prompt-field", "--prompt-length", "--prompt-count", "--with-tokens", "--keep-min-tokens",
           "--keep-max-tokens", "--keep-mean-log-probability", "--keep-ended", "--keep-matching", "--reference",
+          "--weights",
         ]
       ),
       (["export"], ["--model", "--output", "--type", "--json", "--threads"]),
@@ -85,7 +96,7 @@ extension CommandTests {
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
         "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate",
-        "serve", "export", "inspect", "doctor", "tokenizer",
+        "serve", "export", "inspect", "doctor", "tokenizer", "demo", "chat",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))

@@ -55,10 +55,19 @@ extension CommandTests {
         )
         #expect(own.map(\.bitPattern) == other.map(\.bitPattern), "\(trained.role)")
       }
-      // training on text alone is not for a file
+      // its control is trained for the same file
       let control = try Command.run("train", "--control-of", "run", "--output", "control", in: desk.folder)
       try #require(control.code == 0, "\(control.errors)")
-      #expect(control.errors.contains("student-weights"), "\(control.errors)")
+      #expect(try desk.text("control/recipe.yaml").contains("student-weights: \(type)\n"))
+      let (asItIs, rounded) = try (
+        LanguageModel(contentsOf: URL(fileURLWithPath: desk.path("control"))),
+        LanguageModel(
+          contentsOf: URL(fileURLWithPath: desk.path("control")), rounding: GGUFWeightType(rawValue: type))
+      )
+      for (own, other) in zip(asItIs.decoder.weights, rounded.decoder.weights) {
+        let values = own.parameter.matrix.dense(on: .shared).array()
+        #expect(values == other.parameter.matrix.dense(on: .shared).array(), "\(own.role)")
+      }
     }
 
     @Test func aCacheAndOwnCompletionsTeachIt() throws {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import DurableFiles
 import Foundation
+import Tokenization
 
 /// `limbeck demo`
 struct Demo: ParsableCommand {
@@ -16,8 +17,8 @@ struct Demo: ParsableCommand {
       of them has seen, writes a report, and the student as a GGUF file for llama.cpp,
       and prints a sample of each.
 
-      A megabyte or more of text is good, and takes a few minutes. What is done is not
-      done again: after Ctrl-C, a kill or an error the same command goes on.
+      A megabyte or more of text is good, and takes a few minutes. What is made is not
+      made again: after Ctrl-C, a kill or an error the same command goes on.
 
       Example:
         limbeck demo --text books/
@@ -53,11 +54,9 @@ struct Demo: ParsableCommand {
   }
 
   func run() throws {
-    for path in text + validationText where !somethingExists(at: path) {
-      throw FileError.missing(file: path, advice: "check the path")
-    }
     for model in [teacher, student] { _ = try ModelSource(path: model, contextLength: DemoSteps.sequenceLength) }
-    try DemoSettings(self).claim(URL(fileURLWithPath: output, isDirectory: true))
+    try DemoSettings(self, contents: digest(of: text + validationText)).claim(
+      URL(fileURLWithPath: output, isDirectory: true))
     for step in DemoSteps(self).all where !step.isDone {
       Console().write("\n== \(step.title)\n$ limbeck \(step.arguments.map(\.shellQuoted).joined(separator: " "))")
       var command = try Limbeck.parseAsRoot(step.arguments)
@@ -71,17 +70,30 @@ struct Demo: ParsableCommand {
   }
 }
 
+extension Demo {
+  /// Stands for the contents of the texts.
+  private func digest(of paths: [String]) throws -> String {
+    let files = try TextListing().corpus(paths, Console()).sources.map { source in
+      try Digest.sha256(of: MappedFile(contentsOf: URL(fileURLWithPath: source.name)))
+    }
+    return Digest.sha256(of: Data(files.joined().utf8))
+  }
+}
+
 /// What a demo's folder was made from: another demo does not go on with it.
 private struct DemoSettings: Codable, Equatable {
   let text, validationText: [String]
+  /// Stands for what the texts contain.
+  let contents: String
   let vocabularySize: Int
   let teacher, student: String
   let steps: Int
   let seed: UInt64
 
-  init(_ demo: Demo) {
+  init(_ demo: Demo, contents: String) {
     text = demo.text
     validationText = demo.validationText
+    self.contents = contents
     vocabularySize = demo.vocabularySize
     (teacher, student) = (demo.teacher, demo.student)
     steps = demo.steps
@@ -95,9 +107,11 @@ private struct DemoSettings: Codable, Equatable {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     if let data = try? Data(contentsOf: file), (try? decoder.decode(Self.self, from: data)) == self { return }
     if somethingExists(at: folder.path) {
-      guard (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) == [file.lastPathComponent] else {
+      let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
+      guard names == [] || names == [file.lastPathComponent] else {
         throw CommandError.outputExists(
-          path: folder.relativePath, advice: "it is not a demo with these options; choose another --output")
+          path: folder.relativePath,
+          advice: "it is no demo with these options and of this text; choose another --output")
       }
     }
     do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {

@@ -1,4 +1,5 @@
 import DurableFiles
+import Foundation
 import TensorCore
 
 /// One call of a subcommand in a demo.
@@ -7,8 +8,18 @@ struct DemoStep {
   let arguments: [String]
   /// What stands there once it is done; nil for what is done every time.
   let result: String?
+  /// What it is made from: where that was made anew, so is this. Nil where nothing was.
+  var source: String?
 
-  var isDone: Bool { result.map(somethingExists(at:)) ?? false }
+  var isDone: Bool {
+    guard let result, somethingExists(at: result) else { return false }
+    guard let source, let made = Self.modificationDate(of: result) else { return true }
+    return Self.modificationDate(of: source).map { $0 <= made } ?? false
+  }
+
+  private static func modificationDate(of path: String) -> Date? {
+    (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+  }
 }
 
 /// The calls that make up a demo, in their order.
@@ -41,11 +52,11 @@ struct DemoSteps {
       DemoStep(
         title: "The same and more, as a page",
         arguments: ["report", path("student"), "--control", path("control"), "--output", path("report.html")] + device,
-        result: path("report.html")),
+        result: path("report.html"), source: path("student/model.safetensors")),
       DemoStep(
         title: "The student as a GGUF file",
         arguments: ["export", "--model", path("student"), "--output", path("student.gguf"), "--type", "q8_0"] + device,
-        result: path("student.gguf")),
+        result: path("student.gguf"), source: path("student/model.safetensors")),
     ] + ["teacher", "control", "student"].map(sample)
   }
 

@@ -101,13 +101,15 @@ struct Train: ParsableCommand {
     // a control that is resumed has the tokenizer and the outputs of its student, too
     let studentPath = try recipe.path("control-of", controlOf)
     let sequences = try recipe.path("sequences-of", sequencesOf).map { try CachedSequences(path: $0) }
-    let settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
+    var settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
+    // of a control whose student was trained for a file
+    try settings.train(for: nil, &recipe)
     if let sequences { try sequences.requireFit(settings, recipe) } else { try settings.requireText() }
     let ofDistillation = controlOf == nil ? [] : recipe.leaveOutUnknown()
     try recipe.finish()
     let session = try TrainingSession("train", settings, recipe: recipe.yaml)
     if let controlOf {
-      session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of distillation")
+      session.note("settings of \(controlOf) but \(ofDistillation.joined(separator: ", ")), which are of its teacher")
     }
 
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
