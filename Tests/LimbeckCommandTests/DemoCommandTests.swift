@@ -66,7 +66,8 @@ extension CommandTests {
     @Test func badInputIsToldBeforeAnythingIsMade() throws {
       let desk = try Desk()
       let missing = try Command.run("demo", "--text", "none.txt", in: desk.folder)
-      #expect(missing.code == 1 && missing.errors.contains("none.txt: cannot be read: no such file"), "\(missing.errors)")
+      #expect(
+        missing.code == 1 && missing.errors.contains("none.txt: cannot be read: no such file"), "\(missing.errors)")
       for (flag, value) in [
         ("steps", "0"), ("steps", "x"), ("vocabulary-size", "-1"), ("teacher", ""),
       ] {
