@@ -12,6 +12,8 @@ public enum NearestName {
   /// beginning: `kl` is near to `forward-kl`, `temp` to `temperature`. Before all comes a name with the same first
   /// letter and the same number at its end: `bfloat16` is near to `bf16`, not to `float16`, and `fp32` to `float32`.
   public static func nearest(to text: String, among names: some Sequence<String>) -> String? {
+    // one that is far longer than every name is near to none; it may be a whole file
+    guard text.utf8.count <= 2 * (names.lazy.map(\.utf8.count).max() ?? 0) else { return nil }
     let text = normalised(text)
     guard !text.isEmpty else { return nil }
     let number = number(of: text)

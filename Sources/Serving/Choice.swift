@@ -68,6 +68,8 @@ struct Choice: Sendable {
       if listsTokens {
         part.tokens = [listed(token.id, token.logProbability, token.alternatives)]
       }
+    case .rest(let text):
+      part.text += text
     case .ended(let end):
       part.end = end
     case .failed(let error):

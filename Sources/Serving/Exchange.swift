@@ -90,7 +90,7 @@
       return Response(
         status: HTTPResponse.Status(code: status), headers: headers,
         body: ResponseBody(contentLength: body.count) { writer in
-          try await timed(status: status) {
+          try await timed(status: status, limit: limits.idleLimit) {
             try await writer.write(ByteBuffer(bytes: body))
             try await writer.finish(nil)
           }
@@ -103,7 +103,8 @@
         status: .ok,
         headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .connection: "close"],
         body: ResponseBody { writer in
-          try await timed(status: 200) {
+          // the texts grow while they are written
+          try await timed(status: 200, limit: limits.timeLimit + limits.idleLimit) {
             try await request.body.consumeWithCancellationOnInboundClose { _ in
               for await text in stream { try await writer.write(ByteBuffer(string: text)) }
               try Task.checkCancellation()
@@ -113,10 +114,11 @@
         })
     }
 
-    /// Writes a reply, and counts it. A client that does not read it in time is cut off: here where that holds up the
-    /// writing; where all of it has been taken for sending, when the connection has been idle for too long.
-    private func timed(status: Int, _ write: () async throws -> Void) async throws {
-      let watch = closeConnection(after: .seconds(limits.timeLimit + limits.idleLimit) - arrival.duration(to: .now))
+    /// Writes a reply, in `limit` seconds from now at most, and counts it. A client that does not read it in time is
+    /// cut off: here where that holds up the writing; where all of it has been taken for sending, when the connection
+    /// has been idle for too long.
+    private func timed(status: Int, limit: Double, _ write: () async throws -> Void) async throws {
+      let watch = closeConnection(after: .seconds(limit))
       defer { watch.cancel() }
       do {
         try await write()

@@ -12,6 +12,8 @@ struct GenerationSettings: Sendable {
   /// As many as OpenAI allows.
   private static let choiceLimit = 128
   private static let stopLimit = 4
+  /// The bytes of a stop string: a sequence keeps a copy of each.
+  private static let stopBytes = 1_024
 
   let sampling: Sampling
   let frequencyPenalty: Double
@@ -51,7 +53,7 @@ struct GenerationSettings: Sendable {
   }
 
   private static func stop(_ fields: RequestFields) throws(ServerError) -> [String] {
-    let expected = "a string, or at most \(stopLimit), none of them empty"
+    let expected = "a string, or at most \(stopLimit), none of them empty or of more than \(stopBytes) bytes"
     var stop: [String] = []
     switch fields["stop"] {
     case nil: break
@@ -63,7 +65,9 @@ struct GenerationSettings: Sendable {
       }
     default: throw fields.error("stop", expected: expected)
     }
-    guard stop.count <= stopLimit, !stop.contains("") else { throw fields.error("stop", expected: expected) }
+    guard stop.count <= stopLimit, stop.allSatisfy({ (1...stopBytes).contains($0.utf8.count) }) else {
+      throw fields.error("stop", expected: expected)
+    }
     return stop
   }
 

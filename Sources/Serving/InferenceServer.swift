@@ -5,6 +5,7 @@
   import Logging
   import NIOCore
   import ServiceLifecycle
+  import Synchronization
 
   /// An inference service on the network, by HTTP.
   package struct InferenceServer: Sendable {
@@ -28,16 +29,22 @@
 
     /// Answers requests, until the service has been drained.
     /// - Parameter listening: called with the port as soon as clients may connect.
-    /// - Throws: where it cannot listen there.
+    /// - Throws: where it cannot listen there, or no longer.
     package func run(listening: @escaping @Sendable (_ port: Int) -> Void) async throws(ListeningError) {
+      let hasListened = Atomic(false)
       let quiet = Logger(label: "limbeck") { _ in SwiftLogNoOpLogHandler() }
       let application = Application(
         responder: CallbackResponder { request, context in await respond(to: request, context) },
         server: .http1(
           configuration: .init(
             idleTimeout: .milliseconds(Int64(1_000 * (service.limits.idleLimit + Self.graceSeconds))))),
-        configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "limbeck"),
-        onServerRunning: { channel in listening(channel.localAddress?.port ?? port) },
+        configuration: ApplicationConfiguration(
+          address: .hostname(host, port: port), serverName: "limbeck",
+          availableConnectionsDelegate: .maximum(service.limits.connections, logger: quiet)),
+        onServerRunning: { channel in
+          hasListened.store(true, ordering: .relaxed)
+          listening(channel.localAddress?.port ?? port)
+        },
         logger: quiet)
       var configuration = ServiceGroupConfiguration(services: [application], logger: quiet)
       configuration.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
@@ -51,6 +58,7 @@
       } catch {
         service.drain()
         await end.value
+        if hasListened.load(ordering: .relaxed) { throw .ended(reason: "\(error)") }
         throw ListeningError(error, host: host, port: port)
       }
       await end.value

@@ -85,6 +85,7 @@ package final class InferenceService: Sendable {
 
   private func completions(_ fields: RequestFields) throws(ServerError) -> Outcome {
     let request = try CompletionRequest(fields, randomSeed: .random(in: .min ... .max))
+    try limits.requireCapacity(prompts: request.prompts.count, choices: request.settings.choiceCount)
     try model.requireName(fields)
     let prompts = try model.prompts(request)
     let sequences = try model.sequences(request, prompts, limit: limits.maxTokens)
@@ -100,6 +101,7 @@ package final class InferenceService: Sendable {
 
   private func chat(_ fields: RequestFields) throws(ServerError) -> Outcome {
     let request = try ChatRequest(fields, randomSeed: .random(in: .min ... .max))
+    try limits.requireCapacity(prompts: 1, choices: request.settings.choiceCount)
     try model.requireName(fields)
     let prompt = try model.prompt(request)
     let sequences = try model.sequences(request, prompt, limit: limits.maxTokens)

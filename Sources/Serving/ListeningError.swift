@@ -2,12 +2,14 @@
   import Foundation
   import NIOCore
 
-  /// Why a server cannot listen where it was told to.
+  /// Why a server does not listen where it was told to.
   package enum ListeningError: Error, Equatable, Sendable {
     /// Another program listens at the port.
     case portInUse(host: String, port: Int)
     /// Anything else: a host that is none of this machine's, a port that needs privileges.
     case refused(host: String, port: Int, reason: String)
+    /// It has listened, and then came to an end that nobody asked for.
+    case ended(reason: String)
 
     init(_ error: any Error, host: String, port: Int) {
       self =
@@ -23,7 +25,9 @@
       case .portInUse(let host, let port):
         "--port: expected a free one, found \(port) of \(host) in use; choose another, or 0 for any free one"
       case .refused(let host, let port, let reason):
-        "\(host):\(port): cannot listen there: \(reason)"
+        "\(NetworkAddress(host: host, port: port)): cannot listen there: \(reason)"
+      case .ended(let reason):
+        "the server has ended: \(reason)"
       }
     }
 

@@ -35,11 +35,11 @@ struct RequestFields {
   /// Throws for the first field, by name, that is none of these.
   func refuseOthers(than names: [String]) throws(ServerError) {
     guard let unknown = members.keys.filter({ !names.contains($0) }).min() else { return }
+    let shown = path(of: unknown.shortened)
     throw ServerError(
       status: 400,
-      message: "Unrecognized request argument supplied: \(path(of: unknown))"
-        + NearestName.advice(for: unknown, among: names),
-      param: path(of: unknown), code: "unknown_parameter")
+      message: "Unrecognized request argument supplied: \(shown)" + NearestName.advice(for: unknown, among: names),
+      param: shown, code: "unknown_parameter")
   }
 
   /// The error for a field that has another value than was expected.
@@ -97,5 +97,13 @@ struct RequestFields {
     case .object(let members): RequestFields(members, path: path(of: name) + ".")
     default: throw error(name, expected: "an object")
     }
+  }
+}
+
+extension String {
+  /// What an error shows of a name that a client has made up: 80 characters at most.
+  var shortened: String {
+    guard let end = index(startIndex, offsetBy: 80, limitedBy: endIndex), end < endIndex else { return self }
+    return prefix(77) + "..."
   }
 }

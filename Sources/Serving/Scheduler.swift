@@ -43,10 +43,6 @@ final class Scheduler: Sendable {
   /// - Returns: what becomes of them: of each, its end or its failure is the last. They are dropped when nobody reads
   ///   it any more.
   func submit(_ plans: [PlannedSequence]) throws(ServerError) -> AsyncStream<ChoiceEvent> {
-    guard plans.count <= limits.capacity else {
-      throw .invalid(
-        "n", expected: "at most \(limits.capacity) texts for all prompts together", found: "\(plans.count)")
-    }
     let (stream, continuation) = AsyncStream<ChoiceEvent>.makeStream()
     let ticket: Result<Int, ServerError> = state.withLock { state in
       if state.lastDeadline != nil { return .failure(.stopping) }

@@ -21,6 +21,8 @@ enum SequenceEvent: Sendable, Equatable {
   case scored([ScoredToken])
   /// One more token, and the text that has become certain with it.
   case token(SampledToken, text: String)
+  /// Text of tokens before, which was held back until the end.
+  case rest(String)
   /// The text has come to its end.
   case ended(TextEnd)
   /// It cannot be computed.

@@ -18,6 +18,8 @@ struct ScheduledSequence: Sendable {
 final class SequenceTable {
   /// The tokens of prompts that are scored between two steps.
   private static let scoredTokens = 1_024
+  /// The tokens of prompts, unless one alone has more, that are computed in a step.
+  private static let promptTokens = 2_048
 
   /// A sequence that scores its prompt.
   private struct Scoring {
@@ -35,7 +37,10 @@ final class SequenceTable {
   private let session: any DecodingSession
   private let limits: ServerLimits
   private let metrics: ServerMetrics
-  /// Those whose prompts are to be scored, in the order of their arrival.
+  /// Those that wait for a place in the session, in the order of their arrival. It has no queue of its own: all of its
+  /// sequences would be computed in one step where they end with their first token.
+  private var waiting: ArraySlice<ScheduledSequence> = []
+  /// Those whose prompts alone are to be scored, in the order of their arrival.
   private var unscored: ArraySlice<ScheduledSequence> = []
   private var scoring: [Scoring] = []
   private var live: [SequenceID: Live] = [:]
@@ -50,17 +55,17 @@ final class SequenceTable {
   }
 
   /// The sequences that have not ended.
-  var count: Int { unscored.count + scoring.count + live.count }
+  var count: Int { waiting.count + unscored.count + scoring.count + live.count }
 
   /// Takes in a sequence.
   func add(_ sequence: ScheduledSequence) {
     metrics.add(promptTokens: sequence.plan.request.ids.count)
-    if sequence.plan.scoresPrompt {
+    if sequence.plan.maxTokens > 0 {
+      waiting.append(sequence)
+    } else if sequence.plan.scoresPrompt {
       unscored.append(sequence)
-    } else if sequence.plan.maxTokens == 0 {
-      sequence.send(.ended(.length))
     } else {
-      submit(sequence, caches: nil)
+      sequence.send(.ended(.length))
     }
   }
 
@@ -71,16 +76,24 @@ final class SequenceTable {
 
   /// Ends the sequences whose time is over.
   func expire(at now: ContinuousClock.Instant) {
-    remove { sequence, tokens in
+    remove { sequence, text in
       let own = sequence.arrival + .seconds(limits.timeLimit)
-      guard now >= min(own, lastDeadline ?? own) else { return false }
-      sequence.send(tokens > 0 ? .ended(.length) : .failed(.timeLimit(seconds: limits.timeLimit)))
+      let last = lastDeadline ?? own
+      guard now >= min(own, last) else { return false }
+      guard var text, !text.generation.tokenIDs.isEmpty else {
+        sequence.send(.failed(last < own ? .stopping : .timeLimit(seconds: limits.timeLimit)))
+        return true
+      }
+      let rest = text.cutOff()
+      if !rest.isEmpty { sequence.send(.rest(rest)) }
+      sequence.send(.ended(TextEnd(text.generation.stopReason)))
       return true
     }
   }
 
   /// Brings every sequence that has a place a little further.
   func step() {
+    begin()
     score()
     if session.sequenceCount > 0 {
       for event in session.step() { take(event) }
@@ -89,38 +102,60 @@ final class SequenceTable {
 
   /// Notes how many sequences there are.
   func report() {
-    metrics.set(running: min(session.sequenceCount, limits.batchSize) + scoring.count, present: count)
+    metrics.set(running: live.count + scoring.count, present: count)
   }
 
-  /// Removes sequences; `condition` gets each and the number of its tokens so far.
-  private func remove(where condition: (ScheduledSequence, _ tokens: Int) -> Bool) {
-    unscored.removeAll { condition($0, 0) }
-    scoring.removeAll { condition($0.sequence, 0) }
-    for (id, present) in live where condition(present.sequence, present.text.generation.tokenIDs.count) {
+  /// Removes sequences; `condition` gets each and, where it is in the session, its text so far.
+  private func remove(where condition: (ScheduledSequence, GeneratedSequence?) -> Bool) {
+    waiting.removeAll { condition($0, nil) }
+    unscored.removeAll { condition($0, nil) }
+    scoring.removeAll { condition($0.sequence, nil) }
+    for (id, present) in live where condition(present.sequence, present.text) {
       session.cancel(id)
       live[id] = nil
     }
   }
 
+  /// Gives free places to sequences that wait: no more in a step than leaves the others their turn soon.
+  private func begin() {
+    // one whose prompt is scored has its place from then on, for its cache is kept
+    var places = limits.batchSize - live.count - scoring.count { $0.sequence.plan.maxTokens > 0 }
+    var tokens = 0
+    while places > 0, let sequence = waiting.first {
+      if !sequence.plan.scoresPrompt {
+        let count = sequence.plan.request.ids.count
+        if tokens > 0, tokens + count > Self.promptTokens { return }
+        tokens += count
+      }
+      waiting.removeFirst()
+      places -= 1
+      if sequence.plan.scoresPrompt {
+        beginScoring(sequence)
+      } else {
+        submit(sequence, caches: nil)
+      }
+    }
+  }
+
+  private func beginScoring(_ sequence: ScheduledSequence) {
+    let request = sequence.plan.request
+    scoring.append(
+      Scoring(sequence: sequence, state: generator.makeScoring(of: request, alternatives: request.alternatives)))
+  }
+
   /// Scores some tokens of prompts, and submits the sequences whose prompts have been.
   private func score() {
     // however full the session is: prompts that are only scored need no place in it
-    while !unscored.isEmpty, scoring.count < limits.batchSize {
-      let sequence = unscored.removeFirst()
-      let state = generator.makeScoring(of: sequence.plan.request, alternatives: sequence.plan.request.alternatives)
-      scoring.append(Scoring(sequence: sequence, state: state))
-    }
+    while !unscored.isEmpty, scoring.count < limits.batchSize { beginScoring(unscored.removeFirst()) }
     if scoring.isEmpty { return }
-    do throws(GenerationError) {
-      try generator.advance(scoring.map(\.state), tokens: Self.scoredTokens)
-    } catch {
-      for item in scoring { item.sequence.send(.failed(ServerError(error))) }
-      scoring = []
-      return
-    }
+    generator.advance(scoring.map(\.state), tokens: Self.scoredTokens)
     let complete = scoring.filter(\.state.isComplete)
     scoring.removeAll(where: \.state.isComplete)
     for item in complete {
+      if let failure = item.state.failure {
+        item.sequence.send(.failed(ServerError(failure)))
+        continue
+      }
       item.sequence.send(.scored(item.state.tokens))
       if item.sequence.plan.maxTokens == 0 {
         item.sequence.send(.ended(.length))

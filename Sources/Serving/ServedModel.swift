@@ -22,6 +22,8 @@ package struct ServedModel: Sendable {
   let vocabularySize: Int
   let endIDs: Set<Int32>
   let chat: Chat
+  /// The bytes that a text within the context has at most; nil where a token may stand for any number of them.
+  private let textLimit: Int?
 
   /// What a server knows of a generator's model.
   /// - Parameters:
@@ -37,13 +39,18 @@ package struct ServedModel: Sendable {
     vocabularySize = generator.vocabularySize
     endIDs = generator.endIDs
     self.chat = chat
+    textLimit = generator.tokenizer.longestToken.flatMap {
+      let (bytes, overflows) = $0.multipliedReportingOverflow(by: generator.contextLength)
+      return overflows ? nil : bytes
+    }
   }
 
   /// Throws where a request names another model.
   func requireName(_ fields: RequestFields) throws(ServerError) {
     guard let other = try fields.string("model"), other != name else { return }
     throw ServerError(
-      status: 404, message: "model: expected \(name), found \(other)", param: "model", code: "model_not_found")
+      status: 404, message: "model: expected \(name), found \(other.shortened)", param: "model", code: "model_not_found"
+    )
   }
 }
 
@@ -83,6 +90,8 @@ extension ServedModel {
   private func prompt(_ prompt: CompletionRequest.Prompt, _ name: String) throws(ServerError) -> ServedPrompt {
     switch prompt {
     case .text(let text):
+      // not even made into tokens
+      if let textLimit, text.utf8.count > textLimit { throw tooLong(name, found: "\(text.utf8.count) bytes") }
       let ids = tokenizer.encode(prompts: [text])[0]
       guard !ids.isEmpty else {
         throw .invalid(name, expected: "some text, for the tokenizer has no BOS to start from", found: "none")
@@ -116,9 +125,12 @@ extension ServedModel {
   }
 
   private func requireFit(_ count: Int, _ name: String) throws(ServerError) {
-    if count <= contextLength { return }
-    throw .invalid(
-      name, expected: "at most \(contextLength) tokens, the model's context", found: "\(count)",
+    if count > contextLength { throw tooLong(name, found: "\(count)") }
+  }
+
+  private func tooLong(_ name: String, found: String) -> ServerError {
+    .invalid(
+      name, expected: "at most \(contextLength) tokens, the model's context", found: found,
       code: "context_length_exceeded")
   }
 
@@ -159,5 +171,14 @@ extension ServedModel {
           alternatives: min(logprobs ?? 0, vocabularySize)),
         maxTokens: tokens, stop: settings.stop + (end?.stop ?? []), scoresPrompt: scoresPrompt)
     }
+  }
+}
+
+extension Tokenizer {
+  /// The bytes of the longest token; nil where texts are not made of their tokens' bytes alone: spaces may be left out,
+  /// or one token may stand for all that the vocabulary lacks.
+  fileprivate var longestToken: Int? {
+    guard isLossless else { return nil }
+    return (0..<Int32(vocabularySize)).lazy.map { max(text(of: $0).utf8.count, spelling(of: $0).utf8.count) }.max()
   }
 }

@@ -45,6 +45,16 @@ package struct GeneratedSequence {
     hasEnded = true
   }
 
+  /// Ends the text before its time, unless it has ended, and returns what was held back of it until now: the bytes of
+  /// half a character, and what might have become a stop string.
+  package mutating func cutOff() -> String {
+    if hasEnded { return "" }
+    let (text, stop) = stopStrings.append(decoder.finish(), isLast: true)
+    generation.text += text
+    end(stop.map { .stopString($0) } ?? .maxTokens)
+    return text
+  }
+
   private func stopReason(_ finish: FinishReason) -> StopReason {
     switch finish {
     case .endToken: .endOfText

@@ -19,6 +19,14 @@ import Testing
     #expect(NearestName.advice(for: text, among: divergences).isEmpty)
   }
 
+  @Test func aTextMuchLongerThanEveryNameIsNearToNone() {
+    #expect(NearestName.nearest(to: "forward-kl", among: ["kl", "reverse"]) == nil)
+    // a distance over all of it would take hours
+    let long = String(repeating: "forward-kl", count: 10_000_000)
+    #expect(NearestName.nearest(to: long, among: divergences) == nil)
+    #expect(NearestName.nearest(to: long, among: []) == nil)
+  }
+
   @Test(arguments: [("bfloat16", "bf16"), ("fp32", "float32"), ("f16", "float16"), ("BFloat16", "bf16")])
   func namesOfNumberTypes(text: String, name: String) {
     #expect(NearestName.nearest(to: text, among: ["float32", "float16", "bf16"]) == name)

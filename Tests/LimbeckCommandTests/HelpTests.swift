@@ -62,8 +62,9 @@ extension CommandTests {
       (
         ["serve"],
         [
-          "--model", "--host", "--port", "--name", "--batch-size", "--max-queue", "--max-tokens", "--max-body",
-          "--time-limit", "--idle-limit", "--drain-limit", "--draft", "--template", "--cache-precision",
+          "--model", "--host", "--port", "--name", "--batch-size", "--max-queue", "--max-tokens",
+          "--max-connections", "--max-body", "--time-limit", "--idle-limit", "--drain-limit", "--draft", "--template",
+          "--cache-precision",
         ]
       ),
       (
@@ -154,6 +155,7 @@ extension CommandTests {
       ["serve", "--model", "x", "--batch-size", "0"],
       ["serve", "--model", "x", "--max-queue", "-1"],
       ["serve", "--model", "x", "--max-tokens", "0"],
+      ["serve", "--model", "x", "--max-connections", "0"],
       ["serve", "--model", "x", "--max-body", "10"],
       ["serve", "--model", "x", "--time-limit", "nan"],
       ["serve", "--model", "x", "--idle-limit", "0"],

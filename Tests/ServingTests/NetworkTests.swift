@@ -141,6 +141,22 @@
       }
     }
 
+    @Test("A connection beyond the limit waits until another is closed")
+    func connections() async throws {
+      try await serving {
+        $0.connections = 1
+      } _: { sample, port in
+        let first = try Client(port: port)
+        first.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect(await first.receive { $0.hasSuffix("}") }.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        async let second = Client.get("/health", port: port)
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(sample.metric(#"limbeck_requests_total{path="/health",status="200"}"#) == 1)
+        first.close()
+        #expect(try await second.hasPrefix("HTTP/1.1 200 OK\r\n"))
+      }
+    }
+
     @Test("What is no HTTP is refused, and the server goes on")
     func malformed() async throws {
       try await serving { _, port in
@@ -150,7 +166,7 @@
           let client = try Client(port: port)
           client.send(text)
           let reply = await client.receive()
-          #expect(reply.isEmpty || reply.hasPrefix("HTTP/1.1 400 "), "\(reply)")
+          #expect(reply.hasPrefix("HTTP/1.1 400 "), "\(text): \(reply)")
         }
         let invalid = try await Client.post("{\"prompt\": ", to: Self.path, port: port)
         #expect(invalid.hasPrefix("HTTP/1.1 400 "))
@@ -194,6 +210,9 @@
         try await InferenceServer(other.service, host: "192.0.2.1", port: 0).run { _ in }
       }
       #expect(error?.description.hasPrefix("192.0.2.1:0: cannot listen there: ") == true)
+      #expect(
+        ListeningError.refused(host: "::1", port: 80, reason: "r").description == "[::1]:80: cannot listen there: r")
+      #expect(ListeningError.ended(reason: "r").description == "the server has ended: r")
       #expect(
         ListeningError.portInUse(host: "h", port: 5).description
           == "--port: expected a free one, found 5 of h in use; choose another, or 0 for any free one")

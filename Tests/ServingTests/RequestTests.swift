@@ -94,7 +94,9 @@ import Tokenization
     (#"{"prompt": "a", "top_p": 2}"#, "top_p", "found 2.0"),
     (#"{"prompt": "a", "top_k": -1}"#, "top_k", "of at least 0, found -1"),
     (#"{"prompt": "a", "min_p": 2}"#, "min_p", "from 0 to 1"),
-    (#"{"prompt": "a", "repetition_penalty": 0}"#, "repetition_penalty", "above 0"),
+    (#"{"prompt": "a", "repetition_penalty": 0}"#, "repetition_penalty", "from 1e-06 to"),
+    (#"{"prompt": "a", "repetition_penalty": 1e300}"#, "repetition_penalty", "found 1e+300"),
+    (#"{"prompt": "a", "repetition_penalty": 1e-300}"#, "repetition_penalty", "found 1e-300"),
     (#"{"prompt": "a", "presence_penalty": 3}"#, "presence_penalty", "from -2 to 2"),
     (#"{"prompt": "a", "frequency_penalty": -3}"#, "frequency_penalty", "found -3.0"),
     (#"{"prompt": "a", "n": 0}"#, "n", "from 1 to 128"),
@@ -152,6 +154,49 @@ import Tokenization
     (#"{"messages": [{"role": "user", "content": "q"}], "prompt": "p"}"#, "prompt", "supplied: prompt"),
     (#"{"messages": [{"role": "user", "content": "q"}], "tools": []}"#, "tools", "supplied: tools"),
   ]
+
+  @Test("A huge key is refused at once, and neither it nor a huge model's name is echoed as a whole")
+  func hugeNames() throws {
+    let key = String(repeating: "max_tokens", count: 400_000)
+    let error = try #require(throws: ServerError.self) {
+      _ = try Self.completion(#"{"prompt": "a", "\#(key)": 1}"#)
+    }
+    #expect(error.code == "unknown_parameter")
+    #expect(error.param == key.prefix(77) + "...")
+    #expect(error.message.count < 200)
+    let sample = try Sample()
+    defer { sample.service.drain() }
+    let other = try #require(throws: ServerError.self) {
+      try sample.model.requireName(Self.fields(#"{"model": "\#(key)"}"#))
+    }
+    #expect(other.code == "model_not_found")
+    #expect(other.message.count < 200)
+    #expect(String(repeating: "é", count: 80).shortened == String(repeating: "é", count: 80))
+    #expect(String(repeating: "é", count: 81).shortened == String(repeating: "é", count: 77) + "...")
+  }
+
+  @Test("A stop string has 1,024 bytes at most", arguments: [1_024, 1_026, 4_000_000])
+  func hugeStop(count: Int) throws {
+    let stop = String(repeating: "é", count: count / 2)
+    let json = #"{"prompt": "a", "stop": ["x", "\#(stop)"]}"#
+    if count == 1_024 {
+      #expect(try Self.completion(json).settings.stop == ["x", stop])
+    } else {
+      try expect("stop", "of more than 1024 bytes") { _ = try Self.completion(json) }
+    }
+  }
+
+  @Test("More texts than there are places are refused, however many prompts and choices make them")
+  func capacity() throws {
+    var limits = ServerLimits()
+    (limits.batchSize, limits.queueLength) = (4, 8)
+    try limits.requireCapacity(prompts: 3, choices: 4)
+    try expect("n", "at most 12 texts for all prompts together, found 13") {
+      try limits.requireCapacity(prompts: 13, choices: 1)
+    }
+    try expect("n", "found 128000000") { try limits.requireCapacity(prompts: 1_000_000, choices: 128) }
+    try expect("n", "found 128 for each of \(Int.max)") { try limits.requireCapacity(prompts: .max, choices: 128) }
+  }
 
   @Test("Messages that cannot be are refused by name", arguments: badChats)
   func badChat(json: String, param: String, message: String) throws {

@@ -95,6 +95,45 @@ struct Sample: Sendable {
   }
 }
 
+/// A table of sequences that is stepped by hand. Each is of a request of its own, whose ticket is the sequence's index.
+final class SampleTable {
+  let table: SequenceTable
+  private let stream: AsyncStream<ChoiceEvent>
+  private let continuation: AsyncStream<ChoiceEvent>.Continuation
+  private var events: [ChoiceEvent] = []
+
+  init(batchSize: Int, contextLength: Int = 256) throws {
+    var limits = ServerLimits()
+    limits.batchSize = batchSize
+    table = SequenceTable(
+      try Sample.generator(contextLength: contextLength), limits: limits, metrics: ServerMetrics())
+    (stream, continuation) = AsyncStream<ChoiceEvent>.makeStream()
+  }
+
+  func add(
+    _ index: Int, ids: [Int32] = [97], maxTokens: Int, stop: [String] = [], scoresPrompt: Bool = false,
+    arrival: ContinuousClock.Instant = .now
+  ) {
+    let plan = PlannedSequence(
+      request: DecodingRequest(ids: ids, generator: SeededGenerator(seed: 1), maximumTokens: max(1, maxTokens)),
+      maxTokens: maxTokens, stop: stop, scoresPrompt: scoresPrompt)
+    table.add(ScheduledSequence(ticket: index, index: index, plan: plan, arrival: arrival, events: continuation))
+  }
+
+  func step(times: Int = 1) { for _ in 0..<times { table.step() } }
+
+  /// What has become of a sequence by now.
+  func events(of index: Int) async -> [SequenceEvent] {
+    // an event of no sequence, which comes behind all others
+    continuation.yield(ChoiceEvent(index: -1, event: .rest("")))
+    for await event in stream {
+      if event.index < 0 { break }
+      events.append(event)
+    }
+    return events.filter { $0.index == index }.map(\.event)
+  }
+}
+
 extension String {
   /// The events in a text of server-sent events; throws where it is none.
   func components(ofEvents: Void) throws -> [String] {

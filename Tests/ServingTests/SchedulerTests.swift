@@ -149,6 +149,84 @@ import Tokenization
     for await event in stream { #expect(event.event == .failed(.timeLimit(seconds: 600))) }
   }
 
+  @Test("A text that has none yet when the server's time is over is told that the server stops")
+  func stopping() async throws {
+    let sample = try SampleTable(batchSize: 1)
+    let arrival = ContinuousClock.now
+    sample.add(0, maxTokens: 5, arrival: arrival)
+    sample.table.lastDeadline = arrival + .seconds(10)
+    sample.table.expire(at: arrival + .seconds(9))
+    #expect(sample.table.count == 1)
+    sample.table.expire(at: arrival + .seconds(10))
+    #expect(sample.table.count == 0)
+    #expect(await sample.events(of: 0) == [.failed(.stopping)])
+  }
+
+  @Test("A text that is cut off by the time has all that its tokens say, also what may have become a stop string")
+  func heldText() async throws {
+    let arrival = ContinuousClock.now
+    func text(stop: [String]) async throws -> (choice: Choice, rest: String?) {
+      let sample = try SampleTable(batchSize: 1)
+      sample.add(0, maxTokens: 1_000, stop: stop, arrival: arrival)
+      sample.step(times: 8)
+      sample.table.expire(at: arrival + .seconds(600))
+      var choice = Choice(
+        ServedPrompt(ids: [97], firstListed: 0, text: "a"), echoes: false, listsTokens: false,
+        tokenizer: ByteTokenizer())
+      var rest: String?
+      for event in await sample.events(of: 0) {
+        if case .rest(let text) = event { rest = text }
+        _ = try choice.take(event)
+      }
+      return (choice, rest)
+    }
+    let whole = try await text(stop: []).choice.whole
+    try #require(!whole.text.isEmpty)
+    #expect(whole.end == .length)
+    let held = try await text(stop: [whole.text + "never"])
+    #expect(held.rest == whole.text)
+    #expect(held.choice.whole == whole)
+  }
+
+  @Test("A text goes on while others wait that end with their first token")
+  func shortTexts() async throws {
+    let sample = try SampleTable(batchSize: 4)
+    sample.add(0, maxTokens: 100)
+    sample.step()
+    for index in 1...200 { sample.add(index, maxTokens: 1) }
+    sample.step(times: 10)
+    // three places beside it
+    #expect(sample.table.count == 201 - 10 * 3)
+    // the first step brings two
+    #expect(await sample.events(of: 0).count == 2 + 10)
+  }
+
+  @Test("Long prompts are computed one at a time, between two tokens of the others")
+  func longPrompts() async throws {
+    let sample = try SampleTable(batchSize: 8, contextLength: 2_000)
+    for index in 0..<3 { sample.add(index, ids: [Int32](repeating: 97, count: 1_200), maxTokens: 9) }
+    sample.step(times: 2)
+    let found = await [sample.events(of: 0).count, sample.events(of: 1).count, sample.events(of: 2).count]
+    #expect(found == [3, 2, 0])
+  }
+
+  @Test("A prompt that is scored and then continued waits for a place; one that is only scored does not")
+  func scoredPlaces() async throws {
+    let sample = try SampleTable(batchSize: 1)
+    sample.add(0, maxTokens: 100)
+    sample.step()
+    sample.add(1, ids: [97, 98], maxTokens: 3, scoresPrompt: true)
+    sample.add(2, ids: [97, 98], maxTokens: 0, scoresPrompt: true)
+    sample.step(times: 5)
+    #expect(await sample.events(of: 1).isEmpty)
+    #expect(await sample.events(of: 2).count == 2)
+    sample.table.cancel([0])
+    sample.step(times: 5)
+    #expect(sample.table.count == 0)
+    // its scores, its tokens, its end
+    #expect(await sample.events(of: 1).count == 1 + 3 + 1)
+  }
+
   /// Holds a sequence up until it is opened.
   private struct Gate: LogitsProcessor {
     let semaphore = DispatchSemaphore(value: 0)
@@ -184,6 +262,43 @@ import Tokenization
     }
     #expect(tokens == 5)
     await scheduler.waitForEnd()
+  }
+
+  @Test("Draining lets texts finish that still wait for a place")
+  func drainWaiting() async throws {
+    var limits = ServerLimits()
+    limits.batchSize = 1
+    let scheduler = Scheduler(try Sample.generator(), limits: limits, metrics: ServerMetrics())
+    let gate = Gate()
+    let plan = PlannedSequence(
+      request: DecodingRequest(
+        ids: [97], sampler: TokenSampler([gate]), generator: SeededGenerator(seed: 1), maximumTokens: 5),
+      maxTokens: 5, stop: [], scoresPrompt: false)
+    let streams = try (0..<3).map { _ in try scheduler.submit([plan]) }
+    scheduler.drain()
+    gate.open()
+    for stream in streams {
+      var tokens = 0
+      for await event in stream {
+        if case .token = event.event { tokens += 1 }
+        if case .ended = event.event { break }
+      }
+      #expect(tokens == 5)
+    }
+    await scheduler.waitForEnd()
+  }
+
+  @Test("A request that still waits when the server's time is over is refused with 503")
+  func drainLimitWaiting() async throws {
+    let sample = try Self.sample { ($0.batchSize, $0.drainLimit) = (1, 0) }
+    async let first = sample.completion(#"{"prompt": [97], "max_tokens": 1000000, "temperature": 0}"#)
+    #expect(try await sample.wait(for: "limbeck_sequences_running", toBe: 1))
+    async let second = sample.completion(#"{"prompt": "a"}"#)
+    #expect(try await sample.wait(for: "limbeck_sequences_waiting", toBe: 1))
+    sample.service.drain()
+    #expect(try await first.status == 200)
+    #expect(try await second.error?["code"]?.string == "shutting_down")
+    await sample.service.waitForEnd()
   }
 
   @Test("A service that has been drained says so")

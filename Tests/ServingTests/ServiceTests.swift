@@ -62,6 +62,12 @@ import Testing
       (#"{"prompt": "aaaaaaaaaaaaaaaa"}"#, "prompt", "at most 16 tokens, the model's context, found 17"),
       (#"{"prompt": ["a", [1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8]]}"#, "prompt[1]", "found 17"),
       (#"{"prompt": "a", "temperature": 1e-9}"#, "temperature", "found 1e-09"),
+      // 7 bytes are the longest token
+      (#"{"prompt": "\#(String(repeating: "a", count: 112))"}"#, "prompt", "found 113"),
+      (#"{"prompt": "\#(String(repeating: "a", count: 113))"}"#, "prompt", "found 113 bytes"),
+      // before any of the prompts is looked at
+      (#"{"prompt": [\#(String(repeating: "[-1],", count: 99_999))[-1]], "n": 128}"#, "n", "found 12800000"),
+      (#"{"prompt": [\#(String(repeating: #""","#, count: 288))"aaaaaaaaaaaaaaaa"]}"#, "n", "found 289"),
     ])
   func prompts(json: String, param: String, message: String) async throws {
     let sample = try Sample(contextLength: 16)

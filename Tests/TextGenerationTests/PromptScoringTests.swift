@@ -35,7 +35,7 @@ import Testing
     let scoring = generator.makeScoring(of: Self.request(), alternatives: 4)
     var passes = 0
     while !scoring.isComplete {
-      try generator.advance([scoring], tokens: limit)
+      generator.advance([scoring], tokens: limit)
       passes += 1
     }
     #expect(passes == (Self.prompt.count - 2) / limit + 1)
@@ -57,15 +57,15 @@ import Testing
     let scorings = lengths.map {
       generator.makeScoring(of: Self.request(Array(Self.prompt.prefix($0))), alternatives: 0)
     }
-    try generator.advance(scorings, tokens: 6)
+    generator.advance(scorings, tokens: 6)
     #expect(scorings.map(\.tokens.count) == [4, 0, 2])
     #expect(scorings.map(\.isComplete) == [true, true, false])
-    try generator.advance(scorings, tokens: 100)
+    generator.advance(scorings, tokens: 100)
     #expect(scorings.map(\.tokens.count) == [4, 0, 8])
     for scoring in scorings {
       let ids = Array(Self.prompt.prefix(scoring.tokens.count + 1))
       let alone = generator.makeScoring(of: Self.request(ids), alternatives: 0)
-      try generator.advance([alone], tokens: 100)
+      generator.advance([alone], tokens: 100)
       for (one, other) in zip(scoring.tokens, alone.tokens) {
         #expect(abs(one.token.logProbability - other.token.logProbability) < 1e-5)
       }
@@ -79,7 +79,7 @@ import Testing
     let request = Self.request(alternatives: 2, maximumTokens: 12)
     let expected = try generator.makeSession(batchSize: 1).tokens(of: [request])[0]
     let scoring = generator.makeScoring(of: request, alternatives: 0)
-    while !scoring.isComplete { try generator.advance([scoring], tokens: 16) }
+    while !scoring.isComplete { generator.advance([scoring], tokens: 16) }
     let session = generator.makeSession(batchSize: 1)
     _ = try session.submit(request, caches: scoring.caches)
     var tokens: [SampledToken] = []
@@ -129,7 +129,38 @@ import Testing
     decoder.head.dense(on: decoder.device).withMutableSpan { $0[5] = .nan }
     let generator = try Generator(decoder, ByteTokenizer())
     let scoring = generator.makeScoring(of: Self.request(), alternatives: 1)
-    #expect(throws: GenerationError.self) { try generator.advance([scoring], tokens: 8) }
+    generator.advance([scoring], tokens: 8)
+    #expect(scoring.failure != nil)
+    #expect(scoring.isComplete)
+    #expect(scoring.tokens.isEmpty)
+  }
+
+  @Test("A prompt that cannot be scored leaves those beside it as they are")
+  func oneFails() throws {
+    let decoder = tinyDecoder()
+    let (good, bad): ([Int32], [Int32]) = ([1, 2, 3, 4], [5, 6, 7, 8])
+    // a token's own vector: only the prompts that contain it are affected
+    let embedding = try #require(decoder.weights.first { $0.role == .embedding }).parameter.matrix
+    embedding.dense(on: decoder.device).withMutableSpan { $0[6 * 24] = .nan }
+    let generator = try Generator(decoder, ByteTokenizer())
+    let alone = generator.makeScoring(of: Self.request(good), alternatives: 1)
+    generator.advance([alone], tokens: 100)
+    let scorings = [bad, good].map { generator.makeScoring(of: Self.request($0), alternatives: 1) }
+    // the second pass goes on with the good one alone
+    generator.advance(scorings, tokens: 5)
+    #expect(scorings[1].tokens.count == 2)
+    generator.advance(scorings, tokens: 5)
+    guard case .logitsNotFinite = scorings[0].failure else {
+      Issue.record("\(String(describing: scorings[0].failure))")
+      return
+    }
+    #expect(scorings[0].tokens.count < 3)
+    #expect(scorings.map(\.isComplete) == [true, true])
+    #expect(scorings[1].failure == nil)
+    #expect(scorings[1].tokens.map(\.token.id) == [2, 3, 4])
+    for (token, other) in zip(scorings[1].tokens, alone.tokens) {
+      #expect(abs(token.token.logProbability - other.token.logProbability) < 1e-5)
+    }
   }
 }
 

@@ -127,11 +127,15 @@ struct SamplingTests {
     (.topP(0), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "0.0"))),
     (.topP(1.5), .value(InvalidValue("top-p", expected: "a number above 0 and at most 1", found: "1.5"))),
     (.minP(-0.1), .value(InvalidValue("min-p", expected: "a number from 0 to 1", found: "-0.1"))),
-    (
-      Sampling(repetitionPenalty: 0),
-      .value(InvalidValue("repetition-penalty", expected: "a finite number above 0", found: "0.0"))
-    ),
+    (Sampling(repetitionPenalty: 0), repetition("0.0")), (Sampling(repetitionPenalty: .nan), repetition("nan")),
+    // 0 and infinite in float32
+    (Sampling(repetitionPenalty: 1e-300), repetition("1e-300")),
+    (Sampling(repetitionPenalty: 1e300), repetition("1e+300")),
   ]
+
+  private static func repetition(_ found: String) -> GenerationError {
+    .value(InvalidValue("repetition-penalty", expected: "a number from 1e-06 to 1000000.0", found: found))
+  }
 
   @Test("Values that cannot be are refused by name", arguments: invalid)
   func validation(_ sampling: Sampling, _ expected: GenerationError) {

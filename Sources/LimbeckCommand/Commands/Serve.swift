@@ -73,7 +73,8 @@ struct Serve: ParsableCommand, OptionGroups {
       defer { withExtendedLifetime(interruption) {} }
       try waiting { () async throws(ListeningError) in
         try await server.run { port in
-          console.write("serving \(name) at http://\(serving.host):\(port)/v1; Ctrl-C stops")
+          let address = NetworkAddress(host: serving.host, port: port)
+          console.write("serving \(name) at http://\(address)/v1; Ctrl-C stops")
         }
       }
     }

@@ -9,7 +9,7 @@ struct ServingOptions: ParsableArguments {
   private static let seconds = 1...86_400.0
   /// What no request needs, and what memory has place for.
   private static let bodyBytes = 1_024...(1 << 30)
-  private static let sequences = 1...65_536
+  private static let counts = 1...65_536
 
   @Option(help: ArgumentHelp("Address to listen at; 0.0.0.0 for all of this machine's.", valueName: "address"))
   var host = "127.0.0.1"
@@ -30,6 +30,10 @@ struct ServingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Most tokens of an answer (default: as many as the context holds).", valueName: "n"))
   var maxTokens: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Connections at a time; others wait until one is closed.", valueName: "n"))
+  var maxConnections = usual.connections
   @Option(parsing: .unconditional, help: ArgumentHelp("Most bytes of a request.", valueName: "bytes"))
   var maxBody = usual.bodyBytes
   @Option(
@@ -50,6 +54,7 @@ struct ServingOptions: ParsableArguments {
     var limits = ServerLimits()
     limits.batchSize = batchSize
     limits.queueLength = maxQueue
+    limits.connections = maxConnections
     limits.bodyBytes = maxBody
     limits.maxTokens = maxTokens
     limits.timeLimit = timeLimit
@@ -64,8 +69,9 @@ struct ServingOptions: ParsableArguments {
       throw ValidationError(flag, expected: "from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
     }
     try require("port", port, in: 0...65_535)
-    try require("batch-size", batchSize, in: Self.sequences)
-    try require("max-queue", maxQueue, in: 0...Self.sequences.upperBound)
+    try require("batch-size", batchSize, in: Self.counts)
+    try require("max-queue", maxQueue, in: 0...Self.counts.upperBound)
+    try require("max-connections", maxConnections, in: Self.counts)
     try require("max-body", maxBody, in: Self.bodyBytes)
     if let maxTokens { try require("max-tokens", maxTokens, in: 1 ... .max) }
     try require("time-limit", timeLimit, in: Self.seconds)

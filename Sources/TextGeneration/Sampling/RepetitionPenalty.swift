@@ -2,13 +2,19 @@ import Diagnostics
 
 /// Makes tokens that the sequence contains already less probable (Keskar et al. 2019).
 public struct RepetitionPenalty: LogitsProcessor {
+  /// The factors with which no logit of a working model leaves the range of float32.
+  public static let range = 1e-6...1e6
+
   /// What divides the logit of such a token if it is positive, and multiplies it if it is negative; 1 changes nothing.
   public let factor: Double
 
-  /// Throws `value` unless the factor is finite and above 0.
+  /// Throws `value` unless the factor is within `range`.
   public init(_ factor: Double) throws(GenerationError) {
-    guard factor > 0 && factor.isFinite else {
-      throw .value(InvalidValue("repetition-penalty", expected: "a finite number above 0", found: "\(factor)"))
+    guard Self.range.contains(factor) else {
+      throw .value(
+        InvalidValue(
+          "repetition-penalty", expected: "a number from \(Self.range.lowerBound) to \(Self.range.upperBound)",
+          found: "\(factor)"))
     }
     self.factor = factor
   }

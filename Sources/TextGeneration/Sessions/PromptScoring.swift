@@ -14,13 +14,15 @@ public struct ScoredToken: Sendable, Equatable {
 ///
 /// ```swift
 /// let scoring = generator.makeScoring(of: request, alternatives: 1)
-/// while !scoring.isComplete { try generator.advance([scoring], tokens: 512) }
+/// while !scoring.isComplete { generator.advance([scoring], tokens: 512) }
 /// ```
 ///
 /// Its caches then hold the prompt: a session that the same request is submitted to with them goes on from there.
 package final class PromptScoring {
   /// What is known of the prompt's tokens so far, from the second one on: nothing precedes the first.
   package private(set) var tokens: [ScoredToken] = []
+  /// Why its tokens cannot be scored, `logitsNotFinite`; nil where they can.
+  package private(set) var failure: GenerationError?
   /// The keys and values of the prompt as far as it has been computed.
   package let caches: SequenceCaches
   private let ids: [Int32]
@@ -33,8 +35,8 @@ package final class PromptScoring {
     caches.begin(request)
   }
 
-  /// Whether all tokens have been scored.
-  package var isComplete: Bool { tokens.count >= ids.count - 1 }
+  /// Whether all tokens have been scored, or cannot be.
+  package var isComplete: Bool { failure != nil || tokens.count >= ids.count - 1 }
 
   /// The next tokens to compute, `count` at most. The last token of the prompt is none: nothing is asked of what
   /// follows it.
@@ -53,7 +55,14 @@ package final class PromptScoring {
         token: TokenLogProbability(id: id, logProbability: report.logProbability), alternatives: report.alternatives))
   }
 
-  fileprivate func take(_ scored: ScoredToken) { tokens.append(scored) }
+  /// Takes in the score of the next token; those behind a failure do not count.
+  fileprivate func take(_ scored: Result<ScoredToken, GenerationError>) {
+    guard failure == nil else { return }
+    switch scored {
+    case .success(let token): tokens.append(token)
+    case .failure(let error): failure = error
+    }
+  }
 }
 
 extension Generator {
@@ -67,8 +76,8 @@ extension Generator {
   }
 
   /// Computes the next tokens of prompts in one pass: `limit` at most, at least 1, of the first prompts first. No
-  /// buffer of logits grows with them. Throws `logitsNotFinite`; what is left of the prompts is then of no use.
-  package func advance(_ scorings: [PromptScoring], tokens limit: Int) throws(GenerationError) {
+  /// buffer of logits grows with them. A prompt whose logits are not finite has a `failure`; the others go on.
+  package func advance(_ scorings: [PromptScoring], tokens limit: Int) {
     var parts: [(scoring: PromptScoring, ids: ArraySlice<Int32>)] = []
     var count = 0
     for scoring in scorings where count < limit && !scoring.isComplete {
@@ -83,6 +92,6 @@ extension Generator {
     let scored: [Result<ScoredToken, GenerationError>] = decoder.projection(of: hidden).mapLogits(
       rows: rows.indices.map { Int32($0) }
     ) { row, logits, _, _ in rows[row].0.score(after: rows[row].1, logits.span) }
-    for ((scoring, _), result) in zip(rows, scored) { scoring.take(try result.get()) }
+    for ((scoring, _), result) in zip(rows, scored) { scoring.take(result) }
   }
 }
