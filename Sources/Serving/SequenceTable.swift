@@ -37,8 +37,8 @@ final class SequenceTable {
   private let session: any DecodingSession
   private let limits: ServerLimits
   private let metrics: ServerMetrics
-  /// Those that wait for a place in the session, in the order of their arrival. It has no queue of its own: all of its
-  /// sequences would be computed in one step where they end with their first token.
+  /// Those that wait for a place in the session, in the order of their arrival. The session's own queue stays empty:
+  /// it would be computed in one step where its sequences end with their first token.
   private var waiting: ArraySlice<ScheduledSequence> = []
   /// Those whose prompts alone are to be scored, in the order of their arrival.
   private var unscored: ArraySlice<ScheduledSequence> = []

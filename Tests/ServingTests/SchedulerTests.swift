@@ -132,21 +132,19 @@ import Tokenization
 
   @Test("One whose time is over before it has a token is an error, whether it waits or its prompt is being scored")
   func late() async throws {
-    let table = SequenceTable(try Sample.generator(), limits: ServerLimits(), metrics: ServerMetrics())
-    let (stream, events) = AsyncStream<ChoiceEvent>.makeStream()
+    let sample = try SampleTable(batchSize: 1, contextLength: 2_000)
     let arrival = ContinuousClock.now
-    for (index, scoresPrompt) in [false, true].enumerated() {
-      let plan = PlannedSequence(
-        request: DecodingRequest(ids: [97, 98], generator: SeededGenerator(seed: 1)), maxTokens: 5, stop: [],
-        scoresPrompt: scoresPrompt)
-      table.add(ScheduledSequence(ticket: 0, index: index, plan: plan, arrival: arrival, events: events))
-    }
-    table.expire(at: arrival + .seconds(599))
-    #expect(table.count == 2)
-    table.expire(at: arrival + .seconds(600))
-    #expect(table.count == 0)
-    events.finish()
-    for await event in stream { #expect(event.event == .failed(.timeLimit(seconds: 600))) }
+    // more than are scored in a step
+    let ids = [Int32](repeating: 97, count: 1_500)
+    for index in 0..<2 { sample.add(index, ids: ids, maxTokens: 5, scoresPrompt: true, arrival: arrival) }
+    sample.add(2, maxTokens: 5, arrival: arrival)
+    sample.step()
+    sample.add(3, maxTokens: 0, scoresPrompt: true, arrival: arrival)
+    sample.table.expire(at: arrival + .seconds(599))
+    #expect(sample.table.count == 4)
+    sample.table.expire(at: arrival + .seconds(600))
+    #expect(sample.table.count == 0)
+    for index in 0..<4 { #expect(await sample.events(of: index) == [.failed(.timeLimit(seconds: 600))]) }
   }
 
   @Test("A text that has none yet when the server's time is over is told that the server stops")
