@@ -69,7 +69,7 @@ extension CommandError: CustomStringConvertible {
     case .recordedPathMissing(let recipe, let key, let path, let flag):
       "\(recipe): \(key): no such file or folder: \(path), seen from the current folder; give its place with \(flag)"
     case .recordsDiffer(let first, let second, let key, let flag):
-      "\(first) and \(second) differ in \(key), of which a report has one; choose it with \(flag)"
+      "\(first) and \(second) differ in \(key), of which one is needed here; choose it with \(flag)"
     case .severalTeachers(let recipe, let paths):
       "\(recipe): teacher: \(paths.count) teachers, but a report compares with one; choose it with --teacher"
     case .teacherChanged(let recipe, let teacher):

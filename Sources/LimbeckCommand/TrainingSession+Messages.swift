@@ -47,11 +47,11 @@ extension TrainingSession {
     if let last = summary.lastStep {
       let first = summary.firstStep.flatMap { $0.step < last.step ? $0 : nil }
       facts.append(
-        "loss \(Format.fixed(last.loss, 4))"
-          + (first.map { " (was \(Format.fixed($0.loss, 4)) at step \($0.step))" } ?? ""))
+        "loss \(Format.loss(last.loss))"
+          + (first.map { " (was \(Format.loss($0.loss)) at step \($0.step))" } ?? ""))
     }
     if let validation = summary.lastValidation {
-      facts.append("validation loss \(Format.fixed(validation.loss, 4))")
+      facts.append("validation loss \(Format.loss(validation.loss))")
       facts.append("validation perplexity \(Format.fixed(validation.perplexity, 3))")
     }
     facts.append("\(Format.count(summary.tokensSeen, "token")) in \(Format.time(summary.seconds))")
@@ -76,13 +76,13 @@ extension TrainingSession {
     case .step(let step):
       progress.show(
         step.number, of: step.totalSteps, secondsLeft: step.secondsRemaining,
-        details: ["loss \(Format.fixed(step.loss, 4))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
+        details: ["loss \(Format.loss(step.loss))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
-      let loss = Format.fixed(result.loss, 4)
+      let loss = Format.loss(result.loss)
       let terms = LossTerm.ofDistillation.compactMap { term in
         // where it is all of the loss, once is enough
         term.label.flatMap { label in
-          result.terms[term].map { Format.fixed($0, 4) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
+          result.terms[term].map { Format.loss($0) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
         }
       }
       log.info(

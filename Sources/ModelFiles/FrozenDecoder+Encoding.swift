@@ -27,8 +27,8 @@ extension FrozenDecoder {
       if case .encoded(let matrix) = weight, case .blocks(let found) = matrix.encoding {
         throw .value(
           InvalidValue(
-            model.url.path, "weights", expected: "float32, float16 or bfloat16, to be rounded to \(type.rawValue)",
-            found: found.rawValue, advice: "they are quantised already: use them as they are"))
+            model.url.path, "\(role)", expected: "float32, float16 or bfloat16, to be rounded to \(type.rawValue)",
+            found: "\(found.rawValue)", advice: "the weights are quantised already: use them as they are"))
       }
       let encoding = type.encoding(of: role, in: configuration)
       guard let largest = encoding.largest, let value = weight.first(beyond: largest, on: device) else {

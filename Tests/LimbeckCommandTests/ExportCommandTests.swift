@@ -98,7 +98,7 @@ extension CommandTests {
       #expect(table.output.contains("KL from the student unrounded, nats"), "\(table.output)")
 
       let again = try Command.run("perplexity", "--model", file, "--weights", "q8_0", "--text", desk.workspace.heldOut)
-      #expect(again.code == 1 && again.errors.contains("they are quantised already: use them as they are"))
+      #expect(again.code == 1 && again.errors.contains("the weights are quantised already: use them as they are"))
       let alone = try Command.run(
         "compare", "--teacher", model, "--teacher-precision", "bf16", "--weights", "q8_0", "--text",
         desk.workspace.heldOut)

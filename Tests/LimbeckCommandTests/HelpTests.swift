@@ -104,6 +104,12 @@ extension CommandTests {
         let lines = help.output[example.lowerBound...].split(separator: "\n").prefix { !$0.hasPrefix("USAGE") }
         // A wrapped line of an example would start in the first column.
         #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("  ") }, "\(subcommand)")
+        // what stands before the flags has line ends of its own
+        let wide = try Command.run(subcommand, "--help", environment: ["COLUMNS": "200"])
+        let discussions = [help, wide].map {
+          $0.output.components(separatedBy: "USAGE:")[0].components(separatedBy: "\n\n").dropFirst()
+        }
+        #expect(discussions[0] == discussions[1], "\(subcommand)")
       }
     }
 

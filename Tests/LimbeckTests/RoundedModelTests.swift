@@ -55,7 +55,7 @@ import Testing
     let file = folder.url.appendingPathComponent("q8.gguf")
     _ = try LanguageModel(contentsOf: url).writeGGUF(to: file, as: .q8_0)
     let error = #expect(throws: LimbeckError.self) { try LanguageModel(contentsOf: file, rounding: .q4_0) }
-    #expect("\(try #require(error))".contains("weights: expected float32, float16 or bfloat16, to be rounded to q4_0"))
+    #expect("\(try #require(error))".contains(": expected float32, float16 or bfloat16, to be rounded to q4_0"))
   }
 
   @Test(arguments: [(Float.nan, "expected finite weights, found nan"), (70_000, "from -65504.0 to 65504.0")])

@@ -58,15 +58,16 @@ import Testing
     #expect(try written(original).1.warnings.contains { $0.contains("form C") } == normalizes)
   }
 
-  /// Not its digest: in a file, special tokens that stand in text are special.
-  @Test("A SentencePiece BPE of one's own keeps its pieces and scores")
+  @Test("A SentencePiece BPE of one's own is the same tokenizer, to which special tokens in text are text")
   func ownBPE() throws {
     let text = String(repeating: "The fox had a lamp, and  there it was: 12,345!\n", count: 80)
     let options = TokenizerTrainingOptions(algorithm: .bpe, vocabularySize: 300)
     let original = try TokenizerTrainer(options).train(on: [text])
     let read = try reading(original)
     for id in 0..<Int32(original.vocabularySize) { #expect(read.details(of: id) == original.details(of: id)) }
-    #expect(read.encode("fox  lamp ▁ é☃\n") == original.encode("fox  lamp ▁ é☃\n"))
+    let texts = "fox  lamp ▁ é☃\n<s>the</s>"
+    #expect(read.encode(texts) == original.encode(texts) && read.decode(read.encode(texts)) == texts)
+    #expect(read.digest == original.digest && read.settings == original.settings)
   }
 
   @Test("Ids beyond the tokenizer's have names that are no tokens")

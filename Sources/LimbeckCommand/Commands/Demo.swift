@@ -11,14 +11,14 @@ struct Demo: ParsableCommand {
     abstract: "Makes a small language model out of a text, step by step.",
     discussion: """
       Runs the other subcommands one after another, and shows each before it runs: a
-      tokenizer; a teacher that learns the text; a control, a small model that learns
-      it, too; a student, which is the same small model, distilled from the teacher on
-      the same tokens in the same order. Then it compares the three on text that none
-      of them has seen, writes a report, and the student as a GGUF file for llama.cpp,
-      and prints a sample of each.
+      tokenizer; a teacher that learns the text; a control, a small model that
+      learns it, too; a student, which is the same small model, distilled from the
+      teacher on the same tokens in the same order. Then it compares the three on
+      text that none of them has seen, writes a report, and the student as a GGUF
+      file for llama.cpp, and prints a sample of each.
 
-      A megabyte or more of text is good, and takes a few minutes. What is made is not
-      made again: after Ctrl-C, a kill or an error the same command goes on.
+      A megabyte or more of text is good, and takes a few minutes. What is made is
+      not made again: after Ctrl-C, a kill or an error the same command goes on.
 
       Example:
         limbeck demo --text books/

@@ -65,8 +65,12 @@ struct Distill: ParsableCommand {
         limbeck distill --teacher runs/one --teacher runs/two --teacher-weights 2,1 \\
           --student small.json --text books/ --output runs/student --epochs 2 \\
           --temperature linear:4..1 --divergence 'forward-kl+cosine:0..1*reverse-kl'
-        limbeck distill --teacher runs/teacher --student small.json --text books/ \\
-          --output runs/student --epochs 2 --preset distilbert --align-layers 2:0,last
+        limbeck distill --teacher runs/teacher --student small.json \\
+          --text books/ --output runs/student --epochs 2 \\
+          --preset distilbert --align-layers 2:0,last
+        limbeck distill --teacher runs/student --student runs/student \\
+          --student-weights q4_0 --text books/ --output runs/student-q4 \\
+          --steps 200 --learning-rate 1e-4 --minimum-learning-rate-ratio 0
       """)
 
   @OptionGroup var teachers: TeacherOptions

@@ -16,10 +16,10 @@ struct Export: ParsableCommand {
       reason.
 
       f32, f16 and bf16 keep each weight by itself; q8_0 has 8.5 bits a weight, q6_k
-      6.6, q4_0 and q4_k 4.5. Norms and biases stay float32, and with 4 bits the matrix
-      that gives logits gets q6_k. Rows that are no multiple of a type's block (256
-      weights for q4_k and q6_k, 32 for the others) get q8_0, or f16; the output says
-      how many tensors have which type.
+      6.6, q4_0 and q4_k 4.5. Norms and biases stay float32, and with 4 bits the
+      matrix that gives logits gets q6_k. Rows that are no multiple of a type's
+      block (256 weights for q4_k and q6_k, 32 for the others) get q8_0, or f16; the
+      output says how many tensors have which type.
 
       A Modelfile for Ollama is written beside the file. Tokenizers must be BPE:
       llama.cpp does not read unigram ones without loss (limbeck tokenizer train

@@ -17,17 +17,17 @@ struct Vocabulary: ParsableCommand, OptionGroups {
     abstract: "Cuts a model's vocabulary down to what a text needs, exactly.",
     discussion: """
       A large vocabulary is most of the work of a small model, and a domain's text
-      uses a few per cent of it. The smaller model has the tokens that the text is cut
-      into, all that these are merged from, and every byte, control and user-defined
-      token. Its tokenizer cuts the text into the same tokens as before, which is
-      checked on the whole text before anything is written; other text is spelled in
-      more tokens and comes back unchanged. The rows of embedding and head are taken
-      over as they are, quantised or not; nothing else changes. A folder becomes a
-      folder, a .gguf file a .gguf file.
+      uses a few per cent of it. The smaller model has the tokens that the text is
+      cut into, all that these are merged from, and every byte, control and
+      user-defined token. Its tokenizer cuts the text into the same tokens as
+      before, which is checked on the whole text before anything is written; other
+      text is spelled in more tokens and comes back unchanged. The rows of embedding
+      and head are taken over as they are, quantised or not; nothing else changes. A
+      folder becomes a folder, a .gguf file a .gguf file.
 
-      Teacher and student then share the smaller vocabulary: make the student from the
-      smaller model. What the model loses is the probability that it gave the other
-      tokens; --validation-text measures it.
+      Teacher and student then share the smaller vocabulary: make the student from
+      the smaller model. What the model loses is the probability that it gave the
+      other tokens; --validation-text measures it.
 
       For BPE (SentencePiece's and byte-level) and unigram tokenizers.
 

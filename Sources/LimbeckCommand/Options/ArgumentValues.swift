@@ -11,5 +11,11 @@ extension ProductPrecision: ExpressibleByArgument {}
 extension MatrixBackendKind: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension WeightType: ExpressibleByArgument {}
-extension GGUFWeightType: ExpressibleByArgument {}
-extension QuantisedWeights: ExpressibleByArgument {}
+extension GGUFWeightType: ExpressibleByArgument {
+  /// From its name, which llama.cpp writes in capitals, too.
+  public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}
+extension QuantisedWeights: ExpressibleByArgument {
+  /// From its name, which llama.cpp writes in capitals, too.
+  public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}

@@ -5,6 +5,11 @@ enum Format {
   /// With `digits` after the point.
   static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
+  /// A loss, with four digits after the point, or three that count where it is small.
+  static func loss(_ value: Double) -> String {
+    abs(value) < 0.01 && value != 0 ? String(format: "%.3g", value) : fixed(value, 4)
+  }
+
   /// An integer in groups of three digits.
   static func count(_ value: Int) -> String {
     let digits = Array(String(value.magnitude))

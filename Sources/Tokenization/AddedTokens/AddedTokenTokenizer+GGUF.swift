@@ -8,6 +8,7 @@ extension AddedTokenTokenizer: GGUFTokenizer {
         "kind", expected: "SentencePiece's BPE or byte-level BPE, which llama.cpp reads", found: "another one")
     }
     var vocabulary = try base.vocabularyInGGUF()
+    vocabulary.matchesSpecialTokens = true
     let tokens = Array(added.values) + matched.filter { added[$0.id] == nil }
     for token in tokens.sorted(by: { $0.id < $1.id }) {
       let id = Int(token.id)

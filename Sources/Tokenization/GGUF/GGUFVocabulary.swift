@@ -91,6 +91,15 @@ struct GGUFVocabulary: Sendable {
     return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.bool(Self.prefix + key) }
   }
 
+  /// Whether special tokens are themselves where they stand in text; nil where the file does not say. Throws `value` for
+  /// what is none.
+  func matchesSpecialTokens() throws(TokenizationError) -> Bool? {
+    let metadata = metadata
+    return try TokenizationError.wrapping { () throws(GGUFError) in
+      try metadata.bool(GGUFWrittenVocabulary.matchesSpecialTokensKey)
+    }
+  }
+
   /// The string at a key, such as `pre`; nil where there is none. Throws `value` for what is none.
   func string(_ key: String) throws(TokenizationError) -> String? {
     let metadata = metadata

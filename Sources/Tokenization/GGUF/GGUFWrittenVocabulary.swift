@@ -26,10 +26,16 @@ struct GGUFWrittenVocabulary {
   var merges: [[UInt8]]?
   /// Whether a space is put in front of text.
   var addsSpacePrefix = false
+  /// Whether special tokens are themselves where they stand in text, as readers of files take it.
+  var matchesSpecialTokens = true
   /// What is done to text before it is cut, and a file does not say.
   var preparation: Preparation = []
   /// What else a file does not say: one sentence each.
   var warnings: [String] = []
+
+  /// Limbeck's own key, false where special tokens that stand in text are plain text: what is read then is the tokenizer
+  /// that was written. llama.cpp asks who calls it.
+  static let matchesSpecialTokensKey = "limbeck.tokenizer.special_tokens_in_text"
 
   /// What tokenizers do to text before they cut it, and llama.cpp does not.
   struct Preparation: OptionSet {
@@ -121,6 +127,9 @@ extension Tokenizer {
       (prefix + "add_bos_token", .bool(bosID != nil)), (prefix + "add_eos_token", .bool(false)),
       (prefix + "add_space_prefix", .bool(vocabulary.addsSpacePrefix)),
     ]
+    if !vocabulary.matchesSpecialTokens {
+      values.append((GGUFWrittenVocabulary.matchesSpecialTokensKey, .bool(false)))
+    }
     if let template = ChatTemplateText(of: self) { values.append(("tokenizer.chat_template", .string(template.text))) }
     if let origin {
       let file = origin.file(for: digest)

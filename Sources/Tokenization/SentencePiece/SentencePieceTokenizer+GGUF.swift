@@ -13,6 +13,7 @@ extension GGUFTokenizerKind {
       let tokenizer = try SentencePieceTokenizer(
         serialized: model.serialized, name: vocabulary.file,
         own: OwnFiles(configuration: members, others: vocabulary.originFiles()), distinguishesSymbol: true)
+      if try vocabulary.matchesSpecialTokens() == false { return tokenizer }
       let beside = HuggingFaceTokenizerFiles(
         configuration: tokenizer.huggingFaceConfiguration, addedTokens: tokenizer.huggingFaceAddedTokens,
         prependsToParts: tokenizer.proto.normalizer.addsDummyPrefix)

@@ -11,7 +11,7 @@ extension SentencePieceTokenizer: GGUFTokenizer {
     }
     return GGUFWrittenVocabulary(
       model: GGUFTokenizerKind.sentencePieceBPE.name, pre: "default", tokens: tokens,
-      addsSpacePrefix: proto.normalizer.addsDummyPrefix,
+      addsSpacePrefix: proto.normalizer.addsDummyPrefix, matchesSpecialTokens: false,
       preparation: proto.normalizer.removesExtraWhitespace ? .removesSpaces : [])
   }
 
