@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
 
-/// The text of `errno` for the call that has just failed.
-func systemErrorText(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
+/// The text of an error of the system; by default, `errno` of the call that has just failed.
+package func systemErrorText(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }
 
 /// Repeats a system call that a signal interrupted.
 func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {

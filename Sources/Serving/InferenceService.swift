@@ -36,18 +36,31 @@ package final class InferenceService: Sendable {
   /// Returns when all sequences have ended after `drain()`.
   func waitForEnd() async { await scheduler.waitForEnd() }
 
+  /// What stands before a model's name in the path of its object.
+  private static let modelPrefix = "/v1/models/"
+  /// The route of all models' objects.
+  private static let modelRoute = "/v1/models/{model}"
+
   /// The methods and paths that there are, and what each does.
   private static let routes = [
-    "/v1/completions": "POST", "/v1/chat/completions": "POST", "/v1/models": "GET", "/health": "GET",
-    "/metrics": "GET",
+    "/v1/completions": "POST", "/v1/chat/completions": "POST", "/v1/models": "GET", modelRoute: "GET",
+    "/health": "GET", "/metrics": "GET",
   ]
 
-  /// What metrics call a path: itself, or `other`.
-  static func label(_ path: String) -> String { routes[path] == nil ? "other" : path }
+  /// The route that a path is of, itself where it has no name in it.
+  private static func route(_ path: String) -> String {
+    path.hasPrefix(modelPrefix) && path != modelPrefix ? modelRoute : path
+  }
+
+  /// What metrics call a path: its route, or `other`.
+  static func label(_ path: String) -> String {
+    let route = route(path)
+    return routes[route] == nil ? "other" : route
+  }
 
   /// Throws where there is no such path, or it has another method.
   func requireRoute(_ method: String, _ path: String) throws(ServerError) {
-    guard let expected = Self.routes[path] else { throw .unknownPath(path) }
+    guard let expected = Self.routes[Self.route(path)] else { throw .unknownPath(path) }
     guard method == expected else { throw .wrongMethod(method, path, allow: expected) }
   }
 
@@ -55,10 +68,14 @@ package final class InferenceService: Sendable {
   func respond(_ method: String, _ path: String, body: [UInt8]) -> Outcome {
     do throws(ServerError) {
       try requireRoute(method, path)
-      switch path {
+      switch Self.route(path) {
       case "/v1/completions": return try completions(RequestFields(body: body))
       case "/v1/chat/completions": return try chat(RequestFields(body: body))
-      case "/v1/models": return .reply(Reply(models))
+      case "/v1/models": return .reply(Reply(.object(["object": .string("list"), "data": .array([modelObject])])))
+      case Self.modelRoute:
+        let name = path.dropFirst(Self.modelPrefix.count)
+        try model.requireName(name.removingPercentEncoding ?? String(name))
+        return .reply(Reply(modelObject))
       case "/metrics": return .reply(Reply(metrics: metrics.text))
       default: return .reply(health)
       }
@@ -67,15 +84,10 @@ package final class InferenceService: Sendable {
     }
   }
 
-  private var models: JSONValue {
+  private var modelObject: JSONValue {
     .object([
-      "object": .string("list"),
-      "data": .array([
-        .object([
-          "id": .string(model.name), "object": .string("model"), "created": .integer(model.created),
-          "owned_by": .string("limbeck"),
-        ])
-      ]),
+      "id": .string(model.name), "object": .string("model"), "created": .integer(model.created),
+      "owned_by": .string("limbeck"),
     ])
   }
 

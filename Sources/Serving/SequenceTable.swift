@@ -44,6 +44,7 @@ final class SequenceTable {
   private var unscored: ArraySlice<ScheduledSequence> = []
   private var scoring: [Scoring] = []
   private var live: [SequenceID: Live] = [:]
+  private var requests = OpenRequests()
   /// When all end, whatever their own time; nil where the server is not stopping.
   var lastDeadline: ContinuousClock.Instant?
 
@@ -57,36 +58,49 @@ final class SequenceTable {
   /// The sequences that have not ended.
   var count: Int { waiting.count + unscored.count + scoring.count + live.count }
 
-  /// Takes in a sequence.
+  /// Takes in a sequence; all those of a request come before the next step.
   func add(_ sequence: ScheduledSequence) {
     metrics.add(promptTokens: sequence.plan.request.ids.count)
+    requests.add(sequence.ticket)
     if sequence.plan.maxTokens > 0 {
       waiting.append(sequence)
     } else if sequence.plan.scoresPrompt {
       unscored.append(sequence)
     } else {
-      sequence.send(.ended(.length))
+      end(sequence, .ended(.length))
     }
   }
 
   /// Drops the sequences of requests that nobody waits for any more.
   func cancel(_ tickets: Set<Int>) {
-    if !tickets.isEmpty { remove { sequence, _ in tickets.contains(sequence.ticket) } }
+    if tickets.isEmpty { return }
+    remove { sequence, _ in
+      guard tickets.contains(sequence.ticket) else { return false }
+      requests.remove(sequence.ticket)
+      return true
+    }
   }
 
-  /// Ends the sequences whose time is over.
+  /// Ends the sequences whose time is over. One without a token is empty where another of its request has one, so that
+  /// the request keeps what it has, and an error where none has. It is an error as well where its prompt's
+  /// log-probabilities are wanted and not there: without them a reply would say something wrong.
   func expire(at now: ContinuousClock.Instant) {
     remove { sequence, text in
       let own = sequence.arrival + .seconds(limits.timeLimit)
       let last = lastDeadline ?? own
       guard now >= min(own, last) else { return false }
       guard var text, !text.generation.tokenIDs.isEmpty else {
-        sequence.send(.failed(last < own ? .stopping : .timeLimit(seconds: limits.timeLimit)))
+        let lacksScores = sequence.plan.scoresPrompt && text == nil
+        let isEmpty = requests.hasBegun(sequence.ticket) && !lacksScores
+        end(
+          sequence,
+          isEmpty
+            ? .ended(.length) : .failed(last < own ? .stopping : .timeLimit(seconds: limits.timeLimit)))
         return true
       }
       let rest = text.cutOff()
       if !rest.isEmpty { sequence.send(.rest(rest)) }
-      sequence.send(.ended(TextEnd(text.generation.stopReason)))
+      end(sequence, .ended(TextEnd(text.generation.stopReason)))
       return true
     }
   }
@@ -103,6 +117,12 @@ final class SequenceTable {
   /// Notes how many sequences there are.
   func report() {
     metrics.set(running: live.count + scoring.count, present: count)
+  }
+
+  /// Tells a sequence's end to its request.
+  private func end(_ sequence: ScheduledSequence, _ event: SequenceEvent) {
+    sequence.send(event)
+    requests.remove(sequence.ticket)
   }
 
   /// Removes sequences; `condition` gets each and, where it is in the session, its text so far.
@@ -153,12 +173,12 @@ final class SequenceTable {
     scoring.removeAll(where: \.state.isComplete)
     for item in complete {
       if let failure = item.state.failure {
-        item.sequence.send(.failed(ServerError(failure)))
+        end(item.sequence, .failed(ServerError(failure)))
         continue
       }
       item.sequence.send(.scored(item.state.tokens))
       if item.sequence.plan.maxTokens == 0 {
-        item.sequence.send(.ended(.length))
+        end(item.sequence, .ended(.length))
       } else {
         submit(item.sequence, caches: item.state.caches)
       }
@@ -173,18 +193,19 @@ final class SequenceTable {
         text: GeneratedSequence(
           ids: plan.request.ids, maxTokens: plan.maxTokens, stop: plan.stop, tokenizer: generator.tokenizer))
     } catch {
-      sequence.send(.failed(ServerError(error)))
+      end(sequence, .failed(ServerError(error)))
     }
   }
 
   private func take(_ event: DecodingEvent) {
     switch event {
     case .failed(let id, let error):
-      live.removeValue(forKey: id)?.sequence.send(.failed(ServerError(error)))
+      if let failed = live.removeValue(forKey: id) { end(failed.sequence, .failed(ServerError(error))) }
     case .token(let token):
       // a step may bring tokens behind the one that has ended the text
       guard var present = live.removeValue(forKey: token.sequence) else { return }
       if present.text.generation.tokenIDs.isEmpty {
+        requests.begin(present.sequence.ticket)
         metrics.add(firstTokenAfter: present.sequence.arrival.duration(to: .now) / .seconds(1))
       }
       metrics.add(generatedTokens: 1)
@@ -192,7 +213,7 @@ final class SequenceTable {
       present.sequence.send(.token(token, text: text))
       if present.text.hasEnded {
         session.cancel(token.sequence)
-        present.sequence.send(.ended(TextEnd(present.text.generation.stopReason)))
+        end(present.sequence, .ended(TextEnd(present.text.generation.stopReason)))
       } else {
         live[token.sequence] = present
       }

@@ -47,7 +47,12 @@ package struct ServedModel: Sendable {
 
   /// Throws where a request names another model.
   func requireName(_ fields: RequestFields) throws(ServerError) {
-    guard let other = try fields.string("model"), other != name else { return }
+    if let other = try fields.string("model") { try requireName(other) }
+  }
+
+  /// Throws where a request asks for another model.
+  func requireName(_ other: String) throws(ServerError) {
+    if other == name { return }
     throw ServerError(
       status: 404, message: "model: expected \(name), found \(other.shortened)", param: "model", code: "model_not_found"
     )

@@ -209,7 +209,16 @@
       let error = await #expect(throws: ListeningError.self) {
         try await InferenceServer(other.service, host: "192.0.2.1", port: 0).run { _ in }
       }
-      #expect(error?.description.hasPrefix("192.0.2.1:0: cannot listen there: ") == true)
+      #expect(
+        error?.description
+          == "--host 192.0.2.1: cannot listen there: Cannot assign requested address; "
+          + "name an address of this machine, or 0.0.0.0 for all that it has")
+      let nameless = try Sample()
+      let unknown = await #expect(throws: ListeningError.self) {
+        try await InferenceServer(nameless.service, host: "nowhere.invalid", port: 0).run { _ in }
+      }
+      #expect(unknown?.description.hasPrefix("--host nowhere.invalid: cannot listen there: ") == true)
+      #expect(unknown?.description.contains("errno") == false)
       #expect(
         ListeningError.refused(host: "::1", port: 80, reason: "r").description == "[::1]:80: cannot listen there: r")
       #expect(ListeningError.ended(reason: "r").description == "the server has ended: r")

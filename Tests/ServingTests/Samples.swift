@@ -95,7 +95,8 @@ struct Sample: Sendable {
   }
 }
 
-/// A table of sequences that is stepped by hand. Each is of a request of its own, whose ticket is the sequence's index.
+/// A table of sequences that is stepped by hand. Each is of a request of its own, whose ticket is the sequence's index,
+/// unless a test says which.
 final class SampleTable {
   let table: SequenceTable
   private let stream: AsyncStream<ChoiceEvent>
@@ -111,13 +112,15 @@ final class SampleTable {
   }
 
   func add(
-    _ index: Int, ids: [Int32] = [97], maxTokens: Int, stop: [String] = [], scoresPrompt: Bool = false,
-    arrival: ContinuousClock.Instant = .now
+    _ index: Int, ticket: Int? = nil, ids: [Int32] = [97], maxTokens: Int, stop: [String] = [],
+    scoresPrompt: Bool = false, arrival: ContinuousClock.Instant = .now
   ) {
     let plan = PlannedSequence(
       request: DecodingRequest(ids: ids, generator: SeededGenerator(seed: 1), maximumTokens: max(1, maxTokens)),
       maxTokens: maxTokens, stop: stop, scoresPrompt: scoresPrompt)
-    table.add(ScheduledSequence(ticket: index, index: index, plan: plan, arrival: arrival, events: continuation))
+    table.add(
+      ScheduledSequence(
+        ticket: ticket ?? index, index: index, plan: plan, arrival: arrival, events: continuation))
   }
 
   func step(times: Int = 1) { for _ in 0..<times { table.step() } }

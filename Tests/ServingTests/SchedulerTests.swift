@@ -147,6 +147,55 @@ import Tokenization
     for index in 0..<4 { #expect(await sample.events(of: index) == [.failed(.timeLimit(seconds: 600))]) }
   }
 
+  @Test("When the time is over a request keeps the texts that it has, and its others are empty", arguments: [1, 100])
+  func partly(maxTokens: Int) async throws {
+    let sample = try SampleTable(batchSize: 1)
+    let arrival = ContinuousClock.now
+    // the first has ended or goes on, the second waits for its place; another request waits as well
+    sample.add(0, ticket: 7, maxTokens: maxTokens, arrival: arrival)
+    sample.add(1, ticket: 7, maxTokens: 5, arrival: arrival)
+    sample.add(2, maxTokens: 5, arrival: arrival)
+    sample.step()
+    sample.table.expire(at: arrival + .seconds(600))
+    #expect(sample.table.count == 0)
+    #expect(await sample.events(of: 0).last == .ended(.length))
+    #expect(await sample.events(of: 1) == [.ended(.length)])
+    #expect(await sample.events(of: 2) == [.failed(.timeLimit(seconds: 600))])
+    // nothing is left of the request with its last sequence
+    sample.add(3, ticket: 7, maxTokens: 5, arrival: arrival)
+    sample.table.lastDeadline = arrival + .seconds(10)
+    sample.table.expire(at: arrival + .seconds(10))
+    #expect(await sample.events(of: 3) == [.failed(.stopping)])
+  }
+
+  @Test("A request is forgotten when its last text has ended or been cancelled")
+  func forgotten() async throws {
+    let sample = try SampleTable(batchSize: 1)
+    let arrival = ContinuousClock.now
+    sample.add(0, ticket: 7, maxTokens: 1, arrival: arrival)
+    sample.step()
+    sample.add(1, ticket: 8, maxTokens: 9, arrival: arrival)
+    sample.step()
+    sample.table.cancel([8])
+    #expect(sample.table.count == 0)
+    for index in 2..<4 { sample.add(index, ticket: index + 5, maxTokens: 5, arrival: arrival) }
+    sample.table.expire(at: arrival + .seconds(600))
+    for index in 2..<4 { #expect(await sample.events(of: index) == [.failed(.timeLimit(seconds: 600))]) }
+  }
+
+  @Test("A prompt whose log-probabilities are not there when the time is over is an error, whatever the others have")
+  func partlyScored() async throws {
+    let sample = try SampleTable(batchSize: 1)
+    let arrival = ContinuousClock.now
+    for index in 0..<2 {
+      sample.add(index, ticket: 7, ids: [97, 98], maxTokens: 100, scoresPrompt: true, arrival: arrival)
+    }
+    sample.step(times: 2)
+    sample.table.expire(at: arrival + .seconds(600))
+    #expect(await sample.events(of: 0).last == .ended(.length))
+    #expect(await sample.events(of: 1) == [.failed(.timeLimit(seconds: 600))])
+  }
+
   @Test("A text that has none yet when the server's time is over is told that the server stops")
   func stopping() async throws {
     let sample = try SampleTable(batchSize: 1)

@@ -16,6 +16,28 @@ import Testing
           #"{"object": "list", "data": [{"id": "tiny", "object": "model", "created": 7, "owned_by": "limbeck"}]}"#))
   }
 
+  @Test("A model is described by its name, also one that is percent-encoded; another's is 404")
+  func model() async throws {
+    let sample = try Sample()
+    defer { sample.service.drain() }
+    for path in ["/v1/models/tiny", "/v1/models/t%69ny"] {
+      let reply = try await sample.reply(path, method: "GET")
+      #expect(reply.status == 200)
+      #expect(
+        try reply.json
+          == JSONValue(#"{"id": "tiny", "object": "model", "created": 7, "owned_by": "limbeck"}"#))
+    }
+    for other in ["gpt-4", "tiny/", "%ff"] {
+      let reply = try await sample.reply("/v1/models/\(other)", method: "GET")
+      #expect(reply.status == 404)
+      #expect(reply.error?.keys == ["code", "message", "param", "type"])
+      #expect(reply.error?["code"]?.string == "model_not_found")
+      #expect(reply.error?["message"]?.string == "model: expected tiny, found \(other)")
+    }
+    #expect(InferenceService.label("/v1/models/gpt-4") == "/v1/models/{model}")
+    #expect(InferenceService.label("/v1/models/") == "other")
+  }
+
   @Test("Health is ok")
   func health() async throws {
     let sample = try Sample()
@@ -30,7 +52,8 @@ import Testing
     arguments: [
       ("POST", "/", 404, nil), ("GET", "/v1/embeddings", 404, nil), ("GET", "/v1/completions/", 404, nil),
       ("GET", "/v1/completions", 405, "POST"), ("PUT", "/v1/chat/completions", 405, "POST"),
-      ("POST", "/v1/models", 405, "GET"), ("DELETE", "/health", 405, "GET"), ("HEAD", "/metrics", 405, "GET"),
+      ("POST", "/v1/models", 405, "GET"), ("GET", "/v1/models/", 404, nil), ("DELETE", "/v1/models/tiny", 405, "GET"),
+      ("DELETE", "/health", 405, "GET"), ("HEAD", "/metrics", 405, "GET"),
     ] as [(String, String, Int, String?)])
   func routes(method: String, path: String, status: Int, allow: String?) async throws {
     let sample = try Sample()
