@@ -69,7 +69,7 @@ extension CommandTests {
       #expect(
         missing.code == 1 && missing.errors.contains("none.txt: cannot be read: no such file"), "\(missing.errors)")
       for (flag, value) in [
-        ("steps", "0"), ("steps", "x"), ("vocabulary-size", "-1"), ("teacher", ""),
+        ("steps", "0"), ("steps", "x"), ("steps", "9223372036854775807"), ("vocabulary-size", "-1"), ("teacher", ""),
       ] {
         let outcome = try Command.run("demo", "--text", desk.workspace.text, "--\(flag)", value, in: desk.folder)
         #expect(outcome.code != 0 && outcome.errors.contains(flag), "\(outcome.errors)")

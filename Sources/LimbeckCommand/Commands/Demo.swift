@@ -36,21 +36,28 @@ struct Demo: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens of the tokenizer.", valueName: "n"))
   var vocabularySize = 2_048
   @Option(help: ArgumentHelp("Size of the teacher, or a config.json.", valueName: "size"))
-  var teacher = "2M"
+  var teacher = "3M"
   @Option(help: ArgumentHelp("Size of the student, or a config.json.", valueName: "size"))
-  var student = "500K"
-  @Option(parsing: .unconditional, help: ArgumentHelp("Steps of each training run, of 1,024 tokens.", valueName: "n"))
+  var student = "250K"
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps of the student, of 1,024 tokens; the teacher takes twice as many.", valueName: "n"))
   var steps = 800
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of weights, order and samples.", valueName: "n"))
   var seed: UInt64 = 1
   @OptionGroup(title: "Device") var device: DeviceOptions
+
+  /// More than anyone waits for.
+  private static let allowedSteps = 1...1_000_000_000
 
   func validate() throws {
     for (path, flag) in [(output, "output"), (teacher, "teacher"), (student, "student")] {
       try ValidationError.requirePath(path, flag)
     }
     if text.isEmpty { throw ValidationError("text", expected: "a file or a folder", found: "none") }
-    if steps < 1 { throw ValidationError("steps", expected: "at least 1", found: steps) }
+    if !Self.allowedSteps.contains(steps) {
+      throw ValidationError("steps", expected: "from 1 to \(Self.allowedSteps.upperBound)", found: "\(steps)")
+    }
   }
 
   func run() throws {

@@ -37,7 +37,9 @@ struct DemoSteps {
         arguments: ["tokenizer", "train", "--text"] + demo.text
           + ["--vocabulary-size", "\(demo.vocabularySize)", "--algorithm", "bpe", "--output", tokenizer],
         result: tokenizer),
-      run("teacher", "learns the text", ["train", "--model", demo.teacher, "--tokenizer", tokenizer], rate: "3e-3"),
+      run(
+        "teacher", "learns the text", ["train", "--model", demo.teacher, "--tokenizer", tokenizer],
+        steps: 2 * demo.steps, rate: "3e-3"),
       run(
         "control", "a small model that learns from the text alone",
         ["train", "--model", demo.student, "--tokenizer", tokenizer], rate: "8e-3"),
@@ -70,13 +72,15 @@ struct DemoSteps {
   }
 
   /// A training run, or the rest of one that was interrupted.
-  private func run(_ name: String, _ what: String, _ model: [String], rate: String) -> DemoStep {
-    let folder = path(name)
+  private func run(
+    _ name: String, _ what: String, _ model: [String], steps: Int? = nil, rate: String
+  ) -> DemoStep {
+    let (folder, steps) = (path(name), steps ?? demo.steps)
     let isBegun = somethingExists(at: "\(folder)/run.json")
     let settings = [
       "--batch-size", "\(Self.batchSize)", "--sequence-length", "\(Self.sequenceLength)", "--learning-rate", rate,
-      "--steps", "\(demo.steps)", "--warmup-steps", "\(demo.steps / 8)", "--seed", "\(demo.seed)",
-      "--evaluate-every", "\(max(1, demo.steps / 4))", "--checkpoint-every", "\(max(1, demo.steps / 4))",
+      "--steps", "\(steps)", "--warmup-steps", "\(steps / 8)", "--seed", "\(demo.seed)",
+      "--evaluate-every", "\(max(1, steps / 4))", "--checkpoint-every", "\(max(1, steps / 4))",
     ]
     let heldOut =
       demo.validationText.isEmpty ? ["--validation-share", "0.05"] : ["--validation-text"] + demo.validationText
