@@ -3,8 +3,8 @@
 Run:  python llama_generation.py FILE.gguf
 
 Through the C functions that llama-cpp-python binds, with llama.cpp's own greedy sampler, so that Python does no more than
-call two functions for each token. With --sequences, the others begin with BOS and the last tokens of the vocabulary, one
-each, as GenerationTimer's do. Prints one JSON object.
+call two functions for each token. With --sequences, the others begin with BOS and the last tokens of the vocabulary,
+one each, as GenerationTimer's do. Prints one JSON object.
 """
 
 import argparse

@@ -1,5 +1,7 @@
 """Generation by quantised weights, beside llama.cpp on the same file: one sequence, and 32 together."""
 
+import functools
+
 from comparison import Comparison, Figure, Side
 from gemma_comparisons import same_beginning
 from model_comparisons import BF16, GENERATED_TOKENS, ROUNDED_CACHE, SEQUENCES, generation_measurement
@@ -16,7 +18,7 @@ class QuantisedComparisons:
 
     def all(self):
         files = {
-            f"{shape}-{type}": (f"{shape} weights, {type.upper()}", lambda shape=shape, type=type: self.inputs.gguf(shape, type))
+            f"{shape}-{type}": (f"{shape} weights, {type.upper()}", functools.partial(self.inputs.gguf, shape, type))
             for shape in SHAPES
             for type in TYPES
         }
@@ -43,4 +45,5 @@ class QuantisedComparisons:
         peers = [peer("llama.cpp, 8-bit activations, cache in float16", *ROUNDED_CACHE)]
         together = "one sequence" if sequences == 1 else f"{sequences} sequences together"
         key = f"quantised-{name}" + ("" if sequences == 1 else "-batched")
-        return Comparison(key, f"greedy generation, {title}, {together}", sides, peers, [Figure("tokens/s", "≥ 1")], same_beginning)
+        title = f"greedy generation, {title}, {together}"
+        return Comparison(key, title, sides, peers, [Figure("tokens/s", "≥ 1")], same_beginning)

@@ -16,7 +16,8 @@ struct RoundedStudents {
   /// All types of the first student, then of the second, and so on.
   let entries: [Entry]
 
-  /// Reads each student once for each type. Throws what is wrong with their files, and where they are quantised already.
+  /// Reads each student once for each type. Throws what is wrong with their files, and where they are quantised
+  /// already.
   init(_ types: [GGUFWeightType], of paths: [String], tokenizer: String? = nil, on device: Device) throws {
     entries = try paths.enumerated().flatMap { index, path in
       try types.map { type in

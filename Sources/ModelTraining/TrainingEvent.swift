@@ -142,8 +142,8 @@ public struct TrainingSummary: Sendable, Equatable {
   /// Seconds spent, those before a resumption included.
   public var seconds: Double
 
-  /// Whether the model ended worse than it began: its loss on the validation text is not finite, or the last step on the
-  /// text has no lower loss than the first, and a cross-entropy above by more than chance explains. That is three
+  /// Whether the model ended worse than it began: its loss on the validation text is not finite, or the last step on
+  /// the text has no lower loss than the first, and a cross-entropy above by more than chance explains. That is three
   /// standard deviations of the mean over a step's tokens, each of which is taken to deviate by the mean. (Of a trained
   /// model the cross-entropies of two batches differ by more, for tokens of a text depend on each other.)
   public var hasDiverged: Bool {

@@ -2,8 +2,8 @@ import Diagnostics
 import DurableFiles
 import TextGeneration
 
-/// Why a request is not answered, as OpenAI's clients expect it: a status, and an object `error` with `message`, `type`,
-/// `param` and `code`.
+/// Why a request is not answered, as OpenAI's clients expect it: a status, and an object `error` with `message`,
+/// `type`, `param` and `code`.
 struct ServerError: Error, Equatable, Sendable {
   /// What OpenAI calls the kind of an error.
   enum Kind: String, Sendable {

@@ -44,8 +44,8 @@
     /// Goes away.
     func close() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// What arrives until the server closes the connection, or until `enough` of it has; "" after twenty seconds without
-    /// anything. It waits on a thread of its own, for the server needs those of Swift's.
+    /// What arrives until the server closes the connection, or until `enough` of it has; "" after twenty seconds
+    /// without anything. It waits on a thread of its own, for the server needs those of Swift's.
     func receive(until enough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
       await withCheckedContinuation { continuation in
         Thread {
@@ -64,9 +64,8 @@
     /// Posts JSON, and returns all of the reply.
     static func post(_ json: String, to path: String, port: Int) async throws -> String {
       let client = try Client(port: port)
-      client.send(
-        "POST \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)"
-      )
+      let head = "POST \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+      client.send("\(head)Content-Length: \(json.utf8.count)\r\n\r\n\(json)")
       return await client.receive()
     }
 

@@ -28,8 +28,8 @@ import Testing
 
   private func bits(_ weights: [Float]) -> [UInt32] { weights.map(\.bitPattern) }
 
-  /// Blocks of 256 of all kinds: of one size, of parts of very different sizes, of zeros, beyond the smallest half, near
-  /// the largest, with few that are not 0.
+  /// Blocks of 256 of all kinds: of one size, of parts of very different sizes, of zeros, beyond the smallest half,
+  /// near the largest, with few that are not 0.
   private static func weights() -> [Float] {
     var random = SeededGenerator(seed: 11)
     func normal(_ scale: Double) -> Float { Float(random.nextNormal() * scale) }

@@ -33,8 +33,8 @@ public final class EncodedMatrix {
     packed = PackedFactorCache { bytes.releasePages() }
   }
 
-  /// The weights of a matrix [O, I], each rounded as `encoding` says, which must be encodable and not that of the matrix
-  /// already, in memory of the new one's own.
+  /// The weights of a matrix [O, I], each rounded as `encoding` says, which must be encodable and not that of the
+  /// matrix already, in memory of the new one's own.
   init(_ weight: WeightMatrix, encoding: MatrixEncoding, on device: Device) {
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     let rowBytes = encoding.rowBytes(columns: columns)

@@ -91,8 +91,8 @@ struct GGUFVocabulary: Sendable {
     return try TokenizationError.wrapping { () throws(GGUFError) in try metadata.bool(Self.prefix + key) }
   }
 
-  /// Whether special tokens are themselves where they stand in text; nil where the file does not say. Throws `value` for
-  /// what is none.
+  /// Whether special tokens are themselves where they stand in text; nil where the file does not say. Throws `value`
+  /// for what is none.
   func matchesSpecialTokens() throws(TokenizationError) -> Bool? {
     let metadata = metadata
     return try TokenizationError.wrapping { () throws(GGUFError) in

@@ -33,8 +33,8 @@ struct GGUFWrittenVocabulary {
   /// What else a file does not say: one sentence each.
   var warnings: [String] = []
 
-  /// Limbeck's own key, false where special tokens that stand in text are plain text: what is read then is the tokenizer
-  /// that was written. llama.cpp asks who calls it.
+  /// Limbeck's own key, false where special tokens that stand in text are plain text: what is read then is the
+  /// tokenizer that was written. llama.cpp asks who calls it.
   static let matchesSpecialTokensKey = "limbeck.tokenizer.special_tokens_in_text"
 
   /// What tokenizers do to text before they cut it, and llama.cpp does not.
