@@ -69,7 +69,8 @@ let package = Package(
       dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels"],
       swiftSettings: safe),
     .target(
-      name: "ModelEvaluation", dependencies: ["Diagnostics", "TensorCore", "Tokenization", "LanguageModels"],
+      name: "ModelEvaluation",
+      dependencies: ["Diagnostics", "DurableFiles", "TensorCore", "Tokenization", "LanguageModels", "TextGeneration"],
       swiftSettings: safe),
     .target(
       name: "Distillation",
@@ -150,7 +151,8 @@ let package = Package(
     .testTarget(
       name: "ModelEvaluationTests",
       dependencies: [
-        "Diagnostics", "ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore", "TestSupport",
+        "Diagnostics", "DurableFiles", "ModelEvaluation", "LanguageModels", "ModelFiles", "Tokenization", "TensorCore",
+        "TestSupport", "TextGeneration",
       ],
       swiftSettings: tests),
     .testTarget(

@@ -19,7 +19,8 @@ struct ReportPage {
 
   /// The whole document.
   var document: Markup {
-    let sections = [summary, modelTable, roundings, curves, samples, passage, recipes, methods].compactMap(\.self)
+    let sections = [summary, modelTable, tasks, roundings, curves, samples, passage, recipes, methods]
+      .compactMap(\.self)
     return """
       <!DOCTYPE html>
       <html lang="en">

@@ -87,6 +87,8 @@ public struct ReportedModel: Sendable {
   public var statistics: StudentStatistics?
   /// What rounding its weights does to it, where that was measured.
   public var roundings: [Rounding] = []
+  /// What it makes of tasks, where it was asked: those of all models are the same, in the same order.
+  public var tasks: [TaskResult] = []
 
   /// A model, as the properties say.
   public init(

@@ -55,8 +55,12 @@ extension CommandTests {
       ),
       (
         ["compare"],
-        ["--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count", "--weights"]
+        [
+          "--teacher", "--student", "--text", "--window", "--json", "--generate", "--verbose", "--count", "--weights",
+          "--tasks", "--answer-tokens",
+        ]
       ),
+      (["evaluate"], ["--model", "--tokenizer", "--tasks", "--answer-tokens", "--answers", "--weights", "--json"]),
       (["demo"], ["--text", "--validation-text", "--output", "--vocabulary-size", "--steps", "--seed", "--threads"]),
       (["chat"], ["--model", "--draft", "--system", "--template", "--no-template", "--max-tokens", "--verbose"]),
       (
@@ -69,7 +73,10 @@ extension CommandTests {
       ),
       (
         ["report"],
-        ["--output", "--teacher", "--control", "--text", "--window", "--weights", "--prompts", "--seed", "--threads"]
+        [
+          "--output", "--teacher", "--control", "--text", "--window", "--weights", "--prompts", "--seed", "--threads",
+          "--tasks",
+        ]
       ),
       (
         ["generate"],
@@ -96,8 +103,8 @@ extension CommandTests {
 
     @Test func linesOfHelpFitOnATerminal() throws {
       for subcommand in [
-        "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "compare", "report", "generate",
-        "serve", "export", "inspect", "doctor", "tokenizer", "demo", "chat",
+        "train", "student", "vocabulary", "cache-teacher", "distill", "perplexity", "evaluate", "compare", "report",
+        "generate", "serve", "export", "inspect", "doctor", "tokenizer", "demo", "chat",
       ] {
         let help = try Command.run(subcommand, "--help", environment: ["COLUMNS": "80"])
         let example = try #require(help.output.range(of: "Example"))

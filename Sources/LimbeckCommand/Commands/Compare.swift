@@ -26,11 +26,16 @@ struct Compare: ParsableCommand {
       its weights rounded as 'limbeck export --type' rounds them, beside the teacher
       and beside itself as it was, whose probabilities then are p.
 
+      --tasks also asks all models questions, as 'limbeck evaluate' does, and says
+      what share of its teacher's accuracy each student keeps.
+
       Example:
         limbeck compare --teacher runs/teacher --student runs/student runs/control \\
           --text held-out.txt --window 256
         limbeck compare --teacher runs/teacher --student runs/student \\
           --text held-out.txt --weights q8_0 q4_0
+        limbeck compare --teacher runs/teacher --student runs/student \\
+          --text held-out.txt --tasks arc.jsonl
       """)
 
   @Option(help: ArgumentHelp("Teacher's model folder, or .gguf file.", valueName: "model"))
@@ -54,6 +59,7 @@ struct Compare: ParsableCommand {
   var generate: Int?
   @Flag(help: "Print percentiles, too.")
   var verbose = false
+  @OptionGroup var tasks: TaskOptions
   @OptionGroup var options: EvaluationOptions
 
   func validate() throws {
@@ -68,6 +74,7 @@ struct Compare: ParsableCommand {
   }
 
   func run() throws {
+    let questions = try tasks.load()
     let device = try options.device.device
     let teacher = try LanguageModel(path: teacher, tokenizer: tokenizer, on: device)
     let originals = try student.map { path in
@@ -112,25 +119,35 @@ struct Compare: ParsableCommand {
     for (index, (entry, loss)) in zip(rounded.entries, losses).enumerated() {
       models[1 + originals.count + index].rounding = .init(entry.type, loss)
     }
+    let answers = try tasks.results(
+      of: zip(names, [teacher] + students).map { .init(folder: $0, model: $1) }, on: questions, console)
+    if options.json { return try StandardOutput.write(json: Report(models, comparison, answers)) }
+    let columns = StandardOutput.columns
     let table = ComparisonTable(models, comparison, window: window.tokens, withPercentiles: verbose)
-    try options.json
-      ? StandardOutput.write(json: Report(models, comparison))
-      : StandardOutput.write(table.text(columns: StandardOutput.columns))
+    let accuracies = questions.isEmpty ? "" : "\n" + TaskTable(names, answers, teacher: 0).text(columns: columns)
+    try StandardOutput.write(table.text(columns: columns) + accuracies)
   }
 
-  /// The comparison, with what each model is.
+  /// The comparison, with what each model is, and what it makes of the tasks, where there are some.
   private struct Report: Encodable {
     struct Entry<Statistics: Encodable>: Encodable {
       let model: ComparedModel
       let statistics: Statistics
+      var tasks: [TaskResult]?
+      var keptAccuracy: [KeptAccuracy]?
     }
 
     let teacher: Entry<Perplexity>
     let students: [Entry<StudentStatistics>]
 
-    init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison) {
-      teacher = Entry(model: models[0], statistics: comparison.teacher)
-      students = zip(models.dropFirst(), comparison.students).map { Entry(model: $0, statistics: $1) }
+    init(_ models: [ComparedModel], _ comparison: TeacherStudentComparison, _ answers: [[TaskResult]]) {
+      let own = answers.map { $0.isEmpty ? nil : $0 }
+      teacher = Entry(model: models[0], statistics: comparison.teacher, tasks: own[0])
+      students = comparison.students.indices.map { index in
+        Entry(
+          model: models[index + 1], statistics: comparison.students[index], tasks: own[index + 1],
+          keptAccuracy: own[index + 1].map { KeptAccuracy.all(student: $0, teacher: answers[0]) })
+      }
     }
   }
 }

@@ -2,9 +2,6 @@ import ModelEvaluation
 
 /// A comparison as a table: one column a model, the teacher's first.
 struct ComparisonTable {
-  /// The columns of a table that goes to a file or a pipe, and the letters of a model's name.
-  private static let (widest, nameLength) = (100, 18)
-
   private let comparison: TeacherStudentComparison
   private let window: Int
   /// What models are called, the teacher first.
@@ -47,18 +44,10 @@ struct ComparisonTable {
     }
   }
 
-  /// The table, whose models have short names where their paths are long, or where a screen of so many columns is too
-  /// narrow for it, one model below another; nil is no screen.
+  /// The table, as `ModelColumns` fits it into so many columns of a screen.
   func text(columns: Int?) -> String {
-    let table = TextTable(rows: [[""] + ShortNames.of(folders, length: Self.nameLength)] + rows)
-    let measured = "\(Format.count(comparison.teacher.tokens, "token")) in windows of \(Format.count(window))\n"
-    guard table.width > columns ?? Self.widest else { return measured + table.text }
-    return measured
-      + folders.enumerated().map { index, folder in
-        var facts = FactList()
-        for row in rows where !row[index + 1].isEmpty { facts.add("  " + row[0], row[index + 1]) }
-        return "\n\(folder)\(index == 0 ? ", the teacher" : "")\n" + facts.text
-      }.joined()
+    "\(Format.count(comparison.teacher.tokens, "token")) in windows of \(Format.count(window))\n"
+      + ModelColumns(folders: folders, rows: rows, teacher: 0).text(columns: columns)
   }
 
   private mutating func addModels(_ name: String, _ cell: (Perplexity) -> String) {

@@ -26,6 +26,7 @@ struct ReportCommand: ParsableCommand {
       Example:
         limbeck report runs/student --control runs/control --output report.html
         limbeck report runs/student --weights q8_0 q4_0 --output report.html
+        limbeck report runs/student --tasks arc.jsonl --output report.html
       """)
 
   @Argument(help: ArgumentHelp("Folder of a run.", valueName: "run"))
@@ -63,6 +64,7 @@ struct ReportCommand: ParsableCommand {
       valueName: "file"))
   var prompts: String?
   @OptionGroup var template: ChatTemplateOptions
+  @OptionGroup var tasks: TaskOptions
   @Option(parsing: .unconditional, help: ArgumentHelp("Tokens of each sample.", valueName: "n"))
   var sampleTokens = 80
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the samples.", valueName: "n"))
@@ -79,13 +81,15 @@ struct ReportCommand: ParsableCommand {
     let log = Logger(Console())
     let destination = URL(fileURLWithPath: output)
     try requireNewFile(destination)
+    let questions = try tasks.load()
     let sources = try ReportSources(runs: runs, teacher: teacher, control: control)
     let heldOut = try sources.heldOutText(text, counting: count)
     let prompts = try prompts.map { try PromptFile(contentsOf: URL(fileURLWithPath: $0)).records.map(\.prompt) }
     let measurement = try ReportMeasurement(sources, rounding: weights, on: device.device)
-    let report = try measurement.report(
+    var report = try measurement.report(
       on: heldOut, window: window,
       samples: .init(prompts: prompts ?? [], template: template, maxTokens: sampleTokens, seed: seed))
+    try measurement.ask(questions, tasks, &report.models)
     let page = Data(report.html.utf8)
     try requireNewFile(destination)
     try AtomicFile.write(page, to: destination)

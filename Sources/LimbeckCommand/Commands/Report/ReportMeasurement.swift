@@ -131,6 +131,14 @@ struct ReportMeasurement {
     }
   }
 
+  /// Asks the models the questions of tasks. Throws what is wrong with them for a model.
+  func ask(_ tasks: [EvaluationTask], _ options: TaskOptions, _ models: inout [ReportedModel]) throws {
+    let present = entries.indices.compactMap { index in entries[index].model.map { (index, $0) } }
+    let results = try options.results(
+      of: present.map { .init(folder: entries[$0].path, model: $1) }, on: tasks, console)
+    for ((index, _), results) in zip(present, results) { models[index].tasks = results }
+  }
+
   private func samples(_ options: SampleOptions, _ text: EvaluationText?) throws -> [ReportedSample] {
     guard let tokenizer = entries.compactMap(\.model).first?.tokenizer else { return [] }
     var samples = options.prompts.map { ReportedSample(prompt: $0, continuations: []) }
