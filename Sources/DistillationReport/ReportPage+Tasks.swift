@@ -10,8 +10,9 @@ extension ReportPage {
       guard let teacher, index != teacher else { return nil }
       return KeptAccuracy.all(student: report.models[index].tasks, teacher: report.models[teacher].tasks)
     }
-    let findings = zip(asked, kept).flatMap { index, kept in
-      (kept ?? []).filter(\.isNamed).compactMap { finding($0, of: index) }
+    // of several tasks, all of them together
+    let findings = zip(asked, kept).compactMap { index, kept in
+      kept?.last(where: \.isNamed).flatMap { finding($0, of: index) }
     }
     let bodies = report.models[first].tasks.indices.map { body(ofTask: $0, asked, kept) }
     return section(
@@ -63,9 +64,9 @@ extension ReportPage {
     let place = kept.task.map { "on \($0)" } ?? "over all tasks"
     let remark =
       kept.isTeacherAboveGuessing
-      ? "" : " The teacher is not surely better than guessing, so that this says little."
+      ? "" : " The teacher is not surely better than guessing: this says little."
     return """
-      <p class="finding">\(label(index)) keeps <b class="share">\(Figures.percent(share.mean, 1))</b> \
+      <p class="finding m\(index)">\(label(index)) keeps <b class="share">\(Figures.percent(share.mean, 1))</b> \
       <span class="error">± \(Figures.percent(share.standardError, 1))</span> of the teacher’s accuracy \(place): \
       \(Figures.percent(kept.student, 1)) of \(Figures.percent(kept.teacher, 1)).\(remark)</p>
 

@@ -106,17 +106,29 @@ def choice_questions(count=220):
 
 
 def number_questions(count=60):
+    """Sums behind three examples, and numbers that are to be repeated; some longer than a context of 512."""
     draw = random.Random(2)
+
+    def summands():
+        return draw.randrange(2, 30), draw.randrange(2, 10)
+
+    def asked(first, second):
+        return f"Question: What is {first} + {second}?\nAnswer:"
+
     rows = []
     for index in range(count):
-        name, thing = draw.choice(["Tom", "Lily", "Ben", "Sue"]), draw.choice(["apples", "balls", "$", "cookies"])
-        first, second = draw.randrange(2, 9), draw.randrange(2, 9)
-        question = f"Question: {name} had {first} {thing}. {name} got {second} more.\nAnswer:"
-        if index % 2:
+        pairs = [summands() for _ in range(3)]
+        examples = [f"{asked(a, b)} {a} + {b} = {a + b}\n#### {a + b}\n\n" for a, b in pairs]
+        first, second = summands()
+        question = "".join(examples) + asked(first, second)
+        answer = f"{first} + {second} = {first + second}\n#### {first + second}"
+        if index % 4 == 1:
             question = f"#### {first}\n\n" * draw.randrange(3, 9) + "####"
+            answer = first
         if index % 7 == 3:
             question = f"1, 2, {first}. " * draw.randrange(3, 60)
-        rows.append({"question": question, "answer": f"It is {first + second}.\n#### {first + second}"})
+            answer = f"#### {first}"
+        rows.append({"question": question, "answer": str(answer)})
     return rows
 
 

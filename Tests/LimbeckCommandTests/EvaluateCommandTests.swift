@@ -98,7 +98,7 @@ extension CommandTests {
       try refused("Who?\n", "line 1: column 1: not valid JSON")
       try refused(Self.sure + #"{"question": "x", "choices": [], "answer": 0}"#, "line 5: choices: expected an array")
       try refused(Self.sure + #"{"question": "x", "choices": ["a", "b"], "answer": 2}"#, "line 5: answer: expected")
-      try refused(Self.open, "answer-tokens: expected at least 1, and fewer than the 64", "--answer-tokens", "64")
+      try refused(Self.open, "teacher: answer-tokens: expected at least 1, and fewer", "--answer-tokens", "64")
       try refused(Self.open, "exists already", "--answers", desk.workspace.text)
     }
 

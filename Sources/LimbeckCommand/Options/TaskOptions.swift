@@ -33,6 +33,17 @@ struct TaskOptions: ParsableArguments {
     /// Its folder, as the user named it.
     let folder: String
     let model: LanguageModel
+
+    fileprivate func result(
+      on task: EvaluationTask, answerTokens: Int, progress: (Int) -> Void
+    ) throws(ModelTaskError) -> TaskResult {
+      do {
+        return try TaskResult(
+          of: model.decoder, model.tokenizer, on: task, answerTokens: answerTokens, progress: progress)
+      } catch {
+        throw ModelTaskError(folder: folder, error: error)
+      }
+    }
   }
 
   /// What each model makes of each task: for each model one result a task. Says on standard error where prompts were
@@ -48,9 +59,7 @@ struct TaskOptions: ParsableArguments {
     var done = 0
     return try models.map { asked in
       try tasks.map { task in
-        let result = try TaskResult(
-          of: asked.model.decoder, asked.model.tokenizer, on: task, answerTokens: answerTokens
-        ) { count in
+        let result = try asked.result(on: task, answerTokens: answerTokens) { count in
           let speed = Double(done + count) / max((clock.now - start) / .seconds(1), 1e-9)
           progress.show(
             done + count, of: total,
@@ -66,4 +75,12 @@ struct TaskOptions: ParsableArguments {
       }
     }
   }
+}
+
+/// What is wrong with a task for one of several models.
+private struct ModelTaskError: Error, CustomStringConvertible {
+  let folder: String
+  let error: TaskError
+
+  var description: String { "\(folder): \(error)" }
 }

@@ -56,7 +56,7 @@ struct TaskTable {
     guard let share = kept.share else { return "\(folder): the teacher has no answer \(place) right (\(metric))" }
     let remark =
       kept.isTeacherAboveGuessing
-      ? "" : "; the teacher is not surely better than guessing, so that this says little"
+      ? "" : "; the teacher is not surely better than guessing: this says little"
     return "\(folder) keeps \(percent(share.mean, 1)) ± \(percent(share.standardError, 1)) of the teacher's \(metric) "
       + "\(place): \(percent(kept.student)) of \(percent(kept.teacher))\(remark)"
   }

@@ -31,7 +31,7 @@ struct GeneratedAnswers {
       throw .value(
         InvalidValue(
           "answer-tokens", expected: "at least 1, and fewer than the \(contextLength) of the model's context",
-          found: "\(answerTokens)"))
+          found: "\(answerTokens)", advice: "the question needs room, too"))
     }
     var requests: [[Int32]] = []
     for (question, ids) in zip(questions, tokenizer.encode(questions.map(\.prompt))) {

@@ -40,6 +40,12 @@ public struct TaskResult: Sendable, Equatable {
     /// Whether each answer is right.
     public var isRight: [Bool]
 
+    /// A score, as the properties say.
+    public init(metric: AnswerMetric, isRight: [Bool]) {
+      self.metric = metric
+      self.isRight = isRight
+    }
+
     /// The share, with the standard error of a mean, as lm-evaluation-harness has it (`mean_stderr`).
     public var accuracy: Estimate { Estimate(of: isRight.map { $0 ? 1 : 0 }) }
   }
