@@ -90,6 +90,17 @@ struct TaskResultTests {
     #expect(try right(["same", "same", "same"], 1) == [false, false])
   }
 
+  @Test("Choices that are the same have the same bits, whatever they are computed beside")
+  func equalChoices() throws {
+    // the first choices of all questions are computed together, and the last one alone
+    let others = (0..<60).map { Self.question("Question \($0 * 1000) asks", ["whether we are", "business is \($0)"]) }
+    let equal = Self.question("Their store-houses crammed, and", ["whether we are", "a", "b", "whether we are"])
+    let result = try TaskResult(
+      of: Self.decoder(), Self.tokenizer, on: EvaluationTask(name: "t", questions: .choices(others + [equal])))
+    let values = try #require(result.answers[60].values)
+    #expect(values[0] == values[3])
+  }
+
   @Test("Questions in many groups have the answers that they have alone, and progress counts each once")
   func groups() throws {
     let decoder = Self.decoder()

@@ -31,11 +31,11 @@ struct ChoiceAnswers {
       var found = decoder.logLikelihoods(of: sets)[...]
       for index in start..<end {
         for set in tokens[index].sets {
-          for (choice, value) in zip(set.choices, found.removeFirst()) {
+          for (choices, value) in zip(set.choices, found.removeFirst()) {
             guard value.isFinite else {
-              throw .notFinite(place: questions[index].place, choice: choice, value: value)
+              throw .notFinite(place: questions[index].place, choice: choices[0], value: value)
             }
-            logLikelihoods[index][choice] = value
+            for choice in choices { logLikelihoods[index][choice] = value }
           }
         }
       }

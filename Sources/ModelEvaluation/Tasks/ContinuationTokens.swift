@@ -6,10 +6,10 @@ import Tokenization
 struct ContinuationSet: Sendable, Equatable {
   /// At least one token.
   let context: [Int32]
-  /// Each at least one token.
+  /// Each at least one token, and no two the same: those would be computed beside other rows, and differ in rounding.
   var continuations: [[Int32]]
-  /// Which of the question's choices they are.
-  var choices: [Int]
+  /// Which of the question's choices each of them is.
+  var choices: [[Int]]
 }
 
 /// The tokens of a question with choices.
@@ -26,10 +26,14 @@ struct ChoiceTokens: Sendable, Equatable {
     if surplus > 0 { isTruncated = true }
     let context = Array(context.dropFirst(surplus))
     if let place = sets.firstIndex(where: { $0.context == context }) {
-      sets[place].continuations.append(continuation)
-      sets[place].choices.append(choice)
+      if let same = sets[place].continuations.firstIndex(of: continuation) {
+        sets[place].choices[same].append(choice)
+      } else {
+        sets[place].continuations.append(continuation)
+        sets[place].choices.append([choice])
+      }
     } else {
-      sets.append(ContinuationSet(context: context, continuations: [continuation], choices: [choice]))
+      sets.append(ContinuationSet(context: context, continuations: [continuation], choices: [[choice]]))
     }
   }
 }
