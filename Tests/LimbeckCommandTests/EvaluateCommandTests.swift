@@ -100,6 +100,7 @@ extension CommandTests {
       try refused(Self.sure + #"{"question": "x", "choices": ["a", "b"], "answer": 2}"#, "line 5: answer: expected")
       try refused(Self.open, "teacher: answer-tokens: expected at least 1, and fewer", "--answer-tokens", "64")
       try refused(Self.open, "exists already", "--answers", desk.workspace.text)
+      try refused(Self.open, "make the folder", "--answers", desk.path("none/answers.jsonl"))
     }
 
     @Test func wrongCallsAreUsage() throws {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import DurableFiles
 import Foundation
 import Limbeck
 import ModelEvaluation
@@ -49,7 +48,7 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    try requireNewFile()
+    let file = try answers.map { try NewFile($0) }
     let questions = try tasks.load()
     let device = try device.device
     let models = try model.map { path in
@@ -59,19 +58,12 @@ struct Evaluate: ParsableCommand {
           path: path, tokenizer: tokenizer, rounding: rounding.weights, precision: precision, on: device))
     }
     let results = try tasks.results(of: models, on: questions, Console())
-    if let answers {
-      try requireNewFile()
+    if let file {
       let rows = try zip(model, results).flatMap { try AnswerRow.all(of: $1, to: questions, by: $0) }
-      try AtomicFile.write(Data(rows.joined().utf8), to: URL(fileURLWithPath: answers))
+      try file.write(Data(rows.joined().utf8))
     }
     if json { return try StandardOutput.write(json: Report(models: zip(model, results).map(Report.Entry.init))) }
     try StandardOutput.write(TaskTable(model, results, teacher: nil).text(columns: StandardOutput.columns))
-  }
-
-  /// Looked at before the work, which is long, and after it.
-  private func requireNewFile() throws(CommandError) {
-    guard let answers, FileManager.default.fileExists(atPath: answers) else { return }
-    throw .outputExists(path: answers, advice: "choose another name or remove it first")
   }
 
   private struct Report: Encodable {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import DistillationReport
-import DurableFiles
 import Foundation
 import Logging
 import ModelEvaluation
@@ -79,8 +78,7 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     let log = Logger(Console())
-    let destination = URL(fileURLWithPath: output)
-    try requireNewFile(destination)
+    let file = try NewFile(output)
     let questions = try tasks.load()
     let sources = try ReportSources(runs: runs, teacher: teacher, control: control)
     let heldOut = try sources.heldOutText(text, counting: count)
@@ -91,19 +89,7 @@ struct ReportCommand: ParsableCommand {
       samples: .init(prompts: prompts ?? [], template: template, maxTokens: sampleTokens, seed: seed))
     try measurement.ask(questions, tasks, &report.models)
     let page = Data(report.html.utf8)
-    try requireNewFile(destination)
-    try AtomicFile.write(page, to: destination)
+    try file.write(page)
     log.info("wrote \(output): \(Format.count(report.models.count, "model")), \(Format.bytes(page.count))")
-  }
-
-  /// Looked at before the work, which is long, and after it.
-  private func requireNewFile(_ destination: URL) throws {
-    guard !FileManager.default.fileExists(atPath: output) else {
-      throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
-    }
-    let folder = destination.deletingLastPathComponent()
-    guard folder.isFolder else {
-      throw FileError.missing(file: folder.path, advice: "make the folder that \(output) is to lie in first")
-    }
   }
 }
