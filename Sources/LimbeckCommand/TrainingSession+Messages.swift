@@ -79,11 +79,13 @@ extension TrainingSession {
         details: ["loss \(Format.loss(step.loss))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
       let loss = Format.loss(result.loss)
-      let terms = LossTerm.ofDistillation.compactMap { term in
-        // where it is all of the loss, once is enough
-        term.label.flatMap { label in
-          result.terms[term].map { Format.loss($0) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
-        }
+      // a value that is there already, as where one term is all of the loss, is not repeated
+      var shown = [loss]
+      let terms = (LossTerm.ofDistillation + LossTerm.ofEvaluations).compactMap { term -> String? in
+        guard let label = term.label, let value = result.terms[term].map({ Format.loss($0) }), !shown.contains(value)
+        else { return nil }
+        shown.append(value)
+        return ", \(label) \(value)"
       }
       log.info(
         """

@@ -14,18 +14,23 @@ extension Distill {
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
-    let objective = try objective.objective(
-      &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
+    let objective = try teacherSteps.limit(
+      objective.objective(&recipe, preset: preset, standardTemperature: .constant(cache.temperature)), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     var settings = try TrainingSettings(
       options, &recipe, standardSequenceLength: sequences.holdsText ? sequences.length : nil)
     try settings.train(for: studentWeights, &recipe)
+    try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
       ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
       ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
+      (
+        "one-teacher-per-step",
+        try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
+      ),
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
     for case (let key, let found?) in ofLiveTeachers {

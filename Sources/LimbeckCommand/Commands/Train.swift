@@ -101,6 +101,7 @@ struct Train: ParsableCommand {
     // a control that is resumed has the tokenizer and the outputs of its student, too
     let studentPath = try recipe.path("control-of", controlOf)
     let sequences = try recipe.path("sequences-of", sequencesOf).map { try CachedSequences(path: $0) }
+    let routes = try studentPath.flatMap { try TextRoutes(ofRun: $0) }
     var settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
     // of a control whose student was trained for a file
     try settings.train(for: nil, &recipe)
@@ -122,8 +123,8 @@ struct Train: ParsableCommand {
     try blamingWeights(of: [model]) {
       try session.run(
         LanguageModelling(model: model.trainableDecoder, sequences: sequences), tokenizer,
-        cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), subject: ["model: \(model.size)"],
-        inputs: ["model": model.digest], from: start)
+        cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), routes: routes,
+        subject: ["model: \(model.size)"], inputs: ["model": model.digest], from: start)
     }
   }
 
