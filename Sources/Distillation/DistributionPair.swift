@@ -14,24 +14,33 @@ struct DistributionPair: Sendable {
 
   /// From rows of logits [V], which stay as they are. The scratch row is overwritten; two more take memory in turn.
   init(teacher: Span<Float>, student: Span<Float>, scratch: inout MutableSpan<Float>) {
-    var teacherValues = [Float](repeating: 0, count: teacher.count)
-    var studentValues = [Float](repeating: 0, count: student.count)
-    var logP = teacherValues.mutableSpan
-    var logQ = studentValues.mutableSpan
-    RowKernels.copy(teacher, into: &logP)
-    RowKernels.copy(student, into: &logQ)
-    RowKernels.logSoftmax(&logP)
-    RowKernels.logSoftmax(&logQ)
-    teacherEntropy = RowKernels.entropy(logP.span)
-    studentEntropy = RowKernels.entropy(logQ.span)
-    klDivergence = RowKernels.forwardKL(teacher: logP.span, student: logQ.span, gradient: &scratch)
+    let (teacherValues, studentValues) = (Self.logProbabilities(teacher), Self.logProbabilities(student))
+    let logP = teacherValues.span
+    let logQ = studentValues.span
+    teacherEntropy = RowKernels.entropy(logP)
+    studentEntropy = RowKernels.entropy(logQ)
+    klDivergence = RowKernels.forwardKL(teacher: logP, student: logQ, gradient: &scratch)
+  }
+
+  /// H of the distribution of a row of logits [V], which stays as it is.
+  static func entropy(_ logits: Span<Float>) -> Double { RowKernels.entropy(logProbabilities(logits).span) }
+
+  /// Of a row of logits [V], in memory of its own.
+  private static func logProbabilities(_ logits: Span<Float>) -> [Float] {
+    var values = [Float](repeating: 0, count: logits.count)
+    var row = values.mutableSpan
+    RowKernels.copy(logits, into: &row)
+    RowKernels.logSoftmax(&row)
+    return values
   }
 }
 
 /// What validation finds at one token.
 struct MeasuredToken {
   /// nil where the teacher's row is of one temperature, and not 1, or holds some tokens alone.
-  let distributions: DistributionPair?
+  var distributions: DistributionPair?
+  /// H(q) of the student, where nothing more is known.
+  var studentEntropy: Double?
   /// What is minimised.
   let terms: DistillationObjective.Terms
 }

@@ -71,6 +71,15 @@ public struct ScheduledObjective: Sendable {
       && tokenWeighting == .uniform
   }
 
+  /// Whether the divergence, or the difference of the logits, counts at every step. A run without a text, which learns
+  /// from samples alone, must have a teacher in all of them.
+  public var asksTeacherAtEveryStep: Bool {
+    func isAlwaysAbove0(_ weight: Schedule) -> Bool { weight.bounds.lowerBound > 0 }
+    let softCounts = softLabelWeight.map(isAlwaysAbove0) ?? (hardLabelWeight.bounds.upperBound < 1)
+    return distilledSteps == .all
+      && (softCounts && divergences.contains { isAlwaysAbove0($0.weight) } || isAlwaysAbove0(logitsMSEWeight))
+  }
+
   /// Whether a step depends on how many there are: then a run cannot be lengthened.
   public var dependsOnTotalSteps: Bool {
     let schedules = [temperature, hardLabelWeight, softLabelWeight ?? 0, logitsMSEWeight] + divergences.map(\.weight)

@@ -78,7 +78,7 @@ struct LearningCurves {
         "Cross-entropy, training text, over time", "nats per token, of each step and smoothed",
         training(\.crossEntropy) { $0.seconds / unit.seconds }, xName: name),
       panel(
-        "\(LossTerm.klDivergence.title), over time", "nats per token, at temperature 1",
+        "KL divergence from the teacher, over time", "nats per token of validation text, at temperature 1",
         validation({ $0.terms[.klDivergence] }) { $0.seconds / unit.seconds }, xName: name),
     ]
   }

@@ -74,6 +74,7 @@ struct TrainingSession {
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, device: device, console: console)
     let texts = try TrainingTexts(settings, console)
+    try routes?.requireFit(texts)
     try texts.requireApart(log)
     let training =
       try texts.training.map { corpus in

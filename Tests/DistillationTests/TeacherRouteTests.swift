@@ -81,23 +81,37 @@ import Testing
     #expect(abs(parts.sums.loss / whole.sums.loss - 1) < 1e-6 && parts.sums.tokens == whole.sums.tokens)
   }
 
-  @Test func aRunHasTheSameBitsForAnyNumberOfThreads() throws {
-    func weights(threads: Int) throws -> [UInt32] {
+  @Test func aRunHasTheSameBitsForAnyNumberOfThreadsAndAfterResuming() throws {
+    func weights(threads: Int, stop: Int? = nil) throws -> [UInt32] {
       let device = Device(threads: threads)
       func model(_ width: Int, _ seed: UInt64) -> TransformerDecoder {
         TransformerDecoder(
           configuration: decoder(width: width, seed: seed).configuration, seed: seed, device: device)
       }
       let student = model(8, 3)
-      try Trainer(
-        model: student,
-        objective: LiveTeacherObjective(
-          teachers: [(model(8, 1), 1), (model(12, 2), 1)], .forwardKL, choice: .byPart(teachers: [0, 1, 1])),
-        data: text(), recipe: TrainingRecipe(steps: 4, batchSize: 8, microBatchSize: 4, sequenceLength: 8)
-      ).run()
+      let folder = try TemporaryFolder()
+      func trainer(resuming: Bool) throws -> Trainer {
+        let url = folder.file("run")
+        return try Trainer(
+          model: student,
+          objective: LiveTeacherObjective(
+            teachers: [(model(8, 1), 1), (model(12, 2), 1)], .forwardKL, choice: .byPart(teachers: [0, 1, 1])),
+          data: text(), recipe: TrainingRecipe(steps: 4, batchSize: 8, microBatchSize: 4, sequenceLength: 8),
+          folder: resuming
+            ? RunFolder(resuming: url, inputs: [:])
+            : RunFolder(
+              creating: url, manifest: RunManifest(version: "test", inputs: [:], parameters: [:]), recipe: ""))
+      }
+      try trainer(resuming: false).run { event in
+        if case .step(let step) = event, step.number == stop { return .stop }
+        return .continue
+      }
+      if stop != nil { try trainer(resuming: true).run() }
       return try #require(student.parameters.values).array().map(\.bitPattern)
     }
-    #expect(try weights(threads: 1) == weights(threads: 3))
+    let straight = try weights(threads: 1)
+    #expect(try weights(threads: 3) == straight)
+    #expect(try weights(threads: 2, stop: 2) == straight)
   }
 
   /// What would end the process at a step is an error before the first.

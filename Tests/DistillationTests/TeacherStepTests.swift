@@ -99,6 +99,19 @@ import Testing
     #expect(schedule.dependsOnTotalSteps == !isFixed)
   }
 
+  @Test func whetherEveryStepHasATeacher() {
+    var schedule = ScheduledObjective.forwardKL
+    #expect(schedule.asksTeacherAtEveryStep)
+    schedule.distilledSteps = .first(.share(0.9))
+    #expect(!schedule.asksTeacherAtEveryStep)
+    #expect(!ScheduledObjective(.forwardKL, hardLabelWeight: .linear(from: 0, to: 1)).asksTeacherAtEveryStep)
+    #expect(ScheduledObjective(.forwardKL, hardLabelWeight: 1, logitsMSEWeight: 1).asksTeacherAtEveryStep)
+    #expect(!ScheduledObjective(.forwardKL, softLabelWeight: .linear(from: 0, to: 1)).asksTeacherAtEveryStep)
+    schedule = .forwardKL
+    schedule.divergences = [(.linear(from: 0, to: 1), .forwardKL), (.cosine(from: 1, to: 0), .reverseKL)]
+    #expect(!schedule.asksTeacherAtEveryStep)
+  }
+
   @Test func numbersOfStepsMustMakeSense() {
     let expected = "expected a number of steps from 1, or a share above 0% and up to 100%, found"
     let cases: [(DistilledSteps, String)] = [

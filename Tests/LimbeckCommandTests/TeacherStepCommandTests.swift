@@ -77,6 +77,10 @@ extension CommandTests {
       #expect(refused.code == 64 && !desk.exists("other"))
       #expect(
         refused.errors.contains("--one-teacher-per-step: expected nothing with --teacher-cache"), "\(refused.errors)")
+      let routed = try distil(
+        desk, "other", teachers: ["\(desk.workspace.teacher):*"], ["--teacher-cache", "cache"])
+      #expect(routed.code == 64 && !desk.exists("other"))
+      #expect(routed.errors.contains("--teacher: expected no pattern of files with --teacher-cache"))
     }
 
     @Test func oneTeacherPerStep() throws {
@@ -167,6 +171,36 @@ extension CommandTests {
       #expect(outcome.code == 64)
       #expect(outcome.errors.contains(message), "\(outcome.errors)")
       #expect(!desk.exists("run") && !desk.exists("tokens"))
+    }
+
+    @Test func validationFilesNeedATeacherToo() throws {
+      let desk = try Desk()
+      let texts = try texts(desk)
+      let outcome = try distil(
+        desk, "run", teachers: ["\(desk.workspace.teacher):*.md"], text: [texts[1]],
+        ["--validation-text", desk.workspace.heldOut])
+      #expect(outcome.code == 64 && !desk.exists("run") && !desk.exists("tokens"))
+      let message = "--teacher: expected a teacher for every file of --validation-text, found none for "
+      #expect(outcome.errors.contains(message + desk.workspace.heldOut), "\(outcome.errors)")
+    }
+
+    /// What is learnt without a teacher is a text: a run of samples alone has none.
+    @Test func samplesAloneNeedATeacherInEveryStep() throws {
+      let desk = try Desk()
+      let prompts = try desk.write("The old\nThe young\n", to: "prompts.txt")
+      func run(_ flags: String...) throws -> Outcome {
+        try Command.run(
+          [
+            "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.smallConfiguration, "--output",
+            "run", "--steps", "2", "--batch-size", "2", "--sequence-length", "16", "--on-policy", "1", "--prompts",
+            prompts,
+          ] + flags, in: desk.folder)
+      }
+      for flags in [("--distil-first", "1"), ("--hard-label-weight", "linear:0..1"), ("--soft-label-weight", "0")] {
+        let outcome = try run(flags.0, flags.1)
+        #expect(outcome.code == 64 && outcome.errors.contains("--text is missing"), "\(outcome.errors)")
+      }
+      #expect(try run("--hard-label-weight", "0.5").code == 0)
     }
 
     @Test func hiddenStatesNeedOneTeacher() throws {

@@ -127,7 +127,7 @@ public struct CachedTeacherObjective: TrainingObjective {
       let label = Int(batch.targets[Int(rows[index])])
       if let row = teacher.sparseRow(index) {
         return MeasuredToken(
-          distributions: nil,
+          studentEntropy: scale == nil ? DistributionPair.entropy(student.span) : nil,
           terms: objective.evaluate(label: label, student: &student, teacher: row, scratch: &scratch, scale: scale))
       }
       teacher.readLogits(index, into: &teacherRow)
@@ -138,7 +138,12 @@ public struct CachedTeacherObjective: TrainingObjective {
           label: label, student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale))
     }
     var sums = LossSums(found.map(\.terms))
-    if scale == nil, !cache.method.isSparse { sums.add(found.compactMap(\.distributions)) }
+    guard scale == nil else { return sums }
+    if cache.method.isSparse {
+      sums.terms[.entropy] = found.reduce(0) { $0 + ($1.studentEntropy ?? 0) }
+    } else {
+      sums.add(found.compactMap(\.distributions))
+    }
     return sums
   }
 }

@@ -12,6 +12,11 @@ extension Distill {
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
     let sequences = cache.sequences
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
+    if let routed = teacherPaths.first(where: { RoutedPath($0).pattern != nil }) {
+      throw recipe.invalid(
+        "teacher", expected: "no pattern of files with --teacher-cache", found: routed,
+        advice: "give the path of the model alone, or nothing")
+    }
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
     let objective = try teacherSteps.limit(

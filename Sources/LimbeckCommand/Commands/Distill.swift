@@ -120,7 +120,7 @@ struct Distill: ParsableCommand {
     try teacherSettings.requireFit(settings, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
-    try settings.requireText(unless: onPolicy?.needsNoText ?? false)
+    try settings.requireText(unless: objective.value.asksTeacherAtEveryStep && onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 

@@ -8,8 +8,8 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher's model folder, or .gguf file; several times for a mixture of teachers, or each with a pattern of the "
-        + "files that it teaches.", valueName: "model[:pattern]"))
+      "Teacher's model folder, or .gguf file; several times for a mixture of teachers, or each as model:pattern for the "
+        + "files that it teaches.", valueName: "model"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,

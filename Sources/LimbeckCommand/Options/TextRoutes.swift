@@ -47,6 +47,12 @@ struct TextRoutes {
   /// What a resumed run must share.
   var inputs: [String: String] { ["text_parts": globs.map(\.pattern).joined(separator: "\n")] }
 
+  /// Throws what has no counterpart in the texts of a run.
+  func requireFit(_ texts: TrainingTexts) throws(RecipeError) {
+    if let training = texts.training { _ = try parts(ofTraining: training) }
+    if let validation = texts.validation { _ = try parts(ofValidation: validation) }
+  }
+
   /// The files of a text to learn by their patterns, each of which has some. Throws what has no counterpart.
   func parts(ofTraining corpus: Corpus) throws(RecipeError) -> [Corpus] {
     let found = try parts(of: corpus, "--text")
