@@ -55,7 +55,7 @@ struct TextPacking {
   func validation(
     of corpus: Corpus, named name: String, for configuration: DecoderConfiguration, by routes: TextRoutes? = nil
   ) throws -> ValidationText {
-    guard let routes else {
+    guard let routes, routes.coversValidation else {
       return try ValidationText(
         EvaluationText(tokens(of: corpus, named: name), tokenizer: tokenizer), sequenceLength: sequenceLength,
         name: name, beginningID: configuration.beginningID)

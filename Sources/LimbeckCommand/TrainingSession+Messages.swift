@@ -46,9 +46,12 @@ extension TrainingSession {
     var facts = [Format.count(summary.steps, "step")]
     if let last = summary.lastStep {
       let first = summary.firstStep.flatMap { $0.step < last.step ? $0 : nil }
+      // where only one of both learnt from the text alone, their losses are of different kinds
+      let isComparable = first.map { ($0.loss == $0.crossEntropy) == (last.loss == last.crossEntropy) } ?? true
+      let (name, value) = isComparable ? ("loss", \StepLoss.loss) : ("cross-entropy", \StepLoss.crossEntropy)
       facts.append(
-        "loss \(Format.loss(last.loss))"
-          + (first.map { " (was \(Format.loss($0.loss)) at step \($0.step))" } ?? ""))
+        "\(name) \(Format.loss(last[keyPath: value]))"
+          + (first.map { " (was \(Format.loss($0[keyPath: value])) at step \($0.step))" } ?? ""))
     }
     if let validation = summary.lastValidation {
       facts.append("validation loss \(Format.loss(validation.loss))")

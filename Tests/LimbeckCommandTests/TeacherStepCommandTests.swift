@@ -27,6 +27,7 @@ extension CommandTests {
         desk, "first", ["--distil-first", "50%", "--validation-text", desk.workspace.heldOut, "--tensorboard"])
       try #require(first.code == 0, "\(first.errors)")
       #expect(first.errors.contains("hard-label-weight 0, distil-first 50%"), "\(first.errors)")
+      #expect(first.errors.contains("wrote first: 6 steps, cross-entropy "), "\(first.errors)")
       #expect(try distilled(desk, "first") == [true, true, true, false, false, false])
       #expect(try desk.text("first/recipe.yaml").contains("distil-first: 50%"))
       #expect(try desk.text("first/run.json").contains("distil-first 50%"))
@@ -114,7 +115,7 @@ extension CommandTests {
     @Test func filesLearnFromTheTeacherOfTheirPattern() throws {
       let desk = try Desk()
       let texts = try texts(desk)
-      let other = try desk.copyOfTeacher("odd:name")
+      let odd = try desk.copyOfTeacher("odd:name")
       let outcome = try distil(
         desk, "run", teachers: ["\(desk.workspace.teacher):*.md", "odd:name:*"], text: ["books"],
         ["--validation-text", desk.workspace.heldOut, texts[1], "--evaluation-sequences", "4"])
@@ -122,7 +123,7 @@ extension CommandTests {
       #expect(outcome.errors.contains("books, of it *.md: ") && outcome.errors.contains("books, of it *: "))
       let manifest = try desk.text("run/run.json")
       #expect(manifest.contains("\"teacher_choice\" : \"0 1\"") && manifest.contains("\"text_parts\" : \"*.md\\n*\""))
-      #expect(FileManager.default.fileExists(atPath: other))
+      #expect(manifest.contains("\"teacher\"") && FileManager.default.fileExists(atPath: odd))
 
       // seen from elsewhere, the recipe finds models and patterns again
       let away = desk.path("away")
@@ -131,9 +132,19 @@ extension CommandTests {
       try #require(again.code == 0, "\(again.errors)")
       #expect(try desk.data("run/model.safetensors") == desk.data("away/again/model.safetensors"))
       // and the control has the same sequences
+      let narrow = try distil(desk, "narrow", teachers: ["\(desk.workspace.teacher):*.md"], text: ["books/notes"], [])
+      try #require(narrow.code == 0, "\(narrow.errors)")
       let control = try Command.run("train", "--control-of", "run", "--output", "control", in: desk.folder)
       try #require(control.code == 0, "\(control.errors)")
       #expect(control.errors.contains("books, of it *.md: "), "\(control.errors)")
+      // a control that is measured on another text needs no pattern for it, nor one that learns another text
+      let measured = try Command.run(
+        "train", "--control-of", "narrow", "--output", "measured", "--validation-text", desk.workspace.heldOut,
+        in: desk.folder)
+      #expect(measured.code == 0 && measured.errors.contains("notes, of it *.md: "), "\(measured.errors)")
+      let other = try Command.run(
+        "train", "--control-of", "narrow", "--output", "other", "--text", desk.workspace.text, in: desk.folder)
+      #expect(other.code == 0, "\(other.errors)")
     }
 
     /// One model for all parts is one teacher, of the same sequences.

@@ -101,7 +101,9 @@ struct Train: ParsableCommand {
     // a control that is resumed has the tokenizer and the outputs of its student, too
     let studentPath = try recipe.path("control-of", controlOf)
     let sequences = try recipe.path("sequences-of", sequencesOf).map { try CachedSequences(path: $0) }
-    let routes = try studentPath.flatMap { try TextRoutes(ofRun: $0) }
+    // those of the student's text; another text has none
+    var routes = try options.text.isEmpty ? studentPath.flatMap { try TextRoutes(ofRun: $0) } : nil
+    routes?.coversValidation = options.validation.validationText.isEmpty
     var settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
     // of a control whose student was trained for a file
     try settings.train(for: nil, &recipe)

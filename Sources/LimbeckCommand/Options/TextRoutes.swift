@@ -34,6 +34,8 @@ struct RoutedPath: Equatable {
 struct TextRoutes {
   /// In the order in which they are tried.
   let globs: [FileGlob]
+  /// Whether validation texts are told apart, too: not where nobody asks of which part they are.
+  var coversValidation = true
 
   init(_ patterns: [String]) { globs = patterns.map { FileGlob($0) } }
 
@@ -50,7 +52,7 @@ struct TextRoutes {
   /// Throws what has no counterpart in the texts of a run.
   func requireFit(_ texts: TrainingTexts) throws(RecipeError) {
     if let training = texts.training { _ = try parts(ofTraining: training) }
-    if let validation = texts.validation { _ = try parts(ofValidation: validation) }
+    if coversValidation, let validation = texts.validation { _ = try parts(ofValidation: validation) }
   }
 
   /// The files of a text to learn by their patterns, each of which has some. Throws what has no counterpart.
