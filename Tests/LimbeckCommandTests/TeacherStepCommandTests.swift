@@ -163,6 +163,7 @@ extension CommandTests {
       (["T:*.md", "T:*.txt", "T:*.rst"], [], "--teacher: expected files of --text for *.rst, found none among "),
       (["T:*", "T:*.md"], [], "--teacher: expected files of --text for *.md, found none among "),
       (["T:*", "T"], [], "--teacher: expected a pattern of files for every teacher, or for none, found "),
+      (["T:*", "nowhere:*.md"], [], "found nowhere:*.md, in front of whose colons there is none"),
       (["T:"], [], "--teacher: expected a pattern of files behind the colon, found nothing"),
       (["T:*"], ["--teacher-weights", "1"], "--teacher-weights: expected nothing with patterns of --teacher"),
       (["T:*"], ["--validation-share", "0.1"], "--validation-share: expected nothing with patterns of --teacher"),

@@ -76,6 +76,13 @@ struct TeacherSettings {
 
   /// The patterns of all teachers; nil where none has one.
   private static func patterns(of teachers: [RoutedPath], _ recipe: RecipeFile) throws(RecipeError) -> [String]? {
+    for teacher in teachers where teacher.pattern == nil && teacher.path.contains(":") {
+      guard FileManager.default.fileExists(atPath: teacher.path) else {
+        throw recipe.invalid(
+          "teacher", expected: "a model, or a model and a pattern of files with a colon between",
+          found: "\(teacher.path), in front of whose colons there is none")
+      }
+    }
     let patterns = teachers.compactMap(\.pattern)
     guard !patterns.isEmpty else { return nil }
     if patterns.contains("") {
