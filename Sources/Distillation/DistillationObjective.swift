@@ -19,6 +19,8 @@ public struct DistillationObjective: Sendable {
   public let logitsMSEWeight: Float
   /// w, how much each token counts in the terms that compare student and teacher.
   public let tokenWeighting: TokenWeighting
+  /// Whether any term needs the teacher; else the objective is λ · cross-entropy.
+  public let asksTeacher: Bool
   /// The divergence straight from logits, where nothing else needs rows of log-probabilities.
   private let fused: (any FusedDivergence)?
 
@@ -47,6 +49,8 @@ public struct DistillationObjective: Sendable {
     self.softLabelWeight = softLabelWeight ?? 1 - hardLabelWeight
     self.logitsMSEWeight = logitsMSEWeight
     self.tokenWeighting = tokenWeighting
+    let divergenceCounts = (divergence as? CombinedDivergence).map { !$0.terms.isEmpty } ?? true
+    asksTeacher = self.softLabelWeight > 0 && divergenceCounts || logitsMSEWeight > 0
     fused = logitsMSEWeight == 0 && tokenWeighting == .uniform ? divergence.fused : nil
   }
 

@@ -52,7 +52,7 @@ public struct Distiller {
 
   /// What the texts have to fit.
   private enum Signal {
-    case live(contextLengths: [Int], onPolicy: OnPolicySteps?)
+    case live(contextLengths: [Int], onPolicy: OnPolicySteps?, choice: TeacherChoice)
     case cached(CachedTeacherObjective)
   }
 
@@ -78,21 +78,25 @@ public struct Distiller {
     tokenizer = student.tokenizer
     do { try objective.validate() } catch { throw .value(error) }
     switch teacher {
-    case .live(let teachers, let hiddenStates, let onPolicy):
+    case .live(let teachers, let hiddenStates, let onPolicy, let choice):
       try Self.requireSameTokens(teachers, student)
       try Self.requireFiniteSum(ofWeights: teachers.map(\.weight))
+      do { try choice.validate(teachers: teachers.count, hiddenStates, onPolicy) } catch { throw .value(error) }
       let live = LiveTeacherObjective(
         teachers: teachers.map { ($0.decoder, $0.weight) }, objective,
         alignment: try hiddenStates.alignment(
-          teacher: teachers[0].decoder.configuration, student: student.decoder, seed: seed))
+          teacher: teachers[0].decoder.configuration, student: student.decoder, seed: seed), choice: choice)
       let contextLengths = teachers.map(\.decoder.configuration.contextLength)
-      signal = .live(contextLengths: contextLengths, onPolicy: onPolicy)
+      signal = .live(contextLengths: contextLengths, onPolicy: onPolicy, choice: choice)
       let configuration = student.decoder.configuration
       let contextLength = contextLengths.reduce(configuration.contextLength, min)
       do throws(InvalidValue) {
         try onPolicy?.validate(contextLength: contextLength, vocabularySize: configuration.vocabularySize)
       } catch { throw .value(error) }
-      self.objective = onPolicy.map { OnPolicyObjective(live, $0, contextLength: contextLength) } ?? live
+      self.objective =
+        onPolicy.map {
+          OnPolicyObjective(live, $0, contextLength: contextLength, isJudged: live.asksTeacher(at:))
+        } ?? live
     case .cached(let cache, let validation):
       do throws(TeacherCacheError) {
         let cached = try CachedTeacherObjective(objective, cache, validation: validation)
@@ -151,7 +155,7 @@ extension Distiller {
   /// `value`, or `cache` where a cache has sequences of another length.
   public func requireFit(sequenceLength: Int) throws(DistillationError) {
     switch signal {
-    case .live(let contextLengths, let onPolicy):
+    case .live(let contextLengths, let onPolicy, _):
       for contextLength in contextLengths where sequenceLength > contextLength {
         throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
       }
@@ -165,10 +169,15 @@ extension Distiller {
     }
   }
 
-  /// Checks that a cache was made for these texts. Throws `cache`, which says what differs.
+  /// Checks that a cache was made for these texts, and that each part of them has a teacher where these are chosen by
+  /// parts. Throws `cache`, which says what differs, or `value`.
   public func requireFit(_ text: PackedSequences, validation: ValidationText? = nil) throws(DistillationError) {
-    guard case .cached(let cached) = signal else { return }
-    do { try cached.requireTexts(training: text, validation: validation) } catch { throw .cache(error) }
+    switch signal {
+    case .live(_, _, let choice):
+      do { try choice.requireFit(text, validation) } catch { throw .value(error) }
+    case .cached(let cached):
+      do { try cached.requireTexts(training: text, validation: validation) } catch { throw .cache(error) }
+    }
   }
 
   /// Trains the student; see `Trainer.run(_:)`.

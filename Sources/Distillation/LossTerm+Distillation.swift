@@ -10,8 +10,19 @@ extension LossTerm {
     "alignment", title: "Distance inside of the models",
     note: "hidden states or relations, weighted: lines for the training text, circles for the validation text")
 
-  /// All that distillation may report, in the order in which it is shown.
+  /// Σ p (log p − log q) at temperature 1, on the validation text, whatever is minimised.
+  public static let klDivergence = LossTerm(
+    "klDivergence", label: "KL", title: "KL divergence from the teacher, validation text",
+    note: "nats per token, at temperature 1, whatever divergence and temperature a run trains with")
+  /// H(p) of the teacher, or of the mixture of teachers, at temperature 1, on the validation text.
+  public static let teacherEntropy = LossTerm(
+    "teacherEntropy", title: "Entropy of the teacher's predictions, validation text",
+    note: "nats per token, at temperature 1")
+
+  /// What distillation may report of steps and evaluations, in the order in which it is shown.
   public static let ofDistillation = [divergence, alignment]
+  /// What it may report of evaluations alone: of distributions at temperature 1, so that runs can be compared.
+  public static let ofEvaluations = [klDivergence, entropy, teacherEntropy]
 }
 
 extension LossSums {

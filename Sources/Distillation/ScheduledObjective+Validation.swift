@@ -8,6 +8,32 @@ extension ScheduledObjective {
     try softLabelWeight?.requireWeight("soft-label-weight")
     try logitsMSEWeight.requireWeight("logits-mse-weight")
     for term in divergences { try term.weight.requireWeight("divergence") }
+    try distilledSteps.validate()
+  }
+}
+
+extension DistilledSteps {
+  /// Throws where there is no such number of steps; keys are spelt as on the command line.
+  func validate() throws(InvalidValue) {
+    switch self {
+    case .all: break
+    case .first(let count): try count.validate("distil-first")
+    case .last(let count): try count.validate("distil-last")
+    }
+  }
+}
+
+extension DistilledSteps.Count {
+  fileprivate func validate(_ key: String) throws(InvalidValue) {
+    let makesSense =
+      switch self {
+      case .steps(let count): count >= 1
+      case .share(let share): share > 0 && share <= 1
+      }
+    guard makesSense else {
+      throw InvalidValue(
+        key, expected: "a number of steps from 1, or a share above 0% and up to 100%", found: "\(self)")
+    }
   }
 }
 

@@ -19,6 +19,8 @@ public struct ScheduledObjective: Sendable {
   public var logitsMSEWeight: Schedule
   /// How much each token counts in the terms that compare student and teacher.
   public var tokenWeighting: TokenWeighting
+  /// The steps for which all this holds; in the others only the cross-entropy counts, with weight 1. All by default.
+  public var distilledSteps = DistilledSteps.all
 
   /// An objective of one divergence; the parameters are as the properties, with the defaults of
   /// `DistillationObjective`.
@@ -52,6 +54,11 @@ public struct ScheduledObjective: Sendable {
     let terms = divergences.map { ($0.weight.value(at: position), $0.divergence) }
     let divergence: any Divergence =
       terms.count == 1 && terms[0].0 == 1 ? terms[0].1 : CombinedDivergence(terms)
+    guard distilledSteps.contains(position) else {
+      return DistillationObjective(
+        divergence, temperature: temperature.value(at: position), hardLabelWeight: 1, softLabelWeight: 0,
+        tokenWeighting: tokenWeighting)
+    }
     return DistillationObjective(
       divergence, temperature: temperature.value(at: position),
       hardLabelWeight: hardLabelWeight.value(at: position), softLabelWeight: softLabelWeight?.value(at: position),
@@ -64,9 +71,18 @@ public struct ScheduledObjective: Sendable {
       && tokenWeighting == .uniform
   }
 
+  /// Whether the divergence, or the difference of the logits, counts at every step. A run without a text, which learns
+  /// from samples alone, must have a teacher in all of them.
+  public var asksTeacherAtEveryStep: Bool {
+    func isAlwaysAbove0(_ weight: Schedule) -> Bool { weight.bounds.lowerBound > 0 }
+    let softCounts = softLabelWeight.map(isAlwaysAbove0) ?? (hardLabelWeight.bounds.upperBound < 1)
+    return distilledSteps == .all
+      && (softCounts && divergences.contains { isAlwaysAbove0($0.weight) } || isAlwaysAbove0(logitsMSEWeight))
+  }
+
   /// Whether a step depends on how many there are: then a run cannot be lengthened.
   public var dependsOnTotalSteps: Bool {
     let schedules = [temperature, hardLabelWeight, softLabelWeight ?? 0, logitsMSEWeight] + divergences.map(\.weight)
-    return schedules.contains { !$0.isConstant }
+    return distilledSteps.dependsOnTotalSteps || schedules.contains { !$0.isConstant }
   }
 }

@@ -12,6 +12,8 @@ struct LearningCurves {
 
   private let runs: [(model: Int, name: String, record: RunRecord)]
   private let references: [(model: Int, name: String, result: ValidationResult)]
+  /// The teacher's place among the models; nil where it is none of them.
+  private let teacher: Int?
 
   /// - Parameters:
   ///   - models: the models of a report. A teacher is drawn as the level it came to where it was validated as another
@@ -23,6 +25,7 @@ struct LearningCurves {
         models[index].role == .teacher && models.count > 1 || run.steps.isEmpty ? nil : (index, names[index], run)
       }
     }
+    teacher = models.firstIndex { $0.role == .teacher }
     let students = models.filter { $0.role != .teacher }
     references = models.indices.compactMap { index in
       let model = models[index]
@@ -36,32 +39,66 @@ struct LearningCurves {
 
   /// Those that there is something to draw for.
   var panels: [Panel] {
+    let all = byTokens + [minimised] + overTime
+    return all.compactMap(\.self)
+  }
+
+  private var byTokens: [Panel?] {
     let terms = LossTerm.ofDistillation.map { term in
       // A line through the marks would look like a run of its own beside the line of the training text.
       panel(term.title, term.note, training { $0.terms[term] } + validation(isJoined: false) { $0.terms[term] })
     }
-    let all =
-      [
-        panel(
-          "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
-          validation(\.crossEntropy),
-          references: references.map {
-            .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
-          }),
-        panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
-      ] + terms + [
-        minimised,
-        panel(
-          "Cross-entropy, validation text, over time", "nats per token",
-          validation(\.crossEntropy) { $0.seconds / timeUnit.seconds },
-          xName: "\(timeUnit.name) of training"),
-      ]
-    return all.compactMap(\.self)
+    return [
+      panel(
+        "Cross-entropy, validation text", "nats per token of text that no weight is moved by",
+        validation(\.crossEntropy),
+        references: references.map {
+          .init(model: $0.model, name: "\($0.name), at its end", y: $0.result.crossEntropy)
+        }),
+      panel("Cross-entropy, training text", "nats per token, of each step and smoothed", training(\.crossEntropy)),
+    ] + terms + [
+      panel(
+        LossTerm.klDivergence.title, LossTerm.klDivergence.note, validation { $0.terms[.klDivergence] }),
+      panel(
+        LossTerm.entropy.title,
+        LossTerm.entropy.note + (teacherEntropies.isEmpty ? "" : "; dotted: the teacher"),
+        validation { $0.terms[.entropy] }, references: teacherEntropies),
+    ]
+  }
+
+  /// Against the clock, by which a step that asks a teacher is dearer than one that does not.
+  private var overTime: [Panel?] {
+    let unit = timeUnit
+    let name = "\(unit.name) of training"
+    return [
+      panel(
+        "Cross-entropy, validation text, over time", "nats per token",
+        validation(\.crossEntropy) { $0.seconds / unit.seconds }, xName: name),
+      panel(
+        "Cross-entropy, training text, over time", "nats per token, of each step and smoothed",
+        training(\.crossEntropy) { $0.seconds / unit.seconds }, xName: name),
+      panel(
+        "KL divergence from the teacher, over time", "nats per token of validation text, at temperature 1",
+        validation({ $0.terms[.klDivergence] }) { $0.seconds / unit.seconds }, xName: name),
+    ]
+  }
+
+  /// How open the teacher leaves what comes next, as runs measured it; each level once.
+  private var teacherEntropies: [LineChart.Reference] {
+    guard let teacher else { return [] }
+    var found: [LineChart.Reference] = []
+    for run in runs {
+      guard let value = run.record.evaluations.lazy.compactMap({ $0.terms[.teacherEntropy] }).first.finite,
+        !found.contains(where: { abs($0.y - value) < 1e-4 * value })
+      else { continue }
+      found.append(.init(model: teacher, name: "teacher of \(run.name)", y: value))
+    }
+    return found
   }
 
   /// What times are given in: what leaves numbers of one to three digits.
   private var timeUnit: (seconds: Double, name: String) {
-    let longest = runs.flatMap(\.record.evaluations).map(\.seconds).max() ?? 0
+    let longest = runs.flatMap { $0.record.evaluations + $0.record.steps.suffix(1) }.map(\.seconds).max() ?? 0
     return longest >= 7200 ? (3600, "hours") : longest >= 120 ? (60, "minutes") : (1, "seconds")
   }
 
@@ -92,10 +129,12 @@ struct LearningCurves {
     return Panel(heading: heading, note: note, chart: chart)
   }
 
-  private func training(_ value: (MetricsLine) -> Double?) -> [Curve] {
+  private func training(
+    _ value: (MetricsLine) -> Double?, over time: ((MetricsLine) -> Double)? = nil
+  ) -> [Curve] {
     runs.compactMap { run in
       let points = run.record.steps.compactMap { line in
-        value(line).finite.map { Curve.Point(x: Double(line.tokensSeen ?? line.step), y: $0) }
+        value(line).finite.map { Curve.Point(x: time?(line) ?? Double(line.tokensSeen ?? line.step), y: $0) }
       }
       return points.isEmpty ? nil : Curve(model: run.model, name: run.name, points: points, isMarked: false)
     }

@@ -12,7 +12,7 @@ extension ReportPage {
       """
       <li class="m\(index)"><svg viewBox="0 0 30 10" aria-hidden="true"><line \
       class="\(levels.contains(index) ? "reference" : "line")" x1="1" x2="29" y1="5" y2="5"/></svg>\(names[index])\
-      \(levels.contains(index) ? ", at its end" : "")</li>
+      \(levels.contains(index) ? ", as a level" : "")</li>
       """
     }
     return section(
@@ -32,6 +32,13 @@ extension ReportPage {
     """
   }
 
+  /// What the table has beside cross-entropy and perplexity.
+  private static let tableTerms: [(term: LossTerm, heading: String)] = [
+    (.divergence, "divergence"), (.klDivergence, "KL"), (.entropy, "entropy"), (.teacherEntropy, "teacher’s entropy"),
+  ]
+
+  private func cell(_ value: Double?) -> Markup { "<td>\(value.map { Figures.fixed($0, 4) } ?? Figures.unknown)</td>" }
+
   /// The validation curves in numbers.
   private var validationTable: Markup {
     let validated = report.models.indices.filter { !(report.models[$0].run?.evaluations ?? []).isEmpty }
@@ -41,7 +48,7 @@ extension ReportPage {
         """
         <tr><th scope="row">\(label(index))</th><td>\(Figures.count(line.step))</td>\
         <td>\(Figures.fixed(line.crossEntropy, 4))</td><td>\(line.perplexity.map { Figures.fixed($0, 3) } ?? "")</td>\
-        <td>\(line.terms[.divergence].map { Figures.fixed($0, 4) } ?? Figures.unknown)</td>\
+        \(Self.tableTerms.map { cell(line.terms[$0.term]) })\
         <td>\(Figures.time(line.seconds))</td></tr>
 
         """
@@ -53,7 +60,7 @@ extension ReportPage {
       <div class="scroller" tabindex="0" role="region" aria-label="Evaluations, a table that scrolls sideways">
       <table>
       <thead><tr><td></td><th scope="col">step</th><th scope="col">cross-entropy</th><th scope="col">perplexity</th>\
-      <th scope="col">divergence</th><th scope="col">time</th></tr></thead>
+      \(Self.tableTerms.map { "<th scope=\"col\">\($0.heading)</th>" as Markup })<th scope="col">time</th></tr></thead>
       <tbody>
       \(rows)</tbody>
       </table>

@@ -143,7 +143,12 @@ extension ReportPage {
       words("hidden states") { $0.run?.manifest.inputs["hidden_states"] },
       words("teacher’s predictions") { model in
         guard let inputs = model.run?.manifest.inputs, inputs["teacher"] != nil else { return nil }
-        return inputs["teacher_cache"] == nil ? "computed in each step" : "from a cache"
+        let source = inputs["teacher_cache"] == nil ? "computed" : "from a cache"
+        let limits = [("first", model.setting("distil-first")), ("last", model.setting("distil-last"))]
+        for case (let end, let count?) in limits {
+          return "\(source), in the \(end) \(count) \(count.hasSuffix("%") ? "of the steps" : "steps")"
+        }
+        return source == "computed" ? "computed in each step" : source
       },
       words("on-policy") { $0.run?.manifest.inputs["on_policy"] },
       words("counted") { $0.setting("count") == "prompts" ? "prompts and completions" : nil },

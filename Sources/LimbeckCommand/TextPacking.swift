@@ -39,17 +39,44 @@ struct TextPacking {
     return try PackedSequences(file, sequenceLength: sequenceLength, packing: packing, name: name)
   }
 
-  /// A text in the windows that 'limbeck perplexity' measures, for a model of this configuration.
+  /// The same of a text in parts, which are told apart by routes, if there are any.
+  func sequences(
+    of corpus: Corpus, named name: String, _ packing: SequencePacking, by routes: TextRoutes?
+  ) throws -> PackedSequences {
+    guard let routes else { return try sequences(of: corpus, named: name, packing) }
+    let parts = try zip(routes.globs, routes.parts(ofTraining: corpus)).map { glob, part in
+      try sequences(of: part, named: "\(name), of it \(glob.pattern)", packing)
+    }
+    return PackedSequences(parts: parts, name: name)
+  }
+
+  /// A text in the windows that 'limbeck perplexity' measures, for a model of this configuration; its documents know
+  /// of which part they are where there are routes.
   func validation(
-    of corpus: Corpus, named name: String, for configuration: DecoderConfiguration
+    of corpus: Corpus, named name: String, for configuration: DecoderConfiguration, by routes: TextRoutes? = nil
   ) throws -> ValidationText {
+    guard let routes, routes.coversValidation else {
+      return try ValidationText(
+        EvaluationText(tokens(of: corpus, named: name), tokenizer: tokenizer), sequenceLength: sequenceLength,
+        name: name, beginningID: configuration.beginningID)
+    }
+    var (documents, parts) = ([TokenizedDocument](), [Int]())
+    for case (let index, let part?) in try routes.parts(ofValidation: corpus).enumerated() {
+      let found = try tokens(of: part, named: name).documents
+      documents += found
+      parts += found.map { _ in index }
+    }
+    return try ValidationText(
+      EvaluationText(documents, beginningID: tokenizer.bosID), sequenceLength: sequenceLength, name: name,
+      beginningID: configuration.beginningID, documentParts: parts, partCount: routes.globs.count)
+  }
+
+  private func tokens(of corpus: Corpus, named name: String) throws -> TokenizedText {
     var progress = ProgressLine("tokenising \(name), MiB", on: console, announcing: "tokenising \(name)")
     let tokens = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads) {
       progress.show($0.bytesDone >> 20, of: $0.bytesTotal >> 20)
     }
     progress.end()
-    return try ValidationText(
-      EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: sequenceLength, name: name,
-      beginningID: configuration.beginningID)
+    return tokens
   }
 }

@@ -46,9 +46,12 @@ extension TrainingSession {
     var facts = [Format.count(summary.steps, "step")]
     if let last = summary.lastStep {
       let first = summary.firstStep.flatMap { $0.step < last.step ? $0 : nil }
+      // where only one of both learnt from the text alone, their losses are of different kinds
+      let isComparable = first.map { ($0.loss == $0.crossEntropy) == (last.loss == last.crossEntropy) } ?? true
+      let (name, value) = isComparable ? ("loss", \StepLoss.loss) : ("cross-entropy", \StepLoss.crossEntropy)
       facts.append(
-        "loss \(Format.loss(last.loss))"
-          + (first.map { " (was \(Format.loss($0.loss)) at step \($0.step))" } ?? ""))
+        "\(name) \(Format.loss(last[keyPath: value]))"
+          + (first.map { " (was \(Format.loss($0[keyPath: value])) at step \($0.step))" } ?? ""))
     }
     if let validation = summary.lastValidation {
       facts.append("validation loss \(Format.loss(validation.loss))")
@@ -79,11 +82,13 @@ extension TrainingSession {
         details: ["loss \(Format.loss(step.loss))", "\(Format.count(Int(step.tokensPerSecond))) tokens/s"])
     case .evaluated(let result):
       let loss = Format.loss(result.loss)
-      let terms = LossTerm.ofDistillation.compactMap { term in
-        // where it is all of the loss, once is enough
-        term.label.flatMap { label in
-          result.terms[term].map { Format.loss($0) }.flatMap { $0 == loss ? nil : ", \(label) \($0)" }
-        }
+      // a value that is there already, as where one term is all of the loss, is not repeated
+      var shown = [loss]
+      let terms = (LossTerm.ofDistillation + LossTerm.ofEvaluations).compactMap { term -> String? in
+        guard let label = term.label, let value = result.terms[term].map({ Format.loss($0) }), !shown.contains(value)
+        else { return nil }
+        shown.append(value)
+        return ", \(label) \(value)"
       }
       log.info(
         """

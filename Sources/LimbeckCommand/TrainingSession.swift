@@ -55,13 +55,15 @@ struct TrainingSession {
   ///   - tokenizer: what makes its ids.
   ///   - cachePacking: how the text of the teacher cache is cut, where the run learns the sequences of one.
   ///   - ownText: the text, where it is not that of the settings.
+  ///   - routes: by which the files of the texts are told apart, where they have teachers of their own.
   ///   - subject: lines that say what is trained, and on what it learns beside its text.
   ///   - inputs: what else the run depends on; a run is only resumed with the same.
   ///   - start: the run that this one goes on with, if there is one.
   /// - Throws: whatever is wrong with the texts, the run folder or the training.
   func run(
     _ task: some SessionTask, _ tokenizer: any Tokenizer, cachePacking: SequencePacking? = nil,
-    ownText: PackedSequences? = nil, subject: [String], inputs: [String: String], from start: TrainingStart
+    ownText: PackedSequences? = nil, routes: TextRoutes? = nil, subject: [String], inputs: [String: String],
+    from start: TrainingStart
   ) throws {
     let continuation = start.continuation
     try start.requireSameSplit(settings)
@@ -72,14 +74,16 @@ struct TrainingSession {
     let packing = TextPacking(
       tokenizer, sequenceLength: settings.recipe.sequenceLength, device: device, console: console)
     let texts = try TrainingTexts(settings, console)
+    try routes?.requireFit(texts)
     try texts.requireApart(log)
     let training =
       try texts.training.map { corpus in
         try packing.sequences(
-          of: corpus, named: texts.trainingName, cachePacking ?? settings.packing.packing(for: tokenizer))
+          of: corpus, named: texts.trainingName, cachePacking ?? settings.packing.packing(for: tokenizer),
+          by: routes)
       } ?? ownText ?? placeholder()
     let validation = try texts.validation.map { corpus in
-      try packing.validation(of: corpus, named: texts.validationName, for: task.model.configuration)
+      try packing.validation(of: corpus, named: texts.validationName, for: task.model.configuration, by: routes)
     }
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)

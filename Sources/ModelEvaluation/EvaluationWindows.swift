@@ -85,6 +85,9 @@ package struct EvaluationWindows: Sendable {
     self.windows = windows
   }
 
+  /// Which document of the text a window is of.
+  package func document(ofWindow index: Int) -> Int { windows[index].document }
+
   /// The tokens that are scored in the first `count` windows, or in all.
   package func scoredTokens(ofFirst count: Int?) -> Int {
     count.flatMap { windows.indices.contains($0) ? windows[$0].position : nil } ?? scoredTokens

@@ -24,15 +24,25 @@ public struct CrossEntropyObjective: TrainingObjective, Sendable {
     return Self.sums(values)
   }
 
-  /// The summed cross-entropy on a batch.
+  /// The summed cross-entropy on a batch, and the entropy of the model's distributions.
   public func measure(_ model: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let hidden = model.hiddenStates(batch.ids, lengths: batch.segments)
-    let values = model.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, _ in
-      Self.crossEntropy(logits.span, target: Int(batch.targets[Int(rows[index])]))
+    let found = model.projection(of: hidden).mapLogits(rows: rows) { index, logits, _, _ in
+      let crossEntropy = Self.crossEntropy(logits.span, target: Int(batch.targets[Int(rows[index])]))
+      RowKernels.logSoftmax(&logits)
+      return MeasuredToken(crossEntropy: crossEntropy, entropy: RowKernels.entropy(logits.span))
     }
-    return Self.sums(values)
+    var sums = Self.sums(found.map(\.crossEntropy))
+    sums.terms[.entropy] = found.reduce(0) { $0 + $1.entropy }
+    return sums
+  }
+
+  /// What is found at one token, in nats.
+  private struct MeasuredToken {
+    let crossEntropy: Double
+    let entropy: Double
   }
 
   private static func sums(_ values: [Double]) -> LossSums {

@@ -21,6 +21,13 @@ public struct LossTerm: Sendable, Equatable {
   }
 }
 
+extension LossTerm {
+  /// H(q) of the model that is trained, at temperature 1, on the validation text.
+  public static let entropy = LossTerm(
+    "entropy", title: "Entropy of the predictions, validation text",
+    note: "nats per token, at temperature 1: how open a model leaves what comes next")
+}
+
 /// Values of terms, of those that an objective has.
 public struct LossTerms: Sendable, Equatable {
   private var values: [String: Double]

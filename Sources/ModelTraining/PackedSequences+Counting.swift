@@ -3,8 +3,12 @@ extension PackedSequences {
   /// How many sequences of an epoch with the given offset have a target that counts in the loss. The others are read in
   /// no epoch.
   func countedSequences(offset: Int) -> Int {
-    if documents != nil { return count }
-    let inner = wraps(offset) ? count - 1 : count
+    others.reduce(ownCountedSequences(offset: offset)) { $0 + $1.ownCountedSequences(offset: offset) }
+  }
+
+  private func ownCountedSequences(offset: Int) -> Int {
+    if documents != nil { return ownCount }
+    let inner = wraps(offset) ? ownCount - 1 : ownCount
     var uncounted = 0
     for run in uncountedRuns {
       // of the sequences before the end of the text, those whose targets lie within the run
@@ -12,12 +16,14 @@ extension PackedSequences {
       let end = min(inner, (run.upperBound - offset - targetShift) / sequenceLength)
       uncounted += max(0, end - first)
     }
-    if inner < count, !hasCountedTarget(SequencePlace(index: inner, offset: offset)) { uncounted += 1 }
-    return count - uncounted
+    if inner < ownCount, !hasCountedTarget(SequencePlace(index: inner, offset: offset)) { uncounted += 1 }
+    return ownCount - uncounted
   }
 
   /// Whether a sequence has a target that counts in the loss.
   func hasCountedTarget(_ place: SequencePlace) -> Bool {
+    let found = located(place)
+    if found.part > 0 { return found.text.hasCountedTarget(found.place) }
     if documents != nil { return true }
     let targets = start(of: place) + targetShift..<start(of: place) + targetShift + sequenceLength
     guard targets.upperBound <= tokens.count else {
@@ -34,17 +40,26 @@ extension PackedSequences {
 
   /// How many sequences of an epoch at offset 0, or parts of documents, have no target that counts in the loss, as
   /// of long prompts have none; they are left out.
-  public var uncountedSequences: Int { documents?.uncountedParts ?? count - countedSequences(offset: 0) }
+  public var uncountedSequences: Int {
+    others.reduce(ownUncountedSequences) { $0 + $1.ownUncountedSequences }
+  }
+
+  private var ownUncountedSequences: Int {
+    documents?.uncountedParts ?? ownCount - ownCountedSequences(offset: 0)
+  }
 
   /// Throws `nothingCounted` where no sequence has a target that counts in the loss.
   public func requireCountedTokens() throws(TrainingError) {
-    let isEmpty =
-      switch packing.cuts {
-      case .fixed: uncountedSequences == count
-      case .shifted: uncountedRuns == [0..<tokens.count]
-      case .documents: false
-      }
-    if isEmpty { throw .nothingCounted(text: name) }
+    if isUncounted, others.allSatisfy(\.isUncounted) { throw .nothingCounted(text: name) }
+  }
+
+  /// Whether nothing counts in the loss, the other parts left aside.
+  private var isUncounted: Bool {
+    switch packing.cuts {
+    case .fixed: ownUncountedSequences == ownCount
+    case .shifted: uncountedRuns == [0..<tokens.count]
+    case .documents: false
+    }
   }
 
   /// From a sequence's first token to its first target that may count. BOS in front makes the first token a target;
@@ -52,7 +67,7 @@ extension PackedSequences {
   private var targetShift: Int { packing.beginningID == nil ? 1 : 0 }
 
   /// Whether the targets of the last sequence of an epoch go on at the beginning of the text.
-  private func wraps(_ offset: Int) -> Bool { offset + targetShift + count * sequenceLength > tokens.count }
+  private func wraps(_ offset: Int) -> Bool { offset + targetShift + ownCount * sequenceLength > tokens.count }
 
   static func uncountedRuns(of tokens: any TokenSource, atLeast length: Int) -> [Range<Int>] {
     if tokens.countsEverywhere { return [] }

@@ -23,8 +23,10 @@ public struct PackedSequences: Sendable {
   public let sequenceLength: Int
   /// How the text is cut.
   public let packing: SequencePacking
-  /// The number of sequences in an epoch, at least 1.
-  public let count: Int
+  /// The number of sequences in an epoch, at least 1, without those of `others`.
+  let ownCount: Int
+  /// Texts that are read beside this one, each packed by itself: this is part 0 of all, and they are 1 and so on.
+  let others: [PackedSequences]
   let tokens: any TokenSource
   /// What sequences hold, where the text is cut between documents.
   let documents: DocumentPacking?
@@ -55,27 +57,33 @@ public struct PackedSequences: Sendable {
     if packing.cuts == .documents {
       let documents = DocumentPacking(tokens, sequenceLength: sequenceLength, packing)
       guard documents.count > 0 else { throw .nothingCounted(text: name) }
-      (self.documents, count, uncountedRuns) = (documents, documents.count, [])
+      (self.documents, ownCount, uncountedRuns) = (documents, documents.count, [])
     } else {
       documents = nil
-      count = (tokens.count - beyond) / sequenceLength
+      ownCount = (tokens.count - beyond) / sequenceLength
       uncountedRuns = Self.uncountedRuns(of: tokens, atLeast: sequenceLength)
     }
+    others = []
   }
+
+  /// The number of sequences in an epoch, at least 1.
+  public var count: Int { others.reduce(ownCount) { $0 + $1.ownCount } }
 
   /// The sequences at some places, as one batch.
   public func batch(_ places: [SequencePlace]) -> TokenBatch {
     var (ids, targets, segments) = ([Int32](), [Int32](), [Int]())
     ids.reserveCapacity(places.count * sequenceLength)
     targets.reserveCapacity(places.count * sequenceLength)
-    var beginsDocument: [Bool] = []
+    var (beginsDocument, textParts) = ([Bool](), [Int]())
     for (index, place) in places.enumerated() {
-      let parts = parts(of: place)
+      let found = located(place)
+      let parts = found.text.parts(of: found.place)
       for part in parts {
-        append(part, &ids, &targets)
+        found.text.append(part, &ids, &targets)
         segments.append(part.length)
       }
-      beginsDocument.append(parts.first.map(self.beginsDocument) ?? false)
+      beginsDocument.append(parts.first.map(found.text.beginsDocument) ?? false)
+      textParts.append(found.part)
       // nothing is learnt from what stays free behind the last part
       let free = (index + 1) * sequenceLength - ids.count
       if free > 0 { segments.append(free) }
@@ -84,16 +92,18 @@ public struct PackedSequences: Sendable {
     }
     return TokenBatch(
       ids: ids, targets: targets, batchSize: places.count, sequences: places.map(\.index), segments: segments,
-      beginsDocument: beginsDocument)
+      beginsDocument: beginsDocument, parts: others.isEmpty ? [] : textParts)
   }
 
   /// The sequences with the given indices, each in 0..<count, at offset 0, as one batch.
   public func batch(_ indices: [Int]) -> TokenBatch { batch(indices.map { SequencePlace(index: $0) }) }
 
-  /// The positions in the text of the targets that count in the loss, of a sequence in 0..<count at offset 0, in the
-  /// order of the batch's rows.
+  /// The positions in the text, of one part, of the targets that count in the loss, of a sequence in 0..<count at offset
+  /// 0, in the order of the batch's rows.
   public func countedPositions(ofSequence index: Int) -> [Int] {
-    parts(of: SequencePlace(index: index)).flatMap(\.targets).map { $0 % tokens.count }.filter(tokens.countsInLoss)
+    precondition(others.isEmpty, "positions in a text of \(partCount) parts")
+    return parts(of: SequencePlace(index: index)).flatMap(\.targets).map { $0 % tokens.count }.filter(
+      tokens.countsInLoss)
   }
 
   /// The number of targets that count in the loss, over all sequences at offset 0.
@@ -113,6 +123,7 @@ public struct PackedSequences: Sendable {
       }
       parts += Digest.sha256(of: Data(bytes))
     }
+    for other in others { parts += "\n" + other.digest() }
     return Digest.sha256(of: Data(parts.utf8))
   }
 
@@ -133,7 +144,7 @@ public struct PackedSequences: Sendable {
 
   /// What a sequence holds, one after another.
   private func parts(of place: SequencePlace) -> ArraySlice<SequencePart> {
-    precondition(place.index >= 0 && place.index < count, "sequence \(place.index) of \(count)")
+    precondition(place.index >= 0 && place.index < ownCount, "sequence \(place.index) of \(ownCount)")
     precondition(
       place.offset >= 0 && place.offset < (packing.cuts == .shifted ? sequenceLength : 1),
       "offset \(place.offset) of sequences of \(sequenceLength) tokens, \(packing)")

@@ -30,20 +30,6 @@ extension TokenBatch {
     let together = max(1, Self.tokensAtOnce / max(1, length))
     let count = (batchSize + together - 1) / together
     return count == 1
-      ? [self] : (0..<count).map { part($0 * batchSize / count..<($0 + 1) * batchSize / count) }
-  }
-
-  /// Some of the sequences.
-  private func part(_ range: Range<Int>) -> TokenBatch {
-    let tokens = range.lowerBound * length..<range.upperBound * length
-    var (start, segments) = (0, [Int]())
-    for segment in self.segments {
-      if tokens.contains(start) { segments.append(segment) }
-      start += segment
-    }
-    return TokenBatch(
-      ids: Array(ids[tokens]), targets: Array(targets[tokens]), batchSize: range.count,
-      sequences: sequences.isEmpty ? [] : Array(sequences[range]), segments: segments,
-      beginsDocument: beginsDocument.isEmpty ? [] : Array(beginsDocument[range]))
+      ? [self] : (0..<count).map { sequences($0 * batchSize / count..<($0 + 1) * batchSize / count) }
   }
 }

@@ -15,6 +15,10 @@ public struct ValidationText: TokenSequences {
   private let text: EvaluationText
   private let beginningID: Int32?
   private let windows: EvaluationWindows
+  /// Which part each document is of; empty where there is one part.
+  private let documentParts: [Int]
+  /// The number of parts of the text to learn, by which documents are told apart; 1 unless teachers are chosen by them.
+  public let partCount: Int
 
   /// A text in windows of T tokens.
   /// - Parameters:
@@ -22,10 +26,17 @@ public struct ValidationText: TokenSequences {
   ///   - sequenceLength: T.
   ///   - name: what errors call the text: its path.
   ///   - beginningID: BOS, where the text's tokenizer has none: the model's.
+  ///   - documentParts: of which part of the text to learn each document is, by its teacher; by default all are of one.
+  ///   - partCount: the number of these parts, 1 by default.
   /// - Throws: `nothingCounted` where no token counts; `value` for a length that is not positive, or without a BOS.
   public init(
-    _ text: EvaluationText, sequenceLength: Int, name: String, beginningID: Int32? = nil
+    _ text: EvaluationText, sequenceLength: Int, name: String, beginningID: Int32? = nil, documentParts: [Int] = [],
+    partCount: Int = 1
   ) throws(TrainingError) {
+    precondition(
+      documentParts.allSatisfy((0..<partCount).contains)
+        && (documentParts.isEmpty ? partCount == 1 : documentParts.count == text.documents.count),
+      "documents of parts \(documentParts) of \(partCount)")
     guard sequenceLength > 0 else {
       throw .value(InvalidValue("sequence-length", expected: "a whole number above 0", found: "\(sequenceLength)"))
     }
@@ -45,6 +56,8 @@ public struct ValidationText: TokenSequences {
     self.sequenceLength = sequenceLength
     self.text = text
     self.beginningID = text.beginningID ?? beginningID
+    self.documentParts = documentParts
+    self.partCount = partCount
   }
 
   /// At fixed places, with BOS in front.
@@ -61,7 +74,9 @@ public struct ValidationText: TokenSequences {
     let batch = windows.batch(indices)
     var targets = [Int32](repeating: -1, count: batch.ids.count)
     for (row, target) in zip(batch.rows, batch.targets) { targets[Int(row)] = target }
-    return TokenBatch(ids: batch.ids, targets: targets, batchSize: indices.count, sequences: indices)
+    return TokenBatch(
+      ids: batch.ids, targets: targets, batchSize: indices.count, sequences: indices,
+      parts: documentParts.isEmpty ? [] : indices.map { documentParts[windows.document(ofWindow: $0)] })
   }
 
   /// A digest of all documents, of which tokens count, of BOS and of T.

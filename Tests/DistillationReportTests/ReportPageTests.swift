@@ -24,7 +24,9 @@ struct ReportPageTests {
         + "\"seconds\":\(Double(step) / 2)}\n"
         + (step.isMultiple(of: 20)
           ? "{\"kind\":\"evaluation\",\"step\":\(step),\"tokens\":50,\"loss\":2,\"cross_entropy\":\(loss + 0.2),"
-            + (divergence ? "\"divergence\":1," : "") + "\"perplexity\":\(exp(loss + 0.2)),\"seconds\":\(step)}\n" : "")
+            + "\"entropy\":3.125,"
+            + (divergence ? "\"divergence\":1,\"kl_divergence\":0.8125,\"teacher_entropy\":2.875," : "")
+            + "\"perplexity\":\(exp(loss + 0.2)),\"seconds\":\(step)}\n" : "")
     }
     let result = """
       ,"result":{"finished":"2026-01-02T00:00:00Z","steps":40,"tokens_seen":2560,"seconds":20,
@@ -33,7 +35,7 @@ struct ReportPageTests {
     try folder.write(
       """
       {"version":"limbeck 0.1.0","created":"2026-01-01T00:00:00Z","parameters":{"total":12},
-       "inputs":{"objective":"\(hostile.replacing("\"", with: "\\\""))"}\(finished ? result : "")}
+       "inputs":{"teacher":"x","objective":"\(hostile.replacing("\"", with: "\\\""))"}\(finished ? result : "")}
       """, to: "\(name)/run.json")
     try folder.write(lines.joined(), to: "\(name)/metrics.jsonl")
     return try #require(try RunRecord(ofRun: folder.file(name)))
@@ -153,6 +155,29 @@ struct ReportPageTests {
     #expect(html.contains("KL 2.000 nats; teacher 50.0\u{202F}%, model 25.0\u{202F}%; top tokens: teacher “"))
     #expect(html.contains("k k4") && html.contains("k k2") && html.contains("k k1") && html.contains("k k0"))
     #expect(html.contains("↵") && html.contains("◦"))
+  }
+
+  @Test("Evaluations show what runs of any objective can be compared by, and losses stand against the clock, too")
+  func comparableCurves() throws {
+    let folder = try TemporaryFolder()
+    var report = try Self.report(students: 1, in: folder)
+    report.models[2].settings = [.init(key: "distil-first", value: "30%")]
+    let html = report.html
+    checkSafety(html)
+    let headings = html.matches(of: /<figcaption><b>([^<]+)<\/b>/).map { String($0.1) }
+    #expect(
+      headings == [
+        "Cross-entropy, validation text", "Cross-entropy, training text", "Divergence from the teacher",
+        "KL divergence from the teacher, validation text", "Entropy of the predictions, validation text",
+        "Loss, as minimised", "Cross-entropy, validation text, over time", "Cross-entropy, training text, over time",
+        "KL divergence from the teacher, over time",
+      ])
+    #expect(html.contains("dotted: the teacher") && html.contains("teacher of student-1: 2.8750</title>"))
+    // the control has an entropy, and no teacher
+    let rows = html.matches(of: /<td>40<\/td>(?:<td>[^<]*<\/td>){2}((?:<td>[^<]*<\/td>){4})/).map { String($0.1) }
+    let expected = [["–", "–", "3.1250", "–"], ["1.0000", "0.8125", "3.1250", "2.8750"]]
+    #expect(rows == expected.map { $0.map { "<td>\($0)</td>" }.joined() })
+    #expect(html.contains("computed, in the first 30% of the steps"))
   }
 
   @Test("Three students have a column, a colour and a result each")

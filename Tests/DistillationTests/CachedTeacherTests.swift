@@ -75,6 +75,54 @@ import Tokenization
       uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: url.appendingPathComponent($0))) })
   }
 
+  /// A cache is not read in steps that ask nothing of the teacher: they may be of any text, with the bits of training.
+  @Test(arguments: methods) func stepsWithoutATeacherDoNotReadTheCache(_ method: TeacherCacheMethod) throws {
+    try withFolder { folder in
+      let teacher = decoder(width: 16, seed: 1)
+      let cache = try cache(method, teacher, text(), at: folder.appendingPathComponent("cache"))
+      var schedule = ScheduledObjective(.forwardKL, temperature: 2)
+      schedule.distilledSteps = .first(.steps(1))
+      let objective = try CachedTeacherObjective(schedule, cache)
+      let student = decoder(width: 8, seed: 2)
+      // a batch that no text has: rows of the cache could not be found
+      let batch = TokenBatch(ids: [1, 2, 3, 4], targets: [2, 3, 4, -1], batchSize: 1)
+      func gradients(_ objective: any TrainingObjective) throws -> (LossSums, [Float]) {
+        student.parameters.zeroGradients()
+        let sums = objective.accumulateGradients(
+          of: student, on: batch, at: StepPosition(step: 2, totalSteps: 3), scale: 0.25)
+        return (sums, try #require(student.parameters.gradients).array())
+      }
+      let (found, expected) = (try gradients(objective), try gradients(CrossEntropyObjective()))
+      #expect(found == expected && found.0.terms[.divergence] == nil)
+    }
+  }
+
+  /// What the whole distributions of a cache tell of validation is what the teacher in memory tells.
+  @Test func entropiesAreThoseOfTheTeacherInMemory() throws {
+    try withFolder { folder in
+      let (teacher, student) = (decoder(width: 16, seed: 1), decoder(width: 8, seed: 2))
+      let text = try heldOut()
+      let schedule = ScheduledObjective(.reverseKL, temperature: 2)
+      let training = try cache(.dense16, teacher, self.text(), at: folder.appendingPathComponent("training"))
+      let validation = try cache(.dense16, teacher, text, at: folder.appendingPathComponent("validation"))
+      let batch = text.batch(Array(0..<text.count))
+      let found = try CachedTeacherObjective(schedule, training, validation: validation)
+        .measure(student, on: batch, at: .only)
+      let expected = LiveTeacherObjective(teachers: [(teacher, 1)], schedule).measure(student, on: batch, at: .only)
+      for term in [LossTerm.klDivergence, .entropy, .teacherEntropy] {
+        let (value, exact) = (try #require(found.terms[term]), try #require(expected.terms[term]))
+        #expect(abs(value / exact - 1) < 1e-3, "\(term.key): \(value) is not \(exact)")
+      }
+      let sampled = try cache(
+        .sampled(draws: 20), teacher, text, at: folder.appendingPathComponent("sampled"))
+      let forward = ScheduledObjective(.forwardKL, temperature: 2)
+      let some = try CachedTeacherObjective(forward, training, validation: sampled)
+        .measure(student, on: batch, at: .only)
+      #expect(some.terms[.teacherEntropy] == nil && some.terms[.klDivergence] == nil)
+      #expect(some.terms[.divergence] != nil && some.terms[.entropy] == found.terms[.entropy])
+    }
+  }
+
   @Test(arguments: methods) func bytesDoNotDependOnThreadsAndInterruptions(_ method: TeacherCacheMethod) throws {
     try withFolder { folder in
       // several files: 20 of 2,048 sequences of 16 tokens each

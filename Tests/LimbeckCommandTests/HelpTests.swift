@@ -26,6 +26,7 @@ extension CommandTests {
           "--hidden-cosine-weight", "--hidden-mse-weight", "--relation-weight", "--relation-layers", "--relation-heads",
           "--on-policy", "--on-policy-temperature", "--prompts", "--prompt-field", "--prompt-length",
           "--completion-length", "--teacher-cache", "--validation-teacher-cache", "--student-weights",
+          "--distil-first", "--distil-last", "--one-teacher-per-step",
         ] + trainingFlags
       ),
       (

@@ -1,4 +1,5 @@
 public import Diagnostics
+import ModelTraining
 
 /// A layer of a decoder, by the states it leaves. Layers count from 0. Those of the last layer are, as in
 /// `hidden_states` of Hugging Face transformers, the final states after the norm.
@@ -58,6 +59,11 @@ public struct HiddenStateTerms: Sendable, Equatable {
   public var comparesHiddenStates: Bool { cosineWeight != 0 || meanSquareWeight != 0 }
   /// Whether relations are compared at some step.
   public var comparesRelations: Bool { relationWeight != 0 }
+  /// Whether anything is compared at a step.
+  func asksTeacher(at position: StepPosition) -> Bool {
+    [cosineWeight, meanSquareWeight, relationWeight].contains { $0.value(at: position) > 0 }
+  }
+
   /// Whether a step depends on how many there are.
   public var dependsOnTotalSteps: Bool {
     [cosineWeight, meanSquareWeight, relationWeight].contains { !$0.isConstant }

@@ -90,43 +90,61 @@ public struct CachedTeacherObjective: TrainingObjective {
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the
-  /// text that the cache was made for.
+  /// text that the cache was made for. At a step in which nothing is asked of the teacher the cache is not read, and
+  /// the gradients have the bits of `CrossEntropyObjective`.
   public func accumulateGradients(
     of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
+    let objective = scheduled.objective(at: position)
+    guard objective.asksTeacher else {
+      return CrossEntropyObjective().accumulateGradients(
+        of: student, on: batch, at: position, weight: Double(objective.hardLabelWeight), scale: scale)
+    }
     let backward = BackwardPass()
-    let sums = sums(student, batch, cache, position, scale: Float(scale), backward)
+    let sums = sums(student, batch, cache, objective, scale: Float(scale), backward)
     backward.run()
     return sums
   }
 
-  /// The summed objective on a batch of the validation text; the cross-entropy alone where there is no cache for it.
+  /// The summed objective on a batch of the validation text, and as far as the cache tells the distributions' entropies
+  /// and KL divergence at temperature 1; cross-entropy and the student's entropy alone where there is no cache for it.
   public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
     guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
-    return sums(student, batch, validation, position, scale: nil, nil)
+    return sums(student, batch, validation, scheduled.objective(at: position), scale: nil, nil)
   }
 
-  /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
+  /// The sums and, where there is a scale, `scale` × the gradients of the last tensors, which are added to the pass.
   private func sums(
-    _ student: any DecoderModel, _ batch: TokenBatch, _ cache: TeacherCache, _ position: StepPosition, scale: Float?,
-    _ backward: BackwardPass?
+    _ student: any DecoderModel, _ batch: TokenBatch, _ cache: TeacherCache, _ objective: DistillationObjective,
+    scale: Float?, _ backward: BackwardPass?
   ) -> LossSums {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
-    let objective = scheduled.objective(at: position)
     let teacher = CachedTeacherRows(cache, batch)
     let projection = student.projection(of: student.hiddenStates(batch.ids, lengths: batch.segments))
-    return LossSums(
-      projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
-        index, student, teacherRow, scratch in
-        let label = Int(batch.targets[Int(rows[index])])
-        if let row = teacher.sparseRow(index) {
-          return objective.evaluate(label: label, student: &student, teacher: row, scratch: &scratch, scale: scale)
-        }
-        teacher.readLogits(index, into: &teacherRow)
-        return objective.evaluate(
-          label: label, student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale)
-      })
+    let found = projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
+      index, student, teacherRow, scratch in
+      let label = Int(batch.targets[Int(rows[index])])
+      if let row = teacher.sparseRow(index) {
+        return MeasuredToken(
+          studentEntropy: scale == nil ? DistributionPair.entropy(student.span) : nil,
+          terms: objective.evaluate(label: label, student: &student, teacher: row, scratch: &scratch, scale: scale))
+      }
+      teacher.readLogits(index, into: &teacherRow)
+      return MeasuredToken(
+        distributions: scale == nil
+          ? DistributionPair(teacher: teacherRow.span, student: student.span, scratch: &scratch) : nil,
+        terms: objective.evaluate(
+          label: label, student: &student, teacher: &teacherRow, scratch: &scratch, scale: scale))
+    }
+    var sums = LossSums(found.map(\.terms))
+    guard scale == nil else { return sums }
+    if cache.method.isSparse {
+      sums.terms[.entropy] = found.reduce(0) { $0 + ($1.studentEntropy ?? 0) }
+    } else {
+      sums.add(found.compactMap(\.distributions))
+    }
+    return sums
   }
 }
 

@@ -5,20 +5,29 @@ public import TensorCore
 /// Distillation with the teachers in memory: all decoders run on each batch, and their heads meet block by block.
 ///
 /// Several teachers are one: the weighted mixture of their distributions at the objective's temperature (as opposed to
-/// the mean of their logits, which is a mixture of no distributions). Teachers are frozen: nothing of them is recorded,
-/// and they have neither gradients nor optimiser state.
+/// the mean of their logits, which is a mixture of no distributions), or one of them, by `TeacherChoice`. Teachers are
+/// frozen: nothing of them is recorded, and they have neither gradients nor optimiser state. At a step in which nothing
+/// is asked of them they are not computed, and the gradients have the bits of `CrossEntropyObjective`.
 public struct LiveTeacherObjective: TrainingObjective {
   /// What is minimised at each token, step by step.
   public let scheduled: ScheduledObjective
   /// What is compared inside of the student and the first teacher; nil for nothing.
   public let alignment: HiddenStateAlignment?
+  /// Which of the teachers the student learns from.
+  public let choice: TeacherChoice
   /// Whether a weight or the temperature changes with the steps.
   public var dependsOnTotalSteps: Bool {
     scheduled.dependsOnTotalSteps || alignment?.terms.dependsOnTotalSteps ?? false
   }
   /// The projections of hidden states; nil where there are none.
   public var parameters: ParameterStore? { alignment?.parameters }
-  private let teachers: [(decoder: FrozenDecoder, weight: Float)]
+  let teachers: [FrozenTeacher]
+
+  /// A teacher and its weight in the mixture.
+  struct FrozenTeacher {
+    let decoder: FrozenDecoder
+    let weight: Float
+  }
 
   /// - Parameters:
   ///   - teacher: the teacher; its weights are shared, its gradients never touched.
@@ -32,81 +41,63 @@ public struct LiveTeacherObjective: TrainingObjective {
   ///     sum to 1.
   ///   - objective: what is minimised at each token, step by step.
   ///   - alignment: what is compared inside of the student and the first teacher; nil, the default, for nothing.
+  ///   - choice: which of the teachers the student learns from; by default all of them, always. Only then there may be
+  ///     an `alignment`.
   public init(
     teachers: [(decoder: any DecoderModel, weight: Float)], _ objective: ScheduledObjective,
-    alignment: HiddenStateAlignment? = nil
+    alignment: HiddenStateAlignment? = nil, choice: TeacherChoice = .mixture
   ) {
     precondition(!teachers.isEmpty, "distillation needs a teacher")
     precondition(
       teachers.allSatisfy { $0.weight > 0 } && teachers.reduce(0) { $0 + $1.weight }.isFinite,
       "teachers' weights must be above 0, and their sum finite, not \(teachers.map(\.weight))")
-    self.teachers = teachers.map { ($0.decoder.frozen(), $0.weight) }
+    precondition(choice == .mixture || alignment == nil, "hidden states are compared with one teacher in all steps")
+    if case .byPart(let indices) = choice {
+      precondition(indices.allSatisfy(teachers.indices.contains), "teachers \(indices) of \(teachers.count)")
+    }
+    self.teachers = teachers.map { FrozenTeacher(decoder: $0.decoder.frozen(), weight: $0.weight) }
     scheduled = objective
     self.alignment = alignment
+    self.choice = choice
+  }
+
+  /// Whether a step learns anything from a teacher.
+  func asksTeacher(at position: StepPosition) -> Bool {
+    scheduled.objective(at: position).asksTeacher || alignment(at: position) != nil
+  }
+
+  /// What is compared inside of the models at a step, if anything is.
+  func alignment(at position: StepPosition) -> HiddenStateAlignment? {
+    guard let alignment, scheduled.distilledSteps.contains(position) else { return nil }
+    return alignment.terms.asksTeacher(at: position) ? alignment : nil
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients.
   public func accumulateGradients(
     of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
-    let backward = BackwardPass()
-    let sums = sums(student, batch, position, scale: scale, backward)
-    backward.run()
+    let objective = scheduled.objective(at: position)
+    guard asksTeacher(at: position) else {
+      return CrossEntropyObjective().accumulateGradients(
+        of: student, on: batch, at: position, weight: Double(objective.hardLabelWeight), scale: scale)
+    }
+    var sums = LossSums.zero
+    for part in teacherBatches(of: batch, drawnAt: position) where part.batch.countedTokens > 0 {
+      let backward = BackwardPass()
+      sums += self.sums(student, part, objective, position, scale: scale, backward)
+      backward.run()
+    }
     return sums
   }
 
-  /// The summed objective on a batch.
+  /// The summed objective on a batch, and the distributions' entropies and KL divergence at temperature 1. The teachers
+  /// are computed also where the objective asks nothing of them, and all of them where steps ask one.
   public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
-    sums(student, batch, position, scale: 1, nil)
-  }
-
-  /// The sums, and `scale` × the gradients of the last tensors where there is a pass to add them to.
-  private func sums(
-    _ student: any DecoderModel, _ batch: TokenBatch, _ position: StepPosition, scale: Double,
-    _ backward: BackwardPass?
-  ) -> LossSums {
-    let rows = batch.countedRows
-    guard !rows.isEmpty else { return .zero }
     let objective = scheduled.objective(at: position)
-    let pass = forward(student, batch, objective)
-    let gradientScale = backward == nil ? nil : Float(scale)
-    let found = pass.student.mapLogits(rows: rows, teacher: pass.teacher, backward: backward) {
-      index, student, teacher, scratch in
-      objective.evaluate(
-        label: Int(batch.targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch,
-        scale: gradientScale)
+    var sums = LossSums.zero
+    for part in teacherBatches(of: batch, drawnAt: nil) where part.batch.countedTokens > 0 {
+      sums += measure(student, part, objective, position)
     }
-    guard let alignment, let inside = pass.inside else { return LossSums(found) }
-    let distance = alignment.evaluate(
-      student: (student.normalizedStates(pass.student.hidden), inside.student),
-      teacher: (teachers[0].decoder.normalizedStates(pass.teacher.projections[0].hidden), inside.teacher),
-      on: batch, at: position, scale: scale, backward: backward)
-    return LossSums(found, alignment: distance)
-  }
-
-  /// What both sides compute of a batch.
-  private struct ForwardPass {
-    let student: VocabularyProjection
-    let teacher: TeacherProjection
-    let inside: (student: ActivationRecorder, teacher: ActivationRecorder)?
-  }
-
-  private func forward(
-    _ student: any DecoderModel, _ batch: TokenBatch, _ objective: DistillationObjective
-  ) -> ForwardPass {
-    let inside = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
-    let projections = teachers.enumerated().map { index, teacher in
-      let hidden =
-        if index == 0, let recorder = inside?.teacher {
-          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments, observe: recorder.observe)
-        } else {
-          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments)
-        }
-      return (teacher.decoder.projection(of: hidden), teacher.weight)
-    }
-    let hidden = student.hiddenStates(batch.ids, lengths: batch.segments) { inside?.student.observe($0, $1) }
-    return ForwardPass(
-      student: student.projection(of: hidden),
-      teacher: TeacherProjection(mixing: projections, temperature: objective.temperature), inside: inside)
+    return sums
   }
 }

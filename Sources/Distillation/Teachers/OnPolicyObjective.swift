@@ -86,17 +86,24 @@ public struct OnPolicyObjective: TrainingObjective {
   private let base: any TrainingObjective
   private let steps: OnPolicySteps
   private let contextLength: Int
+  private let isJudged: (StepPosition) -> Bool
 
   /// - Parameters:
   ///   - base: what is minimised on the text, or on the completions in its place.
   ///   - steps: which steps, and how completions are sampled; valid for the context, the student's vocabulary and the
   ///     sequences of the text.
   ///   - contextLength: the most tokens that student and teacher can both be fed.
-  public init(_ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int) {
+  ///   - isJudged: whether a teacher judges what is learnt at a step, without which completions teach nothing; by
+  ///     default it does at all of them.
+  public init(
+    _ base: any TrainingObjective, _ steps: OnPolicySteps, contextLength: Int,
+    isJudged: @escaping (StepPosition) -> Bool = { _ in true }
+  ) {
     do { try steps.validate(contextLength: contextLength) } catch { preconditionFailure("\(error)") }
     self.base = base
     self.steps = steps
     self.contextLength = contextLength
+    self.isJudged = isJudged
   }
 
   /// As the objective within has them.
@@ -117,8 +124,9 @@ public struct OnPolicyObjective: TrainingObjective {
     base.measure(student, on: batch, at: position)
   }
 
-  /// Whether the step is an on-policy one. All micro-batches of a step are of one kind.
+  /// Whether the step is an on-policy one: never where no teacher judges. All micro-batches of a step are of one kind.
   public func isOnPolicy(at position: StepPosition) -> Bool {
+    guard isJudged(position) else { return false }
     var choice = SeededGenerator(seed: position.seed, stream: position.stepOfAllRuns)
     return choice.nextUniform() < steps.probability
   }
@@ -151,7 +159,7 @@ public struct OnPolicyObjective: TrainingObjective {
     } catch {
       preconditionFailure("\(error)")
     }
-    return TokenBatch(prompts: requests.map(\.ids), completions: completions)
+    return TokenBatch(prompts: requests.map(\.ids), completions: completions, parts: batch.parts)
   }
 
   /// The prompt of a sequence, what may follow it, and the random numbers that this takes.
@@ -176,8 +184,8 @@ public struct OnPolicyObjective: TrainingObjective {
 
 extension TokenBatch {
   /// Prompts with their completions, of which only these are counted. Sequences shorter than the longest are filled up
-  /// behind their end, where no earlier token attends to.
-  init(prompts: [[Int32]], completions: [[Int32]]) {
+  /// behind their end, where no earlier token attends to. `parts` [B] are those of the sequences whose place they take.
+  init(prompts: [[Int32]], completions: [[Int32]], parts: [Int]) {
     let length = zip(prompts, completions).map { $0.count + $1.count - 1 }.max() ?? 0
     var (ids, targets) = ([Int32](), [Int32]())
     for (prompt, completion) in zip(prompts, completions) {
@@ -186,6 +194,6 @@ extension TokenBatch {
       ids += sequence + padding
       targets += prompt.dropLast().map { _ in -1 } + completion + padding.map { _ in -1 }
     }
-    self.init(ids: ids, targets: targets, batchSize: prompts.count)
+    self.init(ids: ids, targets: targets, batchSize: prompts.count, parts: parts)
   }
 }

@@ -1,9 +1,11 @@
 /// What a student learns from.
 public enum TeacherSignal {
-  /// Teachers in memory, one or more: of several, the weighted mixture of their distributions. `hiddenStates` are
-  /// compared inside of the student and the first of them; `onPolicy`, some steps learn from the student's own
-  /// completions.
-  case live([Distiller.Teacher], hiddenStates: HiddenStateTerms = HiddenStateTerms(), onPolicy: OnPolicySteps? = nil)
+  /// Teachers in memory, one or more: of several, the weighted mixture of their distributions, or one of them, as
+  /// `choice` says. `hiddenStates` are compared inside of the student and the first of them, in a mixture; `onPolicy`,
+  /// some steps learn from the student's own completions.
+  case live(
+    [Distiller.Teacher], hiddenStates: HiddenStateTerms = HiddenStateTerms(), onPolicy: OnPolicySteps? = nil,
+    choice: TeacherChoice = .mixture)
   /// What a cache has of the teacher on the text to learn, and on the validation text, of which only the cross-entropy
   /// is measured otherwise.
   case cached(TeacherCache, validation: TeacherCache? = nil)

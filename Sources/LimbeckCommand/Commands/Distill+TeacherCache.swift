@@ -12,20 +12,30 @@ extension Distill {
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
     let sequences = cache.sequences
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
+    if let routed = teacherPaths.first(where: { RoutedPath($0).pattern != nil }) {
+      throw recipe.invalid(
+        "teacher", expected: "no pattern of files with --teacher-cache", found: routed,
+        advice: "give the path of the model alone, or nothing")
+    }
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
-    let objective = try objective.objective(
-      &recipe, preset: preset, standardTemperature: .constant(cache.temperature))
+    let objective = try teacherSteps.limit(
+      objective.objective(&recipe, preset: preset, standardTemperature: .constant(cache.temperature)), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     var settings = try TrainingSettings(
       options, &recipe, standardSequenceLength: sequences.holdsText ? sequences.length : nil)
     try settings.train(for: studentWeights, &recipe)
+    try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
       ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
       ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
+      (
+        "one-teacher-per-step",
+        try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
+      ),
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
     for case (let key, let found?) in ofLiveTeachers {

@@ -31,7 +31,16 @@ struct Distill: ParsableCommand {
       last: linear:4..1 or cosine:0.9..0.1 (half a cosine, flat at both ends).
 
       With several --teacher, the student learns the mixture of their
-      distributions. All teachers must have the same tokenizer.
+      distributions, or with --one-teacher-per-step that of one of them, drawn anew
+      at each step, which costs less. All teachers must have the same tokenizer.
+      --teacher models/code:'*.swift' --teacher models/prose:'*' gives each file of
+      the text to the first teacher whose pattern matches: its name, or with a slash
+      in the pattern the end of its path. Every file needs a teacher.
+
+      Where nothing is asked of the teacher it is not computed: a step with weight 1
+      of the cross-entropy costs what one of 'limbeck train' costs. --distil-first
+      30% is a teacher for the first 30 % of the steps and the text alone afterwards,
+      hidden states and on-policy steps included; --distil-last is the opposite.
 
       --align-layers 2:0,5:1 compares the outputs of the teacher's layers 2 and 5
       with those of the student's layers 0 and 1. Layers count from 0; 'embedding'
@@ -83,6 +92,7 @@ struct Distill: ParsableCommand {
       "Train for a file of 'limbeck export --type' of this type (default: float32).", valueName: "type"))
   var studentWeights: QuantisedWeights?
   @OptionGroup(title: "Objective") var objective: ObjectiveOptions
+  @OptionGroup(title: "Steps with a teacher") var teacherSteps: TeacherStepOptions
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
   @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
   @OptionGroup(title: "Teacher cache") var teacherCache: TeacherCacheOptions
@@ -98,16 +108,19 @@ struct Distill: ParsableCommand {
       "output": options.output != nil,
     ])
     if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
-    let teacherSettings = try TeacherSettings(teachers, tokenizer: teacherCache.tokenizer, &recipe)
+    let teacherSettings = try TeacherSettings(
+      teachers, onePerStep: teacherSteps.oneTeacherPerStep, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
-    let objective = try objective.objective(&recipe, preset: preset)
+    let objective = try teacherSteps.limit(objective.objective(&recipe, preset: preset), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     var settings = try TrainingSettings(options, &recipe)
     try settings.train(for: studentWeights, &recipe)
+    try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
+    try teacherSettings.requireFit(settings, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
-    try settings.requireText(unless: onPolicy?.needsNoText ?? false)
+    try settings.requireText(unless: objective.value.asksTeacherAtEveryStep && onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
@@ -124,7 +137,7 @@ struct Distill: ParsableCommand {
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
     let distiller = try Distiller(
-      .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value),
+      .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value, choice: teachers.choice),
       student: .init(student.trainableDecoder, own), objective.value,
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
@@ -136,7 +149,9 @@ struct Distill: ParsableCommand {
       "teacher: \(teachers.description)", "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
     ]
     try blamingWeights(of: teachers.models + [student]) {
-      try session.run(distiller, tokenizer, subject: subject.compactMap(\.self), inputs: inputs, from: start)
+      try session.run(
+        distiller, tokenizer, routes: teacherSettings.routes, subject: subject.compactMap(\.self), inputs: inputs,
+        from: start)
     }
   }
 }

@@ -101,6 +101,9 @@ struct Train: ParsableCommand {
     // a control that is resumed has the tokenizer and the outputs of its student, too
     let studentPath = try recipe.path("control-of", controlOf)
     let sequences = try recipe.path("sequences-of", sequencesOf).map { try CachedSequences(path: $0) }
+    // those of the student's text; another text has none
+    var routes = try options.text.isEmpty ? studentPath.flatMap { try TextRoutes(ofRun: $0) } : nil
+    routes?.coversValidation = options.validation.validationText.isEmpty
     var settings = try TrainingSettings(options, &recipe, standardSequenceLength: sequences?.length)
     // of a control whose student was trained for a file
     try settings.train(for: nil, &recipe)
@@ -122,8 +125,8 @@ struct Train: ParsableCommand {
     try blamingWeights(of: [model]) {
       try session.run(
         LanguageModelling(model: model.trainableDecoder, sequences: sequences), tokenizer,
-        cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), subject: ["model: \(model.size)"],
-        inputs: ["model": model.digest], from: start)
+        cachePacking: sequences?.packing, ownText: sequences?.ownText(tokenizer), routes: routes,
+        subject: ["model: \(model.size)"], inputs: ["model": model.digest], from: start)
     }
   }
 

@@ -8,7 +8,8 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher's model folder, or .gguf file; several times for a mixture of teachers.", valueName: "model"))
+      "Teacher's model folder, or .gguf file; several times for a mixture of teachers, or each as model:pattern for the "
+        + "files that it teaches.", valueName: "model"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,
@@ -23,28 +24,87 @@ struct TeacherOptions: ParsableArguments {
 
 /// Whom a student learns from, settled.
 struct TeacherSettings {
+  /// Each once, whatever parts of the text it teaches.
   private let teachers: [(path: String, weight: Float)]
   /// The path of a tokenizer, for teachers without one that can be read.
   let tokenizer: String?
   private let precision: ProductPrecision
+  /// By which patterns the files of the text are told apart; nil where all are taught alike.
+  let routes: TextRoutes?
+  /// Which of the teachers the student learns from.
+  let choice: TeacherChoice
 
-  init(_ options: TeacherOptions, tokenizer: String?, _ recipe: inout RecipeFile) throws(RecipeError) {
-    let paths = try recipe.requiredPaths("teacher", options.teacher)
+  init(
+    _ options: TeacherOptions, onePerStep: Bool, tokenizer: String?, _ recipe: inout RecipeFile
+  ) throws(RecipeError) {
+    let named = try recipe.requiredPaths("teacher", options.teacher, mayHavePattern: true).map { RoutedPath($0) }
     let text = try recipe.value("teacher-weights", options.teacherWeights)
-    let weights =
-      text?.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan } ?? paths.map { _ in 1 }
-    guard weights.count == paths.count, weights.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+    let onePerStep = try recipe.value("one-teacher-per-step", onePerStep ? true : nil) ?? false
+    let patterns = try Self.patterns(of: named, recipe)
+    if let text, patterns != nil {
+      throw recipe.invalid("teacher-weights", expected: "nothing with patterns of --teacher", found: text)
+    }
+    if onePerStep, patterns != nil || named.count == 1 {
       throw recipe.invalid(
-        "teacher-weights", expected: "a number above 0 for each teacher, with commas between, \(paths.count) in all",
+        "one-teacher-per-step", expected: "several teachers without patterns",
+        found: patterns == nil ? "one" : "patterns")
+    }
+    let weights =
+      text?.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan } ?? named.map { _ in 1 }
+    guard weights.count == named.count, weights.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+      throw recipe.invalid(
+        "teacher-weights", expected: "a number above 0 for each teacher, with commas between, \(named.count) in all",
         found: text ?? "")
     }
     guard weights.reduce(0, +).isFinite else {
       throw recipe.invalid(
         "teacher-weights", expected: "numbers whose sum is below \(Float.greatestFiniteMagnitude)", found: text ?? "")
     }
-    teachers = zip(paths, weights).map { ($0, $1) }
+    if patterns != nil {
+      var paths: [String] = []
+      for teacher in named where !paths.contains(teacher.path) { paths.append(teacher.path) }
+      teachers = paths.map { ($0, 1) }
+      choice = .byPart(teachers: named.map { teacher in paths.firstIndex(of: teacher.path) ?? 0 })
+    } else {
+      teachers = zip(named, weights).map { ($0.path, $1) }
+      choice = onePerStep ? .onePerStep : .mixture
+    }
+    routes = patterns.map { TextRoutes($0) }
     self.tokenizer = try recipe.path("tokenizer", tokenizer)
     precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
+  }
+
+  /// The patterns of all teachers; nil where none has one.
+  private static func patterns(of teachers: [RoutedPath], _ recipe: RecipeFile) throws(RecipeError) -> [String]? {
+    for teacher in teachers where teacher.pattern == nil && teacher.path.contains(":") {
+      guard FileManager.default.fileExists(atPath: teacher.path) else {
+        throw recipe.invalid(
+          "teacher", expected: "a model, or a model and a pattern of files with a colon between",
+          found: "\(teacher.path), in front of whose colons there is none")
+      }
+    }
+    let patterns = teachers.compactMap(\.pattern)
+    guard !patterns.isEmpty else { return nil }
+    if patterns.contains("") {
+      throw recipe.invalid("teacher", expected: "a pattern of files behind the colon", found: "nothing")
+    }
+    if let other = teachers.first(where: { $0.pattern == nil }) {
+      throw recipe.invalid(
+        "teacher", expected: "a pattern of files for every teacher, or for none", found: "\(other.path) without one",
+        advice: "'\(other.path):*' as the last teacher takes all files that are left")
+    }
+    return patterns
+  }
+
+  /// Throws where a text has no files that go to a teacher, or their parts would depend on all of them.
+  func requireFit(_ settings: TrainingSettings, _ recipe: RecipeFile) throws(RecipeError) {
+    guard routes != nil else { return }
+    if settings.text.isEmpty { throw .missing(keys: ["text"]) }
+    if let share = settings.validationShare {
+      throw recipe.invalid(
+        "validation-share", expected: "nothing with patterns of --teacher", found: "\(share)",
+        advice: "give --validation-text")
+    }
   }
 
   /// The teachers in memory.
@@ -58,9 +118,17 @@ struct TeacherSettings {
     var inputs = [
       "teacher": models.map(\.digest).joined(separator: " "), "teacher_precision": precision.rawValue,
     ]
-    if models.count > 1 { inputs["teacher_weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ") }
+    if models.count > 1, routes == nil {
+      inputs["teacher_weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ")
+    }
+    switch choice {
+    case .mixture: break
+    case .onePerStep: inputs["teacher_choice"] = "one per step"
+    case .byPart(let teachers): inputs["teacher_choice"] = teachers.map { "\($0)" }.joined(separator: " ")
+    }
+    inputs.merge(routes?.inputs ?? [:]) { $1 }
     return LoadedTeachers(
-      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), inputs: inputs)
+      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), inputs: inputs, choice: choice)
   }
 }
 
@@ -72,11 +140,12 @@ struct LoadedTeachers {
   let weights: [Float]
   /// What a resumed run must share.
   let inputs: [String: String]
+  let choice: TeacherChoice
 
   /// Which they are, and how large, for the header of a run.
   var description: String {
     zip(paths, models).map { "\($0), \(Format.count($1.decoder.parameters.count, "parameter"))" }.joined(
-      separator: "; ")
+      separator: "; ") + (choice == .onePerStep ? "; one of them at each step" : "")
   }
 
   /// As `Distiller` takes them.

@@ -25,21 +25,28 @@ extension RecipeFile {
     return try list(key, flag)
   }
 
-  /// The flag's paths, else the file's, of which there must be one.
-  mutating func requiredPaths(_ key: String, _ flag: [String]) throws(RecipeError) -> [String] {
-    if flag.isEmpty { try resolve(key, mayBeName: false) }
+  /// The flag's paths, else the file's, of which there must be one; `mayHavePattern` says that a colon and a pattern of
+  /// files may stand behind each.
+  mutating func requiredPaths(
+    _ key: String, _ flag: [String], mayHavePattern: Bool = false
+  ) throws(RecipeError) -> [String] {
+    if flag.isEmpty { try resolve(key, mayBeName: false, mayHavePattern: mayHavePattern) }
     return try requiredList(key, flag)
   }
 
   /// Puts the places of a run's paths in place of what its recipe says. Throws `value` where there is nothing.
-  private mutating func resolve(_ key: String, mayBeName: Bool) throws(RecipeError) {
+  private mutating func resolve(
+    _ key: String, mayBeName: Bool, mayHavePattern: Bool = false
+  ) throws(RecipeError) {
     guard let places, places.workingFolder != nil, let index = entries.firstIndex(where: { $0.key == key }) else {
       return
     }
     let nodes = entries[index].node.sequence.map(Array.init) ?? [entries[index].node]
     var resolved: [Node] = []
     for node in nodes {
-      guard let path = node.scalar?.string, let place = places.resolved(path) else {
+      guard let path = node.scalar?.string,
+        let place = mayHavePattern ? places.resolvedWithPattern(path) : places.resolved(path)
+      else {
         if mayBeName || node.scalar == nil { return }
         throw missingPath(node.scalar?.string ?? "", entries[index])
       }

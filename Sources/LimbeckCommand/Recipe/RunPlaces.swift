@@ -22,4 +22,11 @@ struct RunPlaces {
     let moved = URL(fileURLWithPath: path, relativeTo: folder).standardizedFileURL.path
     return FileManager.default.fileExists(atPath: moved) ? (moved, true) : nil
   }
+
+  /// The same of a path that may have a colon and a pattern of files behind it.
+  func resolvedWithPattern(_ text: String) -> (path: String, isMoved: Bool)? {
+    guard let found = RoutedPath.reading(of: text, { resolved($0.path) != nil }), let place = resolved(found.path)
+    else { return nil }
+    return (place.path + (found.pattern.map { ":\($0)" } ?? ""), place.isMoved)
+  }
 }

@@ -10,6 +10,10 @@ public struct TeacherProjection {
   /// τ, at which several are mixed; one is left as it is.
   public let temperature: Float
 
+  /// Whether rows are logits that mean the teacher's distribution at any temperature: those of one teacher, or of a
+  /// mixture at temperature 1.
+  public var isAtEveryTemperature: Bool { projections.count == 1 || temperature == 1 }
+
   /// One teacher.
   public init(_ projection: VocabularyProjection) {
     self.init(mixing: [(projection, 1)], temperature: 1)

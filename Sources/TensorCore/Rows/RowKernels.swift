@@ -37,6 +37,13 @@ public enum RowKernels {
     }
   }
 
+  /// Logits become log-probabilities at temperature 1.
+  public static func logSoftmax(_ row: inout MutableSpan<Float>) {
+    let maximum = maximum(row.span)
+    logSoftmax(
+      &row, maximum: maximum, temperature: 1, logSum: logSum(row.span, maximum: maximum, temperature: 1))
+  }
+
   /// x ← exp x
   public static func exponentiate(_ row: inout MutableSpan<Float>) {
     let count = row.count

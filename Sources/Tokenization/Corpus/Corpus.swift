@@ -38,7 +38,7 @@ public struct JSONLinesKeys: Hashable, Sendable, Codable {
 /// Text to train, distil or evaluate on: files and texts in a fixed order.
 public struct Corpus: Hashable, Sendable {
   /// The files and texts, in the order they are read in.
-  public let sources: [TextSource]
+  public internal(set) var sources: [TextSource]
   /// What the keys of rows are called.
   public let keys: JSONLinesKeys
   /// Which tokens of rows with a prompt count.

@@ -48,7 +48,11 @@ struct ReportedRun {
       (recipe.first { $0.key == key }?.values ?? []).map { places.resolved($0)?.path ?? $0 }
     }
     func value(_ key: String) -> String? { recipe.first { $0.key == key }?.values.first }
-    teachers = paths("teacher")
+    let named = (recipe.first { $0.key == "teacher" }?.values ?? []).map {
+      RoutedPath(places.resolvedWithPattern($0)?.path ?? $0).path
+    }
+    // one may teach several parts of the text
+    teachers = named.enumerated().filter { named.firstIndex(of: $1) == $0 }.map(\.element)
     text = paths("text")
     validationText = paths("validation-text")
     keys = JSONLinesKeys(

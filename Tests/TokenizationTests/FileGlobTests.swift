@@ -1,0 +1,28 @@
+import Foundation
+import TestSupport
+import Testing
+import Tokenization
+
+@Suite struct FileGlobTests {
+  @Test(arguments: [
+    ("*.swift", "/home/a/code/x.swift", true), ("*.swift", "x.swift", true), ("*.swift", "x.swift.txt", false),
+    ("x?.md", "a/x1.md", true), ("[ab]*.txt", "c/book.txt", true), ("[ab]*.txt", "c/cook.txt", false),
+    ("code", "code/x.txt", false), ("code/*", "/home/code/deep/x.txt", true), ("code/*", "/home/decode/x.txt", false),
+    ("code/*.md", "code/x.txt", false), ("/home/*", "/home/x.txt", true), ("/home/*", "/root/home/x.txt", false),
+    ("*", "anything", true), ("", "x", false), ("*.txt", "", false),
+  ])
+  func patterns(_ pattern: String, path: String, matches: Bool) {
+    #expect(FileGlob(pattern).matches(path) == matches)
+  }
+
+  /// The first pattern that matches has a file; none is lost.
+  @Test func filesGoToTheFirstPattern() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a.txt", "b.md", "c.txt", "d.text"] { try folder.write("words", to: name) }
+    let corpus = try Corpus(paths: [folder.url.path])
+    let parts = corpus.parts(by: ["c*", "*.txt", "c.txt", "*.md"].map { FileGlob($0) })
+    let names = parts.matched.map { $0?.sources.map { URL(fileURLWithPath: $0.name).lastPathComponent } }
+    #expect(names == [["c.txt"], ["a.txt"], nil, ["b.md"]])
+    #expect(parts.others.map { URL(fileURLWithPath: $0.name).lastPathComponent } == ["d.text"])
+  }
+}
