@@ -49,6 +49,8 @@ extension LiveTeacherObjective {
     return LossSums(found, alignment: align(pass, part, position, scale: scale, backward))
   }
 
+  /// The sums without gradients. A mixture at another temperature than 1 is mixed once more at 1, for what is told of
+  /// the distributions.
   func measure(
     _ student: any DecoderModel, _ part: TeacherBatch, _ objective: DistillationObjective, _ position: StepPosition
   ) -> LossSums {
