@@ -58,19 +58,29 @@ enum ModelSource {
   ///   - tokenizer: what makes the ids.
   ///   - outputs: V where the model is given by its size or a config.json without one; nil for the tokenizer's.
   ///   - bosTokenID: `bos_token_id` where neither the tokenizer nor a config.json has one: the teacher's.
-  ///   - seed: determines fresh weights.
+  ///   - adapters: those to be trained in place of the weights of a model on disk; nil for the weights.
+  ///   - seed: determines fresh weights, and fresh adapters.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Returns: the model, trainable.
   /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
   func model(
-    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, seed: UInt64,
-    precision: ProductPrecision, on device: Device
+    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, adapting adapters: AdapterSettings?,
+    seed: UInt64, precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
     if case .stored(let model) = self {
       return try Console().announcing("reading \(model.url.path)") {
-        try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+        if let adapters {
+          return try adapters.model(model, tokenizer: tokenizer, seed: seed, precision: precision, on: device)
+        }
+        return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
       }
+    }
+    if adapters != nil {
+      throw RecipeError.flag(
+        InvalidValue(
+          "--lora-rank", expected: "a model to adapt, a folder or a .gguf file", found: "a fresh one",
+          advice: "fresh weights have to be trained themselves"))
     }
     let (configuration, place) = try configuration(
       for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,

@@ -148,7 +148,8 @@ struct TrainingSession {
     }
     let manifest = RunManifest(
       version: Limbeck.configuration.version, workingFolder: FileManager.default.currentDirectoryPath, inputs: inputs,
-      parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
+      parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount]
+        .merging(model.adapters.map { ["adapters": $0.parameters.count] } ?? [:]) { $1 })
     return try RunFolder(
       creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
       weightType: settings.weightType, writesTensorBoard: settings.writesTensorBoard)

@@ -11,18 +11,21 @@ struct DecoderStack {
   let norm: RMSNorm
   let head: Parameter
   let rotary: RotaryTables
+  let adapters: DecoderAdapters?
 
-  /// Declares all parameters; `rotary` are the tables of a decoder of the same configuration, if there is one.
+  /// Declares all parameters but those of the adapters; `rotary` are the tables of a decoder of the same configuration,
+  /// if there is one.
   init(
     _ configuration: DecoderConfiguration, precision: ProductPrecision, on device: Device,
-    rotary: RotaryTables? = nil
+    adapters: DecoderAdapters? = nil, rotary: RotaryTables? = nil
   ) {
     let store = ParameterStore(on: device)
     weights = configuration.weights.map { weight in
       DecoderWeight(
         role: weight.role,
         parameter: store.root.parameter(
-          weight.role.description, weight.shape, weight.initialization, decays: weight.decays))
+          weight.role.description, weight.shape, weight.initialization, decays: weight.decays),
+        adapter: adapters?[weight.role])
     }
     let byRole = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
     guard let embedding = byRole[.embedding], let finalNorm = byRole[.finalNorm] else {
@@ -34,11 +37,27 @@ struct DecoderStack {
     parameters = store
     blocks = (0..<configuration.layerCount).map { layer in
       DecoderBlock(
-        LayerWeights(configuration: configuration, precision: precision, layer: layer, parameters: byRole))
+        LayerWeights(
+          configuration: configuration, precision: precision, layer: layer, parameters: byRole, adapters: adapters))
     }
     norm = RMSNorm(finalNorm, configuration)
     head = byRole[.head] ?? embedding
     self.rotary = rotary ?? RotaryTables(configuration, on: device)
+    self.adapters = adapters
+  }
+
+  /// Whether nobody writes to weights or adapters.
+  var isConstant: Bool { parameters.isConstant && adapters?.parameters.isConstant ?? true }
+
+  /// Uses the weights that `source` returns as they are.
+  func loadFrozen<Failure: Error>(
+    _ source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure) {
+    var remaining = weights.makeIterator()
+    try parameters.loadFrozen { (parameter) throws(Failure) in
+      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return try source(weight.role, parameter.shape)
+    }
   }
 
   /// The hidden states [N, C] of sequences of the given lengths, all computed together on `device`.

@@ -6,6 +6,8 @@ public enum Initialization: Sendable, Equatable {
   case constant(Float)
   /// Normal with mean zero.
   case normal(standardDeviation: Float)
+  /// Uniform from −limit to limit.
+  case uniform(limit: Float)
 }
 
 /// A named weight of a model and, if it is trained, its gradient.
@@ -193,6 +195,8 @@ extension Initialization {
       for index in values.indices {
         values[index] = standardDeviation * Float(generator.nextNormal())
       }
+    case .uniform(let limit):
+      for index in values.indices { values[index] = limit * Float(2 * generator.nextUniform() - 1) }
     }
   }
 }
