@@ -42,6 +42,24 @@ import Testing
     return (losses[0], losses.suffix(10).reduce(0, +) / 10)
   }
 
+  @Test func aStudentIsCutOutOfTheAdaptedTeacher() throws {
+    let folder = try TemporaryFolder()
+    try TransformerDecoder(configuration: Self.configuration, seed: 1).write(to: folder.file("base"))
+    let teacher = try TransformerDecoder(adapting: openModel(at: folder.file("base")), rank: 2, seed: 3)
+    for parameter in teacher.trained.parameters {
+      parameter.value.withMutableSpan { values in for index in values.indices { values[index] = 0.1 } }
+    }
+    let student = TransformerDecoder(studentOf: teacher, try StudentPlan(of: teacher.configuration, layers: .all))
+    #expect(student.adapters == nil && student.trained === student.parameters)
+    let ids: [Int32] = [1, 5, 9, 2]
+    let (own, theirs) = (
+      student.hiddenStates(ids, batchSize: 1).array(), teacher.hiddenStates(ids, batchSize: 1).array()
+    )
+    #expect(relativeError(own, theirs.map(Double.init)) < 1e-5)
+    let base = try FrozenDecoder(contentsOf: folder.file("base")).hiddenStates(ids, batchSize: 1).array()
+    #expect(relativeError(own, base.map(Double.init)) > 1e-2)
+  }
+
   @Test func fullRankRecoversWhatRankOneCannot() throws {
     let (full, low) = (try divergences(rank: 16), try divergences(rank: 1))
     #expect(full.first == low.first && full.first > 0.05)

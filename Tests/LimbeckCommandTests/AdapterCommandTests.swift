@@ -65,6 +65,12 @@ extension CommandTests {
         desk.workspace.text, "--output", "student", "--steps", "2", "--batch-size", "4", "--sequence-length", "16",
         in: desk.folder)
       #expect(student.code == 0, "\(student.errors)")
+      // without --lora-rank all weights are trained, the adapters merged into them
+      let trained = try Command.run(
+        "train", "--model", "adapted", "--text", desk.workspace.text, "--output", "trained", "--steps", "1",
+        "--batch-size", "4", "--sequence-length", "16", "--learning-rate", "1e-30", in: desk.folder)
+      try #require(trained.code == 0, "\(trained.errors)")
+      #expect(try desk.data("trained/model.safetensors") == desk.data("merged/model.safetensors"))
     }
 
     @Test func aRunIsResumedAndContinued() throws {
@@ -113,7 +119,12 @@ extension CommandTests {
         (["--lora-alpha", "3"], "--lora-alpha: expected --lora-rank beside it, found 3.0"),
         (["--lora-targets", "query"], "--lora-targets: expected --lora-rank beside it, found query"),
         (["--lora-rank", "2", "--lora-alpha", "-1"], "--lora-alpha: expected a number above 0, found -1.0"),
-        (["--lora-rank", "2", "--lora-targets", "query,head"], "--lora-targets: expected"),
+        (
+          ["--lora-rank", "2", "--lora-targets", "query,head"],
+          "--lora-targets: expected names with commas between, out of query,key,value,output,gate,up,down, found "
+            + "\"query,head\""
+        ),
+        (["--lora-rank", "2", "--lora-alpha", "1e39"], "--lora-alpha: expected a number above 0, found 1e+39"),
         (
           ["--lora-rank", "2", "--model", desk.workspace.smallConfiguration, "--tokenizer", desk.workspace.tokenizer],
           "--lora-rank: expected a model to adapt, a folder or a .gguf file, found a fresh one"

@@ -160,7 +160,7 @@ import Testing
       ("layer_replication", "[[0, 2]]", "expected nothing"), ("target_parameters", "[\"x\"]", "expected nothing"),
       ("init_lora_weights", "\"pissa\"", "it belongs to a changed base"),
       ("r", "0", "expected an integer from 1"), ("r", "\"8\"", "expected an integer from 1"),
-      ("lora_alpha", "\"8\"", "expected a number"),
+      ("lora_alpha", "\"8\"", "expected a number"), ("lora_alpha", "1e39", "expected a number"),
     ]) func otherKinds(key: String, value: String, message: String) throws
   {
     let found = try refusal([key: value])
@@ -249,7 +249,9 @@ import Testing
     #expect(refusal(0, of: llama) == "lora-rank: expected 1 to 32, the model's hidden size, found 0")
     #expect(refusal(33, of: llama).hasSuffix("found 33"))
     #expect(refusal(2, 0, of: llama) == "lora-alpha: expected a number above 0, found 0.0")
-    #expect(refusal(2, .nan, of: llama).hasPrefix("lora-alpha"))
+    for alpha in [Double.nan, .infinity, 1e39] {
+      #expect(refusal(2, alpha, of: llama).hasPrefix("lora-alpha: expected a number above 0, found"))
+    }
     #expect(refusal(2, 32, [], of: llama) == "lora-targets: expected one or more matrices, found none")
     #expect(
       refusal(2, 32, [.query, .value], of: phi3)

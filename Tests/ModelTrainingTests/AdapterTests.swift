@@ -85,6 +85,19 @@ import Testing
     #expect(losses.count == 10)
   }
 
+  @Test(arguments: fixtures) func bfloat16RoundsFactorsToo(_ name: String) throws {
+    let fixture = try ModelFixture(name)
+    let stored = try openModel(at: fixture.folder)
+    let ids = fixture.expected.flatIDs
+    func logits(_ decoder: FrozenDecoder) -> [Float] {
+      decoder.logits(decoder.hiddenStates(ids, batchSize: fixture.expected.batchSize)).array()
+    }
+    let rounded = logits(try FrozenDecoder(apart: stored, precision: .bfloat16))
+    let error = relativeError(rounded, try fixture.doubles("logits"))
+    #expect(error < 0.05 && error > 1e-4)
+    #expect(rounded == logits(try FrozenDecoder(apart: stored).frozen(precision: .bfloat16)))
+  }
+
   /// B is 0: the model begins as its base, and A is drawn from ±1/√I by the seed.
   @Test func freshAdaptersChangeNothing() throws {
     let folder = try TemporaryFolder()

@@ -24,8 +24,7 @@ struct AdapterOptions: ParsableArguments {
   var loraAlpha: Double?
   @Option(
     help: ArgumentHelp(
-      "Matrices that get adapters: \(LayerMatrix.allCases.map(\.rawValue).joined(separator: ",")) (default: all of "
-        + "them, which learn more than query,value at the same number of weights).",
+      "Matrices that get adapters (default: all, which learn more than query,value at the same number of weights).",
       valueName: "name,..."))
   var loraTargets: AdapterTargets?
 }
@@ -39,6 +38,10 @@ struct AdapterTargets: ExpressibleByArgument {
     let known = names.compactMap { LayerMatrix(rawValue: String($0)) }
     guard known.count == names.count else { return nil }
     matrices = Set(known)
+  }
+
+  static var allValueStrings: [String] {
+    ["names with commas between, out of \(LayerMatrix.allCases.map(\.rawValue).joined(separator: ","))"]
   }
 
   var defaultValueDescription: String {
@@ -64,7 +67,7 @@ struct AdapterSettings {
       return nil
     }
     guard rank > 0 else { throw recipe.invalid("lora-rank", expected: "at least 1", found: "\(rank)") }
-    if let alpha, !(alpha > 0 && alpha.isFinite) {
+    if let alpha, !(alpha > 0 && Float(alpha).isFinite) {
       throw recipe.invalid("lora-alpha", expected: "a number above 0", found: "\(alpha)")
     }
     (self.rank, self.alpha) = (rank, alpha ?? AdapterConfiguration.standardAlpha)

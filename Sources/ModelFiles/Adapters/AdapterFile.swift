@@ -22,7 +22,7 @@ struct AdapterFile {
     try Self.requirePlain(file)
     // `r: int = 8`, `lora_alpha: int = 8`
     rank = try file.integer("r", in: 1...DecoderConfiguration.sizeLimit) ?? 8
-    alpha = try file.number("lora_alpha", expected: "a number") { $0.isFinite } ?? 8
+    alpha = try file.number("lora_alpha", expected: "a number") { Float($0).isFinite } ?? 8
     // `use_rslora: bool = False`
     isRankStabilised = try file.bool("use_rslora") ?? false
     basePath = try file.string("base_model_name_or_path")

@@ -75,7 +75,7 @@ extension AdapterConfiguration {
       throw .value(
         InvalidValue("lora-rank", expected: "1 to \(largest), the model's hidden size", found: "\(rank)"))
     }
-    guard alpha.isFinite, alpha > 0 else {
+    guard Float(alpha).isFinite, alpha > 0 else {
       throw .value(InvalidValue("lora-alpha", expected: "a number above 0", found: "\(alpha)"))
     }
     let names = try AdapterNames(of: decoder)
