@@ -128,6 +128,31 @@ import Testing
     #expect(other.trained.values?.array() != model.trained.values?.array())
   }
 
+  /// Threads that take whole sequences through all layers find the adapters, too.
+  @Test func anyNumberOfThreadsGivesTheSameBits() throws {
+    let configuration = DecoderConfiguration(
+      vocabularySize: 300, hiddenSize: 48, feedForwardSize: 560, layerCount: 2, headCount: 4, keyValueHeadCount: 2,
+      contextLength: 128, tiesEmbeddings: true, initializerRange: 0.2)
+    let folder = try TemporaryFolder()
+    try TransformerDecoder(configuration: configuration, seed: 1).write(to: folder.file("base"), as: .bfloat16)
+    let base = try openModel(at: folder.file("base"))
+    var generator = SeededGenerator(seed: 2)
+    let ids = (0..<16 * 128).map { _ in Int32.random(in: 0..<300, using: &generator) }
+    let found = try [1, 2, 3].map { threads in
+      let model = try TransformerDecoder(adapting: base, rank: 3, seed: 4, device: Device(threads: threads))
+      for parameter in model.trained.parameters {
+        parameter.value.withMutableSpan { values in
+          for index in values.indices { values[index] += Float(index % 5 - 2) / 50 }
+        }
+      }
+      return [model.frozen(isConstant: true), model.frozen()].map { $0.hiddenStates(ids, batchSize: 16).array() }
+        + [model.hiddenStates(ids, batchSize: 16).array()]
+    }
+    #expect(found.allSatisfy { $0.allSatisfy { $0 == found[0][0] } })
+    let plain = try FrozenDecoder(base).hiddenStates(ids, batchSize: 16).array()
+    #expect(plain != found[0][0])
+  }
+
   /// What lies below the first adapter records nothing.
   @Test func layersBelowTheFirstAdapterNeedNoGradient() throws {
     let folder = try TemporaryFolder()

@@ -12,11 +12,7 @@ extension Tensor {
     var base = self
     let (rows, outputs, rank, node) = (base.rows, base.columns, low.columns, base.node)
     let device = base.device
-    if !base.ownsItsMemory {
-      let copy = Tensor(uninitialized: base.shape, on: device)
-      copy.pointer.update(from: base.pointer, count: base.count)
-      base = copy
-    }
+    if !base.ownsItsMemory { base = base.copy() }
     MatrixProduct.timesTransposed(
       base.pointer, low.pointer, .dense(up), rows: rows, adds: true, precision: precision, on: device)
     let (low, up, nodes) = (low.detached, up.detached, [node, low.node, up.node])
@@ -43,12 +39,20 @@ extension Tensor {
     precondition(
       shape.count == 2 && up.shape == [rows, down.rows] && down.columns == columns,
       "\(shape) + \(up.shape) · \(down.shape)")
-    let out = Tensor(uninitialized: shape, on: device)
-    out.pointer.update(from: pointer, count: count)
+    let out = copy()
     let scaled = up.detached.scaled(by: scale)
     MatrixProduct.times(
       out.pointer, scaled.pointer, .dense(down.detached), rows: rows, adds: true, precision: .float32, on: device)
     withExtendedLifetime(scaled) {}
     return out
+  }
+
+  /// The same elements in memory of their own; it records nothing.
+  private func copy() -> Tensor {
+    let copy = Tensor(uninitialized: shape, on: device)
+    device.parallelRanges(count, grain: 1 << 16) { range in
+      (copy.pointer + range.lowerBound).update(from: pointer + range.lowerBound, count: range.count)
+    }
+    return copy
   }
 }
