@@ -44,6 +44,8 @@ extension Distill {
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers
     }
+    let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs)
+    if try session.showsPlan(of: configuration, files: try cache.files + source.files) { return }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
