@@ -48,6 +48,22 @@ public final class FrozenDecoder: DecoderModel {
     }
   }
 
+  /// This decoder on a device that is `Device.counting()`.
+  public func counted(on device: Device) -> FrozenDecoder {
+    let counted = FrozenDecoder(
+      DecoderStack(
+        stack.configuration, precision: precision, on: device,
+        adapters: stack.adapters?.counted(of: stack.configuration, on: device)))
+    var values = stack.weights.map(\.parameter.matrix).makeIterator()
+    counted.parameters.loadFrozen { parameter in
+      guard let value = values.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return value.counted(on: device)
+    }
+    return counted
+  }
+
+  private init(_ stack: DecoderStack) { self.stack = stack }
+
   public var configuration: DecoderConfiguration { stack.configuration }
   public var parameters: ParameterStore { stack.parameters }
   public var adapters: DecoderAdapters? { stack.adapters }

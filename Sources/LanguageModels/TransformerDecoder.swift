@@ -4,6 +4,9 @@ public import TensorCore
 /// stay as they are, of any type, and its adapters are trained.
 public final class TransformerDecoder: DecoderModel {
   private let stack: DecoderStack
+  /// Whether forward passes keep the input of each layer alone, and backward passes compute the layer anew: the same
+  /// bits in about a fourth more time, with activations of one layer, not of all. By default they do not.
+  public var recomputesLayers = false
 
   private init(_ stack: DecoderStack) { self.stack = stack }
 
@@ -69,11 +72,11 @@ public final class TransformerDecoder: DecoderModel {
   public var head: WeightMatrix { stack.head.matrix }
 
   public func hiddenStates(_ ids: [Int32], lengths: [Int]) -> Tensor {
-    stack.states(of: ids, lengths: lengths, on: device)
+    stack.states(of: ids, lengths: lengths, on: device, recomputes: recomputesLayers)
   }
 
   public func hiddenStates(_ ids: [Int32], lengths: [Int], observe: ActivationObserver) -> Tensor {
-    stack.states(of: ids, lengths: lengths, on: device, observe: observe)
+    stack.states(of: ids, lengths: lengths, on: device, recomputes: recomputesLayers, observe: observe)
   }
 
   public func frozen(precision: ProductPrecision?, isConstant: Bool) -> FrozenDecoder {

@@ -64,6 +64,7 @@ struct TrainingSession {
     ownText: PackedSequences? = nil, subject: [String], inputs: [String: String], from start: TrainingStart
   ) throws {
     let continuation = start.continuation
+    task.model.recomputesLayers = settings.memory.recomputes
     try start.requireSameSplit(settings)
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     if let folder = settings.workingFolder, !settings.movedKeys.isEmpty {

@@ -101,6 +101,30 @@ extension CommandTests {
       #expect(try desk.data("whole/adapter_model.safetensors") == expected)
     }
 
+    /// Weights that stay as they are have neither gradients nor moments.
+    @Test func thePlanIsOfTheAdapters() throws {
+      func plan(_ flags: [String]) throws -> String {
+        let outcome = try adapt("planned", flags + ["--plan"])
+        try #require(outcome.code == 0, "\(outcome.errors)")
+        #expect(!desk.exists("planned"))
+        return outcome.output
+      }
+      let (all, adapters) = (try plan([]), try plan(["--lora-rank", "1"]))
+      func row(_ name: String, _ plan: String) -> Substring? {
+        plan.split(separator: "\n").first { $0.hasPrefix(name) }
+      }
+      for name in ["weights", "gradients", "moments"] {
+        #expect(try #require(row(name, all)) != #require(row(name, adapters)), "\(all) \(adapters)")
+      }
+      let refused = try adapt("planned", ["--lora-rank", "33", "--plan"])
+      #expect(refused.code == 64 && refused.errors.contains("--lora-rank: expected 1 to 32"), "\(refused.errors)")
+      let student = try Command.run(
+        "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.teacher, "--lora-rank", "1",
+        "--text", desk.workspace.text, "--output", "planned", "--steps", "2", "--sequence-length", "16", "--recompute",
+        in: desk.folder)
+      #expect(student.code == 0, "\(student.errors)")
+    }
+
     @Test func aStudentIsAdapted() throws {
       let run = try Command.run(
         "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.teacher, "--lora-rank", "1",

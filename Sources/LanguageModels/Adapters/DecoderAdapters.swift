@@ -98,6 +98,17 @@ public final class DecoderAdapters {
     }
   }
 
+  /// These adapters without gradients, for a device that is `Device.counting()`.
+  func counted(of decoder: DecoderConfiguration, on device: Device) -> DecoderAdapters {
+    var values = factors.map(\.parameter.matrix).makeIterator()
+    return DecoderAdapters(configuration, base: base, of: decoder, trainable: false, on: device) { _, _ in
+      guard case .dense(let value) = values.next()?.counted(on: device) else {
+        preconditionFailure("more factors than before")
+      }
+      return value
+    }
+  }
+
   /// The adapter of a weight, if it has one.
   subscript(role: WeightRole) -> LowRankAdapter? { adapters[role] }
 }

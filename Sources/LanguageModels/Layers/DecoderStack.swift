@@ -60,29 +60,36 @@ struct DecoderStack {
     }
   }
 
-  /// The hidden states [N, C] of sequences of the given lengths, all computed together on `device`.
+  /// The hidden states [N, C] of sequences of the given lengths, all computed together on `device`; `recomputes` says
+  /// whether the backward pass computes each layer anew.
   func states(
-    of ids: [Int32], lengths: [Int], on device: Device, projections: TokenProjections? = nil,
+    of ids: [Int32], lengths: [Int], on device: Device, projections: TokenProjections? = nil, recomputes: Bool = false,
     observe: ActivationObserver = { _, _ in }
   ) -> Tensor {
     precondition(lengths.reduce(0, +) == ids.count, "\(ids.count) ids in sequences of \(lengths)")
     precondition(
       lengths.allSatisfy { $0 <= configuration.contextLength }, "\(lengths) tokens for \(configuration.contextLength)")
-    return run(ids, projections: projections, layout: .sequences(lengths: lengths), on: device, observe: observe)
+    return run(
+      ids, projections: projections, layout: .sequences(lengths: lengths), recomputes: recomputes, on: device,
+      observe: observe)
   }
 
   /// The hidden states [N, C] of N tokens, as `layout` says where they stand.
   func run(
-    _ ids: [Int32], projections: TokenProjections? = nil, layout: TokenLayout, on device: Device,
-    observe: ActivationObserver = { _, _ in }
+    _ ids: [Int32], projections: TokenProjections? = nil, layout: TokenLayout, recomputes: Bool = false,
+    on device: Device, observe: ActivationObserver = { _, _ in }
   ) -> Tensor {
     let rotations = rotary.rotations(of: layout.positions)
     var hidden = embedding.matrix.embedding(ids, scaledBy: configuration.embeddingFactor, on: device)
     observe(.embedding, hidden)
     for (layer, block) in blocks.enumerated() {
-      hidden = block(
-        hidden, projections: layer == 0 ? projections?(ids, on: device) : nil, rotations: rotations[layer],
-        layout: layout, layer: layer, observe: observe)
+      let projections = layer == 0 ? projections?(ids, on: device) : nil
+      func output(of hidden: Tensor, observe: ActivationObserver) -> Tensor {
+        block(
+          hidden, projections: projections, rotations: rotations[layer], layout: layout, layer: layer, observe: observe)
+      }
+      hidden =
+        recomputes ? hidden.recomputed(observe: observe, output) : output(of: hidden, observe: observe)
       observe(.layerOutput(layer: layer), hidden)
     }
     // logits are products of these: whoever multiplies them by the head need not know of the scale

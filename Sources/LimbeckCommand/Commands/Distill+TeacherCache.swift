@@ -45,6 +45,10 @@ extension Distill {
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers
     }
+    let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs, adapting: adapters)
+    let isPlanned = try session.showsPlan(
+      of: configuration, files: try cache.files + source.files, adapting: source.counted(adapters, settings.precision))
+    if isPlanned { return }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, adapting: adapters, seed: settings.recipe.seed,

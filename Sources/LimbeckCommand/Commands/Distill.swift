@@ -118,6 +118,16 @@ struct Distill: ParsableCommand {
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let own = try source.isStored ? source.tokenizer(orAt: teacherSettings.tokenizer) : tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
+    let configuration = try source.configuration(
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, adapting: adapters)
+    let isPlanned = try session.showsPlan(
+      of: configuration, files: teachers.files + source.files, adapting: source.counted(adapters, settings.precision)
+    ) { decoder in
+      try Distiller(
+        .live(teachers.mixture(countedOn: decoder.device), hiddenStates: hiddenStates.value),
+        student: .init(decoder, own), objective.value)
+    }
+    if isPlanned { return }
     let student = try source.model(
       for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize,
       bosTokenID: teachers.models[0].configuration.bosTokenID, adapting: adapters, seed: settings.recipe.seed,

@@ -126,6 +126,10 @@ struct Train: ParsableCommand {
     // a control has the tokenizer of its student, which is the teacher's
     let tokenizer = try source.tokenizer(orAt: tokenizerPath ?? (source.isStored ? nil : studentPath))
     let student = try studentPath.map { try openModel(at: ModelLocation(path: $0).url).configuration }
+    let configuration = try source.configuration(
+      for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, adapting: adapters)
+    let counted = source.counted(adapters, settings.precision)
+    if try session.showsPlan(of: configuration, files: source.files, adapting: counted) { return }
     let model = try source.model(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, adapting: adapters,
       seed: settings.recipe.seed, precision: settings.precision, on: session.device)
@@ -149,10 +153,10 @@ struct Train: ParsableCommand {
 }
 
 /// A language model that learns a text as it is.
-private struct LanguageModelling: SessionTask {
+struct LanguageModelling: SessionTask {
   let model: TransformerDecoder
   /// Those that the text is to have, if any.
-  let sequences: CachedSequences?
+  var sequences: CachedSequences?
 
   func requireFit(sequenceLength: Int) throws {
     let contextLength = model.configuration.contextLength

@@ -74,15 +74,32 @@ struct AdapterSettings {
     self.targets = targets?.matrices ?? Set(LayerMatrix.allCases)
   }
 
+  /// As `model(_:tokenizer:seed:precision:on:)`, on a device that counts.
+  func counted(
+    _ model: any StoredModel, precision: ProductPrecision, on device: Device
+  ) throws -> TransformerDecoder {
+    let configuration = try spelt { () throws(LimbeckError) in
+      do throws(ModelFileError) {
+        return try AdapterConfiguration(rank: rank, alpha: alpha, targets: targets, of: model.configuration)
+      } catch { throw .model(error) }
+    }
+    return try TransformerDecoder(counting: configuration, of: model, precision: precision, device: device)
+  }
+
   /// An opened model with adapters to be trained. Throws what they cannot be.
   func model(
     _ model: any StoredModel, tokenizer: any Tokenizer, seed: UInt64, precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
-    do throws(LimbeckError) {
-      return try LanguageModel(
+    try spelt { () throws(LimbeckError) in
+      try LanguageModel(
         adapting: model, tokenizer: tokenizer, rank: rank, alpha: alpha, targets: targets, seed: seed,
         precision: precision, device: device)
-    } catch {
+    }
+  }
+
+  /// What `body` returns; its errors about rank, alpha and targets name the flags.
+  private func spelt<Result>(_ body: () throws(LimbeckError) -> Result) throws -> Result {
+    do throws(LimbeckError) { return try body() } catch {
       guard case .model(.value(let value)) = error, value.place.isEmpty, value.key.hasPrefix("lora-") else {
         throw error
       }

@@ -66,6 +66,20 @@ extension TransformerDecoder {
     }
   }
 
+  /// A decoder like that of `init(adapting:rank:alpha:targets:seed:precision:device:)`, on a device that is
+  /// `Device.counting()`. Throws whatever is wrong with the model's files.
+  public convenience init(
+    counting adapters: AdapterConfiguration, of model: any StoredModel, precision: ProductPrecision, device: Device
+  ) throws(ModelFileError) {
+    let base = (model as? AdaptedModel)?.base ?? model
+    let adapters = DecoderAdapters(
+      adapters, base: AdapterBase(path: base.url.path, digest: nil), of: model.configuration, seed: 0, on: device)
+    try self.init(configuration: model.configuration, adapters: adapters, precision: precision, device: device) {
+      (role, shape) throws(ModelFileError) in
+      try base.weight(role, expecting: shape, on: device).counted(on: device)
+    }
+  }
+
   /// Writes what is trained: a model folder, or one of adapters. See `write(to:with:as:)` and
   /// `writeAdapters(to:with:as:)`.
   public func writeTrained(

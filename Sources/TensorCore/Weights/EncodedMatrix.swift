@@ -54,6 +54,13 @@ public final class EncodedMatrix {
     packed = PackedFactorCache()
   }
 
+  /// The weights of another matrix, where they lie, with a cache of their own for what products make of them.
+  init(_ matrix: EncodedMatrix, packed: PackedFactorCache) {
+    (encoding, rows, columns, start) = (matrix.encoding, matrix.rows, matrix.columns, matrix.start)
+    owner = matrix
+    self.packed = packed
+  }
+
   /// Some of the rows as float32, one after another.
   func decode(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
