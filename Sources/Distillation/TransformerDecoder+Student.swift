@@ -28,11 +28,11 @@ extension TransformerDecoder {
     precision: ProductPrecision = .float32
   ) {
     precondition(teacher.configuration == plan.teacher, "a plan for another teacher")
-    let sources = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0.parameter.matrix) })
+    let sources = Dictionary(uniqueKeysWithValues: teacher.weights.map { ($0.role, $0) })
     self.init(configuration: plan.configuration, precision: precision, device: teacher.device) { role, _ in
       let origin = WeightOrigin(of: role, widths, plan)
       guard let source = sources[origin.role] else { preconditionFailure("the teacher has no \(origin.role)") }
-      let values = source.dense(on: teacher.device).detached
+      let values = source.merged(on: teacher.device).dense(on: teacher.device).detached
       let selected = values.selecting(rows: origin.rows, columns: origin.columns)
       plan.keepEmbeddings(in: selected, of: role)
       return .dense(selected)

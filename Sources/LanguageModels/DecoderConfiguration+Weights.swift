@@ -41,7 +41,7 @@ extension DecoderConfiguration {
   }
 
   /// The shape of a weight.
-  func shape(of role: WeightRole) -> [Int] {
+  public func shape(of role: WeightRole) -> [Int] {
     switch role {
     case .embedding, .head: [vocabularySize, hiddenSize]
     case .finalNorm: [hiddenSize]

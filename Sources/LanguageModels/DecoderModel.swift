@@ -17,8 +17,10 @@ public protocol DecoderModel: AnyObject {
   ) throws(Failure)
   /// Sizes and constants.
   var configuration: DecoderConfiguration { get }
-  /// The memory of all weights, in the order of `configuration.weights`.
+  /// The memory of all weights, in the order of `configuration.weights`; adapters have their own.
   var parameters: ParameterStore { get }
+  /// Low-rank adapters of some matrices; nil where there are none.
+  var adapters: DecoderAdapters? { get }
   /// All weights by what they are, in the same order.
   var weights: [DecoderWeight] { get }
   /// What the factors of products are rounded to; norms, softmax and sums are always float32.
@@ -86,6 +88,14 @@ public struct DecoderWeight {
   public let role: WeightRole
   /// Its memory and, where it is trained, its gradient.
   public let parameter: Parameter
+  let adapter: LowRankAdapter?
+
+  /// The weight that the decoder computes with: with its adapter merged in, where it has one, which makes a float32
+  /// copy.
+  public func merged(on device: Device) -> WeightMatrix {
+    guard let adapter else { return parameter.matrix }
+    return .dense(adapter.merged(into: parameter.matrix.dense(on: device)))
+  }
 }
 
 extension [Int32] {

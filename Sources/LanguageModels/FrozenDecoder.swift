@@ -22,17 +22,25 @@ public final class FrozenDecoder: DecoderModel {
     weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
   ) throws(Failure) {
     stack = DecoderStack(configuration, precision: precision, on: device)
-    var remaining = stack.weights.makeIterator()
-    try stack.parameters.loadFrozen { (parameter) throws(Failure) in
-      guard let weight = remaining.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
-      return try source(weight.role, parameter.shape)
-    }
+    try stack.loadFrozen(source)
+  }
+
+  /// As above, with adapters that stay as they are beside weights that stay as they are, of any type.
+  public init<Failure: Error>(
+    configuration: DecoderConfiguration, adapters: DecoderAdapters, precision: ProductPrecision = .float32,
+    device: Device = .shared, weights source: (_ role: WeightRole, _ shape: [Int]) throws(Failure) -> WeightMatrix
+  ) throws(Failure) {
+    stack = DecoderStack(
+      configuration, precision: precision, on: device,
+      adapters: adapters.frozen(of: configuration, isConstant: true))
+    try stack.loadFrozen(source)
   }
 
   /// A decoder on the weights of another.
   init(on other: DecoderStack, precision: ProductPrecision, isConstant: Bool) {
     stack = DecoderStack(
-      other.configuration, precision: precision, on: other.parameters.device, rotary: other.rotary)
+      other.configuration, precision: precision, on: other.parameters.device,
+      adapters: other.adapters?.frozen(of: other.configuration, isConstant: isConstant), rotary: other.rotary)
     var values = other.weights.map(\.parameter.matrix).makeIterator()
     stack.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
@@ -40,8 +48,25 @@ public final class FrozenDecoder: DecoderModel {
     }
   }
 
+  /// This decoder on a device that is `Device.counting()`.
+  public func counted(on device: Device) -> FrozenDecoder {
+    let counted = FrozenDecoder(
+      DecoderStack(
+        stack.configuration, precision: precision, on: device,
+        adapters: stack.adapters?.counted(of: stack.configuration, on: device)))
+    var values = stack.weights.map(\.parameter.matrix).makeIterator()
+    counted.parameters.loadFrozen { parameter in
+      guard let value = values.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
+      return value.counted(on: device)
+    }
+    return counted
+  }
+
+  private init(_ stack: DecoderStack) { self.stack = stack }
+
   public var configuration: DecoderConfiguration { stack.configuration }
   public var parameters: ParameterStore { stack.parameters }
+  public var adapters: DecoderAdapters? { stack.adapters }
   public var weights: [DecoderWeight] { stack.weights }
   public var precision: ProductPrecision { stack.precision }
   public var head: WeightMatrix { stack.head.matrix }
@@ -68,7 +93,7 @@ public final class FrozenDecoder: DecoderModel {
 
   /// This decoder, unless another precision or weights that are kept are asked of it.
   public func frozen(precision: ProductPrecision?, isConstant: Bool) -> FrozenDecoder {
-    if precision ?? self.precision == self.precision, !isConstant || parameters.isConstant { return self }
+    if precision ?? self.precision == self.precision, !isConstant || stack.isConstant { return self }
     return FrozenDecoder(on: stack, precision: precision ?? self.precision, isConstant: isConstant)
   }
 
@@ -106,7 +131,7 @@ public final class FrozenDecoder: DecoderModel {
   /// has rows.
   func tokenProjections(forPassOf tokens: Int) -> TokenProjections? {
     let vocabulary = configuration.vocabularySize
-    guard device.rowsAreIndependent, min(tokens, vocabulary) >= Self.leastRowsTogether, parameters.isConstant,
+    guard device.rowsAreIndependent, min(tokens, vocabulary) >= Self.leastRowsTogether, stack.isConstant,
       configuration.hasWorthwhileTokenProjections, let first = stack.blocks.first
     else { return nil }
     if let tokenProjections { return tokenProjections }

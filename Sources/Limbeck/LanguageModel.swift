@@ -12,7 +12,8 @@ public struct LanguageModel {
   public let tokenizer: any Tokenizer
   private let origin: Origin
 
-  private enum Origin {
+  /// What a model was made from.
+  enum Origin {
     case stored(any StoredModel, rounded: GGUFWeightType?)
     case configuration(digest: String)
   }
@@ -53,20 +54,24 @@ public struct LanguageModel {
     let device = try Self.device(device)
     let tokenizer = try LimbeckError.wrapping(LimbeckError.tokenization) { () throws(TokenizationError) in
       if let tokenizer { return tokenizer }
-      return try loadTokenizer(from: model.url)
+      return try loadTokenizer(from: model.tokenizerURL)
     }
     decoder = try LimbeckError.wrapping(LimbeckError.model) { () throws(ModelFileError) in
       try model.configuration.requireVocabulary(for: tokenizer.vocabularySize, file: model.configurationFile.path)
       if let rounding { return try FrozenDecoder(model, rounding: rounding, precision: precision, device: device) }
       return trainable
         ? try TransformerDecoder(model, precision: precision, device: device)
-        : try FrozenDecoder(model, precision: precision, device: device)
+        : try FrozenDecoder(apart: model, precision: precision, device: device)
     }
     self.tokenizer = tokenizer
     origin = .stored(model, rounded: rounding)
   }
 
-  private static func device(_ device: Device?) throws(LimbeckError) -> Device {
+  init(decoder: any DecoderModel, tokenizer: any Tokenizer, origin: Origin) {
+    (self.decoder, self.tokenizer, self.origin) = (decoder, tokenizer, origin)
+  }
+
+  static func device(_ device: Device?) throws(LimbeckError) -> Device {
     try LimbeckError.wrapping(LimbeckError.backend) { () throws(MatrixBackendError) in
       if let device { return device }
       return try Device.standard()
@@ -138,8 +143,8 @@ public struct LanguageModel {
     return decoder.weights.reduce(0) { $0 + $1.parameter.matrix.byteCount }
   }
 
-  /// Writes a folder that Hugging Face transformers loads, the tokenizer in it. The folder is made if it is missing;
-  /// each file appears whole or not at all.
+  /// Writes a folder that Hugging Face transformers loads, the tokenizer in it; adapters are merged into the weights.
+  /// The folder is made if it is missing; each file appears whole or not at all.
   /// - Parameters:
   ///   - folder: where the files go.
   ///   - type: how the weights are stored; float32 by default.

@@ -9,7 +9,10 @@ public struct ModelLocation: Equatable, Sendable {
   /// The location of the model at a path. Throws `training` where it is of a run that has no checkpoint yet, or whose
   /// run.json is damaged.
   public init(_ url: URL) throws(LimbeckError) {
-    guard !somethingExists(at: url.appendingPathComponent("config.json").path) else {
+    let isModel = ["config.json", "adapter_model.safetensors"].contains { name in
+      somethingExists(at: url.appendingPathComponent(name).path)
+    }
+    guard !isModel else {
       (self.url, step) = (url, nil)
       return
     }

@@ -32,8 +32,8 @@ struct Limbeck: ParsableCommand {
     version: "limbeck 0.1.0",
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self,
-      PerplexityCommand.self, Evaluate.self, Compare.self, ReportCommand.self, Generate.self, Chat.self, Serve.self,
-      Export.self, Inspect.self, Doctor.self, Demo.self,
+      Merge.self, PerplexityCommand.self, Evaluate.self, Compare.self, ReportCommand.self, Generate.self, Chat.self,
+      Serve.self, Export.self, Inspect.self, Doctor.self, Demo.self,
     ])
 
   static func main() {

@@ -20,8 +20,8 @@ extension ModelLocation {
 func openModel(path: String) throws -> any StoredModel {
   let model = try openModel(at: ModelLocation(path: path).url)
   for warning in model.warnings { Console().write("warning: \(warning)") }
-  guard model.url.isFolder else { return model }
-  let lost = try addedTokens(beyond: model.configuration.vocabularySize, in: model.url)
+  guard model.tokenizerURL.isFolder else { return model }
+  let lost = try addedTokens(beyond: model.configuration.vocabularySize, in: model.tokenizerURL)
   guard let first = lost.first else { return model }
   let others = lost.count > 1 ? " and \(lost.count - 1) more" : ""
   Console().write(

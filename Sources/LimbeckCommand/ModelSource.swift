@@ -4,6 +4,7 @@ import Foundation
 import LanguageModels
 import Limbeck
 import ModelFiles
+import ModelTraining
 import TensorCore
 import Tokenization
 
@@ -53,46 +54,82 @@ enum ModelSource {
     return try loadTokenizer(from: URL(fileURLWithPath: path))
   }
 
-  /// The model for ids of `tokenizer`.
+  /// The model for ids of `tokenizer`, once `configuration(for:outputs:bosTokenID:)` was found to be right.
   /// - Parameters:
   ///   - tokenizer: what makes the ids.
   ///   - outputs: V where the model is given by its size or a config.json without one; nil for the tokenizer's.
   ///   - bosTokenID: `bos_token_id` where neither the tokenizer nor a config.json has one: the teacher's.
-  ///   - seed: determines fresh weights.
+  ///   - adapters: those to be trained in place of the weights of a model on disk; nil for the weights.
+  ///   - seed: determines fresh weights, and fresh adapters.
   ///   - precision: what the factors of products are rounded to.
   ///   - device: where it computes.
   /// - Returns: the model, trainable.
   /// - Throws: what is wrong with the source; where tokenizer and model do not fit together.
   func model(
-    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, seed: UInt64,
-    precision: ProductPrecision, on device: Device
+    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, adapting adapters: AdapterSettings?,
+    seed: UInt64, precision: ProductPrecision, on device: Device
   ) throws -> LanguageModel {
     if case .stored(let model) = self {
       return try Console().announcing("reading \(model.url.path)") {
-        try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
+        if let adapters {
+          return try adapters.model(model, tokenizer: tokenizer, seed: seed, precision: precision, on: device)
+        }
+        return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
       }
     }
-    let (configuration, place) = try configuration(
-      for: tokenizer, outputs: outputs ?? tokenizer.vocabularySize,
-      bosTokenID: tokenizer.bosID.map { Int($0) } ?? bosTokenID)
-    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: place)
-    try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: place)
+    let (configuration, _, remarks) = try completed(for: tokenizer, outputs: outputs, bosTokenID: bosTokenID)
+    for remark in remarks { Console().write("warning: \(remark)") }
     return try LanguageModel(
       configuration: configuration, tokenizer: tokenizer, seed: seed, precision: precision, device: device)
   }
 
-  /// The configuration of a fresh model, and how errors name it.
-  private func configuration(
-    for tokenizer: any Tokenizer, outputs: Int, bosTokenID: Int?
-  ) throws -> (configuration: DecoderConfiguration, place: String) {
+  /// The configuration of the model for ids of `tokenizer`, from which that one is made. Throws where tokenizer and
+  /// model do not fit together, where this machine could not train it, whatever else the run needs, and where there is
+  /// nothing to adapt.
+  func configuration(
+    for tokenizer: any Tokenizer, outputs: Int? = nil, bosTokenID: Int? = nil, adapting adapters: AdapterSettings?
+  ) throws -> DecoderConfiguration {
+    let (configuration, place, _) = try completed(for: tokenizer, outputs: outputs, bosTokenID: bosTokenID)
+    try configuration.requireVocabulary(for: tokenizer.vocabularySize, file: place)
+    if adapters == nil {
+      // what no machine has is not even counted
+      try configuration.requireMemory(ProcessInfo.processInfo.physicalMemory, file: place)
+    } else if !isStored {
+      throw RecipeError.flag(
+        InvalidValue(
+          "--lora-rank", expected: "a model to adapt, a folder or a .gguf file", found: "a fresh one",
+          advice: "fresh weights have to be trained themselves"))
+    }
+    return configuration
+  }
+
+  /// What makes the decoder whose adapters a run trains, on a device that counts; nil where its weights are trained.
+  func counted(
+    _ adapters: AdapterSettings?, _ precision: ProductPrecision
+  ) -> ((Device) throws -> TransformerDecoder)? {
+    guard let adapters, case .stored(let model) = self else { return nil }
+    return { try adapters.counted(model, precision: precision, on: $0) }
+  }
+
+  /// The weights that are mapped while they are copied, as the plan of a run names them; none of a fresh model.
+  var files: [MemoryPlan.Part] {
+    guard case .stored(let model) = self else { return [] }
+    return [.init("file of the student", bytes: model.weightBytes, isMapped: true)]
+  }
+
+  /// The configuration of a model, how errors name it, and what the user should know of it.
+  private func completed(
+    for tokenizer: any Tokenizer, outputs: Int?, bosTokenID: Int?
+  ) throws -> (configuration: DecoderConfiguration, place: String, remarks: [InvalidValue]) {
+    let outputs = outputs ?? tokenizer.vocabularySize
+    let bosTokenID = tokenizer.bosID.map { Int($0) } ?? bosTokenID
     switch self {
-    case .stored(let model): return (model.configuration, model.configurationFile.path)
+    case .stored(let model): return (model.configuration, model.configurationFile.path, [])
     case .size(let size, let contextLength):
       var configuration = DecoderConfiguration(
         parameters: size.parameters, vocabularySize: outputs, contextLength: contextLength, tokenizer: tokenizer)
       configuration.bosTokenID = bosTokenID
-      if let remark = configuration.remark(onSize: size) { Console().write("warning: \(remark)") }
-      return (configuration, "the model's size")
+      return (configuration, "the model's size", configuration.remark(onSize: size).map { [$0] } ?? [])
     case .configuration(let file):
       let complete =
         file
@@ -100,16 +137,16 @@ enum ModelSource {
         .filling("bos_token_id", with: bosTokenID.map { .integer($0) } ?? .null)
         .filling("eos_token_id", with: tokenizer.eosID.map { .integer(Int($0)) } ?? .null)
       let configuration = try DecoderConfiguration(complete)
-      for remark in configuration.remarks(on: complete) { Console().write("warning: \(remark)") }
+      var remarks = configuration.remarks(on: complete)
       // vocabularies are often padded so far; more is likely another tokenizer's
       if configuration.vocabularySize > (outputs + 127) / 128 * 128 {
         let warning = InvalidValue(
           file.file, "vocab_size", expected: "about the tokenizer's \(Format.count(tokenizer.vocabularySize)) tokens",
           found: Format.count(configuration.vocabularySize),
           advice: "the other rows are trained for nothing; leave vocab_size out for the tokenizer's")
-        Console().write("warning: \(warning)")
+        remarks.append(warning)
       }
-      return (configuration, file.file)
+      return (configuration, file.file, remarks)
     }
   }
 }

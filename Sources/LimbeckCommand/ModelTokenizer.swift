@@ -15,12 +15,12 @@ enum ModelTokenizer {
 extension StoredModel {
   /// Whether it has a tokenizer of its own, or says that it has: the vocabulary of a GGUF file may be of a kind that
   /// cannot be read.
-  var hasTokenizer: Bool { !url.isFolder || TokenizerFormat.ofFolder(url) != nil }
+  var hasTokenizer: Bool { !tokenizerURL.isFolder || TokenizerFormat.ofFolder(tokenizerURL) != nil }
 
   /// The model's tokenizer; says on standard error in which special ids the model differs from it.
   var tokenizer: any Tokenizer {
     get throws {
-      let tokenizer = try loadTokenizer(from: url)
+      let tokenizer = try loadTokenizer(from: tokenizerURL)
       for warning in specialIDWarnings(for: tokenizer) { Console().write("warning: \(url.path): \(warning)") }
       return tokenizer
     }
@@ -38,8 +38,8 @@ extension StoredModel {
     let given = try loadTokenizer(from: URL(fileURLWithPath: path))
     guard hasTokenizer else { return given }
     let own: any Tokenizer
-    do throws(TokenizationError) { own = try loadTokenizer(from: url) } catch {
-      guard self is GGUFModel else { throw error }
+    do throws(TokenizationError) { own = try loadTokenizer(from: tokenizerURL) } catch {
+      guard !tokenizerURL.isFolder else { throw error }
       let (tokens, outputs) = (given.vocabularySize, configuration.vocabularySize)
       try configuration.requireVocabulary(for: tokens, file: configurationFile.path)
       Console().write(

@@ -66,6 +66,7 @@ struct TrainingSession {
     from start: TrainingStart
   ) throws {
     let continuation = start.continuation
+    task.model.recomputesLayers = settings.memory.recomputes
     try start.requireSameSplit(settings)
     try task.requireFit(sequenceLength: settings.recipe.sequenceLength)
     if let folder = settings.workingFolder, !settings.movedKeys.isEmpty {
@@ -152,7 +153,8 @@ struct TrainingSession {
     }
     let manifest = RunManifest(
       version: Limbeck.configuration.version, workingFolder: FileManager.default.currentDirectoryPath, inputs: inputs,
-      parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount])
+      parameters: ["total": model.parameters.count, "non_embedding": model.nonEmbeddingParameterCount]
+        .merging(model.adapters.map { ["adapters": $0.parameters.count] } ?? [:]) { $1 })
     return try RunFolder(
       creating: settings.output, manifest: manifest, recipe: recipe, modelFiles: tokenizer.files,
       weightType: settings.weightType, writesTensorBoard: settings.writesTensorBoard)

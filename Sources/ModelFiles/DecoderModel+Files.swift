@@ -86,14 +86,14 @@ extension DecoderModel {
     progress: (Int) -> Void = { _ in }
   ) throws(ModelFileError) {
     var done = 0
-    let parameters = Dictionary(uniqueKeysWithValues: weights.map { ($0.role, $0.parameter) })
+    let byRole = Dictionary(uniqueKeysWithValues: self.weights.map { ($0.role, $0) })
     for tensor in tensors {
       // weights that lie in one tensor are converted together, and no others are there at the time
       let roles = Set(tensor.parts.map(\.role))
       let weights = Dictionary(
         uniqueKeysWithValues: roles.map { role in
-          guard let parameter = parameters[role] else { preconditionFailure("the decoder has no \(role)") }
-          let weight = parameter.matrix.dense(on: device)
+          guard let stored = byRole[role] else { preconditionFailure("the decoder has no \(role)") }
+          let weight = stored.merged(on: device).dense(on: device)
           let sum = offset(role)
           // norms alone have one
           return (role, sum == 0 ? weight : Tensor(weight.array().map { $0 + sum }, shape: weight.shape, on: device))

@@ -5,7 +5,8 @@ public import LanguageModels
 public import TensorCore
 
 /// A model as it lies on disk, opened: what it is, and its weights, which are mapped and not read. A Hugging Face
-/// folder (`ModelFolder`) or a GGUF file (`GGUFModel`); `openModel(at:)` opens whichever is there.
+/// folder (`ModelFolder`), a GGUF file (`GGUFModel`), or either with adapters (`AdaptedModel`); `openModel(at:)` opens
+/// whichever is there.
 public protocol StoredModel: Sendable {
   /// The folder or file.
   var url: URL { get }
@@ -24,6 +25,8 @@ public protocol StoredModel: Sendable {
   /// Checks that the weights called for are there, in their shapes, and none that would change what is computed. Throws
   /// `missingTensor`, `unexpectedTensor`, `wrongShape`, `notWeights` or `untiedTensors`.
   func requireExactly(_ declared: [DeclaredWeight]) throws(ModelFileError)
+  /// Where its tokenizer lies: by default in the folder or file itself.
+  var tokenizerURL: URL { get }
   /// What its name ends with, after the dot, where it is one file; nil for a folder.
   var fileExtension: String? { get }
   /// Writes the model with fewer rows of embedding and head, and nothing else changed: weights as they are, byte by
@@ -54,6 +57,9 @@ public struct TokenizerParts: Sendable {
 }
 
 extension StoredModel {
+  /// In the folder or file itself.
+  public var tokenizerURL: URL { url }
+
   /// Stands for the weights, in 64 hexadecimal digits. Reads all of them.
   public var digest: String {
     let files = weights.files.map { Digest.sha256(of: $0) }
@@ -78,9 +84,16 @@ extension StoredModel {
   }
 }
 
-/// Opens the model at `url`: a Hugging Face folder, or a GGUF file. Weights are mapped, not read. Throws `file` or
-/// `value` saying what to do where it is neither, and whatever is wrong with its files.
+/// Opens the model at `url`: a Hugging Face folder, a GGUF file, or a PEFT folder of adapters whose base is where it
+/// says. Weights are mapped, not read. Throws `file` or `value` saying what to do where it is none of them, and
+/// whatever is wrong with its files.
 public func openModel(at url: URL) throws(ModelFileError) -> any StoredModel {
+  if AdapterFolder.isOne(at: url) { return try AdaptedModel(contentsOf: url) }
+  return try openWholeModel(at: url)
+}
+
+/// As `openModel(at:)`, of a model that has all of its weights.
+func openWholeModel(at url: URL) throws(ModelFileError) -> any StoredModel {
   guard somethingExists(at: url.path) else {
     throw .file(.missing(file: url.path, advice: "\(FolderContents.expected), or a .gguf file, is expected"))
   }

@@ -30,8 +30,10 @@ public final class AdamW {
     self.beta2 = beta2
     self.epsilon = epsilon
     self.weightDecay = weightDecay
-    firstMoment = .zeros([parameters.count], on: parameters.device)
-    secondMoment = .zeros([parameters.count], on: parameters.device)
+    let device = parameters.device
+    (firstMoment, secondMoment) = device.counting(as: .moments) {
+      (.zeros([parameters.count], on: device), .zeros([parameters.count], on: device))
+    }
   }
 
   /// Moves all parameters along `gradientScale` × their gradients.

@@ -75,7 +75,7 @@ extension Trainer {
   func finish(_ folder: RunFolder, _ clock: RunClock) throws(TrainingError) {
     guard folder.manifest.result == nil else { return }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.url, with: folder.modelFiles, as: folder.weightType)
+      try model.writeTrained(to: folder.url, with: folder.modelFiles, as: folder.weightType)
     }
     state.seconds = clock.seconds
     try folder.finish(

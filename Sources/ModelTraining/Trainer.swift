@@ -78,6 +78,12 @@ public final class Trainer {
         .sequenceLength(recipe.sequenceLength, beyond: model.configuration.contextLength, of: "the model"))
     }
     try validation?.requireTokens(below: model.configuration.vocabularySize)
+    if let type = recipe.quantisedWeights, model.adapters != nil {
+      throw .value(
+        InvalidValue(
+          "student-weights", expected: "float32, for adapters are trained and the weights stay as they are",
+          found: type.rawValue))
+    }
     self.model = model
     self.objective = objective
     self.data = data
@@ -92,7 +98,7 @@ public final class Trainer {
       AdamW(
         parameters, beta1: recipe.beta1, beta2: recipe.beta2, epsilon: recipe.epsilon, weightDecay: recipe.weightDecay)
     }
-    self.optimizer = optimizer(model.parameters)
+    self.optimizer = optimizer(model.trained)
     rounding = recipe.quantisedWeights?.rounding(of: model)
     objectiveOptimizer = objective.parameters.map(optimizer)
     order = SequenceOrder(of: data, seed: recipe.seed)
@@ -169,8 +175,8 @@ public final class Trainer {
     return resumed
   }
 
-  /// All weights that are trained: the model's, and the objective's own.
-  var trained: [ParameterStore] { [model.parameters] + (objectiveOptimizer.map { [$0.parameters] } ?? []) }
+  /// All that is trained: the model's weights or adapters, and the objective's own weights.
+  var trained: [ParameterStore] { [model.trained] + (objectiveOptimizer.map { [$0.parameters] } ?? []) }
 
   /// What `body` computes with the model as it will be kept.
   func withRoundedWeights<Result, Failure: Error>(

@@ -44,8 +44,9 @@ struct TrainingState: Codable, Equatable {
   }
 }
 
-/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and,
-/// where the objective has weights of its own, `objective.safetensors` with these and their moments.
+/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model, or its adapters where these are
+/// trained, as a folder that can be loaded and, where the objective has weights of its own, `objective.safetensors`
+/// with these and their moments.
 enum TrainingCheckpoint {
   private static let stateName = "state.json"
   private static let optimizerName = "optimizer.safetensors"
@@ -56,9 +57,11 @@ enum TrainingCheckpoint {
 
   /// Whether every file is there. (Folders appear whole, but their removal can be interrupted.)
   static func isComplete(_ folder: URL) -> Bool {
-    [stateName, optimizerName, "config.json", "model.safetensors"].allSatisfy {
-      FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+    func has(_ names: [String]) -> Bool {
+      names.allSatisfy { FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path) }
     }
+    return has([stateName, optimizerName])
+      && (has(["config.json", "model.safetensors"]) || has(["adapter_config.json", "adapter_model.safetensors"]))
   }
 
   /// Writes a checkpoint, which appears at `url` whole or not at all.
@@ -76,7 +79,7 @@ enum TrainingCheckpoint {
     let data = try writing(url) { try RunJSON.data(state) }
     let folder = try wrappingFile { () throws(FileError) in try AtomicFolder(creating: url) }
     try wrapping { () throws(ModelFileError) in
-      try model.write(to: folder.contents, with: modelFiles)
+      try model.writeTrained(to: folder.contents, with: modelFiles)
       try write(moments(of: optimizer), to: folder.contents.appendingPathComponent(optimizerName))
       if let objectiveOptimizer {
         try write(
@@ -99,13 +102,8 @@ enum TrainingCheckpoint {
   static func restore(
     _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
   ) throws(TrainingError) {
-    let stored = try wrapping { () throws(ModelFileError) in try openModel(at: url) }
-    guard stored.configuration == model.configuration else {
-      throw .cannotResume(
-        folder: run, key: "a model of", begun: "\(stored.configuration)", now: "\(model.configuration)")
-    }
+    let restoreWeights = try opened(model, at: url, run: run)
     try wrapping { () throws(ModelFileError) in
-      try stored.requireExactly(model.configuration.weights)
       // everything is checked before the first weight changes
       var files = [
         try checked(url.appendingPathComponent(optimizerName), moments(of: optimizer))
@@ -113,14 +111,36 @@ enum TrainingCheckpoint {
       if let objectiveOptimizer {
         files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
       }
-      for weight in model.weights {
-        try weight.parameter.value.withMutableSpan { (values) throws(ModelFileError) in
-          try stored.read(weight.role, into: &values)
-        }
-      }
+      try restoreWeights()
       for (file, tensors) in files {
         for (name, tensor) in tensors {
           try tensor.withMutableSpan { (values) throws(ModelFileError) in try file.read(name, into: &values) }
+        }
+      }
+    }
+  }
+
+  /// Opens what a checkpoint has of a model, and checks that it is this one's: what is returned puts it into the model.
+  private static func opened(
+    _ model: TransformerDecoder, at url: URL, run: String
+  ) throws(TrainingError) -> () throws(ModelFileError) -> Void {
+    func require<Value: Equatable>(_ key: String, _ begun: Value, _ now: Value) throws(TrainingError) {
+      if begun != now { throw .cannotResume(folder: run, key: key, begun: "\(begun)", now: "\(now)") }
+    }
+    if let adapters = model.adapters {
+      let stored = try wrapping { () throws(ModelFileError) in
+        try AdapterFolder(contentsOf: url, of: model.configuration)
+      }
+      try require("adapters", stored.configuration, adapters.configuration)
+      return { () throws(ModelFileError) in try stored.restore(adapters) }
+    }
+    let stored = try wrapping { () throws(ModelFileError) in try openModel(at: url) }
+    try require("a model of", stored.configuration, model.configuration)
+    try wrapping { () throws(ModelFileError) in try stored.requireExactly(model.configuration.weights) }
+    return { () throws(ModelFileError) in
+      for weight in model.weights {
+        try weight.parameter.value.withMutableSpan { (values) throws(ModelFileError) in
+          try stored.read(weight.role, into: &values)
         }
       }
     }

@@ -10,7 +10,9 @@ public final class Device: Sendable {
   public static let shared = Device()
 
   let workers: WorkerPool
-  let storagePool = StoragePool()
+  let storagePool: StoragePool
+  /// Where memory is counted in place of computing; see `counting()`.
+  let memoryCount: MemoryCount?
   /// What matrix products are computed with.
   let backend: any MatrixBackend
   /// A device for what each of the threads computes by itself, with buffers of its own, which stay in its core's cache.
@@ -19,7 +21,7 @@ public final class Device: Sendable {
   var cutsWork: Bool { !workerDevices.isEmpty }
 
   /// The number of threads, the calling one included.
-  public var threads: Int { workers.threads }
+  public let threads: Int
 
   /// The most bytes that tensors on this device have held at once; mapped weights are not among them.
   public var peakBytes: Int { workerDevices.reduce(storagePool.peak) { $0 + $1.peakBytes } }
@@ -55,8 +57,21 @@ public final class Device: Sendable {
 
   private init(_ workers: WorkerPool, _ backend: any MatrixBackend, workerDevices: [Device]) {
     self.workers = workers
+    threads = workers.threads
     self.backend = backend
     self.workerDevices = workerDevices
+    storagePool = StoragePool()
+    memoryCount = nil
+  }
+
+  /// A device that counts; it needs no threads.
+  init(counting memoryCount: MemoryCount, like device: Device) {
+    workers = WorkerPool(threads: 1)
+    threads = device.threads
+    backend = device.backend
+    workerDevices = device.workerDevices.map { Device(counting: memoryCount, like: $0) }
+    storagePool = StoragePool(counting: memoryCount)
+    self.memoryCount = memoryCount
   }
 
   /// `shared`. Throws where this CPU needs OpenBLAS and it is missing, of which `shared` would end the program.
@@ -81,7 +96,8 @@ public final class Device: Sendable {
 
   /// What `body` makes of each number in 0..<count, in their order. Several threads call `body` at the same time.
   public func map<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
-    [Result](unsafeUninitializedCapacity: count) { results, initializedCount in
+    guard computes else { return (0..<count).map(body) }
+    return [Result](unsafeUninitializedCapacity: count) { results, initializedCount in
       // every task initialises its own element
       nonisolated(unsafe) let results = results
       parallel(count) { task, _ in results.initializeElement(at: task, to: body(task)) }
@@ -90,12 +106,12 @@ public final class Device: Sendable {
   }
 
   func parallel(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
-    workers.run(tasks: tasks, body)
+    if computes { workers.run(tasks: tasks, body) }
   }
 
   /// Runs `body` on consecutive ranges of 0..<count, each of `grain` elements but the last.
   func parallelRanges(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
-    workers.run(tasks: (count + grain - 1) / grain) { task, _ in
+    parallel((count + grain - 1) / grain) { task, _ in
       let start = task * grain
       body(start..<min(count, start + grain))
     }

@@ -16,6 +16,11 @@ extension Device {
     precondition(cutsWork, "a group is cut into groups")
     let ends = counts.indices.map { counts[...$0].reduce(0, +) }
     let out = Tensor(uninitialized: [ends.last ?? 0, columns], on: self)
+    if !computes {
+      // each worker may have groups of all sizes
+      let sizes = counts.indices.filter { counts.firstIndex(of: counts[$0]) == $0 }
+      for device in workerDevices.prefix(counts.count) { for group in sizes { _ = body(group, device) } }
+    }
     parallel(counts.count) { group, worker in
       let rows = body(group, workerDevices[worker])
       precondition(

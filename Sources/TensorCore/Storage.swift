@@ -12,13 +12,16 @@ final class StoragePool: @unchecked Sendable {
   private var peakBytes = 0
   /// Free buffers beyond this many bytes go back to the system.
   private let keptBytes: Int
+  /// Where buffers are only counted; nil where they have memory.
+  private let memoryCount: MemoryCount?
 
-  init(keptBytes: Int = 4 << 30) {
+  init(keptBytes: Int = 4 << 30, counting memoryCount: MemoryCount? = nil) {
     self.keptBytes = keptBytes
+    self.memoryCount = memoryCount
   }
 
   deinit {
-    for buffers in free.values { for buffer in buffers { Foundation.free(buffer) } }
+    for buffers in free.values { for buffer in buffers { discard(buffer) } }
   }
 
   /// Sizes are rounded up to one eighth of their power of two, so that nearly equal sizes share buffers.
@@ -28,7 +31,15 @@ final class StoragePool: @unchecked Sendable {
     return (least + step - 1) / step * step
   }
 
-  func take(_ capacity: Int) -> UnsafeMutablePointer<Float> {
+  /// A buffer for `count` floats, of which the first `written` will be written to.
+  func take(_ count: Int, written: Int) -> UnsafeMutablePointer<Float> {
+    let capacity = Self.capacity(for: count)
+    let buffer = buffer(ofCapacity: capacity)
+    memoryCount?.touch(buffer, written * MemoryLayout<Float>.stride)
+    return buffer
+  }
+
+  private func buffer(ofCapacity capacity: Int) -> UnsafeMutablePointer<Float> {
     lock.lock()
     if let buffer = free[capacity]?.popLast() {
       freeBytes -= capacity * 4
@@ -38,6 +49,12 @@ final class StoragePool: @unchecked Sendable {
     allocatedBytes += capacity * 4
     peakBytes = max(peakBytes, allocatedBytes)
     lock.unlock()
+    if let memoryCount {
+      guard let buffer = memoryCount.reserve(capacity * MemoryLayout<Float>.stride) else {
+        preconditionFailure("out of addresses: \(capacity * 4) bytes for a tensor")
+      }
+      return buffer
+    }
     var raw: UnsafeMutableRawPointer?
     let status = posix_memalign(&raw, 64, capacity * MemoryLayout<Float>.stride)
     guard status == 0, let raw else {
@@ -53,11 +70,17 @@ final class StoragePool: @unchecked Sendable {
     return peakBytes
   }
 
-  func give(_ buffer: UnsafeMutablePointer<Float>, _ capacity: Int) {
+  private func discard(_ buffer: UnsafeMutablePointer<Float>) {
+    if let memoryCount { memoryCount.free(buffer) } else { Foundation.free(buffer) }
+  }
+
+  /// Takes back a buffer for `count` floats.
+  func give(_ buffer: UnsafeMutablePointer<Float>, _ count: Int) {
+    let capacity = Self.capacity(for: count)
     lock.lock()
     defer { lock.unlock() }
     if freeBytes + capacity * 4 > keptBytes {
-      Foundation.free(buffer)
+      discard(buffer)
       allocatedBytes -= capacity * 4
     } else {
       free[capacity, default: []].append(buffer)
@@ -78,12 +101,13 @@ final class Storage {
   private let pool: StoragePool?
   private let owner: AnyObject?
 
-  init(count: Int, pool: StoragePool) {
+  /// Memory of its own; the first `written` elements will be written to, by default all.
+  init(count: Int, written: Int? = nil, pool: StoragePool) {
     self.count = count
     self.pool = pool
     owner = nil
     packedFactors = nil
-    pointer = pool.take(StoragePool.capacity(for: count))
+    pointer = pool.take(count, written: written ?? count)
   }
 
   /// Memory of `owner`; with `packedFactors` where nobody writes to it any more.
@@ -104,6 +128,6 @@ final class Storage {
   var isConstant: Bool { packedFactors != nil }
 
   deinit {
-    pool?.give(pointer, StoragePool.capacity(for: count))
+    pool?.give(pointer, count)
   }
 }

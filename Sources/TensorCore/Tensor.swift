@@ -38,10 +38,11 @@ public struct Tensor {
     self.node = node
   }
 
-  /// Memory with unspecified contents, to be overwritten by the operation that asks for it.
-  init(uninitialized shape: [Int], on device: Device) {
-    self.init(
-      shape: shape, storage: Storage(count: shape.reduce(1, *), pool: device.storagePool), device: device)
+  /// Memory with unspecified contents, to be overwritten by the operation that asks for it: all elements, or the first
+  /// `written`.
+  init(uninitialized shape: [Int], written: Int? = nil, on device: Device) {
+    let storage = Storage(count: shape.reduce(1, *), written: written, pool: device.storagePool)
+    self.init(shape: shape, storage: storage, device: device)
   }
 
   /// A tensor of the given values.
@@ -60,7 +61,7 @@ public struct Tensor {
   /// A tensor of zeros of the given shape.
   public static func zeros(_ shape: [Int], on device: Device) -> Tensor {
     let tensor = Tensor(uninitialized: shape, on: device)
-    tensor.pointer.update(repeating: 0, count: tensor.count)
+    if device.computes { tensor.pointer.update(repeating: 0, count: tensor.count) }
     return tensor
   }
 

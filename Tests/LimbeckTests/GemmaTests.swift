@@ -59,6 +59,24 @@ struct GemmaTests {
     #expect(abs(measured.natsPerToken - expected.natsPerToken) < 2e-4, "\(measured.natsPerToken)")
   }
 
+  /// A head of float32 alone would take 640 MiB.
+  @Test("A step of adapters leaves the weights as they are, and takes little beside them")
+  func adapters() throws {
+    let device = try Device.standard()
+    let adapted = try LanguageModel(adapting: openModel(at: #require(GemmaFile.url)), rank: 4, device: device)
+    let (decoder, ids) = (try adapted.trainableDecoder, expected.promptIds)
+    let batch = TokenBatch(ids: ids, targets: ids.dropFirst() + [-1], batchSize: 1)
+    let sums = CrossEntropyObjective().accumulateGradients(of: decoder, on: batch, at: .only, scale: 1)
+    let before = CrossEntropyObjective().measure(model.decoder, on: batch, at: .only)
+    #expect(abs(sums.loss / before.loss - 1) < 1e-6 && sums.tokens == ids.count - 1)
+    #expect(decoder.trained.gradientSquareSum() > 0 && decoder.trained.gradientSquareSum().isFinite)
+    #expect(device.peakBytes < 256 << 20, "\(device.peakBytes >> 20) MiB")
+    let kept = zip(adapted.decoder.weights, model.decoder.weights).allSatisfy { own, other in
+      own.parameter.matrix.byteCount == other.parameter.matrix.byteCount
+    }
+    #expect(kept)
+  }
+
   @Test("48 tokens, the most likely at each place, are those of transformers")
   func greedy() throws {
     let made = try Generator(model).generate(after: [expected.prompt], sampling: .greedy, maxTokens: 48)[0]

@@ -119,7 +119,13 @@ import Testing
         }
         let (found, expected) = (try results(weight), try results(weight.constantCopy(on: device)))
         #expect(found.logits == expected.logits && found.again == expected.again, "\(precision), \(count) tokens")
-        #expect(found.gradient == expected.gradient, "\(precision), \(count) tokens")
+        if device.rowsAreIndependent {
+          #expect(found.gradient == expected.gradient, "\(precision), \(count) tokens")
+        } else {
+          // the product is cut by columns, not by rows, and a library then sums in another order
+          #expect(
+            relativeError(found.gradient, expected.gradient.map(Double.init)) < 2e-6, "\(precision), \(count) tokens")
+        }
       }
     }
   }
@@ -145,6 +151,63 @@ import Testing
       return try #require(input.gradient).array()
     }
     #expect(try gradient { _ in weight } == gradient { weight.constantCopy(on: $0) })
+  }
+
+  @Test("Gradients that are added up over several parts of the rows are those of a float32 copy, but for rounding")
+  func inputGradientOfManyRows() throws {
+    let weight = try mapped(.blocks(.q4_K), 4_500, 512)
+    func gradient(_ weight: (Device) -> WeightMatrix, threads: Int) throws -> [Float] {
+      let store = ParameterStore(on: Device(threads: threads))
+      let input = store.root.parameter("input", [3, 512], .normal(standardDeviation: 1), decays: true)
+      var generator = SeededGenerator(seed: 5)
+      store.initialize(using: &generator)
+      let out = input.value.linear(weight(store.device))
+      for _ in 0..<2 { out.backward(from: tensor([3, 4_500], seed: 6, on: store.device)) }
+      return try #require(input.gradient).array()
+    }
+    let expected = try gradient({ weight.constantCopy(on: $0) }, threads: 2).map(Double.init)
+    let found = try gradient({ _ in weight }, threads: 2)
+    #expect(relativeError(found, expected) < 1e-6)
+    #expect(try gradient({ _ in weight }, threads: 3) == found)
+  }
+
+  @Test("So are gradients through an output head", arguments: types, ProductPrecision.allCases)
+  func headGradient(type: MatrixEncoding, precision: ProductPrecision) throws {
+    let weight = try mapped(type, 5_000, 256)
+    func gradient(_ weight: (Device) -> WeightMatrix) throws -> [Float] {
+      let store = ParameterStore(on: Device(threads: 2))
+      let input = store.root.parameter("input", [300, 256], .normal(standardDeviation: 1), decays: true)
+      var generator = SeededGenerator(seed: 5)
+      store.initialize(using: &generator)
+      let pass = BackwardPass()
+      _ = VocabularyProjection(hidden: input.value, head: weight(store.device), precision: precision)
+        .mapLogits(rows: (3..<300).map { Int32($0) }, backward: pass) { row, logits, _, _ in
+          for index in logits.indices { logits[index] = Float((row + index) % 7) - 3 }
+        }
+      pass.run()
+      return try #require(input.gradient).array()
+    }
+    let expected = try gradient { weight.constantCopy(on: $0) }.map(Double.init)
+    #expect(relativeError(try gradient { _ in weight }, expected) < 1e-5)
+  }
+
+  @Test("A merged adapter is W + scale · B · A") func merging() {
+    let device = Device(threads: 2)
+    let (weight, down, up) = (
+      tensor([7, 5], seed: 1, on: device), tensor([3, 5], seed: 2, on: device), tensor([7, 3], seed: 3, on: device)
+    )
+    let before = weight.array()
+    var expected = before.map(Double.init)
+    let (a, b) = (down.array(), up.array())
+    for row in 0..<7 {
+      for column in 0..<5 {
+        for rank in 0..<3 {
+          expected[row * 5 + column] += 0.75 * Double(b[row * 3 + rank]) * Double(a[rank * 5 + column])
+        }
+      }
+    }
+    #expect(relativeError(weight.merging(down: down, up: up, scale: 0.75).array(), expected) < 1e-6)
+    #expect(weight.array() == before && up.array() == b)
   }
 
   @Test("Trainable parameters take their values, converted", arguments: types) func loading(type: MatrixEncoding) throws

@@ -67,6 +67,7 @@ extension OperationCase {
     + [(3, 4, 5)].map { linear(rows: $0, inputs: $1, outputs: $2, hasBias: true) }
     + [BlockType.q8_0, .q5_0, .q4_K, .q6_K].map { quantisedLinear($0, rows: 1, inputs: 256, outputs: 5) }
     + [quantisedLinear(.q8_0, rows: 13, inputs: 32, outputs: 5)]
+    + [(1, 3, 2, 5), (67, 9, 4, 18)].map { lowRank(rows: $0, inputs: $1, rank: $2, outputs: $3) }
     + rowCases
     + [(1, 1, 1, 1, 2), (2, 7, 4, 4, 4), (2, 5, 4, 2, 6), (1, 70, 3, 1, 2), (3, 13, 6, 3, 2)].map {
       causalAttention(
@@ -106,6 +107,22 @@ extension OperationCase {
       // of few rows each weight is read once, which takes longer than the products
       work: rows <= Device.uniformRows
         ? .elements(inputs * outputs, bytesEach: 4) : .multiplyAdds(rows * inputs * outputs, backward: 2))
+  }
+
+  /// x [rows, inputs], weight [outputs, inputs], and an adapter of it: down [rank, inputs], up [outputs, rank].
+  public static func lowRank(rows: Int, inputs: Int, rank: Int, outputs: Int) -> OperationCase {
+    OperationCase(
+      operation: "linear with adapter", sizes: "[\(rows), \(inputs)] by [\(outputs), \(rank)] [\(rank), \(inputs)]",
+      inputShapes: [[rows, inputs], [outputs, inputs], [rank, inputs], [outputs, rank]],
+      apply: {
+        $0[0].linear($0[1]).adding($0[0].linear($0[2]).scaled(by: 0.5), timesTransposed: $0[3], precision: .float32)
+      },
+      reference: { values in
+        let low = DoubleReference.linear(values[0], values[2], nil, inputs: inputs, outputs: rank).map { 0.5 * $0 }
+        let added = DoubleReference.linear(low, values[3], nil, inputs: rank, outputs: outputs)
+        return zip(DoubleReference.linear(values[0], values[1], nil, inputs: inputs, outputs: outputs), added).map(+)
+      },
+      work: .multiplyAdds(rows * (inputs * outputs + rank * (inputs + outputs)), backward: 2))
   }
 
   /// Sequences of several lengths, one after another.

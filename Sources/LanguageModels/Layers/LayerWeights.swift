@@ -6,11 +6,13 @@ struct LayerWeights {
   let precision: ProductPrecision
   let layer: Int
   let parameters: [WeightRole: Parameter]
+  let adapters: DecoderAdapters?
 
   /// A matrix and, where the configuration has one, its bias.
   func linear(_ matrix: LayerMatrix) -> Linear {
     Linear(
-      weight: parameter(.matrix(matrix)), bias: parameters[.layer(layer, .bias(matrix))], precision: precision)
+      weight: parameter(.matrix(matrix)), bias: parameters[.layer(layer, .bias(matrix))],
+      adapter: adapters?[.layer(layer, .matrix(matrix))], precision: precision)
   }
 
   /// A norm with the gain of the given role.

@@ -22,6 +22,7 @@ extension Distill {
     let objective = try teacherSteps.limit(
       objective.objective(&recipe, preset: preset, standardTemperature: .constant(cache.temperature)), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
+    let adapters = try AdapterSettings(adapters, &recipe)
     var settings = try TrainingSettings(
       options, &recipe, standardSequenceLength: sequences.holdsText ? sequences.length : nil)
     try settings.train(for: studentWeights, &recipe)
@@ -54,21 +55,26 @@ extension Distill {
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers
     }
+    let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs, adapting: adapters)
+    let isPlanned = try session.showsPlan(
+      of: configuration, files: try cache.files + source.files, adapting: source.counted(adapters, settings.precision))
+    if isPlanned { return }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
-      for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
-      on: session.device)
+      for: tokenizer, outputs: cache.outputs, adapting: adapters, seed: settings.recipe.seed,
+      precision: settings.precision, on: session.device)
     let ownText = try sequences.ownText(tokenizer)
     let distiller = try Distiller(
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     let subject = [
-      "student: \(student.size)", settings.weightsLine(of: student.configuration),
+      "student: \(student.size)", student.adapterLine, settings.weightsLine(of: student.configuration),
       "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
     ]
     try blamingWeights(of: [student]) {
       try session.run(
         distiller, tokenizer, cachePacking: sequences.packing, ownText: ownText, subject: subject.compactMap(\.self),
-        inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 }, from: start)
+        inputs: inputs.merging(["student": student.digest, "objective": objective.description]) { $1 }
+          .merging(student.adapterInputs) { $1 }, from: start)
     }
   }
 }

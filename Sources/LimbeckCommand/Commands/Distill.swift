@@ -96,6 +96,7 @@ struct Distill: ParsableCommand {
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
   @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
   @OptionGroup(title: "Teacher cache") var teacherCache: TeacherCacheOptions
+  @OptionGroup(title: "Adapters") var adapters: AdapterOptions
   @OptionGroup(title: "Training") var options: TrainingOptions
 
   func run() throws {
@@ -114,6 +115,7 @@ struct Distill: ParsableCommand {
     let preset = try recipe.value("preset", objective.preset)
     let objective = try teacherSteps.limit(objective.objective(&recipe, preset: preset), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
+    let adapters = try AdapterSettings(adapters, &recipe)
     var settings = try TrainingSettings(options, &recipe)
     try settings.train(for: studentWeights, &recipe)
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
@@ -129,9 +131,19 @@ struct Distill: ParsableCommand {
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
     let own = try source.isStored ? source.tokenizer(orAt: teacherSettings.tokenizer) : tokenizer
     try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
+    let configuration = try source.configuration(
+      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, adapting: adapters)
+    let isPlanned = try session.showsPlan(
+      of: configuration, files: teachers.files + source.files, adapting: source.counted(adapters, settings.precision)
+    ) { decoder in
+      try Distiller(
+        .live(teachers.mixture(countedOn: decoder.device), hiddenStates: hiddenStates.value),
+        student: .init(decoder, own), objective.value)
+    }
+    if isPlanned { return }
     let student = try source.model(
       for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize,
-      bosTokenID: teachers.models[0].configuration.bosTokenID, seed: settings.recipe.seed,
+      bosTokenID: teachers.models[0].configuration.bosTokenID, adapting: adapters, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
@@ -143,9 +155,10 @@ struct Distill: ParsableCommand {
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden_states"] = hiddenStates.description
+    inputs.merge(student.adapterInputs) { $1 }
     let terms = [objective.description, hiddenStates.description, sampled?.description]
     let subject = [
-      "student: \(student.size)", settings.weightsLine(of: student.configuration),
+      "student: \(student.size)", student.adapterLine, settings.weightsLine(of: student.configuration),
       "teacher: \(teachers.description)", "objective: \(terms.compactMap(\.self).joined(separator: "; "))",
     ]
     try blamingWeights(of: teachers.models + [student]) {

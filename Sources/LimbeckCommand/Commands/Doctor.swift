@@ -30,7 +30,9 @@ struct Doctor: ParsableCommand {
     }
     facts.add("SentencePiece", Machine.sentencePieceLibrary ?? "unknown")
     facts.add(
-      "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
+      "memory",
+      "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available"
+        + (ControlGroup.spareMemory.map { ", \(Format.bytes($0)) left of what the control group allows" } ?? ""))
     let here = FileManager.default.currentDirectoryPath
     facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
@@ -92,7 +94,7 @@ struct Machine {
     return [version.map(String.init) ?? "version unknown", file].joined(separator: ", ")
   }
 
-  private static func text(_ path: String) -> String? {
+  static func text(_ path: String) -> String? {
     // files of the kernel's have no size, and more than one read may bring
     let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd()
     return data.map { String(decoding: $0, as: UTF8.self) }

@@ -92,6 +92,7 @@ struct Export: ParsableCommand {
   /// What is said of weights that were quantised before.
   private func requantisation(_ model: any StoredModel) -> [String] {
     let plain = ["F32", "F16", "BF16"]
+    let model = (model as? AdaptedModel)?.base ?? model
     guard model is GGUFModel, let types = try? model.weights.names.map({ try model.weights.tensor(named: $0).type })
     else { return [] }
     let quantised = Set(types.filter { !plain.contains($0) }).sorted()

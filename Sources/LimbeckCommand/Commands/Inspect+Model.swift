@@ -15,6 +15,8 @@ extension Inspect {
     let tokenizerDigest: String?
     /// What the vocabulary was reduced from; nil where it was not.
     let reducedFrom: Origin?
+    /// Those of a folder of adapters, and their base; nil for a whole model.
+    let adapters: String?
     /// What a GGUF file holds; nil for a folder.
     let gguf: GGUFReport?
     /// What the user should know of it.
@@ -27,7 +29,7 @@ extension Inspect {
     }
 
     private enum CodingKeys: String, CodingKey {
-      case types, weightBytes, weightDigest, tokenizerTokens, tokenizerDigest, reducedFrom, gguf
+      case types, weightBytes, adapters, weightDigest, tokenizerTokens, tokenizerDigest, reducedFrom, gguf
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -35,6 +37,7 @@ extension Inspect {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(types, forKey: .types)
       try container.encode(weightBytes, forKey: .weightBytes)
+      try container.encodeIfPresent(adapters, forKey: .adapters)
       try container.encode(weightDigest, forKey: .weightDigest)
       try container.encodeIfPresent(tokenizerTokens, forKey: .tokenizerTokens)
       try container.encodeIfPresent(tokenizerDigest, forKey: .tokenizerDigest)
@@ -51,6 +54,7 @@ extension Inspect {
       types = Set(try model.weights.names.map { try model.weights.tensor(named: $0).type }).sorted()
       weightBytes = model.weightBytes
       weightDigest = model.digest
+      adapters = (model as? AdaptedModel).map { "\($0.adapters.configuration); of \($0.base.url.relativePath)" }
       gguf = (model as? GGUFModel).map(GGUFReport.init)
       tokenizerTokens = tokenizer?.vocabularySize
       tokenizerDigest = tokenizer?.digest.hexadecimal
@@ -70,8 +74,8 @@ extension Inspect {
       of model: any StoredModel, _ warnings: inout [String]
     ) throws -> (any Tokenizer)? {
       guard model.hasTokenizer else { return nil }
-      do throws(TokenizationError) { return try loadTokenizer(from: model.url) } catch {
-        guard model is GGUFModel else { throw error }
+      do throws(TokenizationError) { return try loadTokenizer(from: model.tokenizerURL) } catch {
+        guard !model.tokenizerURL.isFolder else { throw error }
         warnings.append("\(error)")
         return nil
       }
@@ -81,6 +85,7 @@ extension Inspect {
       sizes.add(to: &facts)
       facts.add("on disk", "\(Format.bytes(weightBytes)), \(types.joined(separator: " and "))")
       gguf?.add(to: &facts)
+      if let adapters { facts.add("adapters", adapters) }
       facts.add("digest of the weights", weightDigest)
       facts.add("tokenizer", tokenizerTokens.map { Format.count($0, "token") + unused($0) } ?? noTokenizer)
       if let tokenizerDigest { facts.add("digest of the tokenizer", tokenizerDigest) }

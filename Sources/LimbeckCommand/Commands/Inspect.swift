@@ -1,7 +1,9 @@
 import ArgumentParser
+import Diagnostics
 import DurableFiles
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -18,12 +20,14 @@ struct Inspect: ParsableCommand {
       embedding and head where it leaves vocab_size to the tokenizer), and the
       memory for its weights: 4 bytes each to run in float32, 16 to train (weights,
       gradients and two moments of AdamW); activations come on top, and grow with
-      the micro-batch. Of a .gguf file, the types of its tensors are counted.
+      the micro-batch: --plan counts them. Of a .gguf file, the types of its tensors
+      are counted.
 
       Example:
         limbeck inspect runs/student
         limbeck inspect config.json
         limbeck inspect gemma-3-270m.Q4_K_M.gguf
+        limbeck inspect config.json --plan --batch-size 4 --sequence-length 512
       """)
 
   @Argument(
@@ -33,10 +37,13 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup(title: "Plan") var planning: PlanOptions
+
   func run() throws {
     let file = URL(fileURLWithPath: model)
     if !file.isFolder, file.pathExtension.lowercased() == "json" { return try show(configuration: file) }
     let root = URL(fileURLWithPath: model, isDirectory: true)
+    if planning.plan { return try show(planOf: openModel(at: ModelLocation(path: model).url).configuration) }
     let run = try RunManifest(ofRun: root)
     let report: Report
     if let run, run.result == nil {
@@ -54,6 +61,13 @@ struct Inspect: ParsableCommand {
   /// Stands for V where config.json does not say it; nothing that is shown depends on it.
   private static let anyVocabularySize = 1 << 16
 
+  /// Shows what training a model of this configuration takes.
+  private func show(planOf configuration: DecoderConfiguration) throws {
+    let plan = try planning.plan(for: configuration)
+    if json { return try StandardOutput.write(json: PlanReport(plan)) }
+    try StandardOutput.write(plan.table(limit: MemoryLimit(nil)))
+  }
+
   /// Shows the model that a config.json describes.
   private func show(configuration file: URL) throws {
     let members = try HuggingFaceConfiguration(contentsOf: file)
@@ -62,6 +76,14 @@ struct Inspect: ParsableCommand {
     let configuration = try DecoderConfiguration(
       members.filling("vocab_size", with: .integer(Self.anyVocabularySize)))
     for remark in configuration.remarks(on: members) { Console().write("warning: \(remark)") }
+    if planning.plan {
+      guard hasVocabulary else {
+        throw InvalidValue(
+          file.path, "vocab_size", expected: "a number, to plan with", found: "none",
+          advice: "limbeck train --plan takes the tokenizer's")
+      }
+      return try show(planOf: configuration)
+    }
     let sizes = ModelSizes(configuration, hasVocabulary: hasVocabulary)
     if json { return try StandardOutput.write(json: sizes) }
     var facts = FactList()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import Limbeck
+import ModelTraining
 import TensorCore
 
 /// Whom a student learns from: one teacher or several.
@@ -115,20 +116,9 @@ struct TeacherSettings {
     for (model, teacher) in zip(models, teachers).dropFirst() {
       try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
     }
-    var inputs = [
-      "teacher": models.map(\.digest).joined(separator: " "), "teacher_precision": precision.rawValue,
-    ]
-    if models.count > 1, routes == nil {
-      inputs["teacher_weights"] = teachers.map { "\($0.weight)" }.joined(separator: " ")
-    }
-    switch choice {
-    case .mixture: break
-    case .onePerStep: inputs["teacher_choice"] = "one per step"
-    case .byPart(let teachers): inputs["teacher_choice"] = teachers.map { "\($0)" }.joined(separator: " ")
-    }
-    inputs.merge(routes?.inputs ?? [:]) { $1 }
     return LoadedTeachers(
-      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), inputs: inputs, choice: choice)
+      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), precision: precision, choice: choice,
+      routes: routes)
   }
 }
 
@@ -138,9 +128,25 @@ struct LoadedTeachers {
   /// Where each of them is.
   let paths: [String]
   let weights: [Float]
-  /// What a resumed run must share.
-  let inputs: [String: String]
+  let precision: ProductPrecision
   let choice: TeacherChoice
+  let routes: TextRoutes?
+
+  /// What a resumed run must share. Reads the weights.
+  var inputs: [String: String] {
+    var inputs = [
+      "teacher": models.map(\.digest).joined(separator: " "), "teacher_precision": precision.rawValue,
+    ]
+    if models.count > 1, routes == nil {
+      inputs["teacher_weights"] = weights.map { "\($0)" }.joined(separator: " ")
+    }
+    switch choice {
+    case .mixture: break
+    case .onePerStep: inputs["teacher_choice"] = "one per step"
+    case .byPart(let teachers): inputs["teacher_choice"] = teachers.map { "\($0)" }.joined(separator: " ")
+    }
+    return inputs.merging(routes?.inputs ?? [:]) { $1 }
+  }
 
   /// Which they are, and how large, for the header of a run.
   var description: String {
@@ -150,4 +156,15 @@ struct LoadedTeachers {
 
   /// As `Distiller` takes them.
   var mixture: [Distiller.Teacher] { zip(models, weights).map { .init($0.decoder, $0.tokenizer, weight: $1) } }
+
+  /// The same on a device that counts.
+  func mixture(countedOn device: Device) -> [Distiller.Teacher] {
+    mixture.map { .init($0.decoder.frozen().counted(on: device), $0.tokenizer, weight: $0.weight) }
+  }
+
+  /// Their weights, as the plan of a run names them.
+  var files: [MemoryPlan.Part] {
+    let name = models.count == 1 ? "file of the teacher" : "files of the teachers"
+    return [.init(name, bytes: models.reduce(0) { $0 + $1.weightBytes }, isMapped: true)]
+  }
 }

@@ -57,6 +57,7 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp("Tokens per sequence (default: \(standard.sequenceLength)).", valueName: "n"))
   var sequenceLength: Int?
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var packing: PackingOptions
   @Option(
     parsing: .unconditional,

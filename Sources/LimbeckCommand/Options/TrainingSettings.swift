@@ -14,6 +14,7 @@ struct TrainingSettings {
   let counting: CountedTokens
   let outputPath: String
   let resumes: Bool
+  let memory: MemorySettings
   let packing: PackingSettings
   var recipe: TrainingRecipe
   let weightType: WeightType
@@ -47,6 +48,7 @@ struct TrainingSettings {
     recipe.microBatchSize = try settings.value("micro-batch-size", options.microBatchSize)
     recipe.sequenceLength = try settings.value(
       "sequence-length", options.sequenceLength, default: standardSequenceLength ?? recipe.sequenceLength)
+    memory = try MemorySettings(options.memory, &settings)
     packing = try PackingSettings(options.packing, &settings)
     recipe.learningRate = try settings.value("learning-rate", options.learningRate, default: recipe.learningRate)
     recipe.minimumLearningRateRatio = try settings.value(

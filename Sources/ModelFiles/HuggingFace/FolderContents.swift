@@ -27,7 +27,7 @@ enum FolderContents {
     if url.pathExtension.lowercased() == "gguf" { return ", and a .gguf file is no folder" }
     let names = names(in: url)
     if names.contains("adapter_config.json") {
-      return "; it has an adapter: merge it into its model first (in peft: merge_and_unload) and save that"
+      return "; it has an adapter: merge it into its model first: limbeck merge --adapter \(url.path) --output NEW"
     }
     if let file = names.first(where: { $0.lowercased().hasSuffix(".gguf") }) {
       return "; for the GGUF file in it, give \(url.appendingPathComponent(file).path)"

@@ -5,9 +5,14 @@
 /// met there; what was recorded is released on the way.
 public final class BackwardPass {
   private var outputs: [Node] = []
+  /// Where the pass ends: what this tensor was computed from is left to another pass.
+  private let boundary: Node?
 
   /// A pass without gradients.
-  public init() {}
+  public init() { boundary = nil }
+
+  /// A pass that adds to the gradient of `boundary`, if it gets there, and goes no further.
+  init(above boundary: Node?) { self.boundary = boundary }
 
   /// Adds the gradient of a part of the loss by `tensor`, of its shape; of a tensor that records nothing it is dropped.
   public func add(_ gradient: Tensor, to tensor: Tensor) {
@@ -29,7 +34,7 @@ public final class BackwardPass {
   /// Carries the gradients to every trainable parameter that the tensors were computed from, adding to the gradients
   /// there; once per pass.
   public func run() {
-    for node in Node.inTopologicalOrder(above: outputs).reversed() { node.propagate() }
+    for node in Node.inTopologicalOrder(of: outputs, above: boundary).reversed() { node.propagate() }
     outputs = []
   }
 }
@@ -45,10 +50,11 @@ extension Tensor {
 }
 
 extension Node {
-  /// All nodes from which the given ones were computed, and these: inputs before the nodes that read them.
-  fileprivate static func inTopologicalOrder(above outputs: [Node]) -> [Node] {
+  /// All nodes from which the given ones were computed, and these: inputs before the nodes that read them. `boundary`
+  /// is left out, and what only it was computed from.
+  fileprivate static func inTopologicalOrder(of outputs: [Node], above boundary: Node?) -> [Node] {
     var order: [Node] = []
-    var visited: Set<ObjectIdentifier> = []
+    var visited: Set<ObjectIdentifier> = boundary.map { [ObjectIdentifier($0)] } ?? []
     for output in outputs where visited.insert(ObjectIdentifier(output)).inserted {
       output.visitInputs(&visited, &order)
     }

@@ -85,6 +85,11 @@ final class Node {
     return destination.pointer
   }
 
+  /// Makes the gradient zero if nothing came before: the backward step of a node without one is left out.
+  func requireGradient() {
+    if gradient == nil { _ = accumulator() }
+  }
+
   /// Where to write the contributions to several nodes in any order, into `unwanted` where there is no node: of nodes
   /// that are one and the same, all add.
   static func destinations(_ nodes: [Node?], discarding unwanted: Tensor) -> [GradientDestination] {

@@ -9,7 +9,7 @@ import CKernels
 struct ProjectionProducts {
   /// [N, C]
   private let hidden: Tensor
-  /// [V, C]; float32 where gradients will be asked for.
+  /// [V, C]
   private let head: WeightMatrix
   private let precision: ProductPrecision
   private let backend: any MatrixBackend
@@ -37,7 +37,7 @@ struct ProjectionProducts {
   init(_ hidden: Tensor, _ projection: VocabularyProjection, hasGradient: Bool, blockRows: Int) {
     self.hidden = hidden
     let device = hidden.device
-    let head = hasGradient ? .dense(projection.head.dense(on: device)) : projection.head
+    let head = projection.head
     self.head = head
     precision = projection.precision
     backend = device.backend
@@ -47,12 +47,15 @@ struct ProjectionProducts {
     vocabularyGrain = Self.vocabularyGrain(vocabulary)
     logitsFactor = WeightFactor(head, rows: blockRows, widest: min(vocabularyGrain, vocabulary), on: device)
     packedForLogits = packs ? head.packedTransposed(on: device) : nil
-    packedForGradient =
-      packs && hasGradient
-      ? PackedFactor(
-        MatrixView(head.dense(on: device).pointer, stride: channels), k: vocabulary, n: channels, on: device) : nil
+    // a head in another type than float32 is converted, and then packed, some rows at a time
+    if case .dense(let head) = head, packs, hasGradient {
+      packedForGradient = PackedFactor(
+        MatrixView(head.pointer, stride: channels), k: vocabulary, n: channels, on: device)
+    } else {
+      packedForGradient = nil
+    }
     narrowHidden = packs ? Self.narrowCopy(of: hidden) : nil
-    narrowsGradients = packs && hasGradient
+    narrowsGradients = packedForGradient != nil
   }
 
   private static func narrowCopy(of hidden: Tensor) -> Tensor {
@@ -114,6 +117,12 @@ struct ProjectionProducts {
   func propagate(
     _ dLogits: Tensor, _ start: Int, _ count: Int, dHidden: Tensor, dHead: GradientDestination?
   ) {
+    guard case .dense(let dense) = head else {
+      // it is frozen
+      return MatrixProduct.times(
+        dHidden.pointer + start * channels, dLogits.pointer, head, rows: count, adds: false, precision: precision,
+        on: device)
+    }
     let rowTasks = (count + rowGrain - 1) / rowGrain
     let headTasks = dHead == nil ? 0 : (vocabulary + vocabularyGrain - 1) / vocabularyGrain
     let packedHidden =
@@ -122,7 +131,7 @@ struct ProjectionProducts {
       if task < rowTasks {
         let first = task * rowGrain
         hiddenGradient(
-          dLogits.pointer + first * vocabulary, min(rowGrain, count - first),
+          dense, dLogits.pointer + first * vocabulary, min(rowGrain, count - first),
           into: dHidden.pointer + (start + first) * channels, scratch[worker])
       } else if let dHead {
         let first = (task - rowTasks) * vocabularyGrain
@@ -134,7 +143,7 @@ struct ProjectionProducts {
   }
 
   private func hiddenGradient(
-    _ dLogits: UnsafePointer<Float>, _ count: Int, into out: UnsafeMutablePointer<Float>,
+    _ head: Tensor, _ dLogits: UnsafePointer<Float>, _ count: Int, into out: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     if let packedForGradient {
@@ -145,8 +154,8 @@ struct ProjectionProducts {
     } else {
       backend.product(
         into: out, stride: channels, adds: false, MatrixView(dLogits, stride: vocabulary),
-        MatrixView(head.dense(on: device).pointer, stride: channels), m: count, n: channels, k: vocabulary,
-        precision: precision, scratch: scratch)
+        MatrixView(head.pointer, stride: channels), m: count, n: channels, k: vocabulary, precision: precision,
+        scratch: scratch)
     }
   }
 

@@ -59,6 +59,13 @@ extension VocabularyProjection {
     rows: [Int32], teacher: TeacherProjection? = nil, reservesTeacherRow: Bool = false, backward: BackwardPass? = nil,
     _ body: LogitsRowBody<Result>
   ) -> [Result] {
+    hidden.device.counting(as: .head) { found(rows, teacher, reservesTeacherRow, backward, body) }
+  }
+
+  private func found<Result>(
+    _ rows: [Int32], _ teacher: TeacherProjection?, _ reservesTeacherRow: Bool, _ backward: BackwardPass?,
+    _ body: LogitsRowBody<Result>
+  ) -> [Result] {
     guard let backward else { return process(rows, teacher, reservesTeacherRow, nil, body) }
     let compact = Tensor(uninitialized: [rows.count, hidden.columns], on: hidden.device)
     let gradients = Gradients(hidden: compact, head: rows.isEmpty ? nil : backward.destination(of: head))
@@ -100,10 +107,13 @@ extension VocabularyProjection {
       rows.count == hidden.rows || Set(rows).count == rows.count, "a row of the hidden states is chosen twice")
     let device = hidden.device
     let vocabulary = vocabularySize
-    let block = min(rows.count, Self.blockRows(vocabularySize: vocabulary))
-    let logits = Tensor(uninitialized: [block, vocabulary], on: device)
+    // of a size that does not depend on the number of rows, so that all passes share these buffers; what is not
+    // written to takes no memory
+    let most = Self.blockRows(vocabularySize: vocabulary)
+    let block = min(rows.count, most)
+    let logits = Tensor(uninitialized: [most, vocabulary], written: block * vocabulary, on: device)
     let teacherWidth = teachers.count * vocabulary
-    let teacherLogits = Tensor(uninitialized: [block, teacherWidth], on: device)
+    let teacherLogits = Tensor(uninitialized: [most, teacherWidth], written: block * teacherWidth, on: device)
     let reserved = Tensor(uninitialized: [reservesTeacherRow ? device.threads : 0, vocabulary], on: device)
     let scratch = Tensor(uninitialized: [device.threads, vocabulary], on: device)
     // of a capped logit the derivative by the product, while `body` works on the row
@@ -123,7 +133,7 @@ extension VocabularyProjection {
         for (index, products) in teacherProducts.enumerated() {
           products.logits(start, count, into: teacherLogits.pointer + index * vocabulary, stride: teacherWidth)
         }
-        device.parallel(count) { row, worker in
+        func work(_ row: Int, _ worker: Int) {
           func line(_ tensor: Tensor, _ index: Int, _ width: Int) -> UnsafeMutableBufferPointer<Float> {
             UnsafeMutableBufferPointer(start: tensor.pointer + index * width, count: width)
           }
@@ -152,6 +162,12 @@ extension VocabularyProjection {
             if let rowSlopes { limbeck_multiply(gradient, gradient, rowSlopes, 0, vocabulary) }
             products.prepareGradient(gradient)
           }
+        }
+        device.parallel(count, work)
+        if !device.computes, count > 0 {
+          // a result of one row, whatever it is, for all
+          work(0, 0)
+          for row in 1..<count { results.initializeElement(at: start + row, to: results[start]) }
         }
         if let gradients {
           products.propagate(logits, start, count, dHidden: gradients.hidden, dHead: gradients.head)

@@ -85,7 +85,9 @@ struct PackedFactor {
     panel: (_ columns: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> MatrixView
   ) {
     let (panels, pairs) = ((n + Self.panel - 1) / Self.panel, (k + 1) / 2)
-    let memory = Tensor(uninitialized: [RightFactor.packedCount(k: k, n: n)], on: device)
+    let memory = device.counting(as: .packedWeights) {
+      Tensor(uninitialized: [RightFactor.packedCount(k: k, n: n)], on: device)
+    }
     self.memory = memory
     self.pairs = pairs
     let scratch = WorkerScratch(scratchCount, on: device)

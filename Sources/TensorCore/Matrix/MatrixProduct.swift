@@ -25,16 +25,35 @@ enum MatrixProduct {
     }
   }
 
-  /// c[M, I] = d[M, O] · w, w[O, I], or += where `adds`.
+  /// c[M, I] = d[M, O] · w, w[O, I], or += where `adds`. What is kept in other types than float32 is converted some
+  /// rows at a time: no more of it is there at once, however large it is.
   static func times(
-    _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ w: Tensor, rows: Int, adds: Bool,
+    _ c: UnsafeMutablePointer<Float>, _ d: UnsafePointer<Float>, _ w: WeightMatrix, rows: Int, adds: Bool,
     precision: ProductPrecision, on device: Device
   ) {
-    multiply(
-      into: c, adds: adds, MatrixView(d, stride: w.rows), MatrixView(w.pointer, stride: w.columns), m: rows,
-      n: w.columns, k: w.rows, precision, on: device)
-    withExtendedLifetime(w) {}
+    let (outputs, inputs) = (w.shape[0], w.shape[1])
+    func add(_ rowsOfW: UnsafeMutablePointer<Float>, _ part: Range<Int>) {
+      multiply(
+        into: c, adds: adds || part.lowerBound > 0, MatrixView(d + part.lowerBound, stride: outputs),
+        MatrixView(rowsOfW, stride: inputs), m: rows, n: inputs, k: part.count, precision, on: device)
+    }
+    switch w {
+    case .dense(let tensor):
+      add(tensor.pointer, 0..<outputs)
+      withExtendedLifetime(tensor) {}
+    case .encoded(let matrix):
+      let together = min(outputs, max(1, convertedTogether / inputs))
+      let converted = Tensor(uninitialized: [together, inputs], on: device)
+      for start in stride(from: 0, to: outputs, by: together) {
+        let part = start..<min(outputs, start + together)
+        matrix.decode(part, into: converted.pointer, on: device)
+        add(converted.pointer, part)
+      }
+    }
   }
+
+  /// Weights that are converted at a time, about: 4 MiB of float32.
+  private static let convertedTogether = 1 << 20
 
   /// c[O, I] = dᵀ · x, d[M, O], x[M, I], or += where `adds`; M ≥ 1.
   static func transposedTimes(

@@ -15,19 +15,20 @@ extension Tensor {
     }
     MatrixProduct.timesTransposed(
       out.pointer, pointer, weight, rows: rows, adds: bias != nil, precision: precision, on: device)
-    return out.recorded(from: [node, weight.node, bias?.node]) { [device, detached, weight] gradient, nodes in
+    // only what gives a weight's gradient is kept
+    let x = weight.node == nil ? nil : detached
+    return out.recorded(from: [node, weight.node, bias?.node]) { [device, weight] gradient, nodes in
       if let node = nodes[0] {
         // in the forward pass: out = x · Wᵀ, so d x = d out · W
         let dx = node.destination()
         MatrixProduct.times(
-          dx.pointer, gradient.pointer, weight.dense(on: device), rows: rows, adds: dx.adds, precision: precision,
-          on: device)
+          dx.pointer, gradient.pointer, weight, rows: rows, adds: dx.adds, precision: precision, on: device)
       }
-      if rows > 0, let node = nodes[1] {
+      if rows > 0, let node = nodes[1], let x {
         // and d W = d outᵀ · x
         let dWeight = node.destination()
         MatrixProduct.transposedTimes(
-          dWeight.pointer, gradient.pointer, detached.pointer, rows: rows, outputs: outputs, inputs: inputs,
+          dWeight.pointer, gradient.pointer, x.pointer, rows: rows, outputs: outputs, inputs: inputs,
           adds: dWeight.adds, precision: precision, on: device)
       }
       if let node = nodes[2] {
@@ -50,7 +51,8 @@ extension Tensor {
     recorded(from: inputs.map { $0?.node }, backward: backward)
   }
 
-  private func recorded(
+  /// As above, from nodes.
+  func recorded(
     from nodes: [Node?], backward: @escaping (_ gradient: Tensor, _ nodes: [Node?]) -> Void
   ) -> Tensor {
     guard nodes.contains(where: { $0 != nil }) else { return self }

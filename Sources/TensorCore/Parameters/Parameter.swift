@@ -6,6 +6,8 @@ public enum Initialization: Sendable, Equatable {
   case constant(Float)
   /// Normal with mean zero.
   case normal(standardDeviation: Float)
+  /// Uniform from −limit to limit.
+  case uniform(limit: Float)
 }
 
 /// A named weight of a model and, if it is trained, its gradient.
@@ -97,7 +99,7 @@ public final class ParameterStore {
   /// Gives every parameter memory with a gradient beside it, and draws its values from its own distribution.
   public func initialize(using generator: inout some RandomNumberGenerator) {
     allocateArenas()
-    for parameter in parameters {
+    for parameter in parameters where device.computes {
       parameter.value.withMutableSpan { parameter.initialization.fill(&$0, using: &generator) }
     }
   }
@@ -108,7 +110,7 @@ public final class ParameterStore {
     for parameter in parameters {
       let loaded = try source(parameter)
       precondition(loaded.shape == parameter.shape, "\(parameter.name): \(loaded.shape) is not \(parameter.shape)")
-      loaded.copy(into: parameter.value.pointer)
+      if device.computes { loaded.copy(into: parameter.value.pointer) }
     }
   }
 
@@ -131,8 +133,8 @@ public final class ParameterStore {
   }
 
   private func allocateArenas() {
-    let values = Tensor.zeros([count], on: device)
-    let gradients = Tensor(uninitialized: [count], on: device)
+    let values = device.counting(as: .weights) { Tensor.zeros([count], on: device) }
+    let gradients = device.counting(as: .gradients) { Tensor(uninitialized: [count], on: device) }
     self.values = values
     gradientArena = gradients
     var offset = 0
@@ -193,6 +195,8 @@ extension Initialization {
       for index in values.indices {
         values[index] = standardDeviation * Float(generator.nextNormal())
       }
+    case .uniform(let limit):
+      for index in values.indices { values[index] = limit * Float(2 * generator.nextUniform() - 1) }
     }
   }
 }

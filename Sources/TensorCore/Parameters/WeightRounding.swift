@@ -28,7 +28,8 @@ public final class WeightRounding {
     precondition(encodings.count == parameters.parameters.count, "an encoding for each of the parameters")
     self.parameters = parameters
     self.values = values
-    kept = Tensor(uninitialized: [parameters.count], on: parameters.device)
+    let device = parameters.device
+    kept = device.counting(as: .weights) { Tensor(uninitialized: [parameters.count], on: device) }
     var (parts, offset) = ([Part](), 0)
     for (parameter, encoding) in zip(parameters.parameters, encodings) {
       let end = offset + parameter.count

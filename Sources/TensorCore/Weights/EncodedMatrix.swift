@@ -54,6 +54,13 @@ public final class EncodedMatrix {
     packed = PackedFactorCache()
   }
 
+  /// The weights of another matrix, where they lie, with a cache of their own for what products make of them.
+  init(_ matrix: EncodedMatrix, packed: PackedFactorCache) {
+    (encoding, rows, columns, start) = (matrix.encoding, matrix.rows, matrix.columns, matrix.start)
+    owner = matrix
+    self.packed = packed
+  }
+
   /// Some of the rows as float32, one after another.
   func decode(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
@@ -77,10 +84,17 @@ public final class EncodedMatrix {
   /// All weights as float32, in memory of `device`.
   func dense(on device: Device) -> Tensor {
     let out = Tensor(uninitialized: [rows, columns], on: device)
-    device.parallelRanges(rows, grain: max(1, (1 << 18) / columns)) { range in
-      decode(range, into: out.pointer + range.lowerBound * columns)
-    }
+    decode(0..<rows, into: out.pointer, on: device)
     return out
+  }
+
+  /// Some of the rows as float32, by all workers of `device`.
+  func decode(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>, on device: Device) {
+    device.parallelRanges(range.count, grain: max(1, (1 << 18) / columns)) { part in
+      decode(
+        range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound,
+        into: floats + part.lowerBound * columns)
+    }
   }
 
   /// The rows with the given indices as float32: [indices, columns].
