@@ -1,7 +1,9 @@
 import Foundation
 import LanguageModels
+import ModelEvaluation
 import ModelTraining
 import TensorCore
+import TextGeneration
 import Tokenization
 
 /// The memory of a run, before it has any.
@@ -9,6 +11,7 @@ extension TrainingSession {
   /// Counts the memory of the run, and says with --plan what takes it.
   /// - Parameters:
   ///   - configuration: that of the model to be trained.
+  ///   - tokenizer: what makes its ids.
   ///   - files: what is mapped, the weights of teachers first.
   ///   - adapting: makes the decoder whose adapters are trained, on a device that counts; nil where all weights are.
   ///   - distilling: the run of a model, on that model's device, which counts; nil where it learns without a teacher in
@@ -16,17 +19,18 @@ extension TrainingSession {
   /// - Returns: whether only the plan was asked for, and nothing is to be done any more.
   /// - Throws: `MemoryShortage` where the run cannot fit; what is wrong with recipe and texts.
   func showsPlan(
-    of configuration: DecoderConfiguration, files: [MemoryPlan.Part] = [],
+    of configuration: DecoderConfiguration, _ tokenizer: any Tokenizer, files: [MemoryPlan.Part] = [],
     adapting: ((Device) throws -> TransformerDecoder)? = nil,
     distilling: ((TransformerDecoder) throws -> any SessionTask)? = nil
   ) throws -> Bool {
-    let text = try textBytes()
+    let textBytes = try corpus(settings.text)?.byteCount ?? 0
+    let validation = try plannedValidation(configuration, tokenizer, textBytes: textBytes)
     func plan(_ choice: MemoryChoice) throws -> MemoryPlan {
       var recipe = settings.recipe
       recipe.microBatchSize = choice.microBatchSize ?? recipe.microBatchSize
       var plan = try MemoryPlan(
-        recipe, of: configuration, textTokens: text.training == 0 ? nil : text.training / Self.leastBytesPerToken,
-        validationTokens: text.validation / Self.bytesPerToken, on: device
+        recipe, of: configuration, textTokens: textBytes == 0 ? nil : textBytes / Self.leastBytesPerToken,
+        validation: validation, on: device
       ) { device, data, validation, recipe in
         let decoder =
           try adapting?(device)
@@ -43,7 +47,7 @@ extension TrainingSession {
       for (index, file) in files.enumerated() {
         plan.add(.init(file.name, bytes: file.bytes - (index == 0 ? plan.releasedBytes : 0), isMapped: true))
       }
-      plan.add(.init("tokens of the text", bytes: text.training, isMapped: true))
+      plan.add(.init("tokens of the text", bytes: textBytes, isMapped: true))
       return plan
     }
     let whole = try plan(MemoryChoice())
@@ -84,14 +88,24 @@ extension TrainingSession {
     return remedies
   }
 
-  /// The bytes of the files of the texts.
-  private func textBytes() throws -> (training: Int, validation: Int) {
-    func bytes(_ paths: [String]) throws -> Int {
-      try paths.isEmpty ? 0 : Corpus(paths: paths, keys: settings.keys, counting: settings.counting).byteCount
+  private func corpus(_ paths: [String]) throws -> Corpus? {
+    try paths.isEmpty ? nil : Corpus(paths: paths, keys: settings.keys, counting: settings.counting)
+  }
+
+  /// A validation text that is soon tokenised, as it is, for its windows are of many lengths; or what stands for it.
+  private func plannedValidation(
+    _ configuration: DecoderConfiguration, _ tokenizer: any Tokenizer, textBytes: Int
+  ) throws -> ValidationText? {
+    let (corpus, length) = (try corpus(settings.validationText), settings.recipe.sequenceLength)
+    if let corpus, corpus.byteCount <= 1 << 20 {
+      let tokens = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads)
+      return try ValidationText(
+        EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: length,
+        name: settings.validationText.joined(separator: ", "), beginningID: configuration.beginningID)
     }
-    let (training, validation) = (try bytes(settings.text), try bytes(settings.validationText))
-    let heldOut = Int(Double(training) * (settings.validationShare ?? 0))
-    return (training, validation + heldOut)
+    let bytes = corpus?.byteCount ?? Int(Double(textBytes) * (settings.validationShare ?? 0))
+    return try bytes == 0
+      ? nil : ValidationText(planning: bytes / Self.bytesPerToken, of: configuration, sequenceLength: length)
   }
 }
 

@@ -44,13 +44,14 @@ public struct MemoryPlan: Sendable, Equatable {
   ///   - recipe: the run's; how long it is does not matter.
   ///   - configuration: that of the model to be trained.
   ///   - textTokens: tokens of the text to be learnt, about; nil where it is longer than a batch.
-  ///   - validationTokens: tokens of the validation text, about; 0 for none.
+  ///   - validation: the validation text; nil for none.
   ///   - device: where the run will compute.
-  ///   - run: runs a recipe on a counting device, on these texts, whose tokens are not read, and writes nothing.
+  ///   - run: runs a recipe on a counting device, on these texts, and writes nothing.
   /// - Throws: what `run` throws, and `value` where the recipe makes no sense or the sizes are beyond all machines.
   public init(
-    _ recipe: TrainingRecipe, of configuration: DecoderConfiguration, textTokens: Int? = nil, validationTokens: Int,
-    on device: Device, run: (_ device: Device, PackedSequences, ValidationText?, TrainingRecipe) throws -> Void
+    _ recipe: TrainingRecipe, of configuration: DecoderConfiguration, textTokens: Int? = nil,
+    validation: ValidationText? = nil, on device: Device,
+    run: (_ device: Device, PackedSequences, ValidationText?, TrainingRecipe) throws -> Void
   ) throws {
     try recipe.validate()
     var recipe = recipe
@@ -65,23 +66,11 @@ public struct MemoryPlan: Sendable, Equatable {
     recipe.steps = min(recipe.steps ?? .max, 64, 3 + configuration.vocabularySize / tokens)
     let data = try PackedSequences(
       PlaceholderTokens(count: tokens + 1), sequenceLength: length, name: "the text to be learnt")
-    let validation = try Self.validation(
-      min(validationTokens, configuration.vocabularySize + 3 * Self.validatedTogether), length: length)
     let device = device.counting()
     try run(device, data, validation, recipe)
     let counted = device.countedMemory
     parts = MemoryUse.allCases.map { Part($0.name, bytes: counted[$0] ?? 0) }.filter { $0.bytes > 0 }
     releasedBytes = device.countedReleasedBytes
-  }
-
-  /// Tokens that are validated together.
-  private static let validatedTogether = 4_096
-
-  private static func validation(_ tokens: Int, length: Int) throws -> ValidationText? {
-    guard tokens > 0 else { return nil }
-    let ids = [Int32](repeating: 0, count: max(2, tokens))
-    return try ValidationText(
-      EvaluationText(documents: [ids], beginningID: 0), sequenceLength: length, name: "the validation text")
   }
 
   /// Throws `value` where not even addresses would be enough: 2^47 bytes on most machines.
@@ -97,6 +86,18 @@ public struct MemoryPlan: Sendable, Equatable {
           "the run", "activations", expected: "at most 32 TiB, to be planned", found: "up to \(bytes) bytes",
           advice: "compute fewer tokens at once"))
     }
+  }
+}
+
+extension ValidationText {
+  /// Stands for a text of about so many tokens, of which only that many matter as show what memory they take: all of it
+  /// that is computed together, and as many as the vocabulary has.
+  public init(
+    planning tokens: Int, of configuration: DecoderConfiguration, sequenceLength: Int
+  ) throws(TrainingError) {
+    let count = max(2, min(tokens, configuration.vocabularySize + 3 * 4_096))
+    let text = EvaluationText(documents: [[Int32](repeating: 0, count: count)], beginningID: 0)
+    try self.init(text, sequenceLength: sequenceLength, name: "the validation text")
   }
 }
 

@@ -6,11 +6,11 @@ import Testing
 
 /// A student whose layers are computed anew in the backward pass.
 @Suite struct RecomputationTests {
-  private static func configuration(width: Int, layers: Int) -> DecoderConfiguration {
+  private static func configuration(width: Int, layers: Int, postNorms: Bool) -> DecoderConfiguration {
     var configuration = DecoderConfiguration(
       vocabularySize: 300, hiddenSize: width, feedForwardSize: 2 * width, layerCount: layers, headCount: 4,
       keyValueHeadCount: 2, contextLength: 64, tiesEmbeddings: true, initializerRange: 0.2)
-    configuration.hasPostNorms = true
+    configuration.hasPostNorms = postNorms
     configuration.normalizesQueriesAndKeys = true
     return configuration
   }
@@ -37,13 +37,16 @@ import Testing
   }
 
   private func found(
-    recomputes: Bool, teacherWidth: Int = 32, precision: ProductPrecision = .float32, backend: MatrixBackendKind = .best
+    recomputes: Bool, teacherWidth: Int = 32, postNorms: Bool = false, precision: ProductPrecision = .float32,
+    backend: MatrixBackendKind = .best
   ) throws -> Found {
     let device = try Device(threads: 2, backend: backend)
     let teacher = TransformerDecoder(
-      configuration: Self.configuration(width: teacherWidth, layers: 3), seed: 1, precision: precision, device: device)
+      configuration: Self.configuration(width: teacherWidth, layers: 3, postNorms: postNorms), seed: 1,
+      precision: precision, device: device)
     let student = TransformerDecoder(
-      configuration: Self.configuration(width: 32, layers: 3), seed: 2, precision: precision, device: device)
+      configuration: Self.configuration(width: 32, layers: 3, postNorms: postNorms), seed: 2, precision: precision,
+      device: device)
     student.recomputesLayers = recomputes
     let alignment = try HiddenStateAlignment(
       Self.terms, teacher: teacher.configuration, student: student.configuration, seed: 5, on: device)
@@ -68,8 +71,8 @@ import Testing
     #expect(try found(recomputes: true, precision: precision, backend: backend) == kept)
   }
 
-  @Test func soAreThoseOfProjectedStates() throws {
-    let kept = try found(recomputes: false, teacherWidth: 48)
-    #expect(try found(recomputes: true, teacherWidth: 48) == kept)
+  @Test(arguments: [false, true]) func soAreThoseOfProjectedStatesAndNormsAfterBranches(_ postNorms: Bool) throws {
+    let kept = try found(recomputes: false, teacherWidth: 48, postNorms: postNorms)
+    #expect(try found(recomputes: true, teacherWidth: 48, postNorms: postNorms) == kept)
   }
 }

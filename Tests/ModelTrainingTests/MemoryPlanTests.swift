@@ -15,11 +15,11 @@ import Testing
   }
 
   private func plan(
-    _ recipe: TrainingRecipe, recomputes: Bool = false, textTokens: Int? = nil, validationTokens: Int = 0,
+    _ recipe: TrainingRecipe, recomputes: Bool = false, textTokens: Int? = nil, validation: ValidationText? = nil,
     precision: ProductPrecision = .float32, on device: Device, counting: (Device) -> Void = { _ in }
   ) throws -> MemoryPlan {
     try MemoryPlan(
-      recipe, of: Self.configuration, textTokens: textTokens, validationTokens: validationTokens, on: device
+      recipe, of: Self.configuration, textTokens: textTokens, validation: validation, on: device
     ) { device, data, validation, recipe in
       counting(device)
       let model = TransformerDecoder(
@@ -40,7 +40,9 @@ import Testing
       let device = Device(threads: 1)
       var counting = device
       let plan = try plan(
-        recipe, recomputes: recomputes, validationTokens: 1_500, precision: precision, on: device
+        recipe, recomputes: recomputes,
+        validation: ValidationText(planning: 1_500, of: Self.configuration, sequenceLength: 64), precision: precision,
+        on: device
       ) { counting = $0 }
       #expect(device.peakBytes == 0, "planning takes no memory")
 
@@ -97,7 +99,7 @@ import Testing
     (configuration.feedForwardSize, configuration.contextLength) = (1 << 24, 1 << 24)
     #expect(throws: TrainingError.self) {
       _ = try MemoryPlan(
-        TrainingRecipe(steps: 1, batchSize: 1, sequenceLength: 1 << 24), of: configuration, validationTokens: 0,
+        TrainingRecipe(steps: 1, batchSize: 1, sequenceLength: 1 << 24), of: configuration,
         on: Device(threads: 1)
       ) { _, _, _, _ in }
     }

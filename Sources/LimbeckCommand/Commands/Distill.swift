@@ -134,7 +134,8 @@ struct Distill: ParsableCommand {
     let configuration = try source.configuration(
       for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, adapting: adapters)
     let isPlanned = try session.showsPlan(
-      of: configuration, files: teachers.files + source.files, adapting: source.counted(adapters, settings.precision)
+      of: configuration, own, files: teachers.files + source.files,
+      adapting: source.counted(adapters, settings.precision)
     ) { decoder in
       try Distiller(
         .live(teachers.mixture(countedOn: decoder.device), hiddenStates: hiddenStates.value),

@@ -39,7 +39,7 @@ struct PlanOptions: ParsableArguments {
     if let sequenceLength { recipe.sequenceLength = sequenceLength }
     recipe.microBatchSize = microBatchSize
     var plan = try MemoryPlan(
-      recipe, of: configuration, validationTokens: 0, on: device.device
+      recipe, of: configuration, on: device.device
     ) { device, data, validation, recipe in
       let decoder = TransformerDecoder(
         configuration: configuration, seed: 0, precision: precision ?? .float32, device: device)

@@ -132,7 +132,7 @@ struct Train: ParsableCommand {
     let configuration = try source.configuration(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, adapting: adapters)
     let counted = source.counted(adapters, settings.precision)
-    if try session.showsPlan(of: configuration, files: source.files, adapting: counted) { return }
+    if try session.showsPlan(of: configuration, tokenizer, files: source.files, adapting: counted) { return }
     let model = try source.model(
       for: tokenizer, outputs: student?.vocabularySize, bosTokenID: student?.bosTokenID, adapting: adapters,
       seed: settings.recipe.seed, precision: settings.precision, on: session.device)
