@@ -57,7 +57,8 @@ extension Distill {
     }
     let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs, adapting: adapters)
     let isPlanned = try session.showsPlan(
-      of: configuration, tokenizer, files: try cache.files + source.files, adapting: source.counted(adapters, settings.precision))
+      of: configuration, tokenizer, files: try cache.files + source.files,
+      adapting: source.counted(adapters, settings.precision))
     if isPlanned { return }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(

@@ -117,7 +117,8 @@ struct TeacherSettings {
       try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
     }
     return LoadedTeachers(
-      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), precision: precision, choice: choice,
+      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), precision: precision,
+      choice: choice,
       routes: routes)
   }
 }
