@@ -16,7 +16,18 @@ public struct TrainingLength: Sendable, Equatable {
   }
 }
 
+extension PackedSequences {
+  /// The sequences of an epoch, at least 1: those that have something to learn, where the cuts are not shifted.
+  public var sequencesOfEpoch: Int { max(1, countedSequences(offset: 0)) }
+}
+
 extension TrainingRecipe {
+  /// The sequences that a run over a text reads, over all epochs; 0 where `length(over:)` throws.
+  public func sequencesRead(over text: PackedSequences) -> Int {
+    guard let length = try? length(over: text) else { return 0 }
+    return length.sequences ?? length.steps.multipliedReportingOverflow(by: length.batchSize).partialValue
+  }
+
   /// The length of a run over a text. Throws `value` where the recipe makes no sense, `nothingCounted` where there is
   /// nothing to learn in the text.
   public func length(over text: PackedSequences) throws(TrainingError) -> TrainingLength {

@@ -47,8 +47,12 @@ public struct CacheBias: Sendable, Equatable {
       let batch = text.batch([sequence])
       let counted = batch.countedRows
       guard !counted.isEmpty else { continue }
-      let cached = CachedTeacherRows(cache, batch)
-      let logits = teacher.logits(teacher.hiddenStates(batch.ids, batchSize: 1).gatheringRows(counted))
+      func logits(of states: Tensor) -> Tensor { teacher.logits(states.gatheringRows(counted)) }
+      let cached: Estimate =
+        cache.method.keepsStates
+        ? .logits(logits(of: cache.hiddenStates(of: batch, on: teacher.device)))
+        : .rows(CachedTeacherRows(cache, batch))
+      let logits = logits(of: teacher.hiddenStates(batch.ids, batchSize: 1))
       logits.withSpan { logits in
         for index in counted.indices {
           let row = logits.extracting(index * sums.vocabularySize..<(index + 1) * sums.vocabularySize)
@@ -67,6 +71,31 @@ public struct CacheBias: Sendable, Equatable {
     gradientDifferenceByChance = sums.differenceSquares.squareRoot() / scale
   }
 
+  /// What a cache has of the distributions of a sequence's counted tokens.
+  private enum Estimate {
+    case rows(CachedTeacherRows)
+    /// [counted, V]
+    case logits(Tensor)
+
+    /// The distribution of a token, where only some tokens of it are known.
+    func sparseRow(_ index: Int) -> SparseDistribution? {
+      switch self {
+      case .rows(let rows): rows.sparseRow(index)
+      case .logits: nil
+      }
+    }
+
+    func readLogits(_ index: Int, into row: inout MutableSpan<Float>) {
+      switch self {
+      case .rows(let rows): rows.readLogits(index, into: &row)
+      case .logits(let tensor):
+        let start = index * row.count
+        let end = start + row.count
+        tensor.withSpan { RowKernels.copy($0.extracting(start..<end), into: &row) }
+      }
+    }
+  }
+
   private struct Sums {
     let vocabularySize: Int
     var count = 0
@@ -82,7 +111,7 @@ public struct CacheBias: Sendable, Equatable {
     }
 
     mutating func add(
-      _ logits: Span<Float>, _ objective: DistillationObjective, _ cached: CachedTeacherRows, _ index: Int
+      _ logits: Span<Float>, _ objective: DistillationObjective, _ cached: Estimate, _ index: Int
     ) {
       var teacher = logits.indices.map { logits[$0] }
       let half = teacher.map { $0 / 2 }
@@ -115,7 +144,7 @@ public struct CacheBias: Sendable, Equatable {
     }
 
     private static func dense(
-      _ objective: DistillationObjective, _ cached: CachedTeacherRows, _ index: Int,
+      _ objective: DistillationObjective, _ cached: Estimate, _ index: Int,
       _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>, _ scratch: inout MutableSpan<Float>
     ) -> Double {
       cached.readLogits(index, into: &teacher)

@@ -12,6 +12,7 @@ extension Distill {
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
     let sequences = cache.sequences
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
+    if cache.keepsStates, teacherPaths.count != 1 { throw TeacherCacheError.needsHead(cache: sequences.path) }
     if let routed = teacherPaths.first(where: { RoutedPath($0).pattern != nil }) {
       throw recipe.invalid(
         "teacher", expected: "no pattern of files with --teacher-cache", found: routed,
@@ -29,7 +30,7 @@ extension Distill {
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     let ofLiveTeachers = [
-      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
+      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", cache.keepsStates ? nil : hiddenStates.description),
       ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
       (
@@ -54,7 +55,9 @@ extension Distill {
       try tokenizer.requireSame(as: teachers, from: recorded, path: start.model)
       tokenizer = teachers
     }
-    let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
+    var (signal, inputs) = try cache.open(
+      settings, teachers: teacherPaths, hiddenStates.value, on: session.device)
+    inputs["hidden_states"] = hiddenStates.description
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, seed: settings.recipe.seed, precision: settings.precision,
       on: session.device)
@@ -63,7 +66,8 @@ extension Distill {
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     let subject = [
       "student: \(student.size)", settings.weightsLine(of: student.configuration),
-      "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
+      "teacher: the cache \(sequences.path)" + (cache.keepsStates ? " and the head of \(teacherPaths[0])" : ""),
+      "objective: \([objective.description, hiddenStates.description].compactMap(\.self).joined(separator: "; "))",
     ]
     try blamingWeights(of: [student]) {
       try session.run(

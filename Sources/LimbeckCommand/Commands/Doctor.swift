@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import TensorCore
 import Tokenization
@@ -32,7 +33,7 @@ struct Doctor: ParsableCommand {
     facts.add(
       "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
     let here = FileManager.default.currentDirectoryPath
-    facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
+    facts.add("disk", "\(freeBytes(at: URL(fileURLWithPath: here)).map { Format.bytes(Int($0)) } ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
 
     var warnings: [String] = chosen.unavailability.map { ["\($0)"] } ?? []
@@ -75,12 +76,6 @@ struct Machine {
   var availableMemory: Int? {
     let line = Self.text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
     return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
-  }
-
-  /// Free bytes of the file system that holds `path`.
-  func freeDisk(at path: String) -> Int? {
-    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
-    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
   }
 
   /// The version of the SentencePiece library in use, where Debian's package manager knows it, and its file.
