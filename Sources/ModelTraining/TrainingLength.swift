@@ -22,12 +22,6 @@ extension PackedSequences {
 }
 
 extension TrainingRecipe {
-  /// The sequences that a run over a text reads, over all epochs; 0 where `length(over:)` throws.
-  public func sequencesRead(over text: PackedSequences) -> Int {
-    guard let length = try? length(over: text) else { return 0 }
-    return length.sequences ?? length.steps.multipliedReportingOverflow(by: length.batchSize).partialValue
-  }
-
   /// The length of a run over a text. Throws `value` where the recipe makes no sense, `nothingCounted` where there is
   /// nothing to learn in the text.
   public func length(over text: PackedSequences) throws(TrainingError) -> TrainingLength {

@@ -307,7 +307,8 @@ import Tokenization
         try key { try objective.caches.requireFit(sequenceLength: 8) }
           == "sequence length")
       #expect(
-        try key { try objective.caches.requireTexts(training: self.text(seed: 9), validation: nil) } == "token digest of text")
+        try key { try objective.caches.requireTexts(training: self.text(seed: 9), validation: nil) }
+          == "token digest of text")
       // the cache of the training text is none of the validation text
       let both = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)

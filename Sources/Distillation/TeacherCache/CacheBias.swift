@@ -47,16 +47,19 @@ public struct CacheBias: Sendable, Equatable {
       let batch = text.batch([sequence])
       let counted = batch.countedRows
       guard !counted.isEmpty else { continue }
-      func logits(of states: Tensor) -> Tensor { teacher.logits(states.gatheringRows(counted)) }
-      let cached: Estimate =
-        cache.method.keepsStates
-        ? .logits(logits(of: cache.hiddenStates(of: batch, on: teacher.device)))
-        : .rows(CachedTeacherRows(cache, batch))
-      let logits = logits(of: teacher.hiddenStates(batch.ids, batchSize: 1))
-      logits.withSpan { logits in
-        for index in counted.indices {
-          let row = logits.extracting(index * sums.vocabularySize..<(index + 1) * sums.vocabularySize)
-          sums.add(row, objective, cached, index)
+      let exact = teacher.hiddenStates(batch.ids, batchSize: 1)
+      let stored = cache.method.keepsStates ? cache.hiddenStates(of: batch, on: teacher.device) : nil
+      let rows = stored == nil ? CachedTeacherRows(cache, batch) : nil
+      // logits of a few tokens at a time, for a vocabulary may be large
+      for start in stride(from: 0, to: counted.count, by: Self.tokensTogether) {
+        let some = Array(counted[start..<min(counted.count, start + Self.tokensTogether)])
+        func logits(of states: Tensor) -> Tensor { teacher.logits(states.gatheringRows(some)) }
+        let cached = rows.map { Estimate.rows($0, from: start) } ?? .logits(logits(of: stored ?? exact))
+        logits(of: exact).withSpan { logits in
+          for index in some.indices {
+            let row = logits.extracting(index * sums.vocabularySize..<(index + 1) * sums.vocabularySize)
+            sums.add(row, objective, cached, index)
+          }
         }
       }
     }
@@ -71,23 +74,26 @@ public struct CacheBias: Sendable, Equatable {
     gradientDifferenceByChance = sums.differenceSquares.squareRoot() / scale
   }
 
-  /// What a cache has of the distributions of a sequence's counted tokens.
+  private static let tokensTogether = 64
+
+  /// What a cache has of the distributions of some of a sequence's counted tokens.
   private enum Estimate {
-    case rows(CachedTeacherRows)
+    /// Those from a token on.
+    case rows(CachedTeacherRows, from: Int)
     /// [counted, V]
     case logits(Tensor)
 
     /// The distribution of a token, where only some tokens of it are known.
     func sparseRow(_ index: Int) -> SparseDistribution? {
       switch self {
-      case .rows(let rows): rows.sparseRow(index)
+      case .rows(let rows, let start): rows.sparseRow(start + index)
       case .logits: nil
       }
     }
 
     func readLogits(_ index: Int, into row: inout MutableSpan<Float>) {
       switch self {
-      case .rows(let rows): rows.readLogits(index, into: &row)
+      case .rows(let rows, let start): rows.readLogits(start + index, into: &row)
       case .logits(let tensor):
         let start = index * row.count
         let end = start + row.count

@@ -59,7 +59,9 @@ public struct CachedTeacherObjective: TrainingObjective {
   /// The summed objective on a batch of the validation text, and as far as the cache tells the distributions' entropies
   /// and KL divergence at temperature 1; cross-entropy and the student's entropy alone where there is no cache for it.
   public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
-    guard let validation = caches.validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
+    guard let validation = caches.validation else {
+      return CrossEntropyObjective().measure(student, on: batch, at: position)
+    }
     return sums(student, batch, validation, scheduled.objective(at: position), scale: nil, nil)
   }
 

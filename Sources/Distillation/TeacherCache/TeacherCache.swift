@@ -66,7 +66,7 @@ public struct TeacherCache: Sendable {
     return files[file].withCodes(ofSequence: index, row: row, count: description.vocabularySize, body)
   }
 
-  /// The final hidden states [N, Ct] of a batch's counted tokens, where the method keeps them; zero at the other tokens.
+  /// The final hidden states [N, Ct] of a batch's counted tokens, where the method keeps them; zero at the others.
   func hiddenStates(of batch: TokenBatch, on device: Device) -> Tensor {
     guard case .hidden(let channels) = method else { preconditionFailure("a cache of \(method) has no states") }
     precondition(batch.sequences.count == batch.batchSize, "a batch that was not cut from a text has no cached states")

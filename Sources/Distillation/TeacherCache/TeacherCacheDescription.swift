@@ -39,8 +39,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// As in `cache.json`, where a file is called a shard.
   private enum CodingKeys: String, CodingKey {
-    case method, k, draws, channels, seed, temperature, teacher, teacherPrecision, tokenizer, text, tokens, vocabularySize
-    case sequenceLength, sequenceCount, formatVersion
+    case method, k, draws, channels, seed, temperature, teacher, teacherPrecision, tokenizer, text, tokens
+    case vocabularySize, sequenceLength, sequenceCount, formatVersion
     case beginningID = "beginningId"
     case sequencesPerFile = "sequencesPerShard"
   }

@@ -78,7 +78,9 @@ public struct TeacherCacheFolder: Sendable {
   private static func requireDescription(in url: URL) throws(TeacherCacheError) {
     guard exists(at: url) else {
       throw .file(
-        .missing(file: descriptionFile(in: url).path, advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
+        .missing(
+          file: descriptionFile(in: url).path,
+          advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
     }
   }
 

@@ -1,8 +1,8 @@
 import DurableFiles
 import Foundation
 
-/// What a run has taken down of its teacher so far: the sequences of a cache in the order in which they were read, until
-/// all are there and become the cache's files. It lies in the cache's folder.
+/// What a run has taken down of its teacher so far: the sequences of a cache in the order in which they were read,
+/// until all are there and become the cache's files. It lies in the cache's folder.
 ///
 /// Each sequence is handed to the system at once, with a digest of its own: a killed process loses none but the one it
 /// was writing, and what cannot be used counts as not there. The file: the digest of the cache's description, 64 bytes;

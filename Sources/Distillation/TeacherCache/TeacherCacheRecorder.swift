@@ -113,7 +113,8 @@ public struct TeacherCacheRecorder {
   ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call
   ///     returns.
   /// - Returns: whether the cache is complete.
-  /// - Throws: `notFinite`; `value` of a hidden state that is too large; or `file` with what the disk refuses, or where another process writes the cache.
+  /// - Throws: `notFinite`; `value` of a hidden state that is too large; or `file` with what the disk refuses, or where
+  ///   another process writes the cache.
   @discardableResult
   public func record(
     into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }

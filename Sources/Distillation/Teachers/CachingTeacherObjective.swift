@@ -113,18 +113,30 @@ extension CachingTeacherObjective {
       guard !somethingExists(at: plan.url.path) else { throw .file(.exists(file: plan.url.path)) }
       if let free = freeBytes(at: plan.url) { try TeacherCachePlan.requireSpace(bytes, free: free, at: plan.url) }
     }
-    let (epoch, sequences) = (text.sequencesOfEpoch, recipe.sequencesRead(over: text))
+    try requireSecondEpoch(recipe, text, continuation)
+    return PlannedCache(method: method, bytes: bytes)
+  }
+
+  /// Checks that some step comes after those that read all of the text. Throws `value`.
+  private func requireSecondEpoch(
+    _ recipe: TrainingRecipe, _ text: PackedSequences, _ continuation: RunContinuation?
+  ) throws(TeacherCacheError) {
+    let length: TrainingLength
+    do { length = try recipe.length(over: text) } catch {
+      // what is wrong with recipe or text is for the trainer to say
+      return
+    }
+    let epoch = text.sequencesOfEpoch
     // a run that goes on in the midst of an epoch has to end that one, too
     let begun = (continuation?.sequencesRead ?? 0) % epoch
-    let needed = epoch + (begun == 0 ? 0 : epoch - begun)
-    guard sequences > needed else {
+    let steps = (epoch + (begun == 0 ? 0 : epoch - begun) - 1) / length.batchSize + 1
+    guard length.steps > steps else {
       throw .value(
         InvalidValue(
-          "cache-while-distilling", expected: "a run over more than \(needed) sequences, of which some come again",
-          found: "\(sequences)",
+          "cache-while-distilling", expected: "more than the \(counted(steps, "step")) that read all of the text",
+          found: "\(length.steps)",
           advice: "leave it out, train longer, or make the cache alone: limbeck cache-teacher"))
     }
-    return PlannedCache(method: method, bytes: bytes)
   }
 
   /// Makes or opens the cache. Throws as `requireFit` does, and what the disk refuses.
@@ -160,8 +172,8 @@ extension TrainingError {
     case .value(let value): self = .value(value)
     case .file(let file): self = .file(file)
     case .damaged(let file, let reason): self = .file(.unreadable(file: file, reason: reason))
-    case .unfinished(let cache, _, _), .beingRecorded(let cache), .needsWholeDistribution(let cache, _), .needsLogits(let cache),
-      .needsHead(let cache):
+    case .unfinished(let cache, _, _), .beingRecorded(let cache), .needsWholeDistribution(let cache, _),
+      .needsLogits(let cache), .needsHead(let cache):
       self = .file(.unreadable(file: cache, reason: error.description))
     case .notFinite: self = .file(.unreadable(file: "the teacher", reason: error.description))
     }

@@ -6,8 +6,8 @@ import TensorCore
 protocol TeacherStates {
   /// What makes logits of them.
   var outputHead: OutputHead { get }
-  /// The states [N, Ct] of a batch, right at its counted tokens at least. `observe`, where it is given, receives what is
-  /// computed inside.
+  /// The states [N, Ct] of a batch, right at its counted tokens at least. `observe`, where it is given, receives what
+  /// is computed inside.
   func states(of batch: TokenBatch, observe: ActivationObserver?) -> Tensor
 }
 

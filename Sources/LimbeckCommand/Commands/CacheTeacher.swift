@@ -101,6 +101,7 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
     help: ArgumentHelp("Tokens to draw, for sampled (default: \(Method.standardDraws)).", valueName: "n"))
   var draws: Int?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
   var maxSize: ByteCount?
   @Option(
@@ -125,7 +126,6 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   @Flag(help: "Print one JSON object.")
   var json = false
   @OptionGroup var device: DeviceOptions
-
 
   func validate() throws {
     try ValidationError.requirePath(output, "output")
@@ -218,29 +218,7 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   }
 
   /// The method, as it is or by default.
-  private var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .standard : .topKTail) }
-
-  /// What may be kept of a teacher in memory: the first that fits into the size, else the last.
-  private func methods(for teacher: DecoderConfiguration) -> [TeacherCacheMethod] {
-    let names: [Method] = maxSize == nil ? [chosenMethod] : [.hidden, .standard]
-    return names.map { $0.method(channels: teacher.hiddenSize, k: k, draws: draws) }
-  }
-
-  /// Says what is kept, and how large the cache becomes.
-  private func tellSize(
-    of method: TeacherCacheMethod, _ tokens: Int, _ teacher: DecoderConfiguration, _ console: Console
-  ) {
-    func size(_ method: TeacherCacheMethod) -> String {
-      Format.bytes(Int(method.bytes(ofTokens: tokens, vocabularySize: teacher.vocabularySize)))
-    }
-    var reason = ""
-    if let maxSize {
-      let states = size(Method.hidden.method(channels: teacher.hiddenSize))
-      reason = method.keepsStates ? "" : ": hidden states would take \(states), above \(maxSize.defaultValueDescription)"
-    }
-    console.write(
-      "\(method)\(reason); \(Format.count(tokens, "token")), \(method.isSparse ? "at most " : "")\(size(method))")
-  }
+  var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .standard : .topKTail) }
 
   /// What is kept of a teacher that ran elsewhere. `smallest` is how many tokens every distribution has at least, where
   /// it does not have all.

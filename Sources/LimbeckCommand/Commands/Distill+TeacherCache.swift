@@ -29,15 +29,19 @@ extension Distill {
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    // a run that goes on with one from a teacher in memory has the teacher's
+    let precision = try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue
+    // what is compared of the hidden states of a cache is checked where the student is known
+    let compared = cache.keepsStates ? nil : hiddenStates.description
     let ofLiveTeachers = [
-      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", cache.keepsStates ? nil : hiddenStates.description),
+      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", compared),
       ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
       (
         "one-teacher-per-step",
         try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
       ),
-      ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
+      ("teacher-precision", precision == sequences.cache.description.teacherPrecision ? nil : precision),
     ]
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)

@@ -33,7 +33,8 @@ struct Doctor: ParsableCommand {
     facts.add(
       "memory", "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available")
     let here = FileManager.default.currentDirectoryPath
-    facts.add("disk", "\(freeBytes(at: URL(fileURLWithPath: here)).map { Format.bytes(Int($0)) } ?? "?") free in \(here)")
+    let free = freeBytes(at: URL(fileURLWithPath: here)).map { Format.bytes(Int($0)) }
+    facts.add("disk", "\(free ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
 
     var warnings: [String] = chosen.unavailability.map { ["\($0)"] } ?? []

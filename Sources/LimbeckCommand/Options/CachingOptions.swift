@@ -20,6 +20,7 @@ struct CachingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What it stores, as in 'limbeck cache-teacher' (default: sampled).", valueName: "name"))
   var cacheMethod: CacheTeacher.Method?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
   var cacheMaxSize: ByteCount?
@@ -36,7 +37,7 @@ struct CachingSettings {
   /// nil where no cache is made. Throws where flags go without the one that asks for it.
   init?(_ options: CachingOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
     let isWanted = try recipe.value("cache-while-distilling", options.cacheWhileDistilling ? true : nil) ?? false
-    path = try recipe.value("cache-output", options.cacheOutput)
+    path = try recipe.path("cache-output", options.cacheOutput, mayBeName: true)
     method = try recipe.value("cache-method", options.cacheMethod)
     maximumSize = try recipe.value("cache-max-size", options.cacheMaxSize)
     guard isWanted else {
