@@ -252,8 +252,17 @@ import Tokenization
     }
     #expect(method(nil, 1_000_000) == methods[0] && method(1.28e9, 1_000_000) == methods[0])
     #expect(method(1.28e9 - 1, 1_000_000) == methods[1] && method(1, 1_000_000) == methods[1])
-    #expect(throws: TeacherCacheError.self) { try TeacherCachePlan.requireSpace(51, free: 101, at: folder.url) }
-    try TeacherCachePlan.requireSpace(50, free: 100, at: folder.url)
+  }
+
+  @Test func aDiskWithoutRoomIsToldBeforehand() throws {
+    for (bytes, gathers) in [(50.0, true), (100, false)] {
+      try TeacherCachePlan.requireSpace(bytes, gathersSequences: gathers, free: 100, at: folder.url)
+      #expect(throws: TeacherCacheError.self) {
+        try TeacherCachePlan.requireSpace(bytes + 1, gathersSequences: gathers, free: 100, at: folder.url)
+      }
+    }
+    #expect(throws: TeacherCacheError.self) { try TeacherCachePlan.requireSpace(1e18, at: folder.file("new")) }
+    try TeacherCachePlan.requireSpace(1, at: folder.file("new"))
     let free = try #require(freeBytes(at: folder.file("not/yet/there")))
     #expect(free > 0 && abs(free / (freeBytes(at: folder.url) ?? 0) - 1) < 0.1)
   }

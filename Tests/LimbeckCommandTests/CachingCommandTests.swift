@@ -88,6 +88,27 @@ extension CommandTests {
       }
     }
 
+    /// A disk that takes no more stops the run with a word on the file, and with room it goes on to the same end.
+    @Test func aFullDiskLosesNothing() throws {
+      let desk = try Desk()
+      let flags =
+        teacher(desk) + [
+          "--cache-while-distilling", "--cache-method", "hidden", "--checkpoint-every", "10", "--cache-output", "kept",
+        ]
+      let call = (arguments(desk, "run") + flags).map { "'\($0)'" }.joined(separator: " ")
+      let full = try Command.shell("trap '' XFSZ; ulimit -f 200; \"$limbeck\" \(call)", in: desk.folder)
+      #expect(full.code == 1)
+      #expect(full.errors.contains("kept/sequences.journal: cannot be written: "), "\(full.errors)")
+      #expect(desk.exists("run/checkpoints") && !desk.exists("run/model.safetensors"))
+      let resumed = try Command.run("distill", "--output", "run", "--resume", in: desk.folder)
+      try #require(resumed.code == 0, "\(resumed.errors)")
+      let whole = try distil(desk, "whole", flags.dropLast(2))
+      try #require(whole.code == 0, "\(whole.errors)")
+      #expect(try desk.data("run/model.safetensors") == desk.data("whole/model.safetensors"))
+      #expect(!desk.exists("run/teacher-cache") && desk.exists("kept/cache.json"))
+      #expect(!desk.exists("kept/sequences.journal"))
+    }
+
     @Test func hiddenStatesServeAnyObjectiveWithTheTeachersHead() throws {
       let desk = try Desk()
       let made = try Command.run(

@@ -72,13 +72,25 @@ extension TeacherCachePlan {
     try objective.requireFit(method, ofCacheAt: url)
   }
 
-  /// Checks that so many bytes, twice while the cache is made, are free on the disk. Throws `value`.
-  static func requireSpace(_ bytes: Double, free: Double, at url: URL) throws(TeacherCacheError) {
-    guard 2 * bytes > free else { return }
+  /// Checks that a disk has room for a cache of so many bytes, twice where sequences are gathered in a journal before
+  /// they become files. Throws `value`; does nothing where the system does not say how much is free.
+  public static func requireSpace(
+    _ bytes: Double, gathersSequences: Bool = false, at url: URL
+  ) throws(TeacherCacheError) {
+    guard let free = freeBytes(at: url) else { return }
+    try requireSpace(bytes, gathersSequences: gathersSequences, free: free, at: url)
+  }
+
+  static func requireSpace(
+    _ bytes: Double, gathersSequences: Bool, free: Double, at url: URL
+  ) throws(TeacherCacheError) {
+    let needed = gathersSequences ? 2 * bytes : bytes
+    guard needed > free else { return }
     func text(_ bytes: Double) -> String { "\(Int((min(bytes, 1e15) / 1e6).rounded(.up))) MB" }
     throw .value(
       InvalidValue(
-        url.path, "free disk space", expected: "\(text(2 * bytes)), twice the cache until it is complete",
+        url.path, "free disk space",
+        expected: text(needed) + (gathersSequences ? ", twice the cache until it is complete" : ", the cache at most"),
         found: text(free), advice: "make room, or choose another folder or method"))
   }
 }

@@ -111,7 +111,7 @@ extension CachingTeacherObjective {
     let bytes = method.bytes(ofTokens: text.countedTokens, vocabularySize: description.vocabularySize)
     if !plan.resumes {
       guard !somethingExists(at: plan.url.path) else { throw .file(.exists(file: plan.url.path)) }
-      if let free = freeBytes(at: plan.url) { try TeacherCachePlan.requireSpace(bytes, free: free, at: plan.url) }
+      try TeacherCachePlan.requireSpace(bytes, gathersSequences: true, at: plan.url)
     }
     try requireSecondEpoch(recipe, text, continuation)
     return PlannedCache(method: method, bytes: bytes)

@@ -199,6 +199,11 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
+    if !resume {
+      try TeacherCachePlan.requireSpace(
+        keptPart.bytes(
+          ofTokens: sequences.countedTokens, vocabularySize: model.configuration.vocabularySize), at: url)
+    }
     let folder =
       try resume
       ? TeacherCacheFolder(resuming: url, recorder.description, tokenizerFiles: model.tokenizer.files)
