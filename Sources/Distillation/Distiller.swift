@@ -48,12 +48,12 @@ public struct Distiller {
   public let tokenizer: any Tokenizer
   /// What is minimised, the teachers in it.
   public let objective: any TrainingObjective
-  private let signal: Signal
+  let signal: Signal
 
   /// What the texts have to fit.
-  private enum Signal {
+  enum Signal {
     case live(contextLengths: [Int], onPolicy: OnPolicySteps?, choice: TeacherChoice)
-    case cached(CachedTeacherObjective)
+    case cached(TeacherCaches)
   }
 
   /// A distiller with one teacher in memory; see `init(_:student:_:seed:)`.
@@ -100,109 +100,39 @@ public struct Distiller {
     case .cached(let cache, let validation):
       do throws(TeacherCacheError) {
         let cached = try CachedTeacherObjective(objective, cache, validation: validation)
-        try cached.requireFit(
-          vocabularySize: student.decoder.configuration.vocabularySize,
-          tokenizerDigest: student.tokenizer.digest.hexadecimal)
-        signal = .cached(cached)
+        try cached.caches.requireFit(student)
+        signal = .cached(cached.caches)
         self.objective = cached
       } catch { throw .cache(error) }
-    }
-  }
-
-  private static func requireSameTokens(_ teachers: [Teacher], _ student: Student) throws(DistillationError) {
-    guard !teachers.isEmpty else { throw .value(InvalidValue("teacher", expected: "one or more", found: "none")) }
-    for (index, teacher) in teachers.enumerated() {
-      do throws(DistillationError) {
-        try requireSameTokens(teacher, student)
-      } catch {
-        throw teachers.count == 1 ? error : .ofTeacher(number: index + 1, error)
+    case .cachedStates(let cache, let validation, let head, let hiddenStates):
+      let alignment = try hiddenStates.alignment(
+        teacher: head.configuration, student: student.decoder, seed: seed)
+      if let alignment, alignment.needsInside { throw .value(.alignment(cache.method)) }
+      let caches = TeacherCaches(training: cache, validation: validation)
+      do throws(TeacherCacheError) {
+        self.objective = try CachedStatesObjective(
+          objective, caches, head: head, alignment: alignment, on: student.decoder.device)
+        try caches.requireFit(student)
+      } catch { throw .cache(error) }
+      signal = .cached(caches)
+    case .caching(let teacher, let plan, let hiddenStates):
+      try Self.requireSameTokens([teacher], student)
+      let alignment = try hiddenStates.alignment(
+        teacher: teacher.decoder.configuration, student: student.decoder, seed: seed)
+      do { self.objective = try CachingTeacherObjective(teacher, objective, alignment: alignment, plan: plan) } catch {
+        throw .cache(error)
       }
-    }
-  }
-
-  private static func requireFiniteSum(ofWeights weights: [Float]) throws(DistillationError) {
-    guard weights.reduce(0, +).isFinite else {
-      throw .value(
-        InvalidValue(
-          "teacher-weights", expected: "numbers above 0 whose sum is below \(Float.greatestFiniteMagnitude)",
-          found: weights.map { "\($0)" }.joined(separator: ", ")))
-    }
-  }
-
-  private static func requireSameTokens(_ teacher: Teacher, _ student: Student) throws(DistillationError) {
-    guard teacher.weight > 0, teacher.weight.isFinite else {
-      throw .value(InvalidValue("teacher-weights", expected: "numbers above 0", found: "\(teacher.weight)"))
-    }
-    do {
-      try requireSameTokenizer(teacher.tokenizer, student.tokenizer)
-    } catch {
-      throw .differentTokenizers(error)
-    }
-    let (expected, found) = (
-      teacher.decoder.configuration.vocabularySize, student.decoder.configuration.vocabularySize
-    )
-    guard expected == found else {
-      throw .value(
-        InvalidValue("the student", "vocab_size", expected: "the teacher's \(expected)", found: "\(found)"))
+      signal = .live(
+        contextLengths: [teacher.decoder.configuration.contextLength], onPolicy: nil, choice: .mixture)
     }
   }
 }
 
-// MARK: - A run
-
-extension Distiller {
-  /// Checks that sequences of so many tokens fit student and teachers, and on-policy prompts the sequences. Throws
-  /// `value`, or `cache` where a cache has sequences of another length.
-  public func requireFit(sequenceLength: Int) throws(DistillationError) {
-    switch signal {
-    case .live(let contextLengths, let onPolicy, _):
-      for contextLength in contextLengths where sequenceLength > contextLength {
-        throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
-      }
-      do { try onPolicy?.validate(sequenceLength: sequenceLength) } catch { throw .value(error) }
-    case .cached(let cached):
-      do { try cached.requireFit(sequenceLength: sequenceLength) } catch { throw .cache(error) }
-    }
-    let contextLength = student.configuration.contextLength
-    guard sequenceLength <= contextLength else {
-      throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the student"))
-    }
-  }
-
-  /// Checks that a cache was made for these texts, and that each part of them has a teacher where these are chosen by
-  /// parts. Throws `cache`, which says what differs, or `value`.
-  public func requireFit(_ text: PackedSequences, validation: ValidationText? = nil) throws(DistillationError) {
-    switch signal {
-    case .live(_, _, let choice):
-      do { try choice.requireFit(text, validation) } catch { throw .value(error) }
-    case .cached(let cached):
-      do { try cached.requireTexts(training: text, validation: validation) } catch { throw .cache(error) }
-    }
-  }
-
-  /// Trains the student; see `Trainer.run(_:)`.
-  /// - Parameters:
-  ///   - text: the text to learn on.
-  ///   - validation: a text to be measured on the way.
-  ///   - recipe: steps, batches, learning rate.
-  ///   - folder: where metrics, checkpoints and the student go; without one nothing is written.
-  ///   - continuation: an earlier run that this one goes on with, as in `Trainer`; by default there is none.
-  ///   - handler: receives each event; `.stop` ends the run after a checkpoint.
-  /// - Returns: how far the run has come.
-  /// - Throws: `training` as `Trainer`; as `requireFit(sequenceLength:)` and `requireFit(_:validation:)`.
-  @discardableResult
-  public func run(
-    over text: PackedSequences, validation: ValidationText? = nil, _ recipe: TrainingRecipe,
-    folder: RunFolder? = nil, continuing continuation: RunContinuation? = nil,
-    _ handler: (TrainingEvent) -> TrainingDirective = { _ in .continue }
-  ) throws(DistillationError) -> TrainingSummary {
-    try requireFit(sequenceLength: recipe.sequenceLength)
-    try requireFit(text, validation: validation)
-    do throws(TrainingError) {
-      return try Trainer(
-        model: student, objective: objective, data: text, validation: validation, recipe: recipe, folder: folder,
-        continuing: continuation
-      ).run(handler)
-    } catch { throw .training(error) }
+extension TeacherCaches {
+  /// Checks that the caches are of a student's tokens. Throws `value`.
+  fileprivate func requireFit(_ student: Distiller.Student) throws(TeacherCacheError) {
+    try requireFit(
+      vocabularySize: student.decoder.configuration.vocabularySize,
+      tokenizerDigest: student.tokenizer.digest.hexadecimal)
   }
 }

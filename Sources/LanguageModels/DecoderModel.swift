@@ -68,7 +68,7 @@ extension DecoderModel {
 
   /// The output of the final norm [N, C] of hidden states as `hiddenStates` gives them, without the `logitScale`: what
   /// states of several models are compared by.
-  public func normalizedStates(_ hidden: Tensor) -> Tensor { hidden.scaled(by: 1 / configuration.logitScale) }
+  public func normalizedStates(_ hidden: Tensor) -> Tensor { outputHead.normalizedStates(hidden) }
 
   /// Logits [N, V] of hidden states [N, C].
   public func logits(_ hidden: Tensor) -> Tensor {
@@ -78,7 +78,7 @@ extension DecoderModel {
 
   /// Hidden states [N, C] on their way to logits, a block of tokens at a time.
   public func projection(of hidden: Tensor) -> VocabularyProjection {
-    VocabularyProjection(hidden: hidden, head: head, cap: configuration.logitCap, precision: precision)
+    outputHead.projection(of: hidden)
   }
 }
 

@@ -89,8 +89,9 @@ struct TrainingSession {
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
+    let preparation = try task.prepare(settings.recipe, over: training, continuing: continuation)
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
-    for line in subject { note(line) }
+    for line in subject + [preparation].compactMap(\.self) { note(line) }
     if let continuation { note("continues a run: \(continuation)") }
     note(
       text(training, length, isRead: ownText != nil || !settings.text.isEmpty) + ", "

@@ -51,6 +51,17 @@ public struct SequenceOrder: Sendable {
     return places[position - epochStart]
   }
 
+  /// Whether a run that began at one position has read all sequences of the text before another one: whether a whole
+  /// epoch lies between.
+  mutating func hasReadText(from beginning: Int, to position: Int) -> Bool {
+    var (start, epoch) = (0, 0)
+    while start < beginning {
+      start += count(ofEpoch: epoch)
+      epoch += 1
+    }
+    return position - start >= count(ofEpoch: epoch)
+  }
+
   /// The number of sequences in an epoch from 0: those that have something to learn.
   mutating func count(ofEpoch epoch: Int) -> Int {
     let offset = offset(ofEpoch: epoch)

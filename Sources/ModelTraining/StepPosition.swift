@@ -11,9 +11,14 @@ public struct StepPosition: Sendable, Equatable {
   public var firstSequence: Int
   /// The seed of the run.
   public var seed: UInt64
+  /// Whether the run has read all sequences of the text before the step: a whole epoch.
+  public var hasReadText: Bool
 
   /// The position, as the properties say.
-  public init(step: Int, totalSteps: Int, stepsBefore: Int = 0, firstSequence: Int = 0, seed: UInt64 = 0) {
+  public init(
+    step: Int, totalSteps: Int, stepsBefore: Int = 0, firstSequence: Int = 0, seed: UInt64 = 0,
+    hasReadText: Bool = false
+  ) {
     precondition(step >= 1 && step <= totalSteps, "step \(step) of \(totalSteps)")
     precondition(stepsBefore >= 0, "\(stepsBefore) steps before")
     precondition(firstSequence >= 0, "sequence \(firstSequence) of a step")
@@ -22,6 +27,7 @@ public struct StepPosition: Sendable, Equatable {
     self.stepsBefore = stepsBefore
     self.firstSequence = firstSequence
     self.seed = seed
+    self.hasReadText = hasReadText
   }
 
   /// The number of the step over all runs of which each continues the one before: random numbers are drawn by it, so

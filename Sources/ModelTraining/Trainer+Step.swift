@@ -103,7 +103,8 @@ extension Trainer {
   func position(ofStep number: Int, firstSequence: Int) -> StepPosition {
     StepPosition(
       step: number, totalSteps: totalSteps, stepsBefore: state.stepsBefore ?? 0, firstSequence: firstSequence,
-      seed: recipe.seed)
+      seed: recipe.seed,
+      hasReadText: order.hasReadText(from: state.sequencesBefore ?? 0, to: state.sequencesRead))
   }
 
   private func batch(_ places: [SequencePlace]) throws(TrainingError) -> TokenBatch {

@@ -16,6 +16,11 @@ public struct TrainingLength: Sendable, Equatable {
   }
 }
 
+extension PackedSequences {
+  /// The sequences of an epoch, at least 1: those that have something to learn, where the cuts are not shifted.
+  public var sequencesOfEpoch: Int { max(1, countedSequences(offset: 0)) }
+}
+
 extension TrainingRecipe {
   /// The length of a run over a text. Throws `value` where the recipe makes no sense, `nothingCounted` where there is
   /// nothing to learn in the text.

@@ -291,28 +291,29 @@ import Tokenization
       }
       let objective = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache)
-      try objective.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer")
-      try objective.requireFit(sequenceLength: 16)
-      try objective.requireTexts(training: text, validation: nil)
+      try objective.caches.requireFit(vocabularySize: 60, tokenizerDigest: "tokenizer")
+      try objective.caches.requireFit(sequenceLength: 16)
+      try objective.caches.requireTexts(training: text, validation: nil)
       #expect(
         try key { _ = try CachedTeacherObjective(DistillationObjective(.forwardKL, temperature: 1), cache) }
           == "temperature")
       #expect(
-        try key { try objective.requireFit(vocabularySize: 61, tokenizerDigest: "tokenizer") }
+        try key { try objective.caches.requireFit(vocabularySize: 61, tokenizerDigest: "tokenizer") }
           == "vocabulary size")
       #expect(
-        try key { try objective.requireFit(vocabularySize: 60, tokenizerDigest: "other") }
+        try key { try objective.caches.requireFit(vocabularySize: 60, tokenizerDigest: "other") }
           == "tokenizer digest")
       #expect(
-        try key { try objective.requireFit(sequenceLength: 8) }
+        try key { try objective.caches.requireFit(sequenceLength: 8) }
           == "sequence length")
       #expect(
-        try key { try objective.requireTexts(training: self.text(seed: 9), validation: nil) } == "token digest of text")
+        try key { try objective.caches.requireTexts(training: self.text(seed: 9), validation: nil) }
+          == "token digest of text")
       // the cache of the training text is none of the validation text
       let both = try CachedTeacherObjective(
         DistillationObjective(.forwardKL, temperature: 2, hardLabelWeight: 0.5), cache, validation: cache)
       #expect(
-        try key { try both.requireTexts(training: text, validation: self.heldOut()) } == "packing of held-out")
+        try key { try both.caches.requireTexts(training: text, validation: self.heldOut()) } == "packing of held-out")
       for divergence: any Divergence in [ReverseKL(), TotalVariation(), SkewForwardKL()] {
         let error = #expect(throws: TeacherCacheError.self) {
           try CachedTeacherObjective(DistillationObjective(divergence, temperature: 2, hardLabelWeight: 0.5), cache)

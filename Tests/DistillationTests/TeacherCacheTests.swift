@@ -35,6 +35,7 @@ import Testing
         return .drawn(ids: [0, first + 1, 299], counts: [many, 2, 1], entropy: UInt16(row * 1_000))
       case .dense16:
         return .dense((0..<Self.vocabularySize).map { UInt16(truncatingIfNeeded: $0 &* (7 + sequence + row)) })
+      case .hidden: preconditionFailure("hidden states are no rows")
       }
     }
   }

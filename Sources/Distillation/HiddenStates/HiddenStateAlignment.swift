@@ -134,6 +134,9 @@ extension HiddenStateAlignment {
     [.queries(layer: layer), .keys(layer: layer), .values(layer: layer)]
   }
 
+  /// Whether something is compared that is not the teacher's final hidden states.
+  var needsInside: Bool { relations != nil || pairs.contains { $0.teacher != nil } }
+
   /// What to keep of a forward pass of the teacher.
   func teacherRecorder() -> ActivationRecorder {
     ActivationRecorder(pairs.compactMap(\.teacher) + (relations.map { Self.relationSites($0.teacher) } ?? []))

@@ -159,7 +159,7 @@ extension LogProbabilityFile: RecordedTeacher {
     let k: Int
     switch method {
     case .topK(let count), .topKTail(let count): k = count
-    case .sampled, .dense16:
+    case .sampled, .dense16, .hidden:
       throw .value(
         InvalidValue(
           "method", expected: "top-k-tail or top-k, for \(url.path) has only the most likely tokens",
@@ -186,7 +186,7 @@ extension LogProbabilityFile: RecordedTeacher {
     switch method {
     case .topK(let count): k = count
     case .topKTail(let count): (k, keepsRest) = (count, true)
-    case .sampled, .dense16: preconditionFailure("\(method) of a few tokens")
+    case .sampled, .dense16, .hidden: preconditionFailure("\(method) of a few tokens")
     }
     let range = starts[document][place]..<starts[document][place + 1]
     // ties go to the smaller id, so that the bytes do not depend on the order of the file

@@ -1,3 +1,4 @@
+import Diagnostics
 import DurableFiles
 public import Foundation
 public import ModelTraining
@@ -62,6 +63,12 @@ public struct TeacherCacheImporter: Sendable {
     seed: UInt64 = 0, sequenceLength: Int? = nil
   ) throws(TeacherCacheError) {
     do { try Schedule.constant(temperature).requireTemperature() } catch { throw .value(error) }
+    guard !method.keepsStates else {
+      throw .value(
+        InvalidValue(
+          teacher.url.path, "method", expected: "one that keeps distributions, which is all that was written down",
+          found: method.name))
+    }
     try TeacherCacheRecorder.requireFit(method, vocabularySize: teacher.vocabularySize)
     try teacher.requireFit(method, temperature: temperature)
     let length = sequenceLength ?? teacher.sequenceLength
@@ -97,9 +104,9 @@ public struct TeacherCacheImporter: Sendable {
     precondition(folder.description == description, "the folder of another cache")
     try folder.writeText(tokens)
     return try folder.makeFiles(batchSize: Self.batchSize, handler) { sequences throws(TeacherCacheError) in
-      var rows: [[TeacherCacheRow]] = []
-      for sequence in sequences { rows.append(try self.rows(of: sequence, on: device)) }
-      return rows
+      var bytes: [[UInt8]] = []
+      for sequence in sequences { bytes.append(folder.coding.bytes(of: try rows(of: sequence, on: device))) }
+      return bytes
     }
   }
 

@@ -47,12 +47,19 @@ public struct CacheBias: Sendable, Equatable {
       let batch = text.batch([sequence])
       let counted = batch.countedRows
       guard !counted.isEmpty else { continue }
-      let cached = CachedTeacherRows(cache, batch)
-      let logits = teacher.logits(teacher.hiddenStates(batch.ids, batchSize: 1).gatheringRows(counted))
-      logits.withSpan { logits in
-        for index in counted.indices {
-          let row = logits.extracting(index * sums.vocabularySize..<(index + 1) * sums.vocabularySize)
-          sums.add(row, objective, cached, index)
+      let exact = teacher.hiddenStates(batch.ids, batchSize: 1)
+      let stored = cache.method.keepsStates ? cache.hiddenStates(of: batch, on: teacher.device) : nil
+      let rows = stored == nil ? CachedTeacherRows(cache, batch) : nil
+      // logits of a few tokens at a time, for a vocabulary may be large
+      for start in stride(from: 0, to: counted.count, by: Self.tokensTogether) {
+        let some = Array(counted[start..<min(counted.count, start + Self.tokensTogether)])
+        func logits(of states: Tensor) -> Tensor { teacher.logits(states.gatheringRows(some)) }
+        let cached = rows.map { Estimate.rows($0, from: start) } ?? .logits(logits(of: stored ?? exact))
+        logits(of: exact).withSpan { logits in
+          for index in some.indices {
+            let row = logits.extracting(index * sums.vocabularySize..<(index + 1) * sums.vocabularySize)
+            sums.add(row, objective, cached, index)
+          }
         }
       }
     }
@@ -65,6 +72,34 @@ public struct CacheBias: Sendable, Equatable {
     let scale = sums.gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
     gradientDifference = sums.difference.reduce(0) { $0 + $1 * $1 }.squareRoot() / scale
     gradientDifferenceByChance = sums.differenceSquares.squareRoot() / scale
+  }
+
+  private static let tokensTogether = 64
+
+  /// What a cache has of the distributions of some of a sequence's counted tokens.
+  private enum Estimate {
+    /// Those from a token on.
+    case rows(CachedTeacherRows, from: Int)
+    /// [counted, V]
+    case logits(Tensor)
+
+    /// The distribution of a token, where only some tokens of it are known.
+    func sparseRow(_ index: Int) -> SparseDistribution? {
+      switch self {
+      case .rows(let rows, let start): rows.sparseRow(start + index)
+      case .logits: nil
+      }
+    }
+
+    func readLogits(_ index: Int, into row: inout MutableSpan<Float>) {
+      switch self {
+      case .rows(let rows, let start): rows.readLogits(start + index, into: &row)
+      case .logits(let tensor):
+        let start = index * row.count
+        let end = start + row.count
+        tensor.withSpan { RowKernels.copy($0.extracting(start..<end), into: &row) }
+      }
+    }
   }
 
   private struct Sums {
@@ -82,7 +117,7 @@ public struct CacheBias: Sendable, Equatable {
     }
 
     mutating func add(
-      _ logits: Span<Float>, _ objective: DistillationObjective, _ cached: CachedTeacherRows, _ index: Int
+      _ logits: Span<Float>, _ objective: DistillationObjective, _ cached: Estimate, _ index: Int
     ) {
       var teacher = logits.indices.map { logits[$0] }
       let half = teacher.map { $0 / 2 }
@@ -115,7 +150,7 @@ public struct CacheBias: Sendable, Equatable {
     }
 
     private static func dense(
-      _ objective: DistillationObjective, _ cached: CachedTeacherRows, _ index: Int,
+      _ objective: DistillationObjective, _ cached: Estimate, _ index: Int,
       _ student: inout MutableSpan<Float>, _ teacher: inout MutableSpan<Float>, _ scratch: inout MutableSpan<Float>
     ) -> Double {
       cached.readLogits(index, into: &teacher)

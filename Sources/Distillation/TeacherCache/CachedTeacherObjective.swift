@@ -1,5 +1,3 @@
-import Diagnostics
-import Foundation
 public import LanguageModels
 public import ModelTraining
 import TensorCore
@@ -10,8 +8,8 @@ public struct CachedTeacherObjective: TrainingObjective {
   public let scheduled: ScheduledObjective
   /// Whether a weight changes with the steps.
   public var dependsOnTotalSteps: Bool { scheduled.dependsOnTotalSteps }
-  private let cache: TeacherCache
-  private let validation: TeacherCache?
+  /// The teacher on the texts.
+  public let caches: TeacherCaches
 
   /// - Parameters:
   ///   - objective: what is minimised at each token, at every step.
@@ -30,63 +28,15 @@ public struct CachedTeacherObjective: TrainingObjective {
   ///   - cache: the teacher on the text to learn.
   ///   - validation: the teacher on the validation text, cut as `ValidationText` cuts it; without it only the
   ///     cross-entropy is measured there.
-  /// - Throws: `value` where a cache was made at another temperature; `needsWholeDistribution` where it has only some
-  ///   tokens of each distribution and these are not enough; `needsLogits` where the objective compares logits.
+  /// - Throws: `value` where a cache was made at another temperature; `needsHead` where it has hidden states;
+  ///   `needsWholeDistribution` where it has only some tokens of each distribution and these are not enough;
+  ///   `needsLogits` where the objective compares logits.
   public init(
     _ objective: ScheduledObjective, _ cache: TeacherCache, validation: TeacherCache? = nil
   ) throws(TeacherCacheError) {
-    for cache in [cache, validation].compactMap(\.self) {
-      let temperature = objective.temperature
-      let expected = temperature.isConstant ? "\(temperature.end)" : "\(temperature.start) to \(temperature.end)"
-      try cache.require("temperature", expected, "\(cache.description.temperature)")
-      guard objective.logitsMSEWeight.bounds.upperBound == 0 else { throw .needsLogits(cache: cache.url.path) }
-      guard !cache.method.isSparse || objective.takesSparseTeachers else {
-        throw .needsWholeDistribution(cache: cache.url.path, method: cache.method.name)
-      }
-    }
+    caches = TeacherCaches(training: cache, validation: validation)
+    try caches.requireDistributions(for: objective)
     scheduled = objective
-    self.cache = cache
-    self.validation = validation
-  }
-
-  private var caches: [TeacherCache] { [cache, validation].compactMap(\.self) }
-
-  /// Checks that the caches are of a student's tokens. Throws `value`, which says what differs.
-  public func requireFit(vocabularySize: Int, tokenizerDigest: String) throws(TeacherCacheError) {
-    for cache in caches {
-      try cache.require("tokenizer digest", tokenizerDigest, cache.description.tokenizer)
-      let size = cache.description.vocabularySize
-      guard size != vocabularySize else { continue }
-      let again = cache.description.text != nil && size < vocabularySize
-      throw .value(
-        InvalidValue(
-          cache.url.path, "vocabulary size", expected: "\(vocabularySize), the student's outputs", found: "\(size)",
-          advice: again
-            ? "make the cache again: with --from-logprobs, --vocabulary-size \(vocabularySize)"
-            : "use what the cache was made with, or make another cache"))
-    }
-  }
-
-  /// Checks that the caches were made of sequences of so many tokens. Throws `value`.
-  public func requireFit(sequenceLength: Int) throws(TeacherCacheError) {
-    for cache in caches {
-      try cache.require("sequence length", "\(sequenceLength)", "\(cache.description.sequenceLength)")
-    }
-  }
-
-  /// Checks that the caches were made for these texts.
-  /// - Parameters:
-  ///   - training: the text to learn.
-  ///   - validation: the validation text, if there is one.
-  /// - Throws: `value`, which says what differs.
-  public func requireTexts(
-    training: PackedSequences, validation: ValidationText?
-  ) throws(TeacherCacheError) {
-    let texts: [(TeacherCache?, (any TokenSequences)?)] = [(cache, training), (self.validation, validation)]
-    for (cache, text) in texts {
-      guard let cache, let text else { continue }
-      try cache.description.requireText(text, of: cache.url)
-    }
   }
 
   /// Adds `scale` × the gradient of the summed objective to the student's gradients. The batch must be cut from the
@@ -101,7 +51,7 @@ public struct CachedTeacherObjective: TrainingObjective {
         of: student, on: batch, at: position, weight: Double(objective.hardLabelWeight), scale: scale)
     }
     let backward = BackwardPass()
-    let sums = sums(student, batch, cache, objective, scale: Float(scale), backward)
+    let sums = sums(student, batch, caches.training, objective, scale: Float(scale), backward)
     backward.run()
     return sums
   }
@@ -109,7 +59,9 @@ public struct CachedTeacherObjective: TrainingObjective {
   /// The summed objective on a batch of the validation text, and as far as the cache tells the distributions' entropies
   /// and KL divergence at temperature 1; cross-entropy and the student's entropy alone where there is no cache for it.
   public func measure(_ student: any DecoderModel, on batch: TokenBatch, at position: StepPosition) -> LossSums {
-    guard let validation else { return CrossEntropyObjective().measure(student, on: batch, at: position) }
+    guard let validation = caches.validation else {
+      return CrossEntropyObjective().measure(student, on: batch, at: position)
+    }
     return sums(student, batch, validation, scheduled.objective(at: position), scale: nil, nil)
   }
 

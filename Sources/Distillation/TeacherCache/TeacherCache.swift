@@ -1,5 +1,7 @@
 import DurableFiles
 public import Foundation
+import ModelTraining
+import TensorCore
 
 /// A teacher's distributions over the next token for every counted token of a text: a folder with `cache.json` and
 /// files, memory-mapped.
@@ -20,11 +22,12 @@ public struct TeacherCache: Sendable {
   /// The size of all files, in bytes.
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 
-  /// Opens a complete cache and checks all of it. Throws `unfinished`, `damaged` or `file`.
+  /// Opens a complete cache and checks all of it. Throws `unfinished`, `beingRecorded`, `damaged` or `file`.
   public init(contentsOf url: URL) throws(TeacherCacheError) {
     let folder = try TeacherCacheFolder(contentsOf: url)
     let present = folder.filesPresent
     guard present == folder.description.fileCount else {
+      if TeacherCacheJournal.exists(in: url) { throw .beingRecorded(cache: url.path) }
       throw .unfinished(cache: url.path, files: present, of: folder.description.fileCount)
     }
     self.url = url
@@ -61,6 +64,36 @@ public struct TeacherCache: Sendable {
     precondition(sequence >= 0 && sequence < description.sequenceCount, "sequence \(sequence) of \(url.path)")
     let (file, index) = sequence.quotientAndRemainder(dividingBy: description.sequencesPerFile)
     return files[file].withCodes(ofSequence: index, row: row, count: description.vocabularySize, body)
+  }
+
+  /// The final hidden states [N, Ct] of a batch's counted tokens, where the method keeps them; zero at the others.
+  func hiddenStates(of batch: TokenBatch, on device: Device) -> Tensor {
+    guard case .hidden(let channels) = method else { preconditionFailure("a cache of \(method) has no states") }
+    precondition(batch.sequences.count == batch.batchSize, "a batch that was not cut from a text has no cached states")
+    let states = Tensor.zeros([batch.ids.count, channels], on: device)
+    states.withMutableSpan { all in
+      for (place, sequence) in batch.sequences.enumerated() {
+        let tokens = (place * batch.length..<(place + 1) * batch.length).filter { batch.targets[$0] >= 0 }
+        let stored = storedStates(ofSequence: sequence, count: tokens.count * channels)
+        for (index, token) in tokens.enumerated() {
+          for channel in 0..<channels { all[token * channels + channel] = stored[index * channels + channel] }
+        }
+      }
+    }
+    return states
+  }
+
+  /// The first `count` values of a sequence's hidden states.
+  private func storedStates(ofSequence sequence: Int, count: Int) -> [Float] {
+    precondition(sequence >= 0 && sequence < description.sequenceCount, "sequence \(sequence) of \(url.path)")
+    let (file, index) = sequence.quotientAndRemainder(dividingBy: description.sequencesPerFile)
+    var values = [Float](repeating: 0, count: count)
+    var span = values.mutableSpan
+    files[file].withRows(ofSequence: index) { bytes in
+      let encoding = TeacherCacheEncoder.stateEncoding
+      encoding.decode(bytes.extracting(0..<encoding.rowBytes(columns: count)), into: &span)
+    }
+    return values
   }
 
   /// Throws `value` unless `found`, of the cache, is what is expected.

@@ -9,9 +9,11 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   private let k: Int?
   /// The number of draws of a method that draws.
   private let draws: Int?
+  /// Ct of a method that keeps hidden states.
+  private let channels: Int?
   /// Determines what is drawn; nil for a method that does not draw.
   public let seed: UInt64?
-  /// τ, what the teacher's logits were divided by.
+  /// τ, what the teacher's logits were divided by; 1 for a method that keeps hidden states, which are of any.
   public let temperature: Float
   /// The digest of the teacher's weights.
   public let teacher: String
@@ -37,8 +39,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// As in `cache.json`, where a file is called a shard.
   private enum CodingKeys: String, CodingKey {
-    case method, k, draws, seed, temperature, teacher, teacherPrecision, tokenizer, text, tokens, vocabularySize
-    case sequenceLength, sequenceCount, formatVersion
+    case method, k, draws, channels, seed, temperature, teacher, teacherPrecision, tokenizer, text, tokens
+    case vocabularySize, sequenceLength, sequenceCount, formatVersion
     case beginningID = "beginningId"
     case sequencesPerFile = "sequencesPerShard"
   }
@@ -51,11 +53,12 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
     beginningID: Int32? = nil, text: String? = nil
   ) {
     self.method = method.name
-    (k, draws, self.seed) =
+    (k, draws, channels, self.seed) =
       switch method {
-      case .topK(let k), .topKTail(let k): (k, nil, nil)
-      case .sampled(let draws): (nil, draws, seed)
-      case .dense16: (nil, nil, nil)
+      case .topK(let k), .topKTail(let k): (k, nil, nil, nil)
+      case .sampled(let draws): (nil, draws, nil, seed)
+      case .dense16: (nil, nil, nil, nil)
+      case .hidden(let channels): (nil, nil, channels, nil)
       }
     self.temperature = temperature
     self.teacher = teacher
@@ -75,6 +78,8 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
 
   /// The largest V: ids are 32 bits wide.
   public static let vocabularyLimit = Int(Int32.max)
+  /// The largest Ct: more channels than any model has.
+  private static let channelLimit = 1 << 24
   /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
   private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
   /// That of caches with a text of their own; others are of the version before.
@@ -98,11 +103,14 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   /// The method; nil if it is none that this version knows, or its number makes no sense.
   var knownMethod: TeacherCacheMethod? {
     guard (1...Self.currentVersion).contains(formatVersion) else { return nil }
-    return switch (method, k, draws) {
-    case ("top-k", let k?, nil) where (1...vocabularySize).contains(k): .topK(k)
-    case ("top-k-tail", let k?, nil) where (1...vocabularySize).contains(k): .topKTail(k)
-    case ("sampled", nil, let draws?) where TeacherCacheMethod.allowedDraws.contains(draws): .sampled(draws: draws)
-    case ("dense16", nil, nil): .dense16
+    return switch (method, k, draws, channels) {
+    case ("top-k", let k?, nil, nil) where (1...vocabularySize).contains(k): .topK(k)
+    case ("top-k-tail", let k?, nil, nil) where (1...vocabularySize).contains(k): .topKTail(k)
+    case ("sampled", nil, let draws?, nil) where TeacherCacheMethod.allowedDraws.contains(draws):
+      .sampled(draws: draws)
+    case ("dense16", nil, nil, nil): .dense16
+    case ("hidden", nil, nil, let channels?) where (1...Self.channelLimit).contains(channels) && temperature == 1:
+      .hidden(channels: channels)
     default: nil
     }
   }

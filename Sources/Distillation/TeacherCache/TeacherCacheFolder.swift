@@ -72,11 +72,15 @@ public struct TeacherCacheFolder: Sendable {
     try self.init(contentsOf: url, holding: nil)
   }
 
+  /// Whether a cache is there, complete or not.
+  static func exists(at url: URL) -> Bool { FileManager.default.fileExists(atPath: descriptionFile(in: url).path) }
+
   private static func requireDescription(in url: URL) throws(TeacherCacheError) {
-    let file = descriptionFile(in: url)
-    guard FileManager.default.fileExists(atPath: file.path) else {
+    guard exists(at: url) else {
       throw .file(
-        .missing(file: file.path, advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
+        .missing(
+          file: descriptionFile(in: url).path,
+          advice: "\(url.path) is no cache; make one with limbeck cache-teacher"))
     }
   }
 
@@ -114,16 +118,24 @@ public struct TeacherCacheFolder: Sendable {
 
   /// Writes a file, in place of one that cannot be used; its sequences are given by their rows.
   public func write(file index: Int, rows: [[TeacherCacheRow]]) throws(TeacherCacheError) {
-    let coding = TeacherCacheRowCoding(method, vocabularySize: description.vocabularySize)
-    try TeacherCacheFile.write(
-      rows.map { coding.bytes(of: $0) }, of: description.sequences(ofFile: index), key: key, to: url(ofFile: index))
+    let coding = coding
+    try write(file: index, bytes: rows.map { coding.bytes(of: $0) })
   }
 
-  /// Makes the files that are missing, `batchSize` sequences at a time; `rows` makes those of some sequences. On
+  /// How rows become bytes.
+  var coding: TeacherCacheRowCoding {
+    TeacherCacheRowCoding(method, vocabularySize: description.vocabularySize)
+  }
+
+  private func write(file index: Int, bytes: [[UInt8]]) throws(TeacherCacheError) {
+    try TeacherCacheFile.write(bytes, of: description.sequences(ofFile: index), key: key, to: url(ofFile: index))
+  }
+
+  /// Makes the files that are missing, `batchSize` sequences at a time; `bytes` makes those of some sequences. On
   /// `.stop` the file that is being made is given up. Returns whether the cache is complete.
   func makeFiles(
     batchSize: Int, _ handler: (TeacherCacheProgress) -> TrainingDirective,
-    _ rows: ([Int]) throws(TeacherCacheError) -> [[TeacherCacheRow]]
+    _ bytes: ([Int]) throws(TeacherCacheError) -> [[UInt8]]
   ) throws(TeacherCacheError) -> Bool {
     precondition(lock != nil, "a folder that was opened to be read")
     defer { extendLifetime(lock) }
@@ -131,16 +143,17 @@ public struct TeacherCacheFolder: Sendable {
     var done = description.sequenceCount - files.reduce(0) { $0 + description.sequences(ofFile: $1).count }
     for file in files {
       let sequences = description.sequences(ofFile: file)
-      var made: [[TeacherCacheRow]] = []
+      var made: [[UInt8]] = []
       for start in stride(from: sequences.lowerBound, to: sequences.upperBound, by: batchSize) {
         let batch = Array(start..<min(sequences.upperBound, start + batchSize))
-        made += try rows(batch)
+        made += try bytes(batch)
         done += batch.count
         let progress = TeacherCacheProgress(sequencesDone: done, sequenceCount: description.sequenceCount)
         if handler(progress) == .stop { return false }
       }
-      try write(file: file, rows: made)
+      try write(file: file, bytes: made)
     }
+    try TeacherCacheJournal.remove(from: url)
     return true
   }
 

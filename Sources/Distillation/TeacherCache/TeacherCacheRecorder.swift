@@ -28,10 +28,9 @@ public struct TeacherCacheProgress: Sendable {
 public struct TeacherCacheRecorder {
   /// What the cache is made from.
   public let description: TeacherCacheDescription
-  private let method: TeacherCacheMethod
+  let encoder: TeacherCacheEncoder
   private let teacher: FrozenDecoder
   private let text: any TokenSequences
-  private let seed: UInt64
 
   /// Tokens that the teacher runs on at a time.
   private static let batchTokens = 2_048
@@ -52,19 +51,24 @@ public struct TeacherCacheRecorder {
     teacherDigest: String, tokenizerDigest: String
   ) throws(TeacherCacheError) {
     do { try Schedule.constant(temperature).requireTemperature() } catch { throw .value(error) }
+    if method.keepsStates, temperature != 1 {
+      throw .value(
+        InvalidValue(
+          "temperature", expected: "1 with the method hidden, whose states are of any temperature",
+          found: "\(temperature)"))
+    }
     try Self.requireFit(method, of: teacher, sequenceLength: text.sequenceLength)
     guard text.packing.cuts == .fixed else {
       throw .value(InvalidValue(text.name, "packing", expected: "fixed", found: text.packing.cuts.rawValue))
     }
     self.teacher = teacher.frozen()
     self.text = text
-    self.method = method
-    self.seed = seed
     description = TeacherCacheDescription(
       method: method, seed: seed, temperature: temperature, teacher: teacherDigest,
       teacherPrecision: teacher.precision.rawValue, tokenizer: tokenizerDigest, tokens: text.digest(),
       vocabularySize: teacher.configuration.vocabularySize, sequenceLength: text.sequenceLength,
       sequenceCount: text.count, beginningID: text.packing.beginningID)
+    encoder = TeacherCacheEncoder(description, method)
   }
 
   /// Checks that a teacher can be cached by a method on sequences of such a length: what `init` checks, for callers who
@@ -73,6 +77,10 @@ public struct TeacherCacheRecorder {
     _ method: TeacherCacheMethod, of teacher: any DecoderModel, sequenceLength: Int
   ) throws(TeacherCacheError) {
     let (vocabularySize, contextLength) = (teacher.configuration.vocabularySize, teacher.configuration.contextLength)
+    let channels = teacher.configuration.hiddenSize
+    if case .hidden(let found) = method, found != channels {
+      throw .value(InvalidValue("channels", expected: "the teacher's \(channels)", found: "\(found)"))
+    }
     try requireFit(method, vocabularySize: vocabularySize)
     guard sequenceLength <= contextLength else {
       throw .value(.sequenceLength(sequenceLength, beyond: contextLength, of: "the teacher"))
@@ -95,7 +103,7 @@ public struct TeacherCacheRecorder {
         throw .value(
           InvalidValue("draws", expected: "from \(allowed.lowerBound) to \(allowed.upperBound)", found: "\(draws)"))
       }
-    case .dense16: break
+    case .dense16, .hidden: break
     }
   }
 
@@ -105,39 +113,48 @@ public struct TeacherCacheRecorder {
   ///   - handler: is told how far it has come; on `.stop` the file that is being made is given up, and the call
   ///     returns.
   /// - Returns: whether the cache is complete.
-  /// - Throws: `notFinite`, or `file` with what the disk refuses, or where another process writes the cache.
+  /// - Throws: `notFinite`; `value` of a hidden state that is too large; or `file` with what the disk refuses, or where
+  ///   another process writes the cache.
   @discardableResult
   public func record(
     into folder: TeacherCacheFolder, _ handler: (TeacherCacheProgress) -> TrainingDirective = { _ in .continue }
   ) throws(TeacherCacheError) -> Bool {
+    try record(into: folder, from: nil, handler)
+  }
+
+  /// The same, where a run has taken down sequences in a journal: the teacher is computed on the others alone.
+  func record(
+    into folder: TeacherCacheFolder, from journal: TeacherCacheJournal?,
+    _ handler: (TeacherCacheProgress) -> TrainingDirective
+  ) throws(TeacherCacheError) -> Bool {
     precondition(folder.description == description, "the folder of another cache")
     return try folder.makeFiles(batchSize: batchSize, handler) { sequences throws(TeacherCacheError) in
-      try rows(of: sequences)
+      var found: [Int: [UInt8]] = [:]
+      if let journal {
+        for sequence in sequences { found[sequence] = try journal.bytes(of: sequence) }
+      }
+      let missing = sequences.filter { found[$0] == nil }
+      if !missing.isEmpty {
+        for (sequence, bytes) in zip(missing, try bytes(of: missing)) { found[sequence] = bytes }
+      }
+      return sequences.map { found[$0] ?? [] }
     }
   }
 
   private var batchSize: Int { max(1, Self.batchTokens / text.sequenceLength) }
 
-  /// The rows of the counted tokens of some sequences.
-  private func rows(of sequences: [Int]) throws(TeacherCacheError) -> [[TeacherCacheRow]] {
+  /// The bytes of some sequences.
+  private func bytes(of sequences: [Int]) throws(TeacherCacheError) -> [[UInt8]] {
     let batch = text.batch(sequences)
     let counted = batch.countedRows
     guard !counted.isEmpty else { return sequences.map { _ in [] } }
-    let projection = teacher.projection(of: teacher.hiddenStates(batch.ids, lengths: batch.segments))
-    let temperature = description.temperature
-    let rows = projection.mapLogits(rows: counted) { index, logits, _, _ in
-      let (sequence, position) = Int(counted[index]).quotientAndRemainder(dividingBy: batch.length)
-      return TeacherCacheRow(
-        method, logits: &logits, temperature: temperature,
-        generator: Self.generator(seed: seed, sequence: sequences[sequence], position: position))
+    let states = teacher.hiddenStates(batch.ids, lengths: batch.segments)
+    if encoder.method.keepsStates { return try encoder.bytes(of: batch, states: states) }
+    let rows = teacher.projection(of: states).mapLogits(rows: counted) { index, logits, _, _ in
+      let (place, position) = Int(counted[index]).quotientAndRemainder(dividingBy: batch.length)
+      return encoder.row(logits: &logits, sequence: sequences[place], position: position)
     }
-    var perSequence: [[TeacherCacheRow]] = sequences.map { _ in [] }
-    for (row, index) in zip(rows, counted) {
-      let (sequence, position) = Int(index).quotientAndRemainder(dividingBy: batch.length)
-      guard let row else { throw .notFinite(sequence: sequences[sequence], position: position) }
-      perSequence[sequence].append(row)
-    }
-    return perSequence
+    return try encoder.bytes(of: batch, rows: rows)
   }
 
   /// Random numbers of one token: they depend on nothing else.

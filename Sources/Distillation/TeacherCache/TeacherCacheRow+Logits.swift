@@ -22,6 +22,7 @@ extension TeacherCacheRow {
       let logSum = RowKernels.logSum(logits.span, maximum: maximum, temperature: temperature)
       RowKernels.logSoftmax(&logits, maximum: maximum, temperature: temperature, logSum: logSum)
       self = .dense(RowKernels.codes(ofLogProbabilities: logits.span))
+    case .hidden: preconditionFailure("hidden states do not come from logits")
     }
   }
 

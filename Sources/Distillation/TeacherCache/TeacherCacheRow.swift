@@ -92,8 +92,8 @@ struct TeacherCacheRowCoding {
         ids.append((ids.last ?? -1) + 1 + Int32(reader.gap(parameter: parameter, in: bytes)))
       }
       return .drawn(ids: ids, counts: counts, entropy: entropy)
-    case .dense16:
-      preconditionFailure("rows of all tokens are read in place")
+    case .dense16, .hidden:
+      preconditionFailure("rows of all tokens, and hidden states, are read in place")
     }
   }
 

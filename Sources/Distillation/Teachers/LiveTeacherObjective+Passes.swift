@@ -36,17 +36,38 @@ extension LiveTeacherObjective {
   /// The sums, and `scale` × the gradients of the last tensors, which are added to the pass.
   func sums(
     _ student: any DecoderModel, _ part: TeacherBatch, _ objective: DistillationObjective, _ position: StepPosition,
-    scale: Double, _ backward: BackwardPass
+    scale: Double, _ backward: BackwardPass, _ recording: TeacherCacheRecording?
   ) -> LossSums {
-    let rows = part.batch.countedRows
+    let (batch, rows) = (part.batch, part.batch.countedRows)
     let pass = forward(student, part, objective, position)
+    let recording = recording.flatMap { $0.needs(batch) ? $0 : nil }
+    let encoder = recording.flatMap { $0.encoder.method.keepsStates ? nil : $0.encoder }
     let found = pass.student.mapLogits(rows: rows, teacher: pass.teacher, backward: backward) {
       index, student, teacher, scratch in
-      objective.evaluate(
-        label: Int(part.batch.targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch,
+      var kept: TeacherCacheRow?
+      if let encoder {
+        let (place, position) = Int(rows[index]).quotientAndRemainder(dividingBy: batch.length)
+        RowKernels.copy(teacher.span, into: &scratch)
+        kept = encoder.row(logits: &scratch, sequence: batch.sequences[place], position: position)
+      }
+      let terms = objective.evaluate(
+        label: Int(batch.targets[Int(rows[index])]), student: &student, teacher: &teacher, scratch: &scratch,
         scale: Float(scale))
+      return LearntToken(terms: terms, kept: kept)
     }
-    return LossSums(found, alignment: align(pass, part, position, scale: scale, backward))
+    if encoder != nil {
+      recording?.take(batch, rows: found.map(\.kept))
+    } else {
+      recording?.take(batch, states: pass.projections[0].projection.hidden)
+    }
+    return LossSums(found.map(\.terms), alignment: align(pass, part, position, scale: scale, backward))
+  }
+
+  /// What a step finds at one token.
+  private struct LearntToken {
+    let terms: DistillationObjective.Terms
+    /// What a cache keeps of the teacher's distribution, where one is made of distributions.
+    let kept: TeacherCacheRow?
   }
 
   /// The sums without gradients. A mixture at another temperature than 1 is mixed once more at 1, for what is told of
@@ -115,13 +136,8 @@ extension LiveTeacherObjective {
     let alignment = alignment(at: position)
     let recorders = alignment.map { (student: $0.studentRecorder(), teacher: $0.teacherRecorder()) }
     let projections = part.teachers.enumerated().map { index, teacher in
-      let hidden =
-        if index == 0, let recorder = recorders?.teacher {
-          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments, observe: recorder.observe)
-        } else {
-          teacher.decoder.hiddenStates(batch.ids, lengths: batch.segments)
-        }
-      return (projection: teacher.decoder.projection(of: hidden), weight: teacher.weight)
+      let hidden = teacher.source.states(of: batch, observe: index == 0 ? recorders?.teacher.observe : nil)
+      return (projection: teacher.source.outputHead.projection(of: hidden), weight: teacher.weight)
     }
     let hidden = student.hiddenStates(batch.ids, lengths: batch.segments) { recorders?.student.observe($0, $1) }
     let inside: Inside? =
@@ -130,7 +146,7 @@ extension LiveTeacherObjective {
           alignment: alignment,
           student: Side(final: student.normalizedStates(hidden), recorder: recorders.student),
           teacher: Side(
-            final: part.teachers[0].decoder.normalizedStates(projections[0].projection.hidden),
+            final: part.teachers[0].source.outputHead.normalizedStates(projections[0].projection.hidden),
             recorder: recorders.teacher))
       } else {
         nil

@@ -25,7 +25,7 @@ public struct LiveTeacherObjective: TrainingObjective {
 
   /// A teacher and its weight in the mixture.
   struct FrozenTeacher {
-    let decoder: FrozenDecoder
+    let source: any TeacherStates
     let weight: Float
   }
 
@@ -55,10 +55,19 @@ public struct LiveTeacherObjective: TrainingObjective {
     if case .byPart(let indices) = choice {
       precondition(indices.allSatisfy(teachers.indices.contains), "teachers \(indices) of \(teachers.count)")
     }
-    self.teachers = teachers.map { FrozenTeacher(decoder: $0.decoder.frozen(), weight: $0.weight) }
+    self.teachers = teachers.map { FrozenTeacher(source: $0.decoder.frozen(), weight: $0.weight) }
     scheduled = objective
     self.alignment = alignment
     self.choice = choice
+  }
+
+  /// The same with one teacher whose states come from elsewhere, of whose inside nothing may be asked that is not
+  /// there.
+  init(_ source: any TeacherStates, _ objective: ScheduledObjective, alignment: HiddenStateAlignment?) {
+    teachers = [FrozenTeacher(source: source, weight: 1)]
+    scheduled = objective
+    self.alignment = alignment
+    choice = .mixture
   }
 
   /// Whether a step learns anything from a teacher.
@@ -76,6 +85,14 @@ public struct LiveTeacherObjective: TrainingObjective {
   public func accumulateGradients(
     of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double
   ) -> LossSums {
+    accumulateGradients(of: student, on: batch, at: position, scale: scale, recording: nil)
+  }
+
+  /// The same, where what the one teacher says is taken down.
+  func accumulateGradients(
+    of student: TransformerDecoder, on batch: TokenBatch, at position: StepPosition, scale: Double,
+    recording: TeacherCacheRecording?
+  ) -> LossSums {
     let objective = scheduled.objective(at: position)
     guard asksTeacher(at: position) else {
       return CrossEntropyObjective().accumulateGradients(
@@ -84,7 +101,7 @@ public struct LiveTeacherObjective: TrainingObjective {
     var sums = LossSums.zero
     for part in teacherBatches(of: batch, drawnAt: position) where part.batch.countedTokens > 0 {
       let backward = BackwardPass()
-      sums += self.sums(student, part, objective, position, scale: scale, backward)
+      sums += self.sums(student, part, objective, position, scale: scale, backward, recording)
       backward.run()
     }
     return sums

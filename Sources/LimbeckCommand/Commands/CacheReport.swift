@@ -135,7 +135,7 @@ extension CacheReport {
         case .topK: "biased: the tokens left out count as impossible; sampled and top-k-tail are better"
         case .topKTail: "biased: a larger --k, or the method sampled, is better"
         case .sampled: "more than chance: give more --draws"
-        case .dense16: "rounded to 16 bits; only the teacher itself is closer"
+        case .dense16, .hidden: "rounded to 16 bits; only the teacher itself is closer"
         }
     }
 

@@ -21,8 +21,12 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
         top-k       the k largest probabilities; all others count as 0 (biased)
         top-k-tail  the k largest, and the sum of all others
         sampled     tokens drawn from the distribution, with their counts (unbiased)
-        dense16     all probabilities, 2 bytes each; the only method for divergences
-                    other than the forward KL
+        dense16     all probabilities, 2 bytes each; for any divergence
+        hidden      the hidden state before the output head, 2 bytes per channel; for
+                    any divergence, temperature and --align-layers last. Distilling
+                    needs --teacher, too, but runs its output head alone
+
+      --max-size takes hidden if it fits, else sampled, and says which.
 
       The text is cut into sequences at fixed places, as by '--packing fixed', and
       'distill --teacher-cache' cuts it in the same way. The cache also holds the
@@ -89,13 +93,17 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Probabilities to store, for top-k and top-k-tail (default: \(standardK); the shortest list's length with "
+      "Probabilities to store, for top-k and top-k-tail (default: \(Method.standardK); the shortest list's length with "
         + "--from-logprobs).", valueName: "n"))
   var k: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens to draw, for sampled (default: \(standardDraws)).", valueName: "n"))
+    help: ArgumentHelp("Tokens to draw, for sampled (default: \(Method.standardDraws)).", valueName: "n"))
   var draws: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
+  var maxSize: ByteCount?
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Temperature of the teacher, 0.05 to 10,000.", valueName: "t"))
   var temperature: Float = 1
@@ -119,15 +127,6 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   var json = false
   @OptionGroup var device: DeviceOptions
 
-  private static let (standardK, standardDraws) = (64, 50)
-
-  enum Method: String, ExpressibleByArgument, CaseIterable {
-    case topK = "top-k"
-    case topKTail = "top-k-tail"
-    case sampled
-    case dense16
-  }
-
   func validate() throws {
     try ValidationError.requirePath(output, "output")
     if let given = recorded.given {
@@ -136,6 +135,13 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
       if teacher == nil {
         throw ValidationError("teacher", expected: "a model, or --from-kld or --from-logprobs", found: "none")
       }
+    }
+    if let maxSize, let found = method?.rawValue ?? recorded.given?.flag {
+      throw ValidationError("max-size", expected: "nothing with \(found)", found: maxSize.defaultValueDescription)
+    }
+    if method == .hidden, temperature != 1 {
+      throw ValidationError(
+        "temperature", expected: "1 with the method hidden, whose states are of any temperature", found: temperature)
     }
     let keepsLargest = chosenMethod == .topK || chosenMethod == .topKTail
     if k != nil, !keepsLargest {
@@ -168,10 +174,12 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
     guard let teacher else { return try runRecorded() }
     let (console, device, start) = (Console(), try device.device, ContinuousClock.now)
     let sequenceLength = sequenceLength ?? TrainingRecipe().sequenceLength
-    let keptPart = method(smallest: nil)
     let model = try LanguageModel(
       path: teacher, tokenizer: recorded.tokenizer, precision: teacherPrecision ?? .float32, on: device)
-    try TeacherCacheRecorder.requireFit(keptPart, of: model.decoder, sequenceLength: sequenceLength)
+    let methods = methods(for: model.configuration)
+    for method in methods {
+      try TeacherCacheRecorder.requireFit(method, of: model.decoder, sequenceLength: sequenceLength)
+    }
     let packing = TextPacking(
       model.tokenizer, sequenceLength: sequenceLength, device: device, console: console)
     let corpus = try TextListing(keys: keys.keys, counting: count ?? .completions).corpus(text, console)
@@ -185,13 +193,22 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
       try packed.requireCountedTokens()
       sequences = packed
     }
+    let keptPart = TeacherCachePlan.method(
+      methods, within: maxSize?.bytes, tokens: sequences.countedTokens,
+      vocabularySize: model.configuration.vocabularySize)
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)
+    if !resume {
+      try TeacherCachePlan.requireSpace(
+        keptPart.bytes(
+          ofTokens: sequences.countedTokens, vocabularySize: model.configuration.vocabularySize), at: url)
+    }
     let folder =
       try resume
       ? TeacherCacheFolder(resuming: url, recorder.description, tokenizerFiles: model.tokenizer.files)
       : TeacherCacheFolder(creating: url, recorder.description, tokenizerFiles: model.tokenizer.files)
+    tellSize(of: keptPart, sequences.countedTokens, model.configuration, console)
     try record(console) { try recorder.record(into: folder, $0) }
     let cache = try TeacherCache(contentsOf: url)
     let bias = CacheBias(of: cache, teacher: model.decoder, text: sequences)
@@ -206,16 +223,12 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   }
 
   /// The method, as it is or by default.
-  private var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .sampled : .topKTail) }
+  var chosenMethod: Method { method ?? (recorded.fromLogprobs == nil ? .standard : .topKTail) }
 
-  /// What is kept. `smallest` is how many tokens every distribution has at least, where it does not have all.
+  /// What is kept of a teacher that ran elsewhere. `smallest` is how many tokens every distribution has at least, where
+  /// it does not have all.
   func method(smallest: Int?) -> TeacherCacheMethod {
-    switch chosenMethod {
-    case .topK: .topK(k ?? smallest ?? Self.standardK)
-    case .topKTail: .topKTail(k ?? smallest ?? Self.standardK)
-    case .sampled: .sampled(draws: draws ?? Self.standardDraws)
-    case .dense16: .dense16
-    }
+    chosenMethod.method(channels: 0, k: k ?? smallest, draws: draws)
   }
 
   /// Shows how far `record` has come, and stops it at Ctrl-C, which throws the exit code.

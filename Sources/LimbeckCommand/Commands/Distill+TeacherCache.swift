@@ -12,6 +12,7 @@ extension Distill {
   func run(_ cache: TeacherCacheSettings, _ recipe: inout RecipeFile) throws {
     let sequences = cache.sequences
     let teacherPaths = try recipe.paths("teacher", teachers.teacher)
+    if cache.keepsStates, teacherPaths.count != 1 { throw TeacherCacheError.needsHead(cache: sequences.path) }
     if let routed = teacherPaths.first(where: { RoutedPath($0).pattern != nil }) {
       throw recipe.invalid(
         "teacher", expected: "no pattern of files with --teacher-cache", found: routed,
@@ -29,15 +30,19 @@ extension Distill {
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    // a run that goes on with one from a teacher in memory has the teacher's
+    let precision = try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue
+    // what is compared of the hidden states of a cache is checked where the student is known
+    let compared = cache.keepsStates ? nil : hiddenStates.description
     let ofLiveTeachers = [
-      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", hiddenStates.description),
+      ("validation-share", settings.validationShare.map { "\($0)" }), ("align-layers", compared),
       ("on-policy", onPolicy.map { "\($0.probability)" }),
       ("teacher-weights", try recipe.value("teacher-weights", teachers.teacherWeights)),
       (
         "one-teacher-per-step",
         try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
       ),
-      ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
+      ("teacher-precision", precision == sequences.cache.description.teacherPrecision ? nil : precision),
     ]
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)
@@ -60,7 +65,9 @@ extension Distill {
       of: configuration, tokenizer, files: try cache.files + source.files,
       adapting: source.counted(adapters, settings.precision))
     if isPlanned { return }
-    let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
+    var (signal, inputs) = try cache.open(
+      settings, teachers: teacherPaths, hiddenStates.value, on: session.device)
+    inputs["hidden_states"] = hiddenStates.description
     let student = try source.model(
       for: tokenizer, outputs: cache.outputs, adapting: adapters, seed: settings.recipe.seed,
       precision: settings.precision, on: session.device)
@@ -69,7 +76,8 @@ extension Distill {
       signal, student: .init(student.trainableDecoder, tokenizer), objective.value, seed: settings.recipe.seed)
     let subject = [
       "student: \(student.size)", student.adapterLine, settings.weightsLine(of: student.configuration),
-      "teacher: the cache \(sequences.path)", "objective: \(objective.description)",
+      "teacher: the cache \(sequences.path)" + (cache.keepsStates ? " and the head of \(teacherPaths[0])" : ""),
+      "objective: \([objective.description, hiddenStates.description].compactMap(\.self).joined(separator: "; "))",
     ]
     try blamingWeights(of: [student]) {
       try session.run(

@@ -53,7 +53,13 @@ struct Distill: ParsableCommand {
       beginnings of the text's sequences. metrics.jsonl marks these steps.
 
       With --teacher-cache no teacher is loaded, and the temperature is the
-      cache's. If --teacher is also given, the cache must be of that teacher.
+      cache's. If --teacher is also given, the cache must be of that teacher. A cache
+      of hidden states needs --teacher, of which only the output head is loaded;
+      then any divergence, any temperature and --align-layers last are possible.
+
+      --cache-while-distilling runs the teacher in the first epoch alone. The cache
+      stays in the output folder, or in --cache-output, where the next student of
+      the same text can use it: --teacher-cache RUN/teacher-cache.
 
       --student-weights q4_0 trains the student for 'limbeck export --type q4_0':
       each step computes with what the file will hold, so that the student learns to
@@ -77,6 +83,8 @@ struct Distill: ParsableCommand {
         limbeck distill --teacher runs/teacher --student small.json \\
           --text books/ --output runs/student --epochs 2 \\
           --preset distilbert --align-layers 2:0,last
+        limbeck distill --teacher runs/teacher --student small.json \\
+          --text books/ --output runs/student --epochs 5 --cache-while-distilling
         limbeck distill --teacher runs/student --student runs/student \\
           --student-weights q4_0 --text books/ --output runs/student-q4 \\
           --steps 200 --learning-rate 1e-4 --minimum-learning-rate-ratio 0
@@ -96,6 +104,7 @@ struct Distill: ParsableCommand {
   @OptionGroup(title: "Hidden states") var hiddenStates: HiddenStateOptions
   @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
   @OptionGroup(title: "Teacher cache") var teacherCache: TeacherCacheOptions
+  @OptionGroup(title: "Cache while distilling") var caching: CachingOptions
   @OptionGroup(title: "Adapters") var adapters: AdapterOptions
   @OptionGroup(title: "Training") var options: TrainingOptions
 
@@ -108,7 +117,15 @@ struct Distill: ParsableCommand {
       "text": hasCache || !options.text.isEmpty || onPolicy.prompts != nil || recipe.has("prompts"),
       "output": options.output != nil,
     ])
-    if let cache = try TeacherCacheSettings(teacherCache, &recipe) { return try run(cache, &recipe) }
+    let caching = try CachingSettings(caching, &recipe)
+    if let cache = try TeacherCacheSettings(teacherCache, &recipe) {
+      if caching != nil {
+        throw recipe.invalid(
+          "cache-while-distilling", expected: "nothing with --teacher-cache", found: "both",
+          advice: "leave it out, or --teacher-cache")
+      }
+      return try run(cache, &recipe)
+    }
     let teacherSettings = try TeacherSettings(
       teachers, onePerStep: teacherSteps.oneTeacherPerStep, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
@@ -116,12 +133,14 @@ struct Distill: ParsableCommand {
     let objective = try teacherSteps.limit(objective.objective(&recipe, preset: preset), &recipe)
     let hiddenStates = try hiddenStates.terms(&recipe, preset: preset)
     let adapters = try AdapterSettings(adapters, &recipe)
-    var settings = try TrainingSettings(options, &recipe)
+    var settings = try TrainingSettings(
+      options, &recipe, standardCuts: caching == nil ? nil : CachingSettings.cuts)
     try settings.train(for: studentWeights, &recipe)
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     try teacherSettings.requireFit(settings, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
+    try caching?.requireFit(settings, teacherSettings, onPolicy: onPolicy, recipe)
     try settings.requireText(unless: objective.value.asksTeacherAtEveryStep && onPolicy?.needsNoText ?? false)
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
@@ -149,11 +168,14 @@ struct Distill: ParsableCommand {
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
+    let plan = caching?.plan(settings, for: teachers.models[0])
     let distiller = try Distiller(
-      .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value, choice: teachers.choice),
+      plan.map { .caching(teachers.mixture[0], $0, hiddenStates: hiddenStates.value) }
+        ?? .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value, choice: teachers.choice),
       student: .init(student.trainableDecoder, own), objective.value,
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
+    if let caching, let plan { inputs.merge(caching.inputs(plan)) { $1 } }
     (inputs["student"], inputs["objective"]) = (student.digest, objective.description)
     inputs["hidden_states"] = hiddenStates.description
     inputs.merge(student.adapterInputs) { $1 }

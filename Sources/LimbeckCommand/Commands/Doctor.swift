@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import TensorCore
 import Tokenization
@@ -34,7 +35,8 @@ struct Doctor: ParsableCommand {
       "\(Format.bytes(machine.memory)), \(machine.availableMemory.map(Format.bytes) ?? "?") available"
         + (ControlGroup.spareMemory.map { ", \(Format.bytes($0)) left of what the control group allows" } ?? ""))
     let here = FileManager.default.currentDirectoryPath
-    facts.add("disk", "\(machine.freeDisk(at: here).map(Format.bytes) ?? "?") free in \(here)")
+    let free = freeBytes(at: URL(fileURLWithPath: here)).map { Format.bytes(Int($0)) }
+    facts.add("disk", "\(free ?? "?") free in \(here)")
     try StandardOutput.write(facts.text)
 
     var warnings: [String] = chosen.unavailability.map { ["\($0)"] } ?? []
@@ -77,12 +79,6 @@ struct Machine {
   var availableMemory: Int? {
     let line = Self.text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
     return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
-  }
-
-  /// Free bytes of the file system that holds `path`.
-  func freeDisk(at path: String) -> Int? {
-    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
-    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
   }
 
   /// The version of the SentencePiece library in use, where Debian's package manager knows it, and its file.

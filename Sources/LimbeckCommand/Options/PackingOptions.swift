@@ -31,8 +31,16 @@ struct PackingSettings {
     (self.cuts, self.beginsWithBOS) = (cuts, beginsWithBOS)
   }
 
-  init(_ options: PackingOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
-    cuts = try recipe.value("packing", options.packing)
+  /// The settings of flags and recipe; `standard` is recorded as the packing where neither says it.
+  init(
+    _ options: PackingOptions, _ recipe: inout RecipeFile, standard: SequencePacking.Cuts? = nil
+  ) throws(RecipeError) {
+    cuts =
+      if let standard {
+        try recipe.value("packing", options.packing, default: standard)
+      } else {
+        try recipe.value("packing", options.packing)
+      }
     beginsWithBOS = try !(recipe.value("no-sequence-bos", options.beginning.noSequenceBos ? true : nil) ?? false)
   }
 

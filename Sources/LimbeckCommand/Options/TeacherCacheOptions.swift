@@ -4,13 +4,14 @@ import Foundation
 import LanguageModels
 import ModelFiles
 import ModelTraining
+import TensorCore
 import Tokenization
 
 /// Where the teacher's predictions come from, if not from a teacher in memory.
 struct TeacherCacheOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Cache of the same text, or with a text of its own, from 'limbeck cache-teacher'; no teacher is loaded.",
+      "Cache of the same text, or with a text of its own, from 'limbeck cache-teacher'; no teacher is run.",
       valueName: "cache"))
   var teacherCache: String?
   @Option(
@@ -31,6 +32,8 @@ struct TeacherCacheSettings {
   /// V of the teacher.
   let outputs: Int
   let tokenizer: String?
+  /// Whether it has hidden states, so that the teacher's head is needed.
+  var keepsStates: Bool { sequences.cache.method.keepsStates }
   /// Those of the text.
   let sequences: CachedSequences
   private let validation: URL?
@@ -75,7 +78,7 @@ struct TeacherCacheSettings {
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student
   /// learns from, and what a continued run must share.
   func open(
-    _ settings: TrainingSettings, teachers: [String]
+    _ settings: TrainingSettings, teachers: [String], _ hiddenStates: HiddenStateTerms, on device: Device
   ) throws -> (signal: TeacherSignal, inputs: [String: String]) {
     if validation != nil, settings.validationText.isEmpty { throw RecipeError.missing(keys: ["validation-text"]) }
     let cache = try TeacherCache(contentsOf: sequences.cache.url)
@@ -89,6 +92,13 @@ struct TeacherCacheSettings {
         try cache.require("teacher digest", digests.joined(separator: " "), cache.description.teacher)
       }
     }
-    return (.cached(cache, validation: validationCache), inputs)
+    guard cache.method.keepsStates else { return (.cached(cache, validation: validationCache), inputs) }
+    guard teachers.count == 1 else { throw TeacherCacheError.needsHead(cache: sequences.path) }
+    // as the teacher computed the states
+    let precision = ProductPrecision(rawValue: cache.description.teacherPrecision) ?? .float32
+    let head = try OutputHead(openModel(path: teachers[0]), precision: precision, device: device)
+    return (
+      .cachedStates(cache, validation: validationCache, head: head, hiddenStates: hiddenStates), inputs
+    )
   }
 }

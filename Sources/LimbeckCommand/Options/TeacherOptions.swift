@@ -75,6 +75,9 @@ struct TeacherSettings {
     precision = try recipe.value("teacher-precision", options.teacherPrecision, default: .float32)
   }
 
+  /// Whether there is one teacher, of all of the text.
+  var isOne: Bool { teachers.count == 1 && routes == nil }
+
   /// The patterns of all teachers; nil where none has one.
   private static func patterns(of teachers: [RoutedPath], _ recipe: RecipeFile) throws(RecipeError) -> [String]? {
     for teacher in teachers where teacher.pattern == nil && teacher.path.contains(":") {

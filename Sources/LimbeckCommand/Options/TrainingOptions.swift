@@ -150,7 +150,8 @@ struct TrainingOptions: ParsableArguments {
     var file = try RecipeFile(contentsOf: "\(continuedRun)/recipe.yaml")
     // These are of the earlier run alone.
     file.forget(
-      "model", "student", "tokenizer", "continue", "control-of", "output", "steps", "epochs", "warmup-steps")
+      "model", "student", "tokenizer", "continue", "control-of", "output", "steps", "epochs", "warmup-steps",
+      "cache-while-distilling", "cache-output", "cache-method", "cache-max-size")
     return file
   }
 

@@ -28,8 +28,12 @@ struct TrainingSettings {
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
-  /// The settings of flags and recipe; `standardSequenceLength` is T where neither says it.
-  init(_ options: TrainingOptions, _ settings: inout RecipeFile, standardSequenceLength: Int? = nil) throws {
+  /// The settings of flags and recipe; `standardSequenceLength` is T where neither says it, and `standardCuts` are where
+  /// the text is cut.
+  init(
+    _ options: TrainingOptions, _ settings: inout RecipeFile, standardSequenceLength: Int? = nil,
+    standardCuts: SequencePacking.Cuts? = nil
+  ) throws {
     text = try settings.paths("text", options.text)
     validationText = try settings.paths("validation-text", options.validation.validationText)
     validationShare = try options.validation.share(&settings, validationText: validationText)
@@ -49,7 +53,7 @@ struct TrainingSettings {
     recipe.sequenceLength = try settings.value(
       "sequence-length", options.sequenceLength, default: standardSequenceLength ?? recipe.sequenceLength)
     memory = try MemorySettings(options.memory, &settings)
-    packing = try PackingSettings(options.packing, &settings)
+    packing = try PackingSettings(options.packing, &settings, standard: standardCuts)
     recipe.learningRate = try settings.value("learning-rate", options.learningRate, default: recipe.learningRate)
     recipe.minimumLearningRateRatio = try settings.value(
       "minimum-learning-rate-ratio", options.minimumLearningRateRatio, default: recipe.minimumLearningRateRatio)

@@ -36,6 +36,11 @@ extension MatrixEncoding {
   }
 
   /// Converts `bytes`, which hold whole blocks, into as many floats as they have weights.
+  public func decode(_ bytes: Span<UInt8>, into floats: inout MutableSpan<Float>) {
+    decode(bytes.bytes, into: &floats)
+  }
+
+  /// Converts `bytes`, which hold whole blocks, into as many floats as they have weights.
   public func decode(_ bytes: RawSpan, into floats: inout MutableSpan<Float>) {
     let count = floats.count
     precondition(bytes.byteCount == rowBytes(columns: count), "\(bytes.byteCount) bytes for \(count) of \(self)")

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Distillation
+import Foundation
+import Limbeck
+import ModelTraining
+
+/// A cache that a run makes in its first epoch and learns from in the others.
+struct CachingOptions: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      """
+      Run the teacher in the first epoch alone: cache what it says of the text, and learn from the cache in all other \
+      epochs.
+      """))
+  var cacheWhileDistilling = false
+  @Option(
+    help: ArgumentHelp(
+      "Where that cache is made, for other students, too (default: teacher-cache in --output).", valueName: "dir"))
+  var cacheOutput: String?
+  @Option(help: ArgumentHelp("What it stores, as in 'limbeck cache-teacher' (default: sampled).", valueName: "name"))
+  var cacheMethod: CacheTeacher.Method?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
+  var cacheMaxSize: ByteCount?
+}
+
+/// `CachingOptions`, settled.
+struct CachingSettings {
+  /// Where the text is cut, for only then an epoch has the sequences of the one before.
+  static let cuts = SequencePacking.Cuts.fixed
+  private let path: String?
+  private let method: CacheTeacher.Method?
+  private let maximumSize: ByteCount?
+
+  /// nil where no cache is made. Throws where flags go without the one that asks for it.
+  init?(_ options: CachingOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
+    let isWanted = try recipe.value("cache-while-distilling", options.cacheWhileDistilling ? true : nil) ?? false
+    path = try recipe.path("cache-output", options.cacheOutput, mayBeName: true)
+    method = try recipe.value("cache-method", options.cacheMethod)
+    maximumSize = try recipe.value("cache-max-size", options.cacheMaxSize)
+    guard isWanted else {
+      let misplaced = [
+        ("cache-output", path), ("cache-method", method?.rawValue),
+        ("cache-max-size", maximumSize?.defaultValueDescription),
+      ]
+      for case (let key, let found?) in misplaced {
+        throw recipe.invalid(key, expected: "nothing without --cache-while-distilling", found: found)
+      }
+      return nil
+    }
+    if let maximumSize, let method {
+      throw recipe.invalid(
+        "cache-max-size", expected: "nothing with --cache-method \(method.rawValue)",
+        found: maximumSize.defaultValueDescription)
+    }
+  }
+
+  /// Throws where the run does not learn from one teacher, and from the text alone, cut at fixed places.
+  func requireFit(
+    _ settings: TrainingSettings, _ teachers: TeacherSettings, onPolicy: OnPolicySettings?, _ recipe: RecipeFile
+  ) throws(RecipeError) {
+    func refuse(_ expected: String, _ found: String, _ advice: String) -> RecipeError {
+      recipe.invalid("cache-while-distilling", expected: expected, found: found, advice: advice)
+    }
+    if !teachers.isOne {
+      throw refuse("one teacher", "several", "make a cache of each with limbeck cache-teacher, or leave it out")
+    }
+    if onPolicy != nil {
+      throw refuse("nothing with --on-policy", "both", "what a student samples comes once only; leave one of them out")
+    }
+    if let cuts = settings.packing.cuts, cuts != Self.cuts {
+      throw recipe.invalid(
+        "packing", expected: "\(Self.cuts) with --cache-while-distilling", found: cuts.rawValue,
+        advice: "leave it out: an epoch must have the sequences of the one before")
+    }
+  }
+
+  /// What to make of a teacher. A cache without a place of its own is made in the folder of the run.
+  func plan(_ settings: TrainingSettings, for teacher: LanguageModel) -> TeacherCachePlan {
+    let channels = teacher.configuration.hiddenSize
+    let standard = CacheTeacher.Method.standard
+    let methods = maximumSize == nil ? [method ?? standard] : [.hidden, standard]
+    return TeacherCachePlan(
+      at: path.map { URL(fileURLWithPath: $0, isDirectory: true) }
+        ?? settings.output.appendingPathComponent("teacher-cache", isDirectory: true),
+      methods: methods.map { $0.method(channels: channels) }, maximumBytes: maximumSize?.bytes,
+      seed: settings.recipe.seed, teacherDigest: teacher.digest, resumes: settings.resumes)
+  }
+
+  /// What a resumed run must share.
+  func inputs(_ plan: TeacherCachePlan) -> [String: String] {
+    let methods = plan.methods.map(\.description).joined(separator: " or ")
+    return [
+      "cache_while_distilling": methods + (maximumSize.map { ", at most \($0.defaultValueDescription)" } ?? "")
+    ]
+  }
+}
+
+extension Distiller {
+  func prepare(
+    _ recipe: TrainingRecipe, over text: PackedSequences, continuing continuation: RunContinuation?
+  ) throws -> String? {
+    try plannedCache(recipe, over: text, continuing: continuation).map { cache in
+      "cache: \(cache.method), at most \(Format.bytes(Int(cache.bytes))), twice that until the first epoch ends; "
+        + "the teacher runs in that epoch alone"
+    }
+  }
+}
