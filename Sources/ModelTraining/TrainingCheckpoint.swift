@@ -44,12 +44,14 @@ struct TrainingState: Codable, Equatable {
   }
 }
 
-/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded and,
-/// where the objective has weights of its own, `objective.safetensors` with these and their moments.
+/// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model as a folder that can be loaded;
+/// where the objective has weights of its own, `objective.safetensors` with these and their moments; where the weights
+/// are averaged, `average.safetensors`.
 enum TrainingCheckpoint {
   private static let stateName = "state.json"
   private static let optimizerName = "optimizer.safetensors"
   private static let objectiveName = "objective.safetensors"
+  private static let averageName = "average.safetensors"
   private static let valuesName = "values"
   private static let firstMomentName = "first_moment"
   private static let secondMomentName = "second_moment"
@@ -64,8 +66,7 @@ enum TrainingCheckpoint {
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
     _ state: TrainingState, model: TransformerDecoder, optimizer: AdamW, objectiveOptimizer: AdamW?,
-    modelFiles: [NamedFile],
-    to url: URL
+    average: WeightAverage?, modelFiles: [NamedFile], to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
     try writing(url) {
@@ -82,6 +83,9 @@ enum TrainingCheckpoint {
         try write(
           valuesAndMoments(of: objectiveOptimizer), to: folder.contents.appendingPathComponent(objectiveName))
       }
+      if let average {
+        try write([(valuesName, average.values)], to: folder.contents.appendingPathComponent(averageName))
+      }
     }
     try wrappingFile { () throws(FileError) in
       try AtomicFile.write(data, to: folder.contents.appendingPathComponent(stateName))
@@ -97,7 +101,8 @@ enum TrainingCheckpoint {
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
   /// Throws `cannotResume` if it is another model's; what is wrong with its files, before the first weight changes.
   static func restore(
-    _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
+    _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, _ average: WeightAverage?,
+    from url: URL, run: String
   ) throws(TrainingError) {
     let stored = try wrapping { () throws(ModelFileError) in try openModel(at: url) }
     guard stored.configuration == model.configuration else {
@@ -112,6 +117,9 @@ enum TrainingCheckpoint {
       ]
       if let objectiveOptimizer {
         files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
+      }
+      if let average {
+        files.append(try checked(url.appendingPathComponent(averageName), [(valuesName, average.values)]))
       }
       for weight in model.weights {
         try weight.parameter.value.withMutableSpan { (values) throws(ModelFileError) in

@@ -6,7 +6,7 @@ extension CommandTests {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
       "--learning-rate", "--warmup-steps", "--schedule", "--beta1", "--beta2", "--epsilon", "--weight-decay",
-      "--gradient-clip", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights",
+      "--gradient-clip", "--ema-decay", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights",
       "--resume", "--threads", "--backend", "--recipe",
     ]
 
