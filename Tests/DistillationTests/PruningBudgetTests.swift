@@ -1,6 +1,8 @@
 import LanguageModels
+import ModelFiles
 import ModelTraining
 import TensorCore
+import TestSupport
 import Testing
 
 @testable import Distillation
@@ -55,6 +57,25 @@ import Testing
     #expect(!plans.isEmpty && plans.allSatisfy { $0.configuration.hiddenSize == 24 })
   }
 
+  /// What a budget finds can be written and read in the teacher's family.
+  @Test(arguments: ModelFixture.families) func shapesAreOfTheTeachersFamily(_ name: String) throws {
+    let teacher = try FrozenDecoder(contentsOf: ModelFixture(name).folder)
+    let sizes = teacher.configuration
+    let ids = (0..<200).map { Int32($0 % sizes.vocabularySize) }
+    let text = try PackedSequences(TokenArray(ids), sequenceLength: 16, name: "text")
+    let limit = 0.9 * Double(try #require(sizes.weightCount))
+    let budget = PruningBudget(
+      limit: limit, isPossible: { (try? $0.huggingFaceJSON(weightType: .float32)) != nil },
+      cost: { Double($0.weightCount ?? .max) })
+    let plans = budget.plans(of: sizes, LayerImportance(of: teacher, on: text))
+    let plan = try #require(plans.first)
+    let student = TransformerDecoder(
+      studentOf: teacher, plan, importance: ActivationImportance(of: teacher, on: text))
+    let folder = try TemporaryFolder()
+    try student.write(to: folder.url)
+    #expect(try FrozenDecoder(contentsOf: folder.url).configuration == student.configuration)
+  }
+
   @Test func layersStayByWhatTheLossRisesBy() throws {
     #expect(Self.importance.most(2) == .layers([0, 3]))
     #expect(LayerImportance(losses: [1, 1, 1]).most(2) == .layers([0, 1]))
@@ -94,6 +115,7 @@ import Testing
     // as whoever makes the student by hand would find it
     let best = results[0]
     let student = TransformerDecoder(studentOf: teacher, best.plan, importance: activations)
+    #expect(heldOut.natsPerToken(of: student, first: 24) != best.lossAfterCut)
     #expect(heldOut.natsPerToken(of: student) == best.lossAfterCut && best.loss < best.lossAfterCut)
     let again = try trials.ranked(plans)
     #expect(again == results)

@@ -51,10 +51,11 @@ extension PackedSequences {
   /// Tokens per forward pass.
   private static let tokensTogether = 2048
 
-  /// The mean cross-entropy of a decoder on all of the text, at offset 0.
-  func natsPerToken(of decoder: any DecoderModel) -> Double {
+  /// The mean cross-entropy of a decoder on the text, at offset 0: all of it, or about its first tokens.
+  func natsPerToken(of decoder: any DecoderModel, first tokens: Int = .max) -> Double {
     let decoder = decoder.frozen(isConstant: true)
     let together = max(1, Self.tokensTogether / sequenceLength)
+    let count = min(count, max(1, tokens / sequenceLength))
     var sums = LossSums.zero
     for start in stride(from: 0, to: count, by: together) {
       let batch = batch(Array(start..<min(count, start + together)))

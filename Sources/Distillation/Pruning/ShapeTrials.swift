@@ -13,8 +13,9 @@ public struct ShapeTrials {
   public struct Result: Sendable, Equatable {
     /// The shape.
     public let plan: StudentPlan
-    /// Nats per token after the cut; infinite where the student gave no number.
-    public let lossAfterCut: Double
+    /// Nats per token after the cut, on part of the text where it was not trained; infinite where the student gave no
+    /// number.
+    public fileprivate(set) var lossAfterCut: Double
     /// Nats per token after so many steps, the last of all that it was trained for.
     public fileprivate(set) var loss: Double
     /// The steps; 0 where it went no further than the cut.
@@ -30,6 +31,8 @@ public struct ShapeTrials {
   private static let trainedOfEachDepth = 3
   /// Shapes that are trained for all steps.
   private static let finalists = 4
+  /// Tokens by which shapes are chosen that are trained.
+  private static let tokensAfterCut = 2048
   /// Tokens of a step, about.
   private static let tokensPerStep = 2048
 
@@ -68,7 +71,7 @@ public struct ShapeTrials {
     }
     var results = plans.map { plan in
       proceed()
-      let loss = heldOut.natsPerToken(of: student(plan)).orInfinity
+      let loss = heldOut.natsPerToken(of: student(plan), first: Self.tokensAfterCut).orInfinity
       return Result(plan: plan, lossAfterCut: loss, loss: loss, steps: 0)
     }
     let first = depths.values.flatMap { best(Self.trainedOfEachDepth, of: $0, results) }.sorted()
@@ -99,6 +102,7 @@ public struct ShapeTrials {
 
   private func train(_ result: inout Result, steps: Int) throws(TrainingError) {
     let student = student(result.plan)
+    if result.steps == 0 { result.lossAfterCut = heldOut.natsPerToken(of: student).orInfinity }
     let recipe = TrainingRecipe(
       steps: steps, batchSize: max(1, Self.tokensPerStep / training.sequenceLength),
       sequenceLength: training.sequenceLength, warmupSteps: min(10, self.steps / 4), decay: .constant)
