@@ -42,7 +42,7 @@ extension CommandTests {
         [
           "--from", "--output", "--layers", "--every", "--count", "--hidden-size", "--feed-forward-size", "--heads",
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
-          "--parameters", "--bytes", "--type", "--tokens-per-second", "--trial-steps", "--rounds", "--steps",
+          "--parameters", "--bytes", "--type", "--tokens-per-second", "--trial-steps", "--rounds", "--steps", "--quiet",
         ]
       ),
       (

@@ -81,6 +81,13 @@ extension CommandTests {
       #expect(try desk.data("found/run-02/model.safetensors") == found)
     }
 
+    @Test func whatDivergesIsTheWorstAndNoEnd() throws {
+      let outcome = try Command.run(
+        arguments() + ["--learning-rate", "1e30", "--runs", "2", "--json"], in: desk.folder)
+      #expect(outcome.code == 0 && outcome.output == "{\"runs\":[]}\n", "\(outcome.errors)")
+      #expect(outcome.errors.contains("found/run-02: ") && outcome.errors.contains("it counts as the worst"))
+    }
+
     @Test func freshStudentsHaveRandomWeights() throws {
       let outcome = try Command.run(arguments() + ["--start", "fresh", "--runs", "2"], in: desk.folder)
       try #require(outcome.code == 0, "\(outcome.errors)")

@@ -39,7 +39,7 @@ extension Student {
           continue
         }
       }
-      try StandardOutput.write(table(results, budget))
+      if !quiet { try StandardOutput.write(table(results, budget)) }
       console.write("again by hand:\n  \(command(best.plan))")
       return ChosenStudent(plan: best.plan, importance: importance)
     }
@@ -90,7 +90,8 @@ extension Student {
 
   /// What every call for the same files has.
   var sharedFlags: [String] {
-    ["--weights", weights.rawValue] + (tokenizer.map { ["--tokenizer", $0] } ?? []) + device.arguments
+    ["--weights", weights.rawValue] + (tokenizer.map { ["--tokenizer", $0] } ?? []) + (quiet ? ["--quiet"] : [])
+      + device.arguments
   }
 }
 

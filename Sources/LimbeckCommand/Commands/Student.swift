@@ -84,6 +84,8 @@ struct Student: ParsableCommand {
   var weights = WeightType.float32
   @Option(help: ModelTokenizer.help)
   var tokenizer: String?
+  @Flag(help: "Print no sizes.")
+  var quiet = false
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
@@ -132,7 +134,7 @@ struct Student: ParsableCommand {
       try write(student, tokenizer: teacher.tokenizer)
       return student
     }
-    try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+    if !quiet { try StandardOutput.write(facts(plan, teacher.decoder, student).text) }
     console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 

@@ -112,20 +112,31 @@ struct Search: ParsableCommand {
     var (results, clock) = ([SearchResult](), SearchClock(estimate, runs: runs))
     while results.count < runs, let plan = spread.next(after: results.map(\.trial)) {
       let run = SearchRun(self, number: results.count + 1, plan)
-      if try run.result == nil {
-        console.write(clock.line(done: results.count))
-        do { try clock.timing { for step in try run.steps where !step.isDone { try step.run() } } } catch {
-          console.write("\(results.count) of \(runs) runs are done; the same command goes on")
-          throw error
-        }
+      do {
+        results.append(try finished(run, after: results.count, &clock, console))
+      } catch let error where isNonFinite(error) {
+        console.write("\(run.folder): \(error); it counts as the worst, and is left out of the table")
+        results.append(run.diverged)
+      } catch {
+        console.write("\(results.count) of \(runs) runs are done; the same command goes on")
+        throw error
       }
-      guard let result = try run.result else { throw CommandError.notARun(folder: run.folder) }
-      results.append(result)
     }
     let table = try SearchTable(results, console, on: device)
     if json { return try StandardOutput.write(json: table) }
     try StandardOutput.write(table.text)
     console.write("as a page: limbeck report \(output.shellQuoted)/run-* --output report.html")
+  }
+
+  /// What comes of a run, which is made where it is not there.
+  private func finished(
+    _ run: SearchRun, after done: Int, _ clock: inout SearchClock, _ console: Console
+  ) throws -> SearchResult {
+    if let result = try run.result { return result }
+    console.write(clock.line(done: done))
+    try clock.timing { for step in try run.steps where !step.isDone { try step.run() } }
+    guard let result = try run.result else { throw CommandError.notARun(folder: run.folder) }
+    return result
   }
 
   /// Whether the teacher's family can have these sizes.

@@ -36,6 +36,13 @@ struct SearchRun {
     }
   }
 
+  /// What came of it where a loss was not finite.
+  var diverged: SearchResult {
+    SearchResult(
+      folder: folder, plan: plan, parameters: plan.configuration.weightCount ?? 0, natsPerToken: .infinity,
+      hasDiverged: true)
+  }
+
   /// The calls that make it.
   var steps: [CommandStep] {
     get throws {
@@ -58,7 +65,7 @@ struct SearchRun {
         "student", "--from", search.teacher, "--layers", plan.layers.map(String.init).joined(separator: ","),
         "--hidden-size", "\(sizes.hiddenSize)", "--feed-forward-size", "\(sizes.feedForwardSize)", "--heads",
         "\(sizes.headCount)", "--key-value-heads", "\(sizes.keyValueHeadCount)", "--calibration-text",
-      ] + search.text + ["--calibration-tokens", "\(Self.calibrationTokens)"] + search.device.arguments
+      ] + search.text + ["--calibration-tokens", "\(Self.calibrationTokens)", "--quiet"] + search.device.arguments
         + ["--output", start],
       result: "\(start)/model.safetensors")
   }
@@ -98,6 +105,8 @@ struct SearchResult {
   let plan: StudentPlan
   let parameters: Int
   let natsPerToken: Double
+  /// Whether there is no model, for a loss was not finite.
+  var hasDiverged = false
 
   /// The same for the choice of the next shape.
   var trial: ShapeSpread.Trial {

@@ -4,7 +4,7 @@ import Limbeck
 import ModelEvaluation
 import TensorCore
 
-/// All runs of a search, the smallest first.
+/// All runs of a search that have a model, the smallest first.
 struct SearchTable: Encodable {
   struct Row: Encodable {
     let folder: String
@@ -19,7 +19,7 @@ struct SearchTable: Encodable {
 
   /// Measures how fast each student generates, in float32. Throws what is wrong with their files.
   init(_ results: [SearchResult], _ console: Console, on device: Device) throws {
-    let results = results.sorted { $0.parameters < $1.parameters }
+    let results = results.filter { !$0.hasDiverged }.sorted { $0.parameters < $1.parameters }
     var progress = ProgressLine("student", on: console, announcing: "measuring how fast the students generate")
     let seconds = try results.enumerated().map { index, result in
       let model = try LanguageModel(path: result.folder, on: device)
