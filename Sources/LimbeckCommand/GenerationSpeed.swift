@@ -6,11 +6,10 @@ import TensorCore
 struct GenerationSpeed {
   private var secondsPerLayer, secondsPerWeight: Double
 
-  /// Tokens before the clock is started, and those of a measurement.
+  /// Tokens before the clock is started, and those after it, of each text.
   private static let (warmUp, measured) = (4, 24)
-  /// How often it is taken: three times and, where that is soon done, more. The best counts, for whatever else the
-  /// machine does only slows it down.
-  private static let (leastRepetitions, mostRepetitions, enough) = (3, 40, Duration.milliseconds(500))
+  /// How many texts are measured: three and, where that is soon done, more.
+  private static let (leastTexts, mostTexts, enough) = (3, 40, Duration.milliseconds(500))
 
   /// Measures models of these sizes with random weights in float32.
   init(of configuration: DecoderConfiguration, on device: Device) {
@@ -46,31 +45,25 @@ struct GenerationSpeed {
     TransformerDecoder(configuration: configuration, seed: 0, device: device)
   }
 
-  /// Seconds for a token that is generated.
+  /// Seconds for a token that is generated: of many, the time that an eighth of them kept to, for whatever else the
+  /// machine does only slows it down.
   static func seconds(of decoder: any DecoderModel) -> Double {
     let decoder = decoder.frozen(isConstant: true)
     let clock = ContinuousClock()
-    let count = min(measured, max(1, decoder.configuration.contextLength - warmUp))
-    func measure() -> Duration {
-      let cache = decoder.makeCache(expectedLength: warmUp + count)
-      func generate(_ tokens: Int) {
-        for token in 0..<tokens {
-          let id = Int32(token % decoder.configuration.vocabularySize)
+    let length = min(warmUp + measured, decoder.configuration.contextLength)
+    var (times, spent) = ([Duration](), Duration.zero)
+    for text in 0..<mostTexts where text < leastTexts || spent < enough {
+      let cache = decoder.makeCache(expectedLength: length)
+      for token in 0..<length {
+        let id = Int32(token % decoder.configuration.vocabularySize)
+        let time = clock.measure {
           _ = decoder.logits(decoder.hiddenStates([id], counts: [1], caches: [cache]))
         }
+        if token >= min(warmUp, length - 1) { times.append(time) }
+        spent += time
       }
-      generate(min(warmUp, max(0, decoder.configuration.contextLength - count)))
-      let start = clock.now
-      generate(count)
-      return clock.now - start
     }
-    var (best, spent) = (Duration.seconds(1_000_000), Duration.zero)
-    for repetition in 0..<mostRepetitions where repetition < leastRepetitions || spent < enough {
-      let time = measure()
-      best = min(best, time)
-      spent += time
-    }
-    return best / .seconds(1) / Double(count)
+    return times.sorted()[times.count / 8] / .seconds(1)
   }
 
   /// The weights that a token reads: of an embedding that is no head, only a row.
