@@ -21,7 +21,7 @@ struct CalibrationText {
     try PackedSequences(TokenArray(Array(ids)), sequenceLength: length, name: name)
   }
 
-  /// A part to be measured on.
+  /// Two parts of the text that have no token in common.
   struct Parts {
     let training, heldOut: PackedSequences
   }

@@ -3,7 +3,7 @@ import TensorCore
 
 /// How fast models of some sizes generate on this machine: a sum of a time for each layer and one for each weight that
 /// a token reads, fitted to a whole model and to one layer of it.
-struct GenerationSpeed {
+struct GenerationSpeed: Sendable {
   private var secondsPerLayer, secondsPerWeight: Double
 
   /// Tokens before the clock is started, and those after it, of each text.

@@ -8,9 +8,9 @@ import ModelFiles
 import TensorCore
 
 /// The budget of a student, with what models of some sizes cost.
-struct StudentBudget {
+struct StudentBudget: Sendable {
   /// What is limited.
-  enum Measure {
+  enum Measure: Sendable {
     case parameters
     /// Bytes of a file of a type, of which so many are no weights, in a file of so many tensors.
     case bytes(GGUFWeightType, overhead: Int, tensors: Int)

@@ -2,18 +2,18 @@ public import LanguageModels
 
 /// What a student may cost: weights, bytes of a file, seconds per generated token, or anything else that does not fall
 /// as a size grows.
-public struct PruningBudget {
+public struct PruningBudget: Sendable {
   /// The cost of a model of these sizes.
-  public let cost: (DecoderConfiguration) -> Double
+  public let cost: @Sendable (DecoderConfiguration) -> Double
   /// The most that it may be.
   public let limit: Double
   /// Whether a model may have these sizes, for other reasons: those of its family.
-  public let isPossible: (DecoderConfiguration) -> Bool
+  public let isPossible: @Sendable (DecoderConfiguration) -> Bool
 
   /// A budget, as the properties say; by default all sizes are possible.
   public init(
-    limit: Double, isPossible: @escaping (DecoderConfiguration) -> Bool = { _ in true },
-    cost: @escaping (DecoderConfiguration) -> Double
+    limit: Double, isPossible: @escaping @Sendable (DecoderConfiguration) -> Bool = { _ in true },
+    cost: @escaping @Sendable (DecoderConfiguration) -> Double
   ) {
     (self.limit, self.isPossible, self.cost) = (limit, isPossible, cost)
   }

@@ -4,7 +4,7 @@ import ModelEvaluation
 
 /// Which shapes a search tries, one after another: first spread evenly over the logarithm of the size, each time
 /// another trade of layers against width; then between the best of those that were tried.
-public struct ShapeSpread {
+public struct ShapeSpread: Sendable {
   /// A shape that was tried.
   public struct Trial: Sendable {
     /// The shape.
@@ -20,7 +20,7 @@ public struct ShapeSpread {
   private let importance: LayerImportance
   private let sizes: ClosedRange<Int>
   private let count: Int
-  private let isPossible: (DecoderConfiguration) -> Bool
+  private let isPossible: @Sendable (DecoderConfiguration) -> Bool
 
   /// - Parameters:
   ///   - teacher: what shapes are cut out of.
@@ -30,7 +30,7 @@ public struct ShapeSpread {
   ///   - isPossible: whether a model may have these sizes; by default it may.
   public init(
     of teacher: DecoderConfiguration, _ importance: LayerImportance, sizes: ClosedRange<Int>, count: Int,
-    isPossible: @escaping (DecoderConfiguration) -> Bool = { _ in true }
+    isPossible: @escaping @Sendable (DecoderConfiguration) -> Bool = { _ in true }
   ) {
     (self.teacher, self.importance, self.sizes, self.count, self.isPossible) = (
       teacher, importance, sizes, count, isPossible

@@ -140,7 +140,7 @@ struct Search: ParsableCommand {
   }
 
   /// Whether the teacher's family can have these sizes.
-  private static func isPossible(_ configuration: DecoderConfiguration) -> Bool {
+  @Sendable private static func isPossible(_ configuration: DecoderConfiguration) -> Bool {
     (try? configuration.huggingFaceJSON(weightType: .float32)) != nil
   }
 
