@@ -18,3 +18,8 @@ KERNEL void limbeck_adamw(float *weight, float *first_moment, float *second_mome
     weight[i] = weight[i] * keep - step * m / denominator;
   }
 }
+
+KERNEL void limbeck_average(float *average, const float *weight, float rate, size_t n) {
+  CONTRACT
+  for (size_t i = 0; i < n; i++) average[i] += rate * (weight[i] - average[i]);
+}

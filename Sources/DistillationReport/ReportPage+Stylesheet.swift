@@ -121,6 +121,8 @@ extension ReportPage {
     .line { fill: none; stroke: var(--series); stroke-width: 2; stroke-dasharray: var(--dash); stroke-linejoin: round; }
     .noise { fill: none; stroke: var(--series); stroke-width: 1; opacity: 0.22; stroke-linejoin: round; }
     .mark { fill: var(--card); stroke: var(--series); stroke-width: 2; }
+    .best { fill: var(--series); }
+    .front { fill: none; stroke: var(--muted); stroke-width: 1.5; }
     .reference { stroke: var(--series); stroke-width: 1.5; stroke-dasharray: 1 3; }
     .narrow { display: none; }
 

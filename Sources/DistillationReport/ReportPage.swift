@@ -19,7 +19,7 @@ struct ReportPage {
 
   /// The whole document.
   var document: Markup {
-    let sections = [summary, modelTable, tasks, roundings, curves, samples, passage, recipes, methods]
+    let sections = [summary, front, modelTable, tasks, roundings, curves, samples, passage, recipes, methods]
       .compactMap(\.self)
     return """
       <!DOCTYPE html>

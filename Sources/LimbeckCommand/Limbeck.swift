@@ -33,7 +33,7 @@ struct Limbeck: ParsableCommand {
     subcommands: [
       TokenizerCommand.self, Train.self, Student.self, Vocabulary.self, CacheTeacher.self, Distill.self,
       Merge.self, PerplexityCommand.self, Evaluate.self, Compare.self, ReportCommand.self, Generate.self, Chat.self,
-      Serve.self, Export.self, Inspect.self, Doctor.self, Demo.self,
+      Serve.self, Search.self, Export.self, Inspect.self, Doctor.self, Demo.self,
     ])
 
   static func main() {

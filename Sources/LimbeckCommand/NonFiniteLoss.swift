@@ -14,7 +14,8 @@ func blamingWeights(of models: [LanguageModel], _ run: () throws -> Void) throws
   }
 }
 
-private func isNonFinite(_ error: any Error) -> Bool {
+/// Whether a training ended because a loss or a gradient was not finite.
+func isNonFinite(_ error: any Error) -> Bool {
   switch error {
   case TrainingError.notFinite, DistillationError.training(.notFinite): true
   default: false

@@ -6,7 +6,7 @@ extension Trainer {
   /// after each batch of windows, says no. A loss that is not finite is a result like any other: the next step says
   /// what became of the weights.
   func evaluate(_ text: ValidationText, _ isWanted: (EvaluationProgress) -> Bool) -> ValidationResult? {
-    guard let sums = withRoundedWeights({ measure(text, isWanted) }) else { return nil }
+    guard let sums = withKeptWeights({ measure(text, isWanted) }) else { return nil }
     let means = sums.perToken
     let result = ValidationResult(
       step: state.step, tokens: sums.tokens, loss: means.loss, crossEntropy: means.crossEntropy,

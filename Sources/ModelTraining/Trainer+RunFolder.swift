@@ -43,7 +43,8 @@ extension Trainer {
         throw .cannotResume(folder: folder.url.path, key: "steps", begun: "\(saved.step)", now: "\(totalSteps)")
       }
       try reading { () throws(TrainingError) in
-        try TrainingCheckpoint.restore(model, optimizer, objectiveOptimizer, from: url, run: folder.url.path)
+        try TrainingCheckpoint.restore(
+          model, optimizer, objectiveOptimizer, average, from: url, run: folder.url.path)
       }
       optimizer.updates = saved.updates
       objectiveOptimizer?.updates = saved.updates
@@ -64,8 +65,8 @@ extension Trainer {
     }
     let url = folder.checkpointURL(step: state.step)
     try TrainingCheckpoint.write(
-      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, modelFiles: folder.modelFiles,
-      to: url)
+      state, model: model, optimizer: optimizer, objectiveOptimizer: objectiveOptimizer, average: average,
+      modelFiles: folder.modelFiles, to: url)
     checkpointedStep = state.step
     try folder.removeOldCheckpoints(keeping: recipe.keptCheckpoints)
     return url

@@ -20,6 +20,7 @@ extension Trainer {
     optimizer.update(learningRate: learningRate, gradientScale: factor)
     objectiveOptimizer?.update(learningRate: learningRate, gradientScale: factor)
     state.step = number
+    average?.update(step: number)
     state.sequencesRead += found.sequences
     state.updates = optimizer.updates
     state.tokensSeen += found.tokens

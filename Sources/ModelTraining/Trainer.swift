@@ -38,6 +38,8 @@ public final class Trainer {
   let optimizer: AdamW
   /// Nil where the model is trained as it is.
   let rounding: WeightRounding?
+  /// Nil where the weights of the last step are kept.
+  let average: WeightAverage?
   /// Of the objective's own weights.
   let objectiveOptimizer: AdamW?
   var order: SequenceOrder
@@ -100,6 +102,7 @@ public final class Trainer {
     }
     self.optimizer = optimizer(model.trained)
     rounding = recipe.quantisedWeights?.rounding(of: model)
+    average = recipe.averageDecay.map { WeightAverage(of: model.trained, decay: Float($0)) }
     objectiveOptimizer = objective.parameters.map(optimizer)
     order = SequenceOrder(of: data, seed: recipe.seed)
     state = TrainingState(recipe: recipe, texts: [:])
@@ -108,8 +111,8 @@ public final class Trainer {
   /// Trains to the end, or until the handler says stop, after which another call goes on.
   ///
   /// In a folder with checkpoints the first call continues after the newest one. At the end, the folder gets the model.
-  /// With `quantisedWeights` this is of rounded weights, and so is `model` from then on; until then it has the weights
-  /// that are being trained, as checkpoints do.
+  /// With `quantisedWeights` this is of rounded weights, with `averageDecay` of their average, and so is `model` from
+  /// then on; until then it has the weights that are being trained, as checkpoints do.
   /// - Parameter handler: receives each event when it has happened; on `.stop` a checkpoint is written, and the call
   ///   returns. A step or an evaluation that is due or being computed is left to the call that goes on.
   /// - Returns: how far the run has come.
@@ -157,7 +160,10 @@ public final class Trainer {
       report(.checkpointed(step: state.step, try writeCheckpoint(to: folder, clock)))
     }
     let isComplete = state.step == totalSteps && !isEvaluationDue
-    if isComplete { rounding?.round() }
+    if isComplete {
+      average?.replaceWeights()
+      rounding?.round()
+    }
     if let folder, isComplete { try finish(folder, clock) }
     return TrainingSummary(
       steps: state.step, totalSteps: totalSteps, isComplete: isComplete, tokensSeen: state.tokensSeen,
@@ -178,7 +184,13 @@ public final class Trainer {
   /// All that is trained: the model's weights or adapters, and the objective's own weights.
   var trained: [ParameterStore] { [model.trained] + (objectiveOptimizer.map { [$0.parameters] } ?? []) }
 
-  /// What `body` computes with the model as it will be kept.
+  /// What `body` computes with the model as it would be kept now.
+  func withKeptWeights<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    guard let average else { return try withRoundedWeights(body) }
+    return try average.withAverage { () throws(Failure) in try withRoundedWeights(body) }
+  }
+
+  /// What `body` computes with the weights that are trained, rounded where they will be.
   func withRoundedWeights<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {

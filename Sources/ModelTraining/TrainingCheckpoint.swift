@@ -45,12 +45,13 @@ struct TrainingState: Codable, Equatable {
 }
 
 /// The folder `step-NNNNNNNN`: `state.json`, `optimizer.safetensors`, the model, or its adapters where these are
-/// trained, as a folder that can be loaded and, where the objective has weights of its own, `objective.safetensors`
-/// with these and their moments.
+/// trained, as a folder that can be loaded; where the objective has weights of its own, `objective.safetensors` with
+/// these and their moments; where the weights are averaged, `average.safetensors`.
 enum TrainingCheckpoint {
   private static let stateName = "state.json"
   private static let optimizerName = "optimizer.safetensors"
   private static let objectiveName = "objective.safetensors"
+  private static let averageName = "average.safetensors"
   private static let valuesName = "values"
   private static let firstMomentName = "first_moment"
   private static let secondMomentName = "second_moment"
@@ -67,8 +68,7 @@ enum TrainingCheckpoint {
   /// Writes a checkpoint, which appears at `url` whole or not at all.
   static func write(
     _ state: TrainingState, model: TransformerDecoder, optimizer: AdamW, objectiveOptimizer: AdamW?,
-    modelFiles: [NamedFile],
-    to url: URL
+    average: WeightAverage?, modelFiles: [NamedFile], to url: URL
   ) throws(TrainingError) {
     let manager = FileManager.default
     try writing(url) {
@@ -85,6 +85,9 @@ enum TrainingCheckpoint {
         try write(
           valuesAndMoments(of: objectiveOptimizer), to: folder.contents.appendingPathComponent(objectiveName))
       }
+      if let average {
+        try write([(valuesName, average.values)], to: folder.contents.appendingPathComponent(averageName))
+      }
     }
     try wrappingFile { () throws(FileError) in
       try AtomicFile.write(data, to: folder.contents.appendingPathComponent(stateName))
@@ -100,7 +103,8 @@ enum TrainingCheckpoint {
   /// Puts a checkpoint's weights and moments into a model and its optimiser; views of the weights see the new ones.
   /// Throws `cannotResume` if it is another model's; what is wrong with its files, before the first weight changes.
   static func restore(
-    _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, from url: URL, run: String
+    _ model: TransformerDecoder, _ optimizer: AdamW, _ objectiveOptimizer: AdamW?, _ average: WeightAverage?,
+    from url: URL, run: String
   ) throws(TrainingError) {
     let restoreWeights = try opened(model, at: url, run: run)
     try wrapping { () throws(ModelFileError) in
@@ -110,6 +114,9 @@ enum TrainingCheckpoint {
       ]
       if let objectiveOptimizer {
         files.append(try checked(url.appendingPathComponent(objectiveName), valuesAndMoments(of: objectiveOptimizer)))
+      }
+      if let average {
+        files.append(try checked(url.appendingPathComponent(averageName), [(valuesName, average.values)]))
       }
       try restoreWeights()
       for (file, tensors) in files {

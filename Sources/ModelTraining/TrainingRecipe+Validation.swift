@@ -49,6 +49,8 @@ extension TrainingRecipe {
     try require("weight-decay", weightDecay, "a number from 0") { $0 >= 0 }
     try require("gradient-clip", gradientClip, "a number from 0") { $0 >= 0 }
     try require("gradient-clip", gradientClip, "0 for any norm, or at least 1e-6") { $0 == 0 || $0 >= 1e-6 }
+    // the average is taken in float32
+    try require("ema-decay", averageDecay ?? 0.5, "a number above 0 and below 1") { Float($0) > 0 && Float($0) < 1 }
     try requirePositive("evaluate-every", evaluateEvery ?? 1)
     try requirePositive("evaluation-sequences", evaluationSequences ?? 1)
     try requirePositive("checkpoint-every", checkpointEvery ?? 1)
@@ -81,7 +83,8 @@ extension TrainingRecipe {
       difference("schedule", \.decay.rawValue),
       difference("beta1", \.beta1), difference("beta2", \.beta2), difference("epsilon", \.epsilon),
       difference("weight-decay", \.weightDecay), difference("gradient-clip", \.gradientClip),
-      difference("student-weights") { $0.quantisedWeights?.rawValue ?? "float32" }, difference("seed", \.seed),
+      difference("student-weights") { $0.quantisedWeights?.rawValue ?? "float32" },
+      difference("ema-decay") { $0.averageDecay.map(\.description) ?? "none" }, difference("seed", \.seed),
     ]
     return (length + others).lazy.compactMap { $0 }.first
   }

@@ -35,6 +35,9 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
   /// The type of weights that the model is trained for: each step, and each evaluation, computes with what a file of
   /// this type holds of the weights, and the trained model consists of that. Default nil: float32.
   public var quantisedWeights: QuantisedWeights?
+  /// The decay of a moving average of the weights, which is validated and kept in place of the weights after the last
+  /// step: see `WeightAverage`. Default nil: none is taken.
+  public var averageDecay: Double?
   /// Decides the order of the sequences, and where shifted cuts lie. (Fresh weights have a seed of their own.)
   /// Default 0.
   public var seed: UInt64
@@ -54,6 +57,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     case decay = "schedule"
     case beta1, beta2, epsilon, weightDecay, gradientClip
     case quantisedWeights = "studentWeights"
+    case averageDecay = "emaDecay"
     case seed, evaluateEvery, evaluationSequences, checkpointEvery
     case keptCheckpoints
   }
@@ -64,7 +68,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     sequenceLength: Int = 256, learningRate: Double = 1e-3, minimumLearningRateRatio: Double = 0.1,
     warmupSteps: Int = 0, decay: LearningRateDecay = .cosine, beta1: Double = 0.9, beta2: Double = 0.95,
     epsilon: Double = 1e-8, weightDecay: Double = 0.1, gradientClip: Double = 1,
-    quantisedWeights: QuantisedWeights? = nil, seed: UInt64 = 0, evaluateEvery: Int? = nil,
+    quantisedWeights: QuantisedWeights? = nil, averageDecay: Double? = nil, seed: UInt64 = 0, evaluateEvery: Int? = nil,
     evaluationSequences: Int? = nil, checkpointEvery: Int? = nil, keptCheckpoints: Int = 2
   ) {
     self.steps = steps
@@ -82,6 +86,7 @@ public struct TrainingRecipe: Codable, Sendable, Equatable {
     self.weightDecay = weightDecay
     self.gradientClip = gradientClip
     self.quantisedWeights = quantisedWeights
+    self.averageDecay = averageDecay
     self.seed = seed
     self.evaluateEvery = evaluateEvery
     self.evaluationSequences = evaluationSequences

@@ -6,7 +6,8 @@ extension CommandTests {
     private static let trainingFlags = [
       "--text", "--output", "--steps", "--epochs", "--batch-size", "--micro-batch-size", "--sequence-length",
       "--learning-rate", "--warmup-steps", "--schedule", "--beta1", "--beta2", "--epsilon", "--weight-decay",
-      "--gradient-clip", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every", "--weights",
+      "--gradient-clip", "--ema-decay", "--seed", "--validation-text", "--evaluate-every", "--checkpoint-every",
+      "--weights",
       "--resume", "--threads", "--backend", "--recipe",
     ]
 
@@ -41,6 +42,15 @@ extension CommandTests {
         [
           "--from", "--output", "--layers", "--every", "--count", "--hidden-size", "--feed-forward-size", "--heads",
           "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
+          "--parameters", "--bytes", "--type", "--tokens-per-second", "--trial-steps", "--rounds", "--steps", "--quiet",
+        ]
+      ),
+      (
+        ["search"],
+        [
+          "--teacher", "--text", "--validation-text", "--parameters", "--runs", "--steps", "--output", "--start",
+          "--batch-size", "--sequence-length", "--learning-rate", "--hard-label-weight", "--seed", "--json",
+          "--threads",
         ]
       ),
       (

@@ -176,6 +176,7 @@ import Testing
       ("epsilon", "1e-08", "1e-06", { $0.epsilon = 1e-6 }), ("weight-decay", "0.1", "0.0", { $0.weightDecay = 0 }),
       ("gradient-clip", "1.0", "0.0", { $0.gradientClip = 0 }),
       ("student-weights", "float32", "q4_0", { $0.quantisedWeights = .q4_0 }), ("seed", "9", "10", { $0.seed = 10 }),
+      ("ema-decay", "none", "0.9", { $0.averageDecay = 0.9 }),
     ]
     for (key, begun, now, change) in changes {
       var other = recipe

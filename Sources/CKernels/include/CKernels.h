@@ -212,6 +212,8 @@ void limbeck_decode_log_probabilities(float *out, const uint16_t *codes, float s
 void limbeck_adamw(float *weight, float *first_moment, float *second_moment, const float *gradient,
                    float gradient_scale, float learning_rate, float beta1, float beta2, float epsilon,
                    float weight_decay, float correction1, float correction2, size_t n);
+/// average[i] += rate · (weight[i] − average[i])
+void limbeck_average(float *average, const float *weight, float rate, size_t n);
 
 /// The pause instruction of a spin loop.
 void limbeck_pause(void);

@@ -62,13 +62,10 @@ struct Demo: ParsableCommand {
 
   func run() throws {
     for model in [teacher, student] { _ = try ModelSource(path: model, contextLength: DemoSteps.sequenceLength) }
-    try DemoSettings(self, contents: digest(of: text + validationText)).claim(
-      URL(fileURLWithPath: output, isDirectory: true))
-    for step in DemoSteps(self).all where !step.isDone {
-      Console().write("\n== \(step.title)\n$ limbeck \(step.arguments.map(\.shellQuoted).joined(separator: " "))")
-      var command = try Limbeck.parseAsRoot(step.arguments)
-      try command.run()
-    }
+    try ClaimedFolder.claim(
+      output, for: DemoSettings(self, contents: digest(of: text + validationText)), named: "demo",
+      of: "a demo with these options and of this text")
+    for step in DemoSteps(self).all where !step.isDone { try step.run() }
     let file = "\(output)/student.gguf".shellQuoted
     Console().write(
       "\n== Everything is in \(output): report.html for a browser, student.gguf for llama.cpp and Ollama. To go on:\n"
@@ -105,25 +102,5 @@ private struct DemoSettings: Codable, Equatable {
     (teacher, student) = (demo.teacher, demo.student)
     steps = demo.steps
     seed = demo.seed
-  }
-
-  /// Makes the folder, or goes on with one that was made from the same, or in which nothing was made yet.
-  func claim(_ folder: URL) throws {
-    let file = folder.appendingPathComponent("demo.json")
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    if let data = try? Data(contentsOf: file), (try? decoder.decode(Self.self, from: data)) == self { return }
-    if somethingExists(at: folder.path) {
-      let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
-      guard names == [] || names == [file.lastPathComponent] else {
-        throw CommandError.outputExists(
-          path: folder.relativePath,
-          advice: "it is no demo with these options and of this text; choose another --output")
-      }
-    }
-    do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-      throw FileError.unwritable(file: folder.path, reason: error.localizedDescription)
-    }
-    try AtomicFile.write(Data(StandardOutput.json(self).utf8), to: file)
   }
 }

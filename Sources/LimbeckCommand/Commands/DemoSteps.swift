@@ -1,26 +1,5 @@
 import DurableFiles
-import Foundation
 import TensorCore
-
-/// One call of a subcommand in a demo.
-struct DemoStep {
-  let title: String
-  let arguments: [String]
-  /// What stands there once it is done; nil for what is done every time.
-  let result: String?
-  /// What it is made from: where that was made anew, so is this. Nil where nothing was.
-  var source: String?
-
-  var isDone: Bool {
-    guard let result, somethingExists(at: result) else { return false }
-    guard let source, let made = Self.modificationDate(of: result) else { return true }
-    return Self.modificationDate(of: source).map { $0 <= made } ?? false
-  }
-
-  private static func modificationDate(of path: String) -> Date? {
-    (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
-  }
-}
 
 /// The calls that make up a demo, in their order.
 struct DemoSteps {
@@ -30,9 +9,9 @@ struct DemoSteps {
 
   init(_ demo: Demo) { self.demo = demo }
 
-  var all: [DemoStep] {
+  var all: [CommandStep] {
     [
-      DemoStep(
+      CommandStep(
         title: "Tokenizer",
         arguments: ["tokenizer", "train", "--text"] + demo.text
           + ["--vocabulary-size", "\(demo.vocabularySize)", "--algorithm", "bpe", "--output", tokenizer],
@@ -46,16 +25,16 @@ struct DemoSteps {
       run(
         "student", "the same small model, the same tokens in the same order, with the teacher",
         ["distill", "--teacher", path("teacher"), "--student", demo.student], rate: "8e-3"),
-      DemoStep(
+      CommandStep(
         title: "The three on held-out text",
         arguments: ["compare", "--teacher", path("teacher"), "--student", path("control"), path("student")]
           + ["--generate", "200"] + device,
         result: nil),
-      DemoStep(
+      CommandStep(
         title: "The same and more, as a page",
         arguments: ["report", path("student"), "--control", path("control"), "--output", path("report.html")] + device,
         result: path("report.html"), source: path("student/model.safetensors")),
-      DemoStep(
+      CommandStep(
         title: "The student as a GGUF file",
         arguments: ["export", "--model", path("student"), "--output", path("student.gguf"), "--type", "q8_0"] + device,
         result: path("student.gguf"), source: path("student/model.safetensors")),
@@ -66,15 +45,12 @@ struct DemoSteps {
 
   private func path(_ name: String) -> String { "\(demo.output)/\(name)" }
 
-  private var device: [String] {
-    (demo.device.threads.map { ["--threads", "\($0)"] } ?? [])
-      + (demo.device.backend.map { ["--backend", $0.rawValue] } ?? [])
-  }
+  private var device: [String] { demo.device.arguments }
 
   /// A training run, or the rest of one that was interrupted.
   private func run(
     _ name: String, _ what: String, _ model: [String], steps: Int? = nil, rate: String
-  ) -> DemoStep {
+  ) -> CommandStep {
     let (folder, steps) = (path(name), steps ?? demo.steps)
     let isBegun = somethingExists(at: "\(folder)/run.json")
     let settings = [
@@ -84,7 +60,7 @@ struct DemoSteps {
     ]
     let heldOut =
       demo.validationText.isEmpty ? ["--validation-share", "0.05"] : ["--validation-text"] + demo.validationText
-    return DemoStep(
+    return CommandStep(
       title: "\(name.prefix(1).uppercased() + name.dropFirst()): \(what)",
       arguments: isBegun
         ? [model[0], "--output", folder, "--resume"]
@@ -92,8 +68,8 @@ struct DemoSteps {
       result: "\(folder)/model.safetensors")
   }
 
-  private func sample(of name: String) -> DemoStep {
-    DemoStep(
+  private func sample(of name: String) -> CommandStep {
+    CommandStep(
       title: "A sample of the \(name)",
       arguments: ["generate", "--model", path(name), "--prompt", "", "--max-tokens", "80"]
         + ["--temperature", "0.8", "--top-p", "0.95", "--seed", "\(demo.seed)"] + device,

@@ -28,6 +28,12 @@ struct Student: ParsableCommand {
       labels. Every key-value head keeps equally many query heads. Vocabulary, head
       size and context do not change.
 
+      --parameters, --bytes or --tokens-per-second find the sizes themselves: shapes
+      of layers, channels, neurons and heads that just keep within the budget are cut
+      and trained for a few steps each on the calibration text, and the best stays.
+      Which layers go is measured: those without which the loss rises least. Beyond a
+      third of the teacher, give --rounds: between them the student is distilled.
+
       Of a .gguf file, quantised weights become float32: without any flags, the
       whole model as a folder that can be trained.
 
@@ -35,6 +41,10 @@ struct Student: ParsableCommand {
         limbeck student --from runs/teacher --count 3 --output pruned
         limbeck student --from runs/teacher --hidden-size 144 --heads 4 \\
           --feed-forward-size 384 --calibration-text books/ --output narrow
+        limbeck student --from runs/teacher --parameters 1500K \\
+          --calibration-text books/ --output pruned
+        limbeck student --from runs/teacher --bytes 1MB --type q8_0 --rounds 2 \\
+          --steps 200 --calibration-text books/ --output small
         limbeck distill --teacher runs/teacher --student narrow --text books/ \\
           --output runs/student --epochs 2
       """)
@@ -61,6 +71,7 @@ struct Student: ParsableCommand {
   var heads: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Key-value heads of each layer to keep.", valueName: "n"))
   var keyValueHeads: Int?
+  @OptionGroup(title: "Budget") var budget: BudgetOptions
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Text on which importance is measured: files or folders.", valueName: "path"))
@@ -73,6 +84,8 @@ struct Student: ParsableCommand {
   var weights = WeightType.float32
   @Option(help: ModelTokenizer.help)
   var tokenizer: String?
+  @Flag(help: "Print no sizes.")
+  var quiet = false
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
@@ -80,13 +93,17 @@ struct Student: ParsableCommand {
     if [layers != nil, every != nil, count != nil].filter(\.self).count > 1 {
       throw ValidationError("layers", expected: "one of --layers, --every and --count", found: "several")
     }
-    let hasSize = [hiddenSize, feedForwardSize, heads, keyValueHeads].contains { $0 != nil }
+    let sizes = [hiddenSize, feedForwardSize, heads, keyValueHeads]
+    if budget.isGiven, layers != nil || (sizes + [every, count]).contains(where: { $0 != nil }) {
+      throw ValidationError("parameters", expected: "a budget, which finds the sizes, or sizes", found: "both")
+    }
+    let hasSize = budget.isGiven || sizes.contains { $0 != nil }
     if hasSize == calibrationText.isEmpty {
       throw ValidationError(
         "calibration-text",
         expected: hasSize
           ? "a text, to measure the importance of what a size cuts"
-          : "--hidden-size, --feed-forward-size, --heads or --key-value-heads beside it", found: "none")
+          : "--hidden-size, --feed-forward-size, --heads, --key-value-heads or a budget beside it", found: "none")
     }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)
@@ -99,36 +116,54 @@ struct Student: ParsableCommand {
     }
     let device = try device.device
     let teacher = try LanguageModel(path: from, tokenizer: tokenizer, on: device)
+    let console = Console()
+    let chosen: ChosenStudent
+    if let limit = try StudentBudget(budget, of: teacher, on: device) {
+      try limit.check(teacher.configuration, rounds: budget.rounds ?? 1)
+      if let rounds = budget.rounds, rounds > 1 {
+        return try PruningRounds(self, rounds: rounds, limit, of: teacher.configuration).run()
+      }
+      try requireFiniteWeights(teacher, console)
+      chosen = try choose(within: limit, of: teacher, on: device, console)
+    } else {
+      chosen = try choose(of: teacher, on: device, console)
+    }
+    let plan = chosen.plan
+    let student = try console.announcing("writing \(output)") {
+      let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: chosen.importance)
+      try write(student, tokenizer: teacher.tokenizer)
+      return student
+    }
+    if !quiet { try StandardOutput.write(facts(plan, teacher.decoder, student).text) }
+    console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
+  }
+
+  /// What the user's sizes say.
+  private func choose(of teacher: LanguageModel, on device: Device, _ console: Console) throws -> ChosenStudent {
+    let selection: LayerSelection =
+      layers.map { .layers($0.indices) } ?? every.map { .every($0) } ?? count.map { .count($0) } ?? .all
     let plan = try StudentPlan(
       of: teacher.decoder.configuration, layers: selection, hiddenSize: hiddenSize, feedForwardSize: feedForwardSize,
       headCount: heads, keyValueHeadCount: keyValueHeads)
     // sizes that the family's files cannot have are refused before anything is measured
     _ = try plan.configuration.huggingFaceJSON(weightType: .float32)
-    let console = Console()
+    try requireFiniteWeights(teacher, console)
+    guard plan.prunesWidth else { return ChosenStudent(plan: plan, importance: nil) }
+    let text = try CalibrationText(calibrationText, teacher, on: device)
+    return try ChosenStudent(plan: plan, importance: importance(of: teacher, on: text))
+  }
+
+  private func requireFiniteWeights(_ teacher: LanguageModel, _ console: Console) throws {
     try console.announcing("checking \(from)") { try teacher.requireFiniteWeights() }
-    let importance = try plan.prunesWidth ? importance(of: teacher, on: device) : nil
-    let student = try console.announcing("writing \(output)") {
-      let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: importance)
-      try write(student, tokenizer: teacher.tokenizer)
-      return student
-    }
-    try StandardOutput.write(facts(plan, teacher.decoder, student).text)
-    console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 
-  private var selection: LayerSelection {
-    layers.map { .layers($0.indices) } ?? every.map { .every($0) } ?? count.map { .count($0) } ?? .all
-  }
-
-  private func importance(of teacher: LanguageModel, on device: Device) throws -> ActivationImportance {
-    let corpus = try TextListing().corpus(calibrationText, Console())
-    let ids = try teacher.tokenizer.tokens(of: corpus, threads: device.threads).ids
-    let longest = min(512, teacher.decoder.configuration.contextLength, max(1, ids.count - 1), calibrationTokens)
-    let text = try PackedSequences(
-      TokenArray(ids), sequenceLength: longest, name: calibrationText.joined(separator: ", "))
+  /// Of the teacher's channels, heads and neurons.
+  func importance(of teacher: LanguageModel, on text: CalibrationText) throws -> ActivationImportance {
+    let sequences = try text.sequences(
+      text.ids, length: min(512, teacher.configuration.contextLength, max(1, text.ids.count - 1), calibrationTokens))
     var progress = ProgressLine("calibration token", on: Console(), announcing: "measuring \(from)")
     defer { progress.end() }
-    return ActivationImportance(of: teacher.decoder, on: text, tokens: calibrationTokens) {
+    return ActivationImportance(of: teacher.decoder, on: sequences, tokens: calibrationTokens) {
       progress.show($0, of: $1)
     }
   }
@@ -166,16 +201,5 @@ struct Student: ParsableCommand {
       "  without embedding and head",
       "\(Format.count(student.nonEmbeddingParameterCount)) of \(Format.count(teacher.nonEmbeddingParameterCount))")
     return facts
-  }
-}
-
-/// A list of layers on the command line: `0,2,4`.
-struct LayerList: ExpressibleByArgument {
-  let indices: [Int]
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-    indices = parts.compactMap { Int($0) }
-    if indices.count != parts.count { return nil }
   }
 }

@@ -34,6 +34,11 @@ struct DeviceOptions: ParsableArguments {
     get throws(MatrixBackendError) { try Self.device(threads: threads, backend: backend) }
   }
 
+  /// The same options as a call has them.
+  var arguments: [String] {
+    (threads.map { ["--threads", "\($0)"] } ?? []) + (backend.map { ["--backend", $0.rawValue] } ?? [])
+  }
+
   /// A device with so many threads, or one per core, and that backend, or the best one. Throws where this machine
   /// cannot compute with it.
   static func device(threads: Int?, backend: MatrixBackendKind?) throws(MatrixBackendError) -> Device {

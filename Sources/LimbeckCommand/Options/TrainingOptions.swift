@@ -102,6 +102,7 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp(
       "Gradient norm is clipped to this; 0 for no clipping (default: \(standard.gradientClip)).", valueName: "x"))
   var gradientClip: Double?
+  @OptionGroup var average: WeightAverageOptions
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Seed of new weights and of the order of the text (default: \(standard.seed)).", valueName: "n"))

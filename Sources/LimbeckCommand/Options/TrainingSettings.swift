@@ -64,6 +64,7 @@ struct TrainingSettings {
     recipe.epsilon = try settings.value("epsilon", options.epsilon, default: recipe.epsilon)
     recipe.weightDecay = try settings.value("weight-decay", options.weightDecay, default: recipe.weightDecay)
     recipe.gradientClip = try settings.value("gradient-clip", options.gradientClip, default: recipe.gradientClip)
+    recipe.averageDecay = try settings.value("ema-decay", options.average.emaDecay)
     recipe.seed = try settings.value("seed", options.seed, default: recipe.seed)
     recipe.evaluateEvery = try settings.value("evaluate-every", options.evaluateEvery)
     recipe.evaluationSequences = try settings.value("evaluation-sequences", options.evaluationSequences)

@@ -1,0 +1,47 @@
+import Diagnostics
+import Limbeck
+import ModelTraining
+import TensorCore
+import Tokenization
+
+/// The text by which a teacher is pruned.
+struct CalibrationText {
+  let name: String
+  let ids: [Int32]
+
+  /// Reads files or folders. Throws what is wrong with them.
+  init(_ paths: [String], _ teacher: LanguageModel, on device: Device) throws {
+    let corpus = try TextListing().corpus(paths, Console())
+    ids = try teacher.tokenizer.tokens(of: corpus, threads: device.threads).ids
+    name = paths.joined(separator: ", ")
+  }
+
+  /// A part of the text in sequences. Throws where it has not even one.
+  func sequences(_ ids: some Collection<Int32>, length: Int) throws -> PackedSequences {
+    try PackedSequences(TokenArray(Array(ids)), sequenceLength: length, name: name)
+  }
+
+  /// Two parts of the text that have no token in common.
+  struct Parts {
+    let training, heldOut: PackedSequences
+  }
+
+  /// The most tokens that are held out: enough to tell shapes apart.
+  private static let mostHeldOut = 8192
+
+  /// The text as one part to learn and, an eighth of it at the most, one to be measured on, in sequences of at most 256
+  /// tokens. Throws where there are not two sequences.
+  func parts(contextLength: Int) throws -> Parts {
+    let length = min(256, contextLength)
+    let heldOut = min(Self.mostHeldOut, max(length + 1, ids.count / 8))
+    let training = ids.count - heldOut
+    guard training > length else {
+      throw InvalidValue(
+        name, "tokens", expected: "at least \(2 * (length + 1)), to compare shapes", found: "\(ids.count)",
+        advice: "give more --calibration-text")
+    }
+    return Parts(
+      training: try sequences(ids.prefix(training), length: length),
+      heldOut: try sequences(ids.suffix(heldOut), length: length))
+  }
+}
