@@ -6,7 +6,7 @@ struct MemoryLimit: CustomStringConvertible {
   let description: String
 
   /// The least of them; nil where the system says nothing.
-  init?(_ flag: MemorySize?, machine: Machine = Machine()) {
+  init?(_ flag: ByteCount?, machine: Machine = Machine()) {
     if let flag {
       (bytes, description) = (flag.bytes, "\(Format.bytes(flag.bytes)), as --memory-limit says")
       return

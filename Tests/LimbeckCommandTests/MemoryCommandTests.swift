@@ -110,7 +110,7 @@ extension CommandTests {
       ("800MB", 800_000_000), ("4GiB", 4 << 30), ("1.5k", 1_500), ("12", 12), ("2 ti", 2 << 40), ("7 B", 7),
     ])
     func sizesAreRead(_ text: String, bytes: Int) {
-      #expect(MemorySize(argument: text)?.bytes == bytes)
+      #expect(ByteCount(argument: text)?.bytes == bytes)
     }
   }
 }

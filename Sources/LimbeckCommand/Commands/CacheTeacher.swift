@@ -194,7 +194,7 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
       sequences = packed
     }
     let keptPart = TeacherCachePlan.method(
-      methods, within: maxSize?.bytes, tokens: sequences.countedTokens,
+      methods, within: (maxSize?.bytes).map(Double.init), tokens: sequences.countedTokens,
       vocabularySize: model.configuration.vocabularySize)
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,

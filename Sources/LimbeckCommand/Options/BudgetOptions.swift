@@ -76,23 +76,3 @@ extension ModelSize: ExpressibleByArgument {
   /// `260K`, `3M`, `1.5B` or `small`.
   public init?(argument: String) { self.init(argument) }
 }
-
-/// Bytes as a user gives them: `20MB`, `1.5GiB`, `500kB`, `3000000`.
-struct ByteCount: ExpressibleByArgument {
-  let bytes: Int
-
-  init(_ bytes: Int) { self.bytes = bytes }
-
-  init?(argument: String) {
-    let units: [String: Double] = [
-      "": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1024, "mib": 1_048_576, "gib": 1_073_741_824,
-    ]
-    let number = argument.prefix { $0.isNumber || $0 == "." }
-    guard let count = Double(number), let unit = units[argument.dropFirst(number.count).lowercased()],
-      (1...1e15).contains(count * unit)
-    else { return nil }
-    bytes = Int(count * unit)
-  }
-
-  var defaultValueDescription: String { "\(bytes)" }
-}

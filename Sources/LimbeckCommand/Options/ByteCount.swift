@@ -1,25 +1,38 @@
 import ArgumentParser
 
-/// A number of bytes as text: `4GB`, `500 MB`, `1.5GiB`, `64K`.
-struct ByteCount: ExpressibleByArgument, Equatable {
-  let bytes: Double
-  private let text: String
+/// A number of bytes: `800MB`, `4GiB`, `1.5G`, `1000000`.
+struct ByteCount: ExpressibleByArgument, Equatable, CustomStringConvertible {
+  let bytes: Int
+  /// As it was given.
+  let description: String
 
-  private static let units: [String: Double] = [
-    "": 1, "B": 1, "K": 1e3, "KB": 1e3, "KIB": 0x1p10, "M": 1e6, "MB": 1e6, "MIB": 0x1p20, "G": 1e9, "GB": 1e9,
-    "GIB": 0x1p30, "T": 1e12, "TB": 1e12, "TIB": 0x1p40,
-  ]
-
+  /// nil where it is no size from 1 byte to 1 EiB.
   init?(argument: String) {
-    let number = argument.prefix { $0.isNumber || $0 == "." }
-    let unit = argument.dropFirst(number.count).drop { $0 == " " }.uppercased()
-    guard let count = Double(number), let factor = Self.units[unit], count > 0, count * factor < 1e18 else {
-      return nil
-    }
-    (bytes, text) = (count * factor, argument)
+    let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    let unit = argument.dropFirst(digits.count).trimmingPrefix(" ").lowercased()
+    let prefixes = ["k", "m", "g", "t"]
+    let factor: Double? =
+      switch unit {
+      case "", "b": 1
+      default:
+        prefixes.firstIndex { unit.hasPrefix($0) }.flatMap { index in
+          switch unit.dropFirst() {
+          case "", "b": Self.power(1_000, index + 1)
+          case "i", "ib": Self.power(1_024, index + 1)
+          default: nil
+          }
+        }
+      }
+    guard let factor, let number = Double(digits), (1...0x1p60).contains(number * factor) else { return nil }
+    bytes = Int(number * factor)
+    description = argument
   }
 
-  static var allValueStrings: [String] { ["a size above 0 such as 500MB or 4GB"] }
+  static var allValueStrings: [String] { ["a size above 0 such as 500MB or 4GiB"] }
 
-  var defaultValueDescription: String { text }
+  var defaultValueDescription: String { description }
+
+  private static func power(_ base: Double, _ exponent: Int) -> Double {
+    (0..<exponent).reduce(1) { power, _ in power * base }
+  }
 }

@@ -85,7 +85,7 @@ struct CachingSettings {
     return TeacherCachePlan(
       at: path.map { URL(fileURLWithPath: $0, isDirectory: true) }
         ?? settings.output.appendingPathComponent("teacher-cache", isDirectory: true),
-      methods: methods.map { $0.method(channels: channels) }, maximumBytes: maximumSize?.bytes,
+      methods: methods.map { $0.method(channels: channels) }, maximumBytes: (maximumSize?.bytes).map(Double.init),
       seed: settings.recipe.seed, teacherDigest: teacher.digest, resumes: settings.resumes)
   }
 
