@@ -50,7 +50,8 @@ struct PruningRounds {
       let pruning = CommandStep(
         title: "Round \(round) of \(rounds): at most \(budget.text(limit))",
         arguments: ["student", "--from", from, "--\(budget.flag)", budget.argument(limit)] + type
-          + ["--trial-steps", "\(student.budget.resolvedTrialSteps)", "--calibration-text"] + student.calibrationText
+          + ["--rounds", "1", "--trial-steps", "\(student.budget.resolvedTrialSteps)", "--calibration-text"]
+          + student.calibrationText
           + ["--calibration-tokens", "\(student.calibrationTokens)"] + student.sharedFlags + ["--output", cut],
         result: "\(cut)/model.safetensors")
       return isLast ? [pruning] : [pruning, distilling(round, cut)]

@@ -98,12 +98,12 @@ struct StudentBudget: Sendable {
       limit: limit, isPossible: { (try? $0.huggingFaceJSON(weightType: .float32)) != nil }, cost: { cost($0) })
   }
 
-  /// The share of the teacher that may go in a round.
-  private static let mostOfARound = 1.0 / 3
+  /// The share of the teacher that may go at once where the user does not say otherwise.
+  private static let mostAtOnce = 1.0 / 3
 
-  /// Throws where the budget is no cut at all, where no shape is as small, and where more would go in a round than heals
-  /// well.
-  func check(_ teacher: DecoderConfiguration, rounds: Int) throws {
+  /// Throws where the budget is no cut at all, where no shape is as small, and where more would go at once than the user
+  /// may mean.
+  func check(_ teacher: DecoderConfiguration, rounds: Int?) throws {
     let whole = cost(teacher)
     let isSpeed = flag == "tokens-per-second"
     guard limit < whole else {
@@ -116,14 +116,14 @@ struct StudentBudget: Sendable {
         "--\(flag)", expected: "\(isSpeed ? "at most" : "at least") \(text(least)), of the smallest shape",
         found: text(limit), advice: "a quarter of layers, channels and heads and an eighth of the neurons stay")
     }
-    // a speed is measured anew in each round, and limits between rounds are rounded
+    // a measured speed is not sure to a tenth, and limits between rounds are rounded
     let slack = isSpeed ? 1.1 : 1.001
-    let needed = Int((log(whole / limit / slack) / -log(1 - Self.mostOfARound)).rounded(.up))
-    guard needed <= rounds else {
+    let needed = Int((log(whole / limit / slack) / -log(1 - Self.mostAtOnce)).rounded(.up))
+    guard rounds != nil || needed <= 1 else {
       throw InvalidValue(
-        "--rounds",
-        expected: "at least \(needed) for \(text(limit)) of \(text(whole)): at most a third goes in a round",
-        found: "\(rounds)", advice: "give --rounds \(needed) --steps N to distil between them")
+        "--rounds", expected: "a number for \(text(limit)) of \(text(whole)): more than a third would go at once",
+        found: "none",
+        advice: "give --rounds 1 to cut at once, or --rounds \(needed) --steps N to distil between rounds")
     }
   }
 }

@@ -31,8 +31,9 @@ struct Student: ParsableCommand {
       --parameters, --bytes or --tokens-per-second find the sizes themselves: shapes
       of layers, channels, neurons and heads that just keep within the budget are cut
       and trained for a few steps each on the calibration text, and the best stays.
-      Which layers go is measured: those without which the loss rises least. Beyond a
-      third of the teacher, give --rounds: between them the student is distilled.
+      Which layers go is measured: those without which the loss rises least. Where
+      more than a third of the teacher goes, give --rounds: between them the student
+      is distilled; --rounds 1 cuts at once.
 
       Of a .gguf file, quantised weights become float32: without any flags, the
       whole model as a folder that can be trained.
@@ -119,7 +120,7 @@ struct Student: ParsableCommand {
     let console = Console()
     let chosen: ChosenStudent
     if let limit = try StudentBudget(budget, of: teacher, on: device) {
-      try limit.check(teacher.configuration, rounds: budget.rounds ?? 1)
+      try limit.check(teacher.configuration, rounds: budget.rounds)
       if let rounds = budget.rounds, rounds > 1 {
         return try PruningRounds(self, rounds: rounds, limit, of: teacher.configuration).run()
       }

@@ -24,7 +24,7 @@ struct BudgetOptions: ParsableArguments {
   var trialSteps: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Cut in so many rounds, of at most a third each (default: 1).", valueName: "n"))
+    help: ArgumentHelp("Cut in so many equal rounds (default: 1, of at most a third).", valueName: "n"))
   var rounds: Int?
   @Option(
     parsing: .unconditional,
