@@ -37,6 +37,7 @@ extension Distill {
         "one-teacher-per-step",
         try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
       ),
+      ("reduce-vocabulary", try recipe.paths("reduce-vocabulary", vocabulary.reduceVocabulary).first),
       ("teacher-precision", try recipe.value("teacher-precision", teachers.teacherPrecision)?.rawValue),
     ]
     for case (let key, let found?) in ofLiveTeachers {
@@ -57,7 +58,8 @@ extension Distill {
     }
     let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs, adapting: adapters)
     let isPlanned = try session.showsPlan(
-      of: configuration, tokenizer, files: try cache.files + source.files, adapting: source.counted(adapters, settings.precision))
+      of: configuration, tokenizer, files: try cache.files + source.files,
+      adapting: source.counted(adapters, settings.precision))
     if isPlanned { return }
     let (signal, inputs) = try cache.open(settings, teachers: teacherPaths)
     let student = try source.model(
