@@ -62,6 +62,35 @@ import Testing
     }
   }
 
+  @Test("Tokens that a vocabulary only reserves go, but for those of the text and those that the model names")
+  func placeholders() throws {
+    var writer = ModelProtoWriter()
+    writer.add(piece: "<unk>".utf8, score: 0, kind: .unknown)
+    for sign in ["<s>", "</s>", "<unused0>", "<unused17>", "<unusedx>", "<|reserved_special_token_3|>"] {
+      writer.add(piece: sign.utf8, score: 0, kind: .control)
+    }
+    writer.add(piece: "<unused1>".utf8, score: 0, kind: .userDefined)
+    writer.add(piece: "<unused2>".utf8, score: 0, kind: .userDefined)
+    for byte in UInt8.min...UInt8.max {
+      writer.add(piece: ConvertedVocabulary.spelling(ofByte: byte).utf8, score: 0, kind: .byte)
+    }
+    for piece in ["a", "\u{2581}"] { writer.add(piece: piece.utf8, score: -1, kind: .normal) }
+    writer.addSpecs(of: SpecialPieces(), modelType: 2, size: 0, byteFallback: true, addsDummyPrefix: false)
+    let tokenizer = try SentencePieceTokenizer(serialized: writer.bytes)
+    let corpus = try Corpus(texts: ["a <unused1> a"])
+    let reduced = try ReducedTokenizer(
+      tokenizer,
+      by: VocabularyReduction(
+        of: tokenizer, keeping: TokenCounts(of: corpus, by: tokenizer),
+        special: [try #require(tokenizer.id(ofPiece: "<unused17>"))]))
+    let names = reduced.reduction.keptIDs.map { tokenizer.spelling(of: $0) }
+    let kept = names.filter { $0.contains("unused") || $0.contains("reserved") }
+    #expect(kept == ["<unused17>", "<unusedx>", "<unused1>"])
+    #expect(try reduced.requireSameTokens(as: tokenizer, on: corpus) == tokenizer.encode("a <unused1> a").count)
+    // text that spells one of those that are gone is spelled in pieces
+    #expect(reduced.tokenizer.decode(reduced.tokenizer.encode("<unused2>")) == "<unused2>")
+  }
+
   @Test("A piece that only lost against others is left out, one that was passed through is not")
   func passedThrough() throws {
     var writer = ModelProtoWriter()

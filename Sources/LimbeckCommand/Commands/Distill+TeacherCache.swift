@@ -43,6 +43,7 @@ extension Distill {
         try recipe.value("one-teacher-per-step", teacherSteps.oneTeacherPerStep ? true : nil).map { "\($0)" }
       ),
       ("teacher-precision", precision == sequences.cache.description.teacherPrecision ? nil : precision),
+      ("reduce-vocabulary", try recipe.paths("reduce-vocabulary", vocabulary.reduceVocabulary).first),
     ]
     for case (let key, let found?) in ofLiveTeachers {
       throw recipe.invalid(key, expected: "nothing with --teacher-cache", found: found)

@@ -67,6 +67,10 @@ struct Distill: ParsableCommand {
       with a trained student, at a low rate such as 1e-4; the --teacher can be its
       own or the student itself.
 
+      --reduce-vocabulary pays where embedding and head are more than half of the
+      weights and the text uses a few per cent of the tokens. The smaller teacher is
+      kept beside the run, as RUN-teacher, to resume and to compare with.
+
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
       train'. 'limbeck train --control-of RUN' trains the same student without the
       teacher, to measure the gain.
@@ -105,6 +109,7 @@ struct Distill: ParsableCommand {
   @OptionGroup(title: "On-policy distillation") var onPolicy: OnPolicyOptions
   @OptionGroup(title: "Teacher cache") var teacherCache: TeacherCacheOptions
   @OptionGroup(title: "Cache while distilling") var caching: CachingOptions
+  @OptionGroup(title: "Vocabulary") var vocabulary: VocabularyOptions
   @OptionGroup(title: "Adapters") var adapters: AdapterOptions
   @OptionGroup(title: "Training") var options: TrainingOptions
 
@@ -126,7 +131,8 @@ struct Distill: ParsableCommand {
       }
       return try run(cache, &recipe)
     }
-    let teacherSettings = try TeacherSettings(
+    let vocabulary = try VocabularySettings(vocabulary, &recipe)
+    var teacherSettings = try TeacherSettings(
       teachers, onePerStep: teacherSteps.oneTeacherPerStep, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
@@ -138,6 +144,7 @@ struct Distill: ParsableCommand {
     try settings.train(for: studentWeights, &recipe)
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     try teacherSettings.requireFit(settings, recipe)
+    try vocabulary?.requireFit(teacherSettings, settings, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try caching?.requireFit(settings, teacherSettings, onPolicy: onPolicy, recipe)
@@ -145,6 +152,9 @@ struct Distill: ParsableCommand {
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
+    if let vocabulary {
+      teacherSettings.paths = [try vocabulary.reduced(teacherSettings.paths[0], for: settings, on: session.device)]
+    }
     let teachers = try teacherSettings.load(on: session.device)
     let tokenizer = teachers.models[0].tokenizer
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)

@@ -19,11 +19,12 @@ struct Vocabulary: ParsableCommand, OptionGroups {
       A large vocabulary is most of the work of a small model, and a domain's text
       uses a few per cent of it. The smaller model has the tokens that the text is
       cut into, all that these are merged from, and every byte, control and
-      user-defined token. Its tokenizer cuts the text into the same tokens as
-      before, which is checked on the whole text before anything is written; other
-      text is spelled in more tokens and comes back unchanged. The rows of embedding
-      and head are taken over as they are, quantised or not; nothing else changes. A
-      folder becomes a folder, a .gguf file a .gguf file.
+      user-defined token but those that are only reserved (<unused7>). Its
+      tokenizer cuts the text into the same tokens as before, which is checked on
+      the whole text before anything is written; other text is spelled in more
+      tokens and comes back unchanged. The rows of embedding and head are taken over
+      as they are, quantised or not; nothing else changes. A folder becomes a
+      folder, a .gguf file a .gguf file.
 
       Teacher and student then share the smaller vocabulary: make the student from
       the smaller model. What the model loses is the probability that it gave the
@@ -76,32 +77,23 @@ struct Vocabulary: ParsableCommand, OptionGroups {
     guard !somethingExists(at: output) else {
       throw CommandError.outputExists(path: output, advice: "choose another name or remove it first")
     }
-    let device = try device.device
-    let console = Console()
-    let (model, tokenizer) = try console.announcing("reading \(from)") {
-      let model = try openModel(path: from)
-      try requireOutput(like: model)
-      let tokenizer = try model.tokenizer
-      try model.configuration.requireVocabulary(
-        for: tokenizer.vocabularySize, file: model.configurationFile.path)
-      return (model, tokenizer)
-    }
-    let corpus = try corpus(text, for: tokenizer)
-    try console.announcing("checking \(from)") { try model.requireFiniteWeights() }
-    let reduction = try reduction(of: tokenizer, for: model, corpus, device)
-    let reduced = try console.announcing("reducing the tokenizer") { try ReducedTokenizer(tokenizer, by: reduction) }
-    let tokens = try progress("checked") { show in
-      try reduced.requireSameTokens(as: tokenizer, on: corpus, threads: device.threads, progress: show)
-    }
-    let loss = try validationText.isEmpty ? nil : measured(model, tokenizer, reduction, device)
-    try write(model, reduced)
+    let cutter = try VocabularyCutter(from, keys: keys.keys, on: device.device)
+    try requireOutput(like: cutter.model)
+    let corpus = try cutter.corpus(text)
+    try Console().announcing("checking \(from)") { try cutter.model.requireFiniteWeights() }
+    let reduced = try cutter.reduced(
+      to: corpus, and: alsoText.isEmpty ? nil : cutter.corpus(alsoText), mostFrequent: also ?? 0)
+    let tokens = try cutter.requireSameTokens(reduced, on: corpus)
+    let loss =
+      try validationText.isEmpty ? nil : cutter.dropped(reduced, on: cutter.corpus(validationText), window: window)
+    try cutter.write(reduced, to: output)
     let result = VocabularyReport(
-      tokens: tokens, vocabulary: reduction.keptIDs.count, originalVocabulary: reduction.originalSize,
-      digest: reduced.tokenizer.digest.hexadecimal, originalDigest: tokenizer.digest.hexadecimal,
-      weightBytes: try openModel(at: URL(fileURLWithPath: output)).weightBytes, originalWeightBytes: model.weightBytes,
-      dropped: loss)
+      tokens: tokens, vocabulary: reduced.reduction.keptIDs.count, originalVocabulary: reduced.reduction.originalSize,
+      digest: reduced.tokenizer.digest.hexadecimal, originalDigest: cutter.tokenizer.digest.hexadecimal,
+      weightBytes: try openModel(at: URL(fileURLWithPath: output)).weightBytes,
+      originalWeightBytes: cutter.model.weightBytes, dropped: loss)
     if json { try StandardOutput.write(json: result) } else { try StandardOutput.write(result.text) }
-    console.write("wrote \(output)")
+    Console().write("wrote \(output)")
   }
 
   /// Checks that the output is of the model's kind.
@@ -112,77 +104,5 @@ struct Vocabulary: ParsableCommand, OptionGroups {
       throw ValidationError("output", expected: "a .\(expected) file, as the model is", found: output)
     }
     if let value = InvalidValue(ofModelFolder: output, "output") { throw ValidationError(value) }
-  }
-
-  private func corpus(_ paths: [String], for tokenizer: any Tokenizer) throws -> Corpus {
-    try Console().announcing("reading \(paths.joined(separator: ", "))") {
-      try TextListing(keys: keys.keys).corpus(paths, Console()).chatting(for: tokenizer)
-    }
-  }
-
-  private func reduction(
-    of tokenizer: any Tokenizer, for model: any StoredModel, _ corpus: Corpus, _ device: Device
-  ) throws -> VocabularyReduction {
-    func counts(_ corpus: Corpus, _ label: String) throws -> TokenCounts {
-      try progress(label) { show in
-        try TokenCounts(of: corpus, by: tokenizer, threads: device.threads, progress: show)
-      }
-    }
-    let needed = try counts(corpus, "read")
-    let others = try alsoText.isEmpty ? nil : counts(self.corpus(alsoText, for: tokenizer), "read other")
-    let configuration = model.configuration
-    let special = [configuration.bosTokenID, configuration.padTokenID].compactMap(\.self) + configuration.eosTokenIDs
-    return try VocabularyReduction(
-      of: tokenizer, keeping: needed, and: others, mostFrequent: also ?? 0,
-      special: special.filter { $0 < tokenizer.vocabularySize }.map { Int32($0) })
-  }
-
-  private func progress<Result>(
-    _ label: String, _ body: ((TokenizationProgress) -> Void) throws -> Result
-  ) throws -> Result {
-    var line = ProgressLine("\(label) byte", on: Console(), announcing: "tokenising")
-    defer { line.end() }
-    return try body { line.show($0.bytesDone, of: $0.bytesTotal) }
-  }
-
-  private func measured(
-    _ model: any StoredModel, _ tokenizer: any Tokenizer, _ reduction: VocabularyReduction, _ device: Device
-  ) throws -> DroppedMass {
-    let whole = try Console().announcing("reading \(from)") {
-      try LanguageModel(model, tokenizer: tokenizer, device: device)
-    }
-    let text = EvaluationText(
-      try tokenizer.tokens(of: corpus(validationText, for: tokenizer), threads: device.threads), tokenizer: tokenizer)
-    let window = MeasuredWindow(window, for: [.init(folder: from, contextLength: model.configuration.contextLength)])
-    Console().write("validation: \(window.description)")
-    var line = ProgressLine("validation token", on: Console(), announcing: "measuring \(from)")
-    defer { line.end() }
-    return try DroppedMass(of: whole.decoder, on: text, keeping: reduction.keptIDs, window: window.tokens) {
-      line.show($0)
-    }
-  }
-
-  private func write(_ model: any StoredModel, _ reduced: ReducedTokenizer) throws {
-    let destination = URL(fileURLWithPath: output)
-    do {
-      try FileManager.default.createDirectory(
-        at: destination.deletingLastPathComponent(), withIntermediateDirectories: true)
-    } catch {
-      throw FileError.unwritable(file: destination.path, reason: error.localizedDescription)
-    }
-    // what a killed process had written would stay, in a hidden folder
-    let interruption = Interruption {
-      Console().write("stopping after what is being written; nothing is kept; Ctrl-C again stops at once")
-    }
-    let rows = VocabularyRows(keeping: reduced.reduction.keptIDs, of: reduced.reduction.originalSize)
-    var line = ProgressLine("wrote byte", on: Console(), announcing: "writing \(output)")
-    defer { line.end() }
-    try model.write(
-      to: destination, keeping: rows, with: TokenizerParts(files: reduced.files, notes: reduced.notes),
-      progress: { line.show($0, of: $1) },
-      check: { url in
-        guard !interruption.isRequested else { throw ExitCode(interruption.exitCode) }
-        try requireSameTokenizer(reduced.tokenizer, loadTokenizer(from: url))
-      })
   }
 }

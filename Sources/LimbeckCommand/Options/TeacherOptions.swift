@@ -26,7 +26,7 @@ struct TeacherOptions: ParsableArguments {
 /// Whom a student learns from, settled.
 struct TeacherSettings {
   /// Each once, whatever parts of the text it teaches.
-  private let teachers: [(path: String, weight: Float)]
+  private var teachers: [(path: String, weight: Float)]
   /// The path of a tokenizer, for teachers without one that can be read.
   let tokenizer: String?
   private let precision: ProductPrecision
@@ -111,6 +111,12 @@ struct TeacherSettings {
     }
   }
 
+  /// Where the teachers are; others may be put in their places.
+  var paths: [String] {
+    get { teachers.map(\.path) }
+    set { teachers = zip(newValue, teachers).map { ($0, $1.weight) } }
+  }
+
   /// The teachers in memory.
   func load(on device: Device) throws -> LoadedTeachers {
     let models = try teachers.map {
@@ -120,8 +126,7 @@ struct TeacherSettings {
       try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
     }
     return LoadedTeachers(
-      models: models, paths: teachers.map(\.path), weights: teachers.map(\.weight), precision: precision,
-      choice: choice,
+      models: models, paths: paths, weights: teachers.map(\.weight), precision: precision, choice: choice,
       routes: routes)
   }
 }

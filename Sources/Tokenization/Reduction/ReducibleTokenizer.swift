@@ -13,9 +13,9 @@ import Diagnostics
 ///
 /// For unigram models it is simpler: of all ways to cut the text the best one stays, and others go.
 public protocol ReducibleTokenizer: Tokenizer {
-  /// The ids that no reduction leaves out, ascending: those of bytes, signs, the unknown token, tokens that are kept
-  /// whole and added ones, and what else the ids of other tokens depend on. Throws `value` where the kind of tokenizer
-  /// cannot be reduced.
+  /// The ids that a reduction keeps whatever the text, but for those that are only reserved, ascending: those of bytes,
+  /// signs, the unknown token, tokens that are kept whole and added ones, and what else the ids of other tokens depend
+  /// on. Throws `value` where the kind of tokenizer cannot be reduced.
   func indispensableIDs() throws(TokenizationError) -> [Int32]
 
   /// The tokens that arise while the text of the token with `id` becomes that token, itself among them. `id` must be
@@ -39,13 +39,15 @@ public struct VocabularyReduction: Sendable {
   /// - Parameters:
   ///   - tokenizer: whose vocabulary it is.
   ///   - usedIDs: the ids that occur in the text; all of them must be in the vocabulary. With each of them go all that
-  ///     it is made of.
+  ///     it is made of. Of the tokens that a vocabulary only reserves these alone are kept.
   /// - Throws: `value` where the tokenizer cannot be reduced.
   public init(
     of tokenizer: any ReducibleTokenizer, keeping usedIDs: some Sequence<Int32>
   ) throws(TokenizationError) {
     var isKept = [Bool](repeating: false, count: tokenizer.vocabularySize)
-    for id in try tokenizer.indispensableIDs() { isKept[Int(id)] = true }
+    for id in try tokenizer.indispensableIDs() where !tokenizer.spelling(of: id).isPlaceholder {
+      isKept[Int(id)] = true
+    }
     for used in usedIDs {
       for id in tokenizer.derivation(of: used) { isKept[Int(id)] = true }
     }
@@ -82,5 +84,13 @@ extension Tokenizer {
       throw .value(
         InvalidValue("tokenizer", expected: "BPE or unigram, which can be reduced", found: "another kind"))
     }
+  }
+}
+
+extension String {
+  /// Whether a token of this name stands for nothing: those that Gemma (6,242 of them) and Llama 3 reserve for others to
+  /// use have a number in place of a meaning.
+  fileprivate var isPlaceholder: Bool {
+    wholeMatch(of: /<unused[0-9]+>|<\|reserved_special_token_[0-9]+\|>/) != nil
   }
 }

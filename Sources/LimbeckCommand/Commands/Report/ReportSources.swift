@@ -51,8 +51,12 @@ struct ReportedRun {
     let named = (recipe.first { $0.key == "teacher" }?.values ?? []).map {
       RoutedPath(places.resolvedWithPattern($0)?.path ?? $0).path
     }
-    // one may teach several parts of the text
-    teachers = named.enumerated().filter { named.firstIndex(of: $1) == $0 }.map(\.element)
+    if recipe.contains(where: { $0.key == "reduce-vocabulary" }) {
+      teachers = named.map { VocabularySettings.path(of: $0, besideRun: path) }
+    } else {
+      // one may teach several parts of the text
+      teachers = named.enumerated().filter { named.firstIndex(of: $1) == $0 }.map(\.element)
+    }
     text = paths("text")
     validationText = paths("validation-text")
     keys = JSONLinesKeys(
