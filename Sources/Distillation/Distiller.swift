@@ -49,6 +49,8 @@ public struct Distiller {
   /// What is minimised, the teachers in it.
   public let objective: any TrainingObjective
   let signal: Signal
+  /// The teachers in memory; none where a cache stands for them.
+  public let teachers: [any DecoderModel]
 
   /// What the texts have to fit.
   enum Signal {
@@ -76,6 +78,7 @@ public struct Distiller {
   ) throws(DistillationError) {
     self.student = student.decoder
     tokenizer = student.tokenizer
+    teachers = teacher.inMemory
     do { try objective.validate() } catch { throw .value(error) }
     switch teacher {
     case .live(let teachers, let hiddenStates, let onPolicy, let choice):

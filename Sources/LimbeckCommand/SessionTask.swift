@@ -5,6 +5,8 @@ import ModelTraining
 protocol SessionTask {
   /// What is trained.
   var model: TransformerDecoder { get }
+  /// What it learns from, besides the text; none where a cache stands for them.
+  var teachers: [any DecoderModel] { get }
 
   /// Checks that sequences of so many tokens can be trained on.
   func requireFit(sequenceLength: Int) throws

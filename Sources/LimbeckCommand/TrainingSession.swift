@@ -90,6 +90,7 @@ struct TrainingSession {
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
     let preparation = try task.prepare(settings.recipe, over: training, continuing: continuation)
+    for warning in MissingBeginning.warnings(of: task.teachers, tokenizer, on: training) { log.warning("\(warning)") }
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
     for line in subject + [preparation].compactMap(\.self) { note(line) }
     if let continuation { note("continues a run: \(continuation)") }

@@ -18,4 +18,13 @@ public enum TeacherSignal {
     hiddenStates: HiddenStateTerms = HiddenStateTerms())
   /// One teacher in memory, in whose place a cache comes from the second epoch on, which is made in the first one.
   case caching(Distiller.Teacher, TeacherCachePlan, hiddenStates: HiddenStateTerms = HiddenStateTerms())
+
+  /// The teachers in memory.
+  var inMemory: [any DecoderModel] {
+    switch self {
+    case .live(let teachers, _, _, _): teachers.map(\.decoder)
+    case .caching(let teacher, _, _): [teacher.decoder]
+    case .cached, .cachedStates: []
+    }
+  }
 }

@@ -191,6 +191,9 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
       let fixed = PackingSettings(cuts: .fixed, beginsWithBOS: !beginning.noSequenceBos)
       let packed = try packing.sequences(of: corpus, named: name, fixed.packing(for: model.tokenizer))
       try packed.requireCountedTokens()
+      for warning in MissingBeginning.warnings(of: [model.decoder], model.tokenizer, on: packed) {
+        Logger(console).warning("\(warning)")
+      }
       sequences = packed
     }
     let keptPart = TeacherCachePlan.method(

@@ -158,6 +158,7 @@ struct Train: ParsableCommand {
 /// A language model that learns a text as it is.
 struct LanguageModelling: SessionTask {
   let model: TransformerDecoder
+  let teachers: [any DecoderModel] = []
   /// Those that the text is to have, if any.
   var sequences: CachedSequences?
 

@@ -28,7 +28,7 @@ struct ByteCount: ExpressibleByArgument, Equatable, CustomStringConvertible {
     description = argument
   }
 
-  static var allValueStrings: [String] { ["a size above 0 such as 500MB or 4GiB"] }
+  static var allValueStrings: [String] { ["a size above 0 such as 500MB or 4GB"] }
 
   var defaultValueDescription: String { description }
 

@@ -27,8 +27,8 @@ extension TaskError: CustomStringConvertible, LocalizedError {
       "\(place): expected a text before the choices, for neither the tokenizer nor config.json has a token to begin "
         + "with, found none"
     case .notFinite(let place, let choice, let value):
-      "\(place): the log-likelihood of choice \(choice) is \(value); the model's weights are damaged, its training "
-        + "diverged, or it rules a token out"
+      "\(place): the log-likelihood of choice \(choice) is \(value.isNaN ? "nan" : "\(value)"); the model's weights "
+        + "are damaged, its training diverged, or it rules a token out"
     case .generation(let error): error.description
     }
   }
