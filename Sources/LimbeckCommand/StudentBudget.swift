@@ -101,8 +101,8 @@ struct StudentBudget: Sendable {
   /// The share of the teacher that may go at once where the user does not say otherwise.
   private static let mostAtOnce = 1.0 / 3
 
-  /// Throws where the budget is no cut at all, where no shape is as small, and where more would go at once than the user
-  /// may mean.
+  /// Throws where the budget is no cut at all, where no shape is as small, and where more would go at once than the
+  /// user may mean.
   func check(_ teacher: DecoderConfiguration, rounds: Int?) throws {
     let whole = cost(teacher)
     let isSpeed = flag == "tokens-per-second"

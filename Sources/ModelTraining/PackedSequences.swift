@@ -98,8 +98,8 @@ public struct PackedSequences: Sendable {
   /// The sequences with the given indices, each in 0..<count, at offset 0, as one batch.
   public func batch(_ indices: [Int]) -> TokenBatch { batch(indices.map { SequencePlace(index: $0) }) }
 
-  /// The positions in the text, of one part, of the targets that count in the loss, of a sequence in 0..<count at offset
-  /// 0, in the order of the batch's rows.
+  /// The positions in the text, of one part, of the targets that count in the loss, of a sequence in 0..<count at
+  /// offset 0, in the order of the batch's rows.
   public func countedPositions(ofSequence index: Int) -> [Int] {
     precondition(others.isEmpty, "positions in a text of \(partCount) parts")
     return parts(of: SequencePlace(index: index)).flatMap(\.targets).map { $0 % tokens.count }.filter(

@@ -19,7 +19,8 @@ public struct TokenBatch: Sendable, Equatable {
   public let parts: [Int]
 
   /// A batch of inputs [B·T] and targets [B·T], where a negative target is not counted, cut from a text at `sequences`
-  /// [B], of whose parts they are. Segments, where there are several in a sequence, do not cross from one sequence into the next.
+  /// [B], of whose parts they are. Segments, where there are several in a sequence, do not cross from one sequence
+  /// into the next.
   public init(
     ids: [Int32], targets: [Int32], batchSize: Int, sequences: [Int] = [], segments: [Int]? = nil,
     beginsDocument: [Bool] = [], parts: [Int] = []

@@ -4,8 +4,8 @@ gradients and AdamW losses that they must give. Names after the script make thos
 Run:  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers==5.24.0 safetensors peft==0.21.2
       venv/bin/python Tests/Fixtures/make_adapter_fixtures.py
 
-`make_adapter_fixtures.py --check BASE ADAPTERS MERGED` makes nothing: it has PEFT load a folder of adapters that Limbeck
-wrote for a folder BASE, and compares its logits with those of what `limbeck merge` made of it.
+`make_adapter_fixtures.py --check BASE ADAPTERS MERGED` makes nothing: it has PEFT load a folder of adapters that
+Limbeck wrote for a folder BASE, and compares its logits with those of what `limbeck merge` made of it.
 
 Everything is computed in float64 on one thread; both factors are random, for a B of zeros would hide what A does.
 """

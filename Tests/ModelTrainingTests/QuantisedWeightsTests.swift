@@ -25,14 +25,6 @@ import Testing
     return recipe
   }
 
-  private func trainer(
-    _ model: TransformerDecoder, _ recipe: TrainingRecipe, folder: RunFolder? = nil
-  ) throws -> Trainer {
-    try Trainer(
-      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: Small.validation(100, seed: 6),
-      recipe: recipe, folder: folder)
-  }
-
   /// The file that `model` is exported to.
   private func export(_ model: TransformerDecoder, _ type: QuantisedWeights, to url: URL) throws -> any StoredModel {
     _ = try model.writeGGUF(
@@ -47,14 +39,14 @@ import Testing
     let plain = try TransformerDecoder(exported, device: Device(threads: 1))
     var steps: [TrainingStep] = []
     for (model, recipe) in [(model(), recipe(type)), (plain, recipe(nil))] {
-      try trainer(model, recipe).run { event in
+      try Small.trainer(model, recipe).run { event in
         guard case .step(let step) = event else { return .continue }
         steps.append(step)
         return .stop
       }
     }
     #expect(steps.count == 2 && steps[0].loss == steps[1].loss && steps[0].gradientNorm == steps[1].gradientNorm)
-    let other = try trainer(model(), recipe(nil)).run { event in
+    let other = try Small.trainer(model(), recipe(nil)).run { event in
       if case .step = event { .stop } else { .continue }
     }
     #expect(other.lastStep?.loss != steps[0].loss)
@@ -66,7 +58,7 @@ import Testing
     let model = model()
     var trained: [[Float]] = []
     let run = try RunFolder(small: folder.file("run"))
-    let summary = try trainer(model, recipe(type), folder: run).run { event in
+    let summary = try Small.trainer(model, recipe(type), folder: run).run { event in
       if case .step = event { trained = model.weights.map { $0.parameter.value.array() } }
       return .continue
     }
@@ -101,8 +93,8 @@ import Testing
     var recipe = recipe(.q4_0, steps: 9)
     (recipe.evaluateEvery, recipe.checkpointEvery) = (2, 4)
     let whole = model()
-    try trainer(whole, recipe, folder: RunFolder(small: folder.file("whole"))).run()
-    try trainer(model(), recipe, folder: RunFolder(small: folder.file("run"))).run { event in
+    try Small.trainer(whole, recipe, folder: RunFolder(small: folder.file("whole"))).run()
+    try Small.trainer(model(), recipe, folder: RunFolder(small: folder.file("run"))).run { event in
       if case .step(let step) = event, step.number == 5 { return .stop }
       return .continue
     }
@@ -111,9 +103,9 @@ import Testing
     #expect(
       throws: TrainingError.cannotResume(
         folder: folder.file("run").path, key: "student-weights", begun: "q4_0", now: "q8_0")
-    ) { try trainer(model(), recipe, folder: RunFolder(small: folder.file("run"), resuming: true)).run() }
+    ) { try Small.trainer(model(), recipe, folder: RunFolder(small: folder.file("run"), resuming: true)).run() }
     let resumed = model(seed: 5, threads: 3)
-    try trainer(resumed, begun, folder: RunFolder(small: folder.file("run"), resuming: true)).run()
+    try Small.trainer(resumed, begun, folder: RunFolder(small: folder.file("run"), resuming: true)).run()
     #expect(try Small.weights(resumed) == Small.weights(whole))
     // a checkpoint has the weights that are trained, not what a file holds of them
     let checkpoint = try #require(RunFolder.newestCheckpoint(ofRun: folder.file("run")))
@@ -124,7 +116,7 @@ import Testing
     let model = model()
     var recipe = recipe(.q4_0, steps: 60)
     recipe.learningRate = 3e-3
-    let summary = try trainer(model, recipe).run()
+    let summary = try Small.trainer(model, recipe).run()
     let (first, last) = (try #require(summary.firstStep), try #require(summary.lastStep))
     #expect(last.loss < first.loss - 0.5)
   }

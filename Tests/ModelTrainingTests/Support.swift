@@ -55,6 +55,15 @@ enum Small {
       seed: 9)
   }
 
+  /// A run on the small text by cross-entropy.
+  static func trainer(
+    _ model: TransformerDecoder, _ recipe: TrainingRecipe, folder: RunFolder? = nil
+  ) throws -> Trainer {
+    try Trainer(
+      model: model, objective: CrossEntropyObjective(), data: text(), validation: validation(100, seed: 6),
+      recipe: recipe, folder: folder)
+  }
+
   static func weights(_ model: TransformerDecoder) throws -> [UInt32] {
     guard let values = model.parameters.values else { return [] }
     return values.array().map(\.bitPattern)

@@ -16,14 +16,6 @@ import Testing
     return recipe
   }
 
-  private func trainer(
-    _ model: TransformerDecoder, _ recipe: TrainingRecipe, folder: RunFolder? = nil
-  ) throws -> Trainer {
-    try Trainer(
-      model: model, objective: CrossEntropyObjective(), data: Small.text(), validation: Small.validation(100, seed: 6),
-      recipe: recipe, folder: folder)
-  }
-
   private func values(_ model: TransformerDecoder) throws -> [Float] {
     try #require(model.parameters.values).array()
   }
@@ -33,7 +25,7 @@ import Testing
   func theModelIsTheAverageOfTheStepsWeights(_ decay: Double) throws {
     let plain = Small.model()
     var average = try values(plain).map(Double.init)
-    try trainer(plain, recipe(nil)).run { event in
+    try Small.trainer(plain, recipe(nil)).run { event in
       guard case .step(let step) = event, let now = plain.parameters.values?.array() else { return .continue }
       let kept = min(decay, Double(step.number + 1) / Double(step.number + 10))
       for index in average.indices { average[index] += (1 - kept) * (Double(now[index]) - average[index]) }
@@ -41,7 +33,7 @@ import Testing
     }
     let model = Small.model()
     var trained: [Float] = []
-    let summary = try trainer(model, recipe(decay)).run { event in
+    let summary = try Small.trainer(model, recipe(decay)).run { event in
       if case .step = event { trained = model.parameters.values?.array() ?? [] }
       return .continue
     }
@@ -72,13 +64,13 @@ import Testing
       TransformerDecoder(configuration: configuration, seed: seed, device: Device(threads: threads))
     }
     let whole = model()
-    try trainer(whole, recipe, folder: RunFolder(small: folder.file("whole"))).run()
-    try trainer(model(), recipe, folder: RunFolder(small: folder.file("run"))).run { event in
+    try Small.trainer(whole, recipe, folder: RunFolder(small: folder.file("whole"))).run()
+    try Small.trainer(model(), recipe, folder: RunFolder(small: folder.file("run"))).run { event in
       if case .step(let step) = event, step.number == 5 { return .stop }
       return .continue
     }
     let resumed = model(seed: 5, threads: 3)
-    try trainer(resumed, recipe, folder: RunFolder(small: folder.file("run"), resuming: true)).run()
+    try Small.trainer(resumed, recipe, folder: RunFolder(small: folder.file("run"), resuming: true)).run()
     #expect(try Small.weights(resumed) == Small.weights(whole))
     let stored = try TransformerDecoder(openModel(at: folder.file("run")))
     #expect(try Small.weights(stored) == Small.weights(whole))
@@ -90,14 +82,14 @@ import Testing
   @Test func aCheckpointWithoutItsAverageIsDamaged() throws {
     let folder = try TemporaryFolder()
     let url = folder.file("run")
-    try trainer(Small.model(), recipe(0.9), folder: RunFolder(small: url)).run { event in
+    try Small.trainer(Small.model(), recipe(0.9), folder: RunFolder(small: url)).run { event in
       if case .step(let step) = event, step.number == 5 { return .stop }
       return .continue
     }
     let checkpoint = try #require(RunFolder.newestCheckpoint(ofRun: url)).url
     try FileManager.default.removeItem(at: checkpoint.appendingPathComponent("average.safetensors"))
     let error = #expect(throws: TrainingError.self) {
-      try trainer(Small.model(), recipe(0.9), folder: RunFolder(small: url, resuming: true)).run()
+      try Small.trainer(Small.model(), recipe(0.9), folder: RunFolder(small: url, resuming: true)).run()
     }
     #expect(error?.description.contains("average.safetensors") == true)
   }

@@ -68,8 +68,8 @@ struct TaskOptions: ParsableArguments {
         done += task.count
         if result.truncatedPrompts > 0 {
           console.write(
-            "\(asked.folder): \(task.name): the beginning of \(Format.count(result.truncatedPrompts, "prompt")) was cut "
-              + "off, for the context of \(Format.count(asked.model.configuration.contextLength, "token"))")
+            "\(asked.folder): \(task.name): the beginning of \(Format.count(result.truncatedPrompts, "prompt")) was "
+              + "cut off, for the context of \(Format.count(asked.model.configuration.contextLength, "token"))")
         }
         return result
       }

@@ -9,8 +9,8 @@ import TensorCore
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Teacher's model folder, or .gguf file; several times for a mixture of teachers, or each as model:pattern for the "
-        + "files that it teaches.", valueName: "model"))
+      "Teacher's model folder, or .gguf file; several times for a mixture of teachers, or each as model:pattern for "
+        + "the files that it teaches.", valueName: "model"))
   var teacher: [String] = []
   @Option(
     parsing: .unconditional,

@@ -28,8 +28,8 @@ struct TrainingSettings {
 
   var output: URL { URL(fileURLWithPath: outputPath, isDirectory: true) }
 
-  /// The settings of flags and recipe; `standardSequenceLength` is T where neither says it, and `standardCuts` are where
-  /// the text is cut.
+  /// The settings of flags and recipe; `standardSequenceLength` is T where neither says it, and `standardCuts` are
+  /// where the text is cut.
   init(
     _ options: TrainingOptions, _ settings: inout RecipeFile, standardSequenceLength: Int? = nil,
     standardCuts: SequencePacking.Cuts? = nil

@@ -1,7 +1,7 @@
 import ModelEvaluation
 
-/// The accuracies of models as a table: one column a model. With a teacher, what each other model keeps of its accuracy,
-/// in the table and in sentences.
+/// The accuracies of models as a table: one column a model. With a teacher, what each other model keeps of its
+/// accuracy, in the table and in sentences.
 struct TaskTable {
   private let folders: [String]
   private let teacher: Int?

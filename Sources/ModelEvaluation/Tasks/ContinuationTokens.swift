@@ -39,8 +39,8 @@ struct ChoiceTokens: Sendable, Equatable {
 }
 
 extension Tokenizer {
-  /// The tokens of questions with choices, as lm-evaluation-harness has them (`_encode_pair` in lm_eval/api/model.py and
-  /// `_loglikelihood_tokens` in lm_eval/models/huggingface.py, 0.4.13).
+  /// The tokens of questions with choices, as lm-evaluation-harness has them (`_encode_pair` in lm_eval/api/model.py
+  /// and `_loglikelihood_tokens` in lm_eval/models/huggingface.py, 0.4.13).
   ///
   /// A space stands between prompt and choice. White space at the end of the prompt belongs to the continuation. Prompt
   /// and continuation are encoded together, and what lies behind as many tokens as the prompt alone has is the

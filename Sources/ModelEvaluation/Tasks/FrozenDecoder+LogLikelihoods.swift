@@ -2,8 +2,8 @@ import LanguageModels
 import TensorCore
 
 extension FrozenDecoder {
-  /// ln q of each continuation behind its context: the sum over its tokens, in nats. A context is computed once, for all
-  /// continuations of its set, which go on from its key-value cache.
+  /// ln q of each continuation behind its context: the sum over its tokens, in nats. A context is computed once, for
+  /// all continuations of its set, which go on from its key-value cache.
   func logLikelihoods(of sets: [ContinuationSet]) -> [[Double]] {
     let caches = sets.map { set in
       let longest = set.continuations.map(\.count).max() ?? 0

@@ -2,8 +2,8 @@ import Foundation
 
 /// A pattern for the paths of files, as a shell has it: `*` stands for anything, `?` for one character, `[a-z]` for one
 /// of some. A pattern without a slash is held against the file's name, one with slashes against the end of its path,
-/// from any folder on, or against all of it where the pattern begins with a slash. `*` stands for slashes, too: `code/*`
-/// is every file in a folder `code` and below it.
+/// from any folder on, or against all of it where the pattern begins with a slash. `*` stands for slashes, too:
+/// `code/*` is every file in a folder `code` and below it.
 public struct FileGlob: Hashable, Sendable {
   /// The pattern.
   public let pattern: String

@@ -88,8 +88,8 @@ extension Tokenizer {
 }
 
 extension String {
-  /// Whether a token of this name stands for nothing: those that Gemma (6,242 of them) and Llama 3 reserve for others to
-  /// use have a number in place of a meaning.
+  /// Whether a token of this name stands for nothing: those that Gemma (6,242 of them) and Llama 3 reserve for others
+  /// to use have a number in place of a meaning.
   fileprivate var isPlaceholder: Bool {
     wholeMatch(of: /<unused[0-9]+>|<\|reserved_special_token_[0-9]+\|>/) != nil
   }
