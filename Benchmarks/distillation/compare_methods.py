@@ -24,11 +24,12 @@ class Figures(NamedTuple):
     seconds: float
 
 
-def arguments(names):
+def arguments(names, settings):
     parser = argparse.ArgumentParser(
         prog="methods", description="Compares every method of distilling with students that learn without a teacher."
     )
     parser.add_argument("--corpus", nargs="+", choices=["austen", "tinystories"], default=["austen", "tinystories"])
+    parser.add_argument("--setting", choices=settings, help="one of the settings in which a teacher may pay, instead")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--only", nargs="+", choices=names, metavar="METHOD", help="default: all")
     parser.add_argument("--list", action="store_true", help="name the methods and stop")
@@ -101,10 +102,38 @@ def study(corpus, methods, seeds):
     return {"rates": rates, "teacher": teacher, "controls": controls, "measured": measured}
 
 
+def pay(kind, options):
+    """One setting in which a teacher may pay."""
+    if options.list:
+        for arm in kind.arms:
+            print(f"{arm.name:18} {arm.title}")
+        return
+    from paying import Study, table
+    from processes import Failure
+    from runs import Limbeck
+
+    try:
+        setting = kind(REPOSITORY, options.folder, Limbeck(options.limbeck, options.threads, say))
+        rows = list(Study(setting, options.precision, say).results(options.seeds, options.only))
+        print(f"\n{setting.title}\n\nNats per token of the teacher {rows[0].reference:.3f}\n")
+        print("\n".join(table(setting, rows)))
+    except Failure as failure:
+        sys.exit(f"methods: {failure}")
+
+
 def main():
     from catalogue import METHODS, chosen
+    from real_teacher import RealTeacherOfAManual, RealTeacherOfNovels
+    from settings import QuarterText, SecondStudent, ShortText
 
-    options = arguments([method.name for method in METHODS])
+    kinds = (ShortText, QuarterText, SecondStudent, RealTeacherOfNovels, RealTeacherOfAManual)
+    settings = {kind.name: kind for kind in kinds}
+
+    names = [method.name for method in METHODS] + [arm.name for kind in kinds for arm in kind.arms]
+    options = arguments(names, settings)
+    if options.setting:
+        pay(settings[options.setting], options)
+        return
     methods = chosen(options.only)
     if options.list:
         for method in methods:

@@ -19,6 +19,7 @@ class Finished(NamedTuple):
     output: bytes
     seconds: float
     peak_mib: float
+    cpu_seconds: float
 
     def json(self):
         """The object that was printed."""
@@ -47,7 +48,7 @@ def run(command, *, stdin=None, stdout=None, **changes):
         if process.returncode != 0:
             tail = errors.read_text(errors="replace")[-2_000:]
             raise Failure(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
-        return Finished(output, seconds, usage.ru_maxrss / 1024)
+        return Finished(output, seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
     finally:
         errors.unlink(missing_ok=True)
         for file in (source, target):

@@ -92,7 +92,9 @@ struct TrainingSession {
     let preparation = try task.prepare(settings.recipe, over: training, continuing: continuation)
     for warning in MissingBeginning.warnings(of: task.teachers, tokenizer, on: training) { log.warning("\(warning)") }
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
-    for line in subject + [preparation].compactMap(\.self) { note(line) }
+    for line in subject + [preparation, unusedVocabulary(of: task, tokenizer, on: training)].compactMap(\.self) {
+      note(line)
+    }
     if let continuation { note("continues a run: \(continuation)") }
     note(
       text(training, length, isRead: ownText != nil || !settings.text.isEmpty) + ", "
@@ -139,6 +141,15 @@ struct TrainingSession {
       throw ExitCode(interruption.exitCode)
     }
     tell(summary)
+  }
+
+  /// A hint, where a run has a teacher whose vocabulary may be reduced.
+  private func unusedVocabulary(
+    of task: some SessionTask, _ tokenizer: any Tokenizer, on text: any TokenSequences
+  ) -> String? {
+    guard task.teachers.count == 1 else { return nil }
+    return UnusedVocabulary.hint(
+      of: task.model.configuration, parameters: task.model.parameters.count, tokenizer, on: text)
   }
 
   private func runFolder(
