@@ -83,7 +83,8 @@ class Study:
     def tuned(self, arm):
         """The best choice on the tuning text: one axis after the other, until none gains.
 
-        Learning rates and passes are a factor of 2 apart, and the grid grows at an end as long as that end is the best.
+        Learning rates and passes are a factor of 2 apart, and the grid grows at an end as long as that end is the best;
+        passes no further than the setting's longest.
         """
         setting = self.setting
         best, settled = Choice(setting.learning_rate, setting.weight_decay, arm.epochs), 0
@@ -103,10 +104,18 @@ class Study:
         def measure(value):
             nats[value] = self.train(arm, dataclasses.replace(start, **{axis: value}), TUNING_SEED).tuning
 
+        def further(value):
+            """The next value where the grid ends with this one, or None."""
+            if decays or value not in (min(nats), max(nats)):
+                return None
+            found = value / FACTOR if value == min(nats) else value * FACTOR
+            return None if axis == "epochs" and found > self.setting.longest else found
+
         for value in values:
+            if axis != "epochs" or value <= self.setting.longest:
+                measure(value)
+        while (value := further(best := min(nats, key=nats.get))) is not None:
             measure(value)
-        while (best := min(nats, key=nats.get)) in (min(nats), max(nats)) and not decays:
-            measure(best / FACTOR if best == min(nats) else best * FACTOR)
         found = ", ".join(f"{value:g}: {nats[value]:.4f}" for value in sorted(nats))
         self.say(f"{self.setting.name}, {arm.title}: nats per token by {axis} {found}")
         return dataclasses.replace(start, **{axis: best})

@@ -41,17 +41,11 @@ class RealTeacher(Setting):
     batch_size = 4
     cutting = ("--count", 6, "--hidden-size", 320, "--feed-forward-size", 1024)
     cost = ("beginning",)
+    longest = 8
     arms = (
         Arm("control", "no teacher", control, 2, cost),
-        Arm("draws", "50 draws, half cross-entropy", drawn("draws", as_it_is, *HALF_TEXT), 4, (*cost, "draws")),
-        Arm(
-            "adapted",
-            "the teacher adapted first; its 50 draws, half cross-entropy",
-            drawn("adapted-draws", adapted, *HALF_TEXT),
-            4,
-            (*cost, "adapted-draws"),
-            ("adapted",),
-        ),
+        Arm("adapted", "50 draws of the teacher, adapted first", drawn("adapted-draws", adapted), 4, (*cost, "adapted-draws"), ("adapted",)),
+        Arm("draws", "50 draws of the teacher as it is, half cross-entropy", drawn("draws", as_it_is, *HALF_TEXT), 4, (*cost, "draws")),
     )
 
     def teacher(self, made):
@@ -67,7 +61,7 @@ class RealTeacherOfNovels(RealTeacher):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.elsewhere = manual(self.folder)[2]
-        self.vocabulary = [self.corpus.train]
+        self.vocabulary = self.texts()
 
     def texts(self):
         return [self.corpus.train / f"{novel}.txt" for novel in ("persuasion", "pride-and-prejudice")]

@@ -33,6 +33,8 @@ class Setting:
     # given, where tuning begins
     learning_rate, weight_decay = 8e-3, 0.8
     batch_size, sequence_length, window = 8, 256, 256
+    # passes beyond which no student goes
+    longest = 40
     # where the lengths are fixed instead of tuned, in passes over the text
     lengths = ()
     elsewhere = None
