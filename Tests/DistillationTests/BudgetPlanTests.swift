@@ -15,9 +15,9 @@ import Testing
       budget: budget, spent: 5, preparation: 0.5, trainingTokens: tokens, heldOutTokens: heldOut, sequenceLength: 256,
       teacherWeights: 8_000_000, teacherSecondsPerToken: teacher, generationSecondsPerToken: 2e-3,
       candidates: [
-        .init(weights: 4_000_000, hiddenSize: 384, secondsPerToken: 1.6e-3),
-        .init(weights: 1_000_000, hiddenSize: 192, secondsPerToken: 4e-4),
-        .init(weights: 250_000, hiddenSize: 96, secondsPerToken: 1e-4),
+        .init(weights: 4_000_000, hiddenSize: 384, isNarrow: false, secondsPerToken: 1.6e-3),
+        .init(weights: 1_000_000, hiddenSize: 192, isNarrow: true, secondsPerToken: 4e-4),
+        .init(weights: 250_000, hiddenSize: 96, isNarrow: true, secondsPerToken: 1e-4),
       ])
   }
 
@@ -66,7 +66,7 @@ import Testing
     let others = [1, 0.5].map { plan.pilot(hardLabelWeight: $0, after: first).seconds }
     let evaluations = Double(2 + BudgetPlan.evaluations) * plan.evaluationSeconds
     let total =
-      5 + 4 * 0.5 + first.seconds + others.reduce(0, +) + run.seconds + evaluations
+      5 + plan.cutSeconds + 4 * 0.5 + first.seconds + others.reduce(0, +) + run.seconds + evaluations
       + (plan.reportSeconds ?? 0)
     #expect(total <= budget && (run.isCutShort || total >= 0.95 * budget), "\(total) \(run)")
     // what a step takes was told by the pilots, not by what was measured
@@ -136,6 +136,15 @@ import Testing
     let seconds = try #require(Double(text.1)) * (text.2 == "m" ? 60 : 1)
     #expect(seconds > 7)
     _ = try BudgetPlan(Self.measured(seconds, teacher: teacher))
+  }
+
+  @Test func narrowStudentsAreCutByAsManyTokensAsThereIsTimeFor() throws {
+    for (budget, tokens) in [(600.0, 12_000), (250, 5_000), (850, 16_384)] {
+      let plan = try BudgetPlan(Self.measured(budget))
+      #expect(plan.student.isNarrow && plan.calibrationTokens == tokens)
+      #expect(abs(plan.cutSeconds - 0.5 - Double(tokens) * 1e-3) < 1e-9)
+    }
+    #expect(try BudgetPlan(Self.measured(3_600)).cutSeconds == 0.5)
   }
 
   @Test func aReportThatTakesTooLongIsLeftOut() throws {

@@ -43,7 +43,7 @@ extension CommandTests {
       let json = try Command.run(arguments() + ["--json"], in: desk.folder)
       let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
       #expect(["pays", "doesNotPay", "noDifference"].contains(object?["verdict"] as? String))
-      #expect((object?["choices"] as? [Any])?.count == 8 && object?["student"] as? String == "made/student")
+      #expect((object?["choices"] as? [Any])?.count == 9 && object?["student"] as? String == "made/student")
       let other = try Command.run(arguments(budget: "16s"), in: desk.folder)
       #expect(other.code == 1 && other.errors.contains("it is of a budget of 10 seconds"), "\(other.errors)")
       let seed = try Command.run(arguments() + ["--seed", "2"], in: desk.folder)

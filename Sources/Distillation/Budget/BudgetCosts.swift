@@ -7,6 +7,9 @@ struct BudgetCosts {
   static let (pilotShare, reserve, mostReportShare) = (0.05, 0.02, 0.08)
   /// The share that an evaluation should take, and the most that it may.
   static let (evaluationShare, mostEvaluationShare) = (0.005, 0.02)
+  /// The share that measuring the importance of channels may take, and the tokens for it.
+  private static let calibrationShare = 0.02
+  private static let (leastCalibrationTokens, mostCalibrationTokens) = (1_024, 16_384)
   /// Windows that tell a model from another at all.
   static let leastWindows = 2
   /// Steps with which a run is one.
@@ -19,6 +22,18 @@ struct BudgetCosts {
   /// Of an evaluation with the teacher.
   func evaluation(windows: Int) -> Double {
     Double(windows * measured.sequenceLength) * (measured.teacherSecondsPerToken + student.secondsPerToken / 3)
+  }
+
+  /// Tokens on which the importance of channels is measured: enough to rank them, or as many as there is time for.
+  var calibrationTokens: Int {
+    let affordable = Self.calibrationShare * measured.budget / max(measured.teacherSecondsPerToken, 1e-12)
+    return min(Self.mostCalibrationTokens, max(Self.leastCalibrationTokens, Int(min(1e9, affordable))))
+  }
+
+  /// Of cutting the student out of the teacher.
+  var cut: Double {
+    measured.preparation
+      + (student.isNarrow ? Double(calibrationTokens) * measured.teacherSecondsPerToken : 0)
   }
 
   /// Of a step that caches the teacher.
@@ -38,7 +53,8 @@ struct BudgetCosts {
 
   /// What is left for the steps of the student.
   var left: Double {
-    let runs = measured.budget * (1 - 3 * Self.pilotShare - Self.reserve) - measured.spent - 4 * measured.preparation
+    let runs =
+      measured.budget * (1 - 3 * Self.pilotShare - Self.reserve) - measured.spent - cut - 4 * measured.preparation
     let each = max(evaluation(windows: Self.leastWindows), measured.budget * Self.evaluationShare)
     return runs - Self.evaluations * each - (report ?? 0)
   }
@@ -57,9 +73,12 @@ struct BudgetCosts {
   /// A budget that is possible.
   var leastBudget: Double {
     let windows = evaluation(windows: Self.leastWindows)
-    let shares = 3 * Self.pilotShare + Self.reserve + Self.mostReportShare + Self.evaluations * Self.evaluationShare
+    let shares =
+      3 * Self.pilotShare + Self.reserve + Self.mostReportShare + Self.evaluations * Self.evaluationShare
+      + Self.calibrationShare
     let fixed =
-      measured.spent + 4 * measured.preparation + Self.evaluations * windows + Self.leastSteps * step
+      measured.spent + 5 * measured.preparation + Self.evaluations * windows + Self.leastSteps * step
+      + Double(Self.leastCalibrationTokens) * measured.teacherSecondsPerToken
     return max(windows / Self.mostEvaluationShare, Self.leastPilotSteps * step / Self.pilotShare, fixed / (1 - shares))
   }
 }

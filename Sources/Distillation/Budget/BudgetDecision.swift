@@ -62,7 +62,7 @@ public struct BudgetDecision: Sendable, Equatable {
     let gain = control.natsPerToken - best.natsPerToken
     verdict = gain > Self.noise ? .pays : gain < -Self.noise ? .doesNotPay : .noDifference
     let evaluations = Double(BudgetPlan.evaluations) * plan.evaluationSeconds
-    let spent = measured.spent + ([control] + pilots).reduce(0) { $0 + $1.seconds }
+    let spent = measured.spent + plan.cutSeconds + ([control] + pilots).reduce(0) { $0 + $1.seconds }
     let spentOnEvaluation = Double(pilots.count) * plan.evaluationSeconds + 4 * measured.preparation
     let left =
       measured.budget * (1 - BudgetCosts.reserve) - spent - spentOnEvaluation - evaluations - (plan.reportSeconds ?? 0)

@@ -7,12 +7,15 @@ public struct BudgetMeasurements: Codable, Sendable, Equatable {
     public var weights: Int
     /// C
     public var hiddenSize: Int
+    /// Whether channels or neurons are cut, so that their importance must be measured.
+    public var isNarrow: Bool
     /// The seconds of a token that is learnt from the text alone.
     public var secondsPerToken: Double
 
     /// A candidate, as the properties say.
-    public init(weights: Int, hiddenSize: Int, secondsPerToken: Double) {
-      (self.weights, self.hiddenSize, self.secondsPerToken) = (weights, hiddenSize, secondsPerToken)
+    public init(weights: Int, hiddenSize: Int, isNarrow: Bool, secondsPerToken: Double) {
+      (self.weights, self.hiddenSize, self.isNarrow) = (weights, hiddenSize, isNarrow)
+      self.secondsPerToken = secondsPerToken
     }
   }
 

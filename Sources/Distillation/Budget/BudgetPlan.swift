@@ -16,6 +16,10 @@ public struct BudgetPlan: Sendable, Equatable {
   public let choice: Int
   /// Whether the student is chosen for reading the text often enough, rather than as the smallest.
   public let readsEnough: Bool
+  /// Tokens of the text on which it is measured what a narrow student keeps.
+  public let calibrationTokens: Int
+  /// The seconds of cutting the student out of the teacher.
+  public let cutSeconds: Double
   /// Windows of the held-out text that each evaluation measures.
   public let evaluationWindows: Int
   /// The seconds of an evaluation with the teacher.
@@ -55,6 +59,7 @@ public struct BudgetPlan: Sendable, Equatable {
     evaluationWindows = min(all, max(BudgetCosts.leastWindows, Int(min(1e9, wanted))))
     evaluationSeconds = chosen.evaluation(windows: evaluationWindows)
     reportSeconds = chosen.report
+    (calibrationTokens, cutSeconds) = (chosen.calibrationTokens, chosen.cut)
   }
 
   /// What is distilled.

@@ -9,6 +9,15 @@ struct BudgetCandidate {
   let configuration: DecoderConfiguration
   let start: BudgetStart
 
+  /// Whether channels or neurons are cut out of the teacher's.
+  var isNarrow: Bool {
+    if case .cut(_, let hiddenSize, let feedForwardSize) = start {
+      hiddenSize != nil || feedForwardSize != nil
+    } else {
+      false
+    }
+  }
+
   /// Parts of the teacher's weights, for fresh students.
   private static let freshShares = [2, 4, 8, 16]
 

@@ -1,5 +1,6 @@
 import Distillation
 import Foundation
+import TensorCore
 import Yams
 
 /// What was chosen within a budget, and why.
@@ -16,7 +17,10 @@ struct BudgetChoices {
   init(_ steps: BudgetSteps) {
     self.steps = steps
     let (record, plan) = (steps.record, steps.plan)
-    all = [Self.vocabulary(record), Self.size(record, plan), Self.beginning(record), Self.learningRate(plan)]
+    all = [
+      Self.vocabulary(record), Self.size(record, plan), Self.beginning(record), Self.precision(record),
+      Self.learningRate(plan),
+    ]
   }
 
   /// Says them all.
@@ -123,6 +127,13 @@ extension BudgetChoices {
     return Choice(
       name: "BOS", value: record.leavesOutBOS ? "not in front of sequences" : "in front of sequences",
       reason: gain ?? "the tokenizer has none")
+  }
+
+  private static func precision(_ record: BudgetRecord) -> Choice {
+    Choice(
+      name: "precision", value: record.precision,
+      reason: record.precision == ProductPrecision.float32.rawValue
+        ? "no AVX512_BF16 here, without which bf16 is slower" : "AVX512_BF16 trains 1.8 times as fast as float32")
   }
 
   private static func learningRate(_ plan: BudgetPlan) -> Choice {

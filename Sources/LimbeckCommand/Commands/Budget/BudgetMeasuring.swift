@@ -14,6 +14,8 @@ import Tokenization
 struct BudgetMeasuring {
   private let settings: BudgetSettings
   private let device: Device
+  /// Of all products.
+  private let precision: ProductPrecision
   private let start: ContinuousClock.Instant
   private let clock = ContinuousClock()
   private let console = Console()
@@ -21,6 +23,7 @@ struct BudgetMeasuring {
   init(_ settings: BudgetSettings, since start: ContinuousClock.Instant) throws {
     (self.settings, self.start) = (settings, start)
     device = try settings.device.device
+    precision = (settings.device.backend ?? .best) == .avx512BFloat16 ? .bfloat16 : .float32
   }
 
   /// Tokens of a sequence, as in the study.
@@ -53,6 +56,7 @@ struct BudgetMeasuring {
       candidates.map { candidate in
         BudgetMeasurements.Candidate(
           weights: candidate.configuration.weightCount ?? .max, hiddenSize: candidate.configuration.hiddenSize,
+          isNarrow: candidate.isNarrow,
           secondsPerToken: secondsPerToken(candidate.configuration, on: reading.training))
       }
     }
@@ -72,7 +76,7 @@ struct BudgetMeasuring {
     return BudgetRecord(
       measurements: measured, starts: candidates.map(\.start), teacher: path,
       vocabulary: teacher.configuration.vocabularySize, wholeVocabulary: whole.vocabularySize,
-      vocabularyRemark: remark, teacherLayers: whole.layerCount,
+      vocabularyRemark: remark, precision: precision.rawValue, teacherLayers: whole.layerCount,
       beginningGain: gain.map { $0.natsWithout - $0.natsWith },
       teacherNats: measure(teacher, on: reading.heldOut, windows: windows).natsPerToken)
   }
@@ -80,7 +84,7 @@ struct BudgetMeasuring {
   /// Reads a teacher and the text by its tokenizer, as every run does. Throws where the text is too small.
   private func read(_ path: String) throws -> Reading {
     let began = clock.now
-    let teacher = try LanguageModel(path: path, on: device)
+    let teacher = try LanguageModel(path: path, precision: precision, on: device)
     _ = teacher.digest
     let length = min(Self.sequenceLength, teacher.configuration.contextLength)
     let packing = TextPacking(teacher.tokenizer, sequenceLength: length, device: device, console: console)
@@ -173,7 +177,7 @@ struct BudgetMeasuring {
 
   /// The seconds of a token that a student of these sizes learns from text alone.
   private func secondsPerToken(_ configuration: DecoderConfiguration, on text: PackedSequences) -> Double {
-    let student = TransformerDecoder(configuration: configuration, seed: 0, device: device)
+    let student = TransformerDecoder(configuration: configuration, seed: 0, precision: precision, device: device)
     func seconds(_ count: Int) -> Double {
       let batch = text.batch(Array(0..<count))
       student.parameters.zeroGradients()

@@ -22,6 +22,8 @@ struct BudgetRecord: Codable, Equatable {
   let vocabulary, wholeVocabulary: Int
   /// Why there are not fewer, where they cannot be.
   let vocabularyRemark: String?
+  /// Of all products, as `--precision` names it.
+  let precision: String
   /// Layers of the teacher.
   let teacherLayers: Int
   /// By how many nats the teacher predicts the text better behind BOS; nil without a BOS.
@@ -49,12 +51,12 @@ struct BudgetRecord: Codable, Equatable {
 
   init(
     measurements: BudgetMeasurements, starts: [BudgetStart], teacher: String, vocabulary: Int, wholeVocabulary: Int,
-    vocabularyRemark: String?, teacherLayers: Int, beginningGain: Double?, teacherNats: Double
+    vocabularyRemark: String?, precision: String, teacherLayers: Int, beginningGain: Double?, teacherNats: Double
   ) {
     (self.measurements, self.starts, self.teacher) = (measurements, starts, teacher)
     (self.vocabulary, self.wholeVocabulary) = (vocabulary, wholeVocabulary)
-    (self.vocabularyRemark, self.teacherLayers) = (vocabularyRemark, teacherLayers)
-    (self.beginningGain, self.teacherNats) = (beginningGain, teacherNats)
+    (self.vocabularyRemark, self.precision) = (vocabularyRemark, precision)
+    (self.teacherLayers, self.beginningGain, self.teacherNats) = (teacherLayers, beginningGain, teacherNats)
   }
 
   func write(_ settings: BudgetSettings) throws {

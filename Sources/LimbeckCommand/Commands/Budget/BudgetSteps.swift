@@ -7,9 +7,6 @@ struct BudgetSteps {
   let record: BudgetRecord
   let plan: BudgetPlan
 
-  /// Tokens on which it is measured what is cut out of the teacher's width: enough to rank channels.
-  private static let calibrationTokens = 16_384
-
   /// A run, where it lies, and what came of it.
   struct Run {
     let name: String
@@ -34,7 +31,7 @@ struct BudgetSteps {
       + (feedForwardSize.map { ["--feed-forward-size", "\($0)"] } ?? [])
     let calibration =
       widths.isEmpty
-      ? [] : ["--calibration-text"] + settings.text + ["--calibration-tokens", "\(Self.calibrationTokens)"]
+      ? [] : ["--calibration-text"] + settings.text + ["--calibration-tokens", "\(plan.calibrationTokens)"]
     return CommandStep(
       title: "The student is cut out of the teacher",
       arguments: ["student", "--from", record.teacher, "--layers", layers.map(String.init).joined(separator: ",")]
@@ -103,6 +100,7 @@ struct BudgetSteps {
       ("evaluate-every", ["\(Self.interval(run, evaluations))"]),
       ("checkpoint-every", ["\(Self.checkpointInterval(run))"]), ("kept-checkpoints", ["1"]),
     ]
+    found += [("precision", [record.precision]), ("teacher-precision", [record.precision])]
     if run.isCached { found.append(("cache-while-distilling", ["true"])) }
     if record.leavesOutBOS { found.append(("no-sequence-bos", ["true"])) }
     return found

@@ -84,6 +84,6 @@ struct BudgetedDistillation {
   private func seconds(ofAll steps: BudgetSteps) throws -> Double {
     let measured = steps.record.measurements
     let runs = try ["pilot", "control", "mixed", "student"].map { try manifest($0)?.result?.seconds ?? 0 }
-    return measured.spent + runs.reduce(0, +) + 4 * measured.preparation
+    return measured.spent + steps.plan.cutSeconds + runs.reduce(0, +) + 4 * measured.preparation
   }
 }
