@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension CommandTests {
@@ -42,8 +43,9 @@ extension CommandTests {
       #expect(second.code == 0 && second.output == outcome.output && !second.errors.contains("$ limbeck"))
       let json = try Command.run(arguments() + ["--json"], in: desk.folder)
       let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
-      #expect(["pays", "doesNotPay", "noDifference"].contains(object?["verdict"] as? String))
+      #expect(["pays", "does not pay", "no difference"].contains(object?["verdict"] as? String))
       #expect((object?["choices"] as? [Any])?.count == 9 && object?["student"] as? String == "made/student")
+      #expect((object?["summary"] as? String).map { $0 + "\n" } == outcome.output)
       let other = try Command.run(arguments(budget: "16s"), in: desk.folder)
       #expect(other.code == 1 && other.errors.contains("it is of a budget of 10 seconds"), "\(other.errors)")
       let seed = try Command.run(arguments() + ["--seed", "2"], in: desk.folder)
@@ -71,6 +73,20 @@ extension CommandTests {
       try #require(outcome.code == 0, "\(outcome.errors)")
       #expect(outcome.errors.contains("the teacher cannot be cut: it has 1 layer, and 4 are needed"))
       #expect(!desk.exists("made/start") && outcome.errors.contains("random ones"))
+    }
+
+    @Test func aVocabularyThatIsMostOfTheStudentIsCutDown() throws {
+      // of its 2,048 tokens the text needs few
+      let tokenizer = Folders.project.appendingPathComponent("tokenizers/austen-2048-bpe.model").path
+      let file = try desk.write(Workspace.configuration(hiddenSize: 32, vocabularySize: 2_048), to: "wide.json")
+      let made = try Command.run(
+        "train", "--model", file, "--tokenizer", tokenizer, "--text", desk.workspace.text, "--output", "wide",
+        "--steps", "2", "--batch-size", "2", "--sequence-length", "16", in: desk.folder)
+      try #require(made.code == 0, "\(made.errors)")
+      let outcome = try Command.run(arguments("wide"), in: desk.folder)
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      #expect(outcome.errors.contains(" of 2,048 tokens: the text needs no others"), "\(outcome.errors)")
+      #expect(desk.exists("made/teacher") && outcome.errors.contains("limbeck distill --teacher made/teacher"))
     }
 
     @Test func aTextThatIsTooSmallIsTold() throws {

@@ -4,7 +4,7 @@ struct BudgetCosts {
   let student: BudgetMeasurements.Candidate
 
   /// Shares of the budget: of each of three pilots, of what is left for surprises, and at most of the report.
-  static let (pilotShare, reserve, mostReportShare) = (0.05, 0.02, 0.08)
+  static let (pilotShare, reserve, mostReportShare) = (0.05, 0.02, 0.1)
   /// The share that an evaluation should take, and the most that it may.
   static let (evaluationShare, mostEvaluationShare) = (0.005, 0.02)
   /// The share that measuring the importance of channels may take, and the tokens for it.

@@ -28,9 +28,9 @@ public struct BudgetDecision: Sendable, Equatable {
     /// The student learns more with it.
     case pays
     /// It learns more without it.
-    case doesNotPay
+    case doesNotPay = "does not pay"
     /// The two are as close as two runs that differ in their seed.
-    case noDifference
+    case noDifference = "no difference"
   }
 
   /// The better of the pilots with a teacher.

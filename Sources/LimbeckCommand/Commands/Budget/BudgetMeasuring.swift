@@ -48,8 +48,8 @@ struct BudgetMeasuring {
     let whole = try openModel(path: settings.teacher).configuration
     let (path, remark) = try teacher(whole)
     var reading = try read(path)
-    // the first time the text was encoded, which no run does again
-    if reading.seconds > 0.01 * settings.budget.seconds { reading = try read(path) }
+    // a new vocabulary encodes the text anew, which no run does again
+    if path != settings.teacher { reading = try read(path) }
     let teacher = reading.teacher
     let candidates = try BudgetCandidate.all(of: teacher, sequenceLength: reading.training.sequenceLength)
     let students = console.announcing("timing \(candidates.count) students") {
@@ -73,12 +73,16 @@ struct BudgetMeasuring {
       teacherWeights: teacher.configuration.weightCount ?? .max, teacherSecondsPerToken: speed,
       generationSecondsPerToken: generation, candidates: students)
     let windows = try BudgetPlan(measured).evaluationWindows
+    let nats = measure(teacher, on: reading.heldOut, windows: windows).natsPerToken
+    guard nats.isFinite else {
+      throw InvalidValue(path, "nats per token of the text", expected: "a finite number", found: "\(nats)")
+    }
     return BudgetRecord(
       measurements: measured, starts: candidates.map(\.start), teacher: path,
       vocabulary: teacher.configuration.vocabularySize, wholeVocabulary: whole.vocabularySize,
       vocabularyRemark: remark, precision: precision.rawValue, teacherLayers: whole.layerCount,
       beginningGain: gain.map { $0.natsWithout - $0.natsWith },
-      teacherNats: measure(teacher, on: reading.heldOut, windows: windows).natsPerToken)
+      teacherNats: nats)
   }
 
   /// Reads a teacher and the text by its tokenizer, as every run does. Throws where the text is too small.
@@ -134,6 +138,7 @@ struct BudgetMeasuring {
     let corpus = try cutter.corpus(settings.text)
     let reduced: ReducedTokenizer
     do { reduced = try cutter.reduced(to: corpus) } catch let error as TokenizationError {
+      // of a kind that cannot be cut down
       return (settings.teacher, "\(error)")
     }
     guard StudentPlan.reducesVocabulary(of: largest, usedTokens: reduced.reduction.keptIDs.count) else {

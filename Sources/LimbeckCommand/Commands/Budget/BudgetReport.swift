@@ -8,12 +8,14 @@ struct BudgetReport: Encodable {
   let pilotSeconds, pilotPerplexity, controlSeconds, controlPerplexity: Double
   let verdict: BudgetDecision.Verdict
   let student: String
+  /// What distilling was worth, in two sentences.
+  private(set) var summary = ""
   /// Whether the control had time for more passes than help it.
   private let controlIsCutShort: Bool
 
   private enum CodingKeys: String, CodingKey {
     case choices, seconds, perplexity, teacherPerplexity, pilotSeconds, pilotPerplexity, controlSeconds
-    case controlPerplexity, verdict, student
+    case controlPerplexity, verdict, student, summary
   }
 
   init(
@@ -29,10 +31,10 @@ struct BudgetReport: Encodable {
     verdict = decision.verdict
     controlIsCutShort = control.run.isCutShort
     self.student = steps.settings.path("student")
+    summary = sentences
   }
 
-  /// What distilling was worth, in one sentence.
-  var text: String {
+  private var sentences: String {
     let worth =
       switch verdict {
       case .pays: "distilling paid."
@@ -49,7 +51,7 @@ struct BudgetReport: Encodable {
         + "\(Format.fixed(controlPerplexity, 1)) in \(Self.time(controlSeconds))"
         + (controlIsCutShort ? ", after which it would learn by heart" : "")
     return "In \(Self.time(seconds)) the student reached a perplexity of \(Format.fixed(perplexity, 1)) "
-      + "(teacher \(Format.fixed(teacherPerplexity, 1))). \(times): \(worth)\n"
+      + "(teacher \(Format.fixed(teacherPerplexity, 1))). \(times): \(worth)"
   }
 
   private static func time(_ seconds: Double) -> String {

@@ -57,7 +57,7 @@ struct BudgetedDistillation {
     let result = BudgetReport(
       choices, decision, control: control, student: student, seconds: try seconds(ofAll: steps), steps)
     if printsJSON { return try StandardOutput.write(json: result) }
-    try StandardOutput.write(result.text)
+    try StandardOutput.write(result.summary + "\n")
     console.write("again, to the same bits: limbeck distill --recipe \(recipe.relativePath.shellQuoted) --output NEW")
     if plan.reportSeconds == nil {
       let command = steps.report.arguments.map(\.shellQuoted).joined(separator: " ")
