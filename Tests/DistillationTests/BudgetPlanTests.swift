@@ -71,7 +71,7 @@ import Testing
     #expect(total <= budget && (run.isCutShort || total >= 0.95 * budget), "\(total) \(run)")
     // what a step takes was told by the pilots, not by what was measured
     let perToken = plan.student.secondsPerToken * slowdown
-    #expect(run.seconds >= Double(run.steps * 8 * 256) * perToken)
+    #expect(run.seconds >= Double(run.steps * plan.batchSize * 256) * perToken)
   }
 
   @Test func pilotsTakeAsLongAsOneAnother() throws {
@@ -90,7 +90,8 @@ import Testing
   @Test func whatIsReadOftenIsCached() {
     func run(_ seconds: Double, teacher: Double, weight: Double = 0) -> BudgetedRun {
       let measured = Self.measured(600, teacher: teacher)
-      return BudgetedRun(measured, student: measured.candidates[1], hardLabelWeight: weight, seconds: seconds)
+      return BudgetedRun(
+        measured, student: measured.candidates[1], batchSize: 8, hardLabelWeight: weight, seconds: seconds)
     }
     #expect(run(500, teacher: 1e-3).isCached && !run(160, teacher: 1e-3).isCached)
     // a cache costs a tenth of the student's time, which a cheap teacher does not
@@ -104,7 +105,8 @@ import Testing
   @Test(arguments: [(1.0, 10.0, 0.8), (0.5, 20, 0.8), (0, 40, 0.1)])
   func noTextIsLearntByHeart(_ weight: Double, _ passes: Double, _ decay: Double) {
     let measured = Self.measured(600)
-    let run = BudgetedRun(measured, student: measured.candidates[2], hardLabelWeight: weight, seconds: 100_000)
+    let run = BudgetedRun(
+      measured, student: measured.candidates[2], batchSize: 8, hardLabelWeight: weight, seconds: 100_000)
     #expect(run.passes == passes && run.isCutShort && run.weightDecay == decay && run.steps == Int(passes * 50))
     #expect(run.seconds < 100_000)
   }
@@ -145,6 +147,14 @@ import Testing
       #expect(abs(plan.cutSeconds - 0.5 - Double(tokens) * 1e-3) < 1e-9)
     }
     #expect(try BudgetPlan(Self.measured(3_600)).cutSeconds == 0.5)
+  }
+
+  @Test(arguments: [(850.0, 102_400, 8), (250, 102_400, 4), (600, 4_096, 4), (600, 2_048, 2), (600, 300, 1)])
+  func fewStepsAreOfSmallBatches(_ budget: Double, _ tokens: Int, _ size: Int) throws {
+    let plan = try BudgetPlan(Self.measured(budget, tokens: tokens))
+    #expect(plan.batchSize == size)
+    let run = plan.firstPilot
+    #expect(run.steps == Int(run.passes * Double(tokens) / Double(256 * size)))
   }
 
   @Test func aReportThatTakesTooLongIsLeftOut() throws {

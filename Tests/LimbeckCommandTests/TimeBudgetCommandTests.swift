@@ -44,7 +44,7 @@ extension CommandTests {
       let json = try Command.run(arguments() + ["--json"], in: desk.folder)
       let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
       #expect(["pays", "does not pay", "no difference"].contains(object?["verdict"] as? String))
-      #expect((object?["choices"] as? [Any])?.count == 9 && object?["student"] as? String == "made/student")
+      #expect((object?["choices"] as? [Any])?.count == 10 && object?["student"] as? String == "made/student")
       #expect((object?["summary"] as? String).map { $0 + "\n" } == outcome.output)
       let other = try Command.run(arguments(budget: "16s"), in: desk.folder)
       #expect(other.code == 1 && other.errors.contains("it is of a budget of 10 seconds"), "\(other.errors)")

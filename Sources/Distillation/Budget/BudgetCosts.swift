@@ -14,6 +14,8 @@ struct BudgetCosts {
   static let leastWindows = 2
   /// Steps with which a run is one.
   static let (leastSteps, leastPilotSteps) = (16.0, 4.0)
+  /// Fewer steps are better spent on smaller batches.
+  private static let manySteps = 400.0
   /// How often pilots and student are evaluated with the teacher.
   private static let evaluations = Double(2 + BudgetPlan.evaluations)
   /// Tokens that a report generates of each of four models.
@@ -38,7 +40,7 @@ struct BudgetCosts {
 
   /// Of a step that caches the teacher.
   var step: Double {
-    let tokens = Double(BudgetedRun.batchSize(measured) * measured.sequenceLength)
+    let tokens = Double(batchSize * measured.sequenceLength)
     return tokens * (student.secondsPerToken * BudgetedRun.recording + measured.teacherSecondsPerToken)
   }
 
@@ -61,7 +63,15 @@ struct BudgetCosts {
 
   /// The passes over the text that it gets.
   var passes: Double {
-    BudgetedRun(measured, student: student, hardLabelWeight: 0, seconds: max(0, left)).passes
+    // they are the same for batches of any size
+    BudgetedRun(measured, student: student, batchSize: 1, hardLabelWeight: 0, seconds: max(0, left)).passes
+  }
+
+  /// The sequences of a step: 8 where that leaves 400 steps, else 4; fewer of a text that has not four times as many.
+  var batchSize: Int {
+    let sequences = measured.trainingTokens / measured.sequenceLength
+    let wanted = passes * Double(sequences) >= 8 * Self.manySteps ? 8 : 4
+    return max(1, min(wanted, sequences / 4))
   }
 
   /// Whether there is time to evaluate it, for pilots, and for a run.

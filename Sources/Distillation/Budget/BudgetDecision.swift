@@ -70,9 +70,8 @@ public struct BudgetDecision: Sendable, Equatable {
       throw BudgetPlan.tooShort(
         measured.budget, needed: 2 * (measured.budget - left), reason: "the pilots took all of the time")
     }
-    run = BudgetedRun(
-      measured, student: plan.student, hardLabelWeight: best.run.hardLabelWeight, seconds: left,
-      slowdown: best.run == pilots[0].run
-        ? best.slowdown : pilots[0].slowdown * best.slowdown)
+    // a pilot after the first one was planned by the first one's speed
+    let slowdown = best.run == pilots[0].run ? best.slowdown : pilots[0].slowdown * best.slowdown
+    run = plan.run(hardLabelWeight: best.run.hardLabelWeight, seconds: left, slowdown: slowdown)
   }
 }

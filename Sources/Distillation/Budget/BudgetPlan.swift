@@ -16,6 +16,8 @@ public struct BudgetPlan: Sendable, Equatable {
   public let choice: Int
   /// Whether the student is chosen for reading the text often enough, rather than as the smallest.
   public let readsEnough: Bool
+  /// The sequences of a step.
+  public let batchSize: Int
   /// Tokens of the text on which it is measured what a narrow student keeps.
   public let calibrationTokens: Int
   /// The seconds of cutting the student out of the teacher.
@@ -59,6 +61,7 @@ public struct BudgetPlan: Sendable, Equatable {
     evaluationWindows = min(all, max(BudgetCosts.leastWindows, Int(min(1e9, wanted))))
     evaluationSeconds = chosen.evaluation(windows: evaluationWindows)
     reportSeconds = chosen.report
+    batchSize = chosen.batchSize
     (calibrationTokens, cutSeconds) = (chosen.calibrationTokens, chosen.cut)
   }
 
@@ -67,14 +70,20 @@ public struct BudgetPlan: Sendable, Equatable {
 
   /// The first pilot: the student learns from the teacher alone.
   public var firstPilot: BudgetedRun {
-    BudgetedRun(measured, student: student, hardLabelWeight: 0, seconds: BudgetCosts.pilotShare * measured.budget)
+    run(hardLabelWeight: 0, seconds: BudgetCosts.pilotShare * measured.budget)
   }
 
   /// A pilot of another weight of the text, for as long as the first one took; that of weight 1 is the control, which
   /// has no teacher.
   public func pilot(hardLabelWeight: Double, after first: BudgetOutcome) -> BudgetedRun {
+    run(hardLabelWeight: hardLabelWeight, seconds: first.seconds, slowdown: first.slowdown)
+  }
+
+  /// A run of the student.
+  func run(hardLabelWeight: Double, seconds: Double, slowdown: Double = 1) -> BudgetedRun {
     BudgetedRun(
-      measured, student: student, hardLabelWeight: hardLabelWeight, seconds: first.seconds, slowdown: first.slowdown)
+      measured, student: student, batchSize: batchSize, hardLabelWeight: hardLabelWeight, seconds: seconds,
+      slowdown: slowdown)
   }
 
   /// What came of a run, of whose seconds those of its evaluations are taken off; one without a teacher is evaluated

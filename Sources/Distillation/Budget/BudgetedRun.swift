@@ -22,12 +22,13 @@ public struct BudgetedRun: Codable, Sendable, Equatable {
   /// - Parameters:
   ///   - measured: what it is made from.
   ///   - student: what is trained.
+  ///   - batchSize: the sequences of a step.
   ///   - hardLabelWeight: the weight of the text; at 1 no teacher is asked.
   ///   - seconds: those that the steps may take.
   ///   - slowdown: how many times as long as measured steps take.
   init(
-    _ measured: BudgetMeasurements, student: BudgetMeasurements.Candidate, hardLabelWeight: Double, seconds: Double,
-    slowdown: Double = 1
+    _ measured: BudgetMeasurements, student: BudgetMeasurements.Candidate, batchSize: Int, hardLabelWeight: Double,
+    seconds: Double, slowdown: Double = 1
   ) {
     let tokens = Double(measured.trainingTokens)
     let own = student.secondsPerToken * slowdown
@@ -41,7 +42,7 @@ public struct BudgetedRun: Codable, Sendable, Equatable {
     let possible = isCached ? cached : live
     isCutShort = possible > most
     passes = min(possible, most)
-    let perStep = Double(Self.batchSize(measured) * measured.sequenceLength)
+    let perStep = Double(batchSize * measured.sequenceLength)
     let count = passes * tokens / perStep
     steps = max(1, Int(min(count, 1e9)))
     self.seconds =
@@ -51,11 +52,6 @@ public struct BudgetedRun: Codable, Sendable, Equatable {
     warmupSteps = min(steps / 8, Self.mostWarmupSteps)
     weightDecay = hardLabelWeight > 0 && passes > Self.fewPasses ? Self.strongWeightDecay : Self.usualWeightDecay
     self.hardLabelWeight = hardLabelWeight
-  }
-
-  /// The sequences of a step: 8, or fewer of a short text.
-  public static func batchSize(_ measured: BudgetMeasurements) -> Int {
-    max(1, min(8, measured.trainingTokens / measured.sequenceLength / 4))
   }
 
   /// The learning rate of a student of C channels: 0.6 / C, within 1e-4 and 1e-2. Of the study's students those of 96

@@ -19,7 +19,7 @@ struct BudgetChoices {
     let (record, plan) = (steps.record, steps.plan)
     all = [
       Self.vocabulary(record), Self.size(record, plan), Self.beginning(record), Self.precision(record),
-      Self.learningRate(plan),
+      Self.learningRate(plan), Self.batchSize(plan),
     ]
   }
 
@@ -134,6 +134,14 @@ extension BudgetChoices {
       name: "precision", value: record.precision,
       reason: record.precision == ProductPrecision.float32.rawValue
         ? "no AVX512_BF16 here, without which bf16 is slower" : "AVX512_BF16 trains 1.8 times as fast as float32")
+  }
+
+  private static func batchSize(_ plan: BudgetPlan) -> Choice {
+    let reason =
+      plan.batchSize == 8
+      ? "as the study's" : "of 8 there would be fewer than 400 steps, or less than a quarter of the text in each"
+    return Choice(
+      name: "batch-size", value: "\(plan.batchSize) of \(plan.measured.sequenceLength) tokens", reason: reason)
   }
 
   private static func learningRate(_ plan: BudgetPlan) -> Choice {

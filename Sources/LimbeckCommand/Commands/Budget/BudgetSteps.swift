@@ -93,7 +93,7 @@ struct BudgetSteps {
       settings.share.map { ("validation-share", ["\($0)"]) } ?? ("validation-text", settings.validationText))
     found += [
       ("hard-label-weight", ["\(run.hardLabelWeight)"]), ("steps", ["\(run.steps)"]),
-      ("batch-size", ["\(BudgetedRun.batchSize(measured))"]), ("sequence-length", ["\(measured.sequenceLength)"]),
+      ("batch-size", ["\(plan.batchSize)"]), ("sequence-length", ["\(measured.sequenceLength)"]),
       ("learning-rate", ["\(run.learningRate)"]), ("warmup-steps", ["\(run.warmupSteps)"]),
       ("weight-decay", ["\(run.weightDecay)"]), ("seed", ["\(settings.seed)"]),
       ("evaluation-sequences", ["\(plan.evaluationWindows)"]),
