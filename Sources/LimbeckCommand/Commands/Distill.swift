@@ -77,13 +77,16 @@ struct Distill: ParsableCommand, LoneOptions {
       kept beside the run, as RUN-teacher, to resume and to compare with.
 
       --budget 30m, with a teacher and a text alone, chooses all the rest by what is
-      measured on this machine and by the evidence in docs/distilling.md: a smaller
-      vocabulary where it is most of the student; the largest student, cut out of the
-      teacher, that reads the text three times; a cache where that is cheaper; the
-      text's weight by pilots, a twentieth of the time each, one of them a control
-      without the teacher. It ends with a report, and with what distilling was worth
-      in the same time. OUTPUT/recipe.yaml says what was chosen and why, and makes
-      the student again. What is done is not done again: the same command goes on.
+      measured on this machine and by the study in docs/distilling.md: a smaller
+      vocabulary where it is most of the student, which makes each step cheaper; the
+      largest student that reads the text three times, cut out of the teacher, which
+      was better than any fresh one; a cache where that gives more steps; a learning
+      rate by the student's width, as the best rates of the study's students went;
+      the text's weight by pilots of a twentieth of the time, for it depends on the
+      teacher; one pilot is a control without the teacher. It ends with a report, and
+      with what distilling was worth in the same time. OUTPUT/recipe.yaml says what
+      was chosen and why, and makes the student again, to the same bits. What is done
+      is not done again: the same command goes on.
 
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
       train'. 'limbeck train --control-of RUN' trains the same student without the
