@@ -77,6 +77,7 @@ struct Limbeck: ParsableCommand {
       throw error
     }
     try MissingOptions.refuse(arguments, parsedTo: command)
+    try (type(of: command) as? any LoneOptions.Type)?.requireCompany(arguments)
     return command
   }
 

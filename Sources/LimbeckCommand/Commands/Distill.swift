@@ -6,7 +6,12 @@ import ModelTraining
 import Tokenization
 
 /// `limbeck distill`
-struct Distill: ParsableCommand {
+struct Distill: ParsableCommand, LoneOptions {
+  static let companions: [String: Set<String>] = [
+    "budget": [
+      "teacher", "text", "validation-text", "validation-share", "output", "seed", "threads", "backend", "json",
+    ]
+  ]
   static let configuration = CommandConfiguration(
     commandName: "distill",
     abstract: "Trains a small model, the student, to predict what a large one predicts.",
@@ -71,11 +76,25 @@ struct Distill: ParsableCommand {
       weights and the text uses a few per cent of the tokens. The smaller teacher is
       kept beside the run, as RUN-teacher, to resume and to compare with.
 
+      --budget 30m, with a teacher and a text alone, chooses all the rest by what is
+      measured on this machine and by the study in docs/distilling.md: a smaller
+      vocabulary where it is most of the student, which makes each step cheaper; the
+      largest student that reads the text three times, cut out of the teacher, which
+      was better than any fresh one; a cache where that gives more steps; a learning
+      rate by the student's width, as the best rates of the study's students went;
+      the text's weight by pilots of a twentieth of the time, for it depends on the
+      teacher; one pilot is a control without the teacher. It ends with a report, and
+      with what distilling was worth in the same time. OUTPUT/recipe.yaml says what
+      was chosen and why, and makes the student again, to the same bits. What is done
+      is not done again: the same command goes on.
+
       Output folder, recipes, Ctrl-C, --resume and --continue are as in 'limbeck
       train'. 'limbeck train --control-of RUN' trains the same student without the
       teacher, to measure the gain.
 
       Example:
+        limbeck distill --teacher model.gguf --text books/ --budget 30m \\
+          --output small
         limbeck distill --teacher runs/teacher --student small.json \\
           --text books/ --output runs/student --epochs 2
         limbeck distill --teacher runs/teacher --student small.json \\
@@ -94,6 +113,7 @@ struct Distill: ParsableCommand {
           --steps 200 --learning-rate 1e-4 --minimum-learning-rate-ratio 0
       """)
 
+  @OptionGroup(title: "Everything chosen for a time") var budgeted: TimeBudgetOptions
   @OptionGroup var teachers: TeacherOptions
   @Option(
     help: ArgumentHelp(
@@ -114,6 +134,7 @@ struct Distill: ParsableCommand {
   @OptionGroup(title: "Training") var options: TrainingOptions
 
   func run() throws {
+    if let budget = budgeted.budget { return try BudgetedDistillation(self, budget).run() }
     var recipe = try options.recipeFile(of: "distill")
     if student == nil, recipe.has("model") { throw RecipeError.recipeOfTraining(file: options.recipe ?? "") }
     let hasCache = teacherCache.teacherCache != nil || recipe.has("teacher-cache")

@@ -1,0 +1,44 @@
+import ArgumentParser
+
+/// How long a distillation may take that chooses everything itself.
+struct TimeBudgetOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Choose everything but teacher and text, by what is measured on this machine, for so much time in all: 30m, 2h, \
+      90s. Beside it only --validation-text or --validation-share (default: 0.05), --seed (default: 1), --threads, \
+      --backend and --json.
+      """, valueName: "time"))
+  var budget: TimeBudget?
+  @Flag(help: "With --budget: print what was chosen, and what came of it, as one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if json, budget == nil { throw ValidationError("json", expected: "--budget beside it", found: "none") }
+  }
+}
+
+/// A time: `30m`, `1.5h`, `90s`, `1h30m`.
+struct TimeBudget: ExpressibleByArgument, Equatable {
+  let seconds: Double
+  /// As it was given.
+  let defaultValueDescription: String
+
+  /// nil where it is no time from a second to a year.
+  init?(argument: String) {
+    var (rest, total) = (Substring(argument), 0.0)
+    repeat {
+      let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+      let unit = rest.dropFirst(digits.count).first
+      let units: [Character: Double] = ["s": 1, "m": 60, "h": 3_600]
+      guard let number = Double(digits), let unit, let factor = units[unit] else { return nil }
+      total += number * factor
+      rest = rest.dropFirst(digits.count + 1)
+    } while !rest.isEmpty
+    guard (1...365 * 86_400.0).contains(total) else { return nil }
+    (seconds, defaultValueDescription) = (total, argument)
+  }
+
+  static var allValueStrings: [String] { ["a time from 1s to a year, such as 30m, 2h or 90s"] }
+}
