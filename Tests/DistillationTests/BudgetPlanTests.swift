@@ -32,7 +32,7 @@ import Testing
     _ plan: BudgetPlan, slowdown: Double = 1, control: Double = 60, teacher: Double = 50, mixed: Double = 55
   ) throws -> BudgetDecision {
     let first = outcome(plan.firstPilot, slowdown: slowdown, perplexity: teacher)
-    let without = plan.pilot(hardLabelWeight: 1, after: first)
+    let without = plan.control(of: first)
     let half = plan.pilot(hardLabelWeight: 0.5, after: first)
     return try BudgetDecision(
       plan, control: outcome(without, perplexity: control), pilots: [first, outcome(half, perplexity: mixed)])
@@ -63,7 +63,7 @@ import Testing
     let decision = try Self.decision(plan, slowdown: slowdown)
     let run = decision.run
     let first = Self.outcome(plan.firstPilot, slowdown: slowdown)
-    let others = [1, 0.5].map { plan.pilot(hardLabelWeight: $0, after: first).seconds }
+    let others = [plan.control(of: first), plan.pilot(hardLabelWeight: 0.5, after: first)].map(\.seconds)
     let evaluations = Double(2 + BudgetPlan.evaluations) * plan.evaluationSeconds
     let total =
       5 + plan.cutSeconds + 4 * 0.5 + first.seconds + others.reduce(0, +) + run.seconds + evaluations
@@ -78,13 +78,22 @@ import Testing
     let plan = try BudgetPlan(Self.measured(600))
     let first = Self.outcome(plan.firstPilot, slowdown: 1.5)
     #expect(abs(plan.firstPilot.seconds - 30) < 1e-6)
-    for weight in [0.5, 1] {
-      let run = plan.pilot(hardLabelWeight: weight, after: first)
-      #expect(abs(run.seconds - 45) < 1e-6 && run.hardLabelWeight == weight)
-    }
-    // without a teacher a step of 4e-4 takes the place of one of 1.4e-3
-    let control = plan.pilot(hardLabelWeight: 1, after: first)
-    #expect(abs(Double(control.steps) / Double(plan.firstPilot.steps) - 3.5) < 0.2 && !control.isCached)
+    let mixed = plan.pilot(hardLabelWeight: 0.5, after: first)
+    #expect(abs(mixed.seconds - 45) < 1e-6 && mixed.hardLabelWeight == 0.5)
+  }
+
+  /// The teacher takes 1e-3 s a token. The first student is one of 4e-4, with a cache; the second one of 1e-4, without.
+  @Test(arguments: [(600.0, 102_400, 2.0), (1_200, 10_240_000, 11)])
+  func theControlTakesAsLongAsThePilotsStepsInTheStudentsRun(_ budget: Double, _ tokens: Int, _ ratio: Double) throws {
+    let plan = try BudgetPlan(Self.measured(budget, teacher: 1e-3, tokens: tokens))
+    let first = Self.outcome(plan.firstPilot, slowdown: 1.5)
+    let control = plan.control(of: first)
+    #expect(control.hardLabelWeight == 1 && !control.isCached)
+    let student = try Self.decision(plan, slowdown: 1.5).run
+    #expect(student.isCached == (tokens < 1_000_000))
+    let price = student.seconds / student.passes * plan.firstPilot.passes
+    #expect(abs(control.seconds / price - 1) < 0.1, "\(control.seconds) \(price)")
+    #expect(abs(control.passes / plan.firstPilot.passes - ratio) < 0.3, "\(control) \(plan.firstPilot)")
   }
 
   @Test func whatIsReadOftenIsCached() {

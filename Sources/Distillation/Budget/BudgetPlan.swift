@@ -6,7 +6,7 @@ public import Diagnostics
 /// ```swift
 /// let plan = try BudgetPlan(measured)
 /// let run = plan.firstPilot
-/// // … make it, and those of plan.pilot(hardLabelWeight: 1, after: first) and 0.5 …
+/// // … make it, and plan.control(of: first) and plan.pilot(hardLabelWeight: 0.5, after: first) …
 /// let decision = try BudgetDecision(plan, control: control, pilots: [first, mixed])
 /// ```
 public struct BudgetPlan: Sendable, Equatable {
@@ -73,10 +73,19 @@ public struct BudgetPlan: Sendable, Equatable {
     run(hardLabelWeight: 0, seconds: BudgetCosts.pilotShare * measured.budget)
   }
 
-  /// A pilot of another weight of the text, for as long as the first one took; that of weight 1 is the control, which
-  /// has no teacher.
+  /// A pilot of another weight of the text, for as long as the first one took.
   public func pilot(hardLabelWeight: Double, after first: BudgetOutcome) -> BudgetedRun {
     run(hardLabelWeight: hardLabelWeight, seconds: first.seconds, slowdown: first.slowdown)
+  }
+
+  /// The control of the pilots: the text alone, for as long as the steps of the first one take in the student's own
+  /// run. There a cache may spread the teacher's time over many passes; a pilot spends all of it.
+  public func control(of first: BudgetOutcome) -> BudgetedRun {
+    let own = run(
+      hardLabelWeight: first.run.hardLabelWeight,
+      seconds: measured.budget * (1 - 3 * BudgetCosts.pilotShare - BudgetCosts.reserve), slowdown: first.slowdown)
+    let price = own.seconds * first.run.passes / own.passes
+    return run(hardLabelWeight: 1, seconds: min(first.seconds, price), slowdown: first.slowdown)
   }
 
   /// A run of the student.

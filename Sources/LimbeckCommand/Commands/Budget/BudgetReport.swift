@@ -12,6 +12,8 @@ struct BudgetReport: Encodable {
   private(set) var summary = ""
   /// Whether the control had time for more passes than help it.
   private let controlIsCutShort: Bool
+  /// Whether the student's run caches its teacher.
+  private let isCached: Bool
 
   private enum CodingKeys: String, CodingKey {
     case choices, seconds, perplexity, teacherPerplexity, pilotSeconds, pilotPerplexity, controlSeconds
@@ -30,6 +32,7 @@ struct BudgetReport: Encodable {
     (controlSeconds, controlPerplexity) = (control.seconds, exp(control.natsPerToken))
     verdict = decision.verdict
     controlIsCutShort = control.run.isCutShort
+    isCached = decision.run.isCached
     self.student = steps.settings.path("student")
     summary = sentences
   }
@@ -47,8 +50,11 @@ struct BudgetReport: Encodable {
       abs(pilotSeconds - controlSeconds) <= 0.05 * max(pilotSeconds, controlSeconds)
       ? "In \(Self.time(pilotSeconds)) each, distilling reached \(Format.fixed(pilotPerplexity, 1)) and the text alone "
         + "\(Format.fixed(controlPerplexity, 1))"
-      : "Distilling reached \(Format.fixed(pilotPerplexity, 1)) in \(Self.time(pilotSeconds)), and the text alone "
-        + "\(Format.fixed(controlPerplexity, 1)) in \(Self.time(controlSeconds))"
+      : "Distilling reached \(Format.fixed(pilotPerplexity, 1)) by steps that "
+        + (isCached
+          ? "take \(Self.time(controlSeconds)) in the student's run, which caches its teacher"
+          : "took \(Self.time(pilotSeconds))")
+        + ", and the text alone \(Format.fixed(controlPerplexity, 1)) in \(Self.time(controlSeconds))"
         + (controlIsCutShort ? ", after which it would learn by heart" : "")
     return "In \(Self.time(seconds)) the student reached a perplexity of \(Format.fixed(perplexity, 1)) "
       + "(teacher \(Format.fixed(teacherPerplexity, 1))). \(times): \(worth)"

@@ -44,8 +44,7 @@ struct BudgetedDistillation {
     choices.tell(console)
     if let cutting = steps.cutting, !cutting.isDone { try cutting.run() }
     let first = try outcome(steps.pilot("pilot", plan.firstPilot), plan)
-    let control = try outcome(
-      steps.control(plan.pilot(hardLabelWeight: 1, after: first), of: "pilot"), plan)
+    let control = try outcome(steps.control(plan.control(of: first), of: "pilot"), plan)
     let mixed = try outcome(steps.pilot("mixed", plan.pilot(hardLabelWeight: 0.5, after: first)), plan)
     let decision = try BudgetDecision(plan, control: control, pilots: [first, mixed])
     choices.decide(decision, pilots: [first, mixed], control: control, console)
