@@ -28,9 +28,9 @@ struct Student: ParsableCommand {
       labels. Every key-value head keeps equally many query heads. Vocabulary, head
       size and context do not change.
 
-      --method pca keeps no channels, but projects them all onto the --hidden-size
-      directions in which they vary most (SliceGPT), which fits the teacher much
-      better; heads and neurons are chosen as before.
+      --method pca keeps no channels, but projects them all onto as many directions,
+      those in which they vary most (SliceGPT). That is the better start for models
+      of Llama's kind, and the worse one for Gemma's.
 
       --parameters, --bytes or --tokens-per-second find the sizes themselves: shapes
       of layers, channels, neurons and heads that just keep within the budget are cut
