@@ -46,6 +46,11 @@ import Testing
     #expect(axes.vectors.map { $0.map(abs) } == [[0, 1, 0], [1, 0, 0]])
   }
 
+  @Test(arguments: [Double.nan, .infinity]) func whatIsNotFiniteHasNone(element: Double) {
+    let error = #expect(throws: MatrixBackendError.self) { try PrincipalAxes(of: [1, element, element, 1], count: 1) }
+    #expect(error?.description == "products of states: expected finite numbers, found \(element)")
+  }
+
   @Test func productsOfMatrices() {
     let device = Device(threads: 2)
     let left = Tensor([1, 2, 3, 4, 5, 6], shape: [2, 3], on: device)

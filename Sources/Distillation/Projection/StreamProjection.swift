@@ -29,7 +29,7 @@ public struct StreamProjection {
   ///   - text: what it reads; its sequences must fit into the decoder's context, its ids into the vocabulary.
   ///   - tokens: about how many tokens to measure, in sequences that are evenly spread over the text; all by default.
   ///   - progress: called after each part with the tokens read so far and their number at the end.
-  /// - Throws: where eigenvectors cannot be computed, for OpenBLAS or its LAPACK is not there.
+  /// - Throws: `missingOpenBLAS`, also where OpenBLAS has no LAPACK; `value` where the decoder's states are not finite.
   public init(
     of decoder: any DecoderModel, to channels: Int, on text: PackedSequences, tokens: Int = .max,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }

@@ -163,22 +163,6 @@ struct Student: ParsableCommand {
     return ChosenStudent(plan: plan, importance: importance, projectionText: text)
   }
 
-  /// What is cut; and then projected, where its channels are not chosen.
-  private func student(_ chosen: ChosenStudent, of teacher: LanguageModel) throws -> TransformerDecoder {
-    guard let text = chosen.projectionText else {
-      return TransformerDecoder(studentOf: teacher.decoder, chosen.plan, importance: chosen.importance)
-    }
-    let cut = TransformerDecoder(
-      studentOf: teacher.decoder, chosen.plan.withAllChannels, importance: chosen.importance)
-    let sequences = try calibrationSequences(of: text, teacher)
-    var progress = ProgressLine("calibration token", on: Console(), announcing: "projecting \(from)")
-    defer { progress.end() }
-    let projection = try StreamProjection(
-      of: cut, to: chosen.plan.configuration.hiddenSize, on: sequences, tokens: calibrationTokens
-    ) { progress.show($0, of: $1) }
-    return TransformerDecoder(projecting: cut, by: projection)
-  }
-
   private func requireFiniteWeights(_ teacher: LanguageModel, _ console: Console) throws {
     try console.announcing("checking \(from)") { try teacher.requireFiniteWeights() }
   }
@@ -193,7 +177,8 @@ struct Student: ParsableCommand {
     }
   }
 
-  private func calibrationSequences(of text: CalibrationText, _ teacher: LanguageModel) throws -> PackedSequences {
+  /// The text in sequences on which all is measured.
+  func calibrationSequences(of text: CalibrationText, _ teacher: LanguageModel) throws -> PackedSequences {
     try text.sequences(
       text.ids, length: min(512, teacher.configuration.contextLength, max(1, text.ids.count - 1), calibrationTokens))
   }

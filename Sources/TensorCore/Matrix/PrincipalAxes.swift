@@ -1,4 +1,5 @@
 import COpenBLAS
+import Diagnostics
 
 /// The eigenvectors of a symmetric matrix that belong to its largest eigenvalues, by OpenBLAS' LAPACK.
 public struct PrincipalAxes: Sendable {
@@ -8,13 +9,16 @@ public struct PrincipalAxes: Sendable {
   public let vectors: [[Double]]
 
   /// - Parameters:
-  ///   - matrix: row by row, symmetric and finite [n, n].
+  ///   - matrix: row by row, symmetric [n, n].
   ///   - count: how many eigenvectors, from 1 to n.
-  /// - Throws: `missingOpenBLAS`, also where OpenBLAS has no LAPACK.
+  /// - Throws: `missingOpenBLAS`, also where OpenBLAS has no LAPACK; `value` for elements that are not finite.
   public init(of matrix: [Double], count: Int) throws(MatrixBackendError) {
     let size = Int(Double(matrix.count).squareRoot())
     precondition(size * size == matrix.count && (1...size).contains(count), "\(count) axes of \(matrix.count) elements")
-    precondition(matrix.allSatisfy(\.isFinite), "axes of a matrix that is not finite")
+    // LAPACK may not come to an end
+    if let element = matrix.first(where: { !$0.isFinite }) {
+      throw .value(InvalidValue("products of states", expected: "finite numbers", found: "\(element)"))
+    }
     if let reason = limbeck_openblas_load() { throw .missingOpenBLAS(reason: String(cString: reason)) }
     var (matrix, values) = (matrix, [Double](repeating: 0, count: size))
     var vectors = [Double](repeating: 0, count: size * count)
