@@ -13,13 +13,24 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 // Loaded rather than linked: see docs/performance/log.md, "OpenBLAS: linked, or loaded when asked for". Types come from
 // cblas.h, so that a signature that changes there is an error here.
+// LAPACK's own name and Fortran's way to call it, for OpenBLAS installs no header for it.
+typedef void eigen_solver(const char *job, const char *range, const char *triangle, const blasint *n, double *a,
+                          const blasint *a_column, const double *lower, const double *upper, const blasint *first,
+                          const blasint *last, const double *tolerance, blasint *found, double *values,
+                          double *vectors, const blasint *vectors_column, blasint *support, double *work,
+                          const blasint *work_count, blasint *integer_work, const blasint *integer_work_count,
+                          blasint *info, size_t, size_t, size_t);
+
 static struct {
   __typeof__(&cblas_sgemm) sgemm;
   __typeof__(&openblas_set_num_threads) set_num_threads;
   __typeof__(&openblas_get_corename) get_corename;
+  // NULL where it was built without LAPACK
+  eigen_solver *dsyevr;
 } library;
 
 static char reason[512];
@@ -37,6 +48,7 @@ static void load(void) {
     library.sgemm = (__typeof__(library.sgemm))dlsym(handle, "cblas_sgemm");
     library.set_num_threads = (__typeof__(library.set_num_threads))dlsym(handle, "openblas_set_num_threads");
     library.get_corename = (__typeof__(library.get_corename))dlsym(handle, "openblas_get_corename");
+    library.dsyevr = (eigen_solver *)dlsym(handle, "dsyevr_");
   }
   if (library.sgemm && library.set_num_threads && library.get_corename) {
     // each worker multiplies its own part; threads inside would fight with the workers
@@ -60,3 +72,22 @@ void limbeck_openblas_product(float *c, size_t c_row, int adds, const float *a, 
 }
 
 const char *limbeck_openblas_kernel(void) { return library.get_corename(); }
+
+const char *limbeck_openblas_eigenvectors(double *matrix, size_t n, size_t count, double *values, double *vectors) {
+  if (!library.dsyevr) return "it was built without LAPACK";
+  // the sizes that dsyevr's own reference gives as enough
+  blasint size = (blasint)n, first = (blasint)(n - count + 1), found = 0, info = 0;
+  blasint work_count = 26 * size, integer_work_count = 10 * size;
+  double *work = malloc(sizeof *work * (size_t)work_count), unused = 0;
+  blasint *integer_work = malloc(sizeof *integer_work * (size_t)integer_work_count);
+  blasint *support = malloc(sizeof *support * 2 * count);
+  if (work && integer_work && support) {
+    library.dsyevr("V", "I", "U", &size, matrix, &size, &unused, &unused, &first, &size, &unused, &found, values,
+                   vectors, &size, support, work, &work_count, integer_work, &integer_work_count, &info, 1, 1, 1);
+  }
+  int complete = work && integer_work && support && info == 0 && (size_t)found == count;
+  free(work);
+  free(integer_work);
+  free(support);
+  return complete ? NULL : "its LAPACK found no eigenvectors";
+}

@@ -48,7 +48,7 @@ public struct ActivationImportance: Sendable, Equatable {
     case .attentionInput, .feedForwardInput: Self.addMagnitudes(of: value, to: &channels, of: total)
     case .headOutputs(let layer): Self.addNorms(of: value, to: &heads[layer], of: total)
     case .neurons(let layer): Self.addMagnitudes(of: value, to: &neurons[layer], of: total)
-    case .embedding, .layerOutput, .queries, .keys, .values: break
+    case .embedding, .layerOutput, .queries, .keys, .values, .attentionOutput, .attended, .feedForwardOutput: break
     }
   }
 

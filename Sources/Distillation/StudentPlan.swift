@@ -17,7 +17,7 @@ public struct StudentPlan: Sendable, Equatable {
   /// The indices of the teacher's layers that stay, ascending.
   public let layers: [Int]
   /// The sizes and constants of the student.
-  public let configuration: DecoderConfiguration
+  public private(set) var configuration: DecoderConfiguration
 
   /// A plan whose sizes fit together. A size that is left out stays the teacher's, as far as the others allow: without
   /// `headCount`, a key-value head takes all its query heads with it; without `keyValueHeadCount`, no more key-value
@@ -68,6 +68,13 @@ public struct StudentPlan: Sendable, Equatable {
     }
     self.teacher = teacher
     configuration = student
+  }
+
+  /// The same plan, but with all of the teacher's channels.
+  public var withAllChannels: StudentPlan {
+    var plan = self
+    plan.configuration.hiddenSize = teacher.hiddenSize
+    return plan
   }
 
   /// Whether channels, heads or neurons are left out, so that their importance must be known.

@@ -17,10 +17,16 @@ public enum ActivationSite: Hashable, Sendable {
   case attentionInput(layer: Int)
   /// What the heads of a layer's attention give, one after another, before the output projection mixes them [N, H·D].
   case headOutputs(layer: Int)
+  /// What a layer's attention gives, before any norm after it [N, C].
+  case attentionOutput(layer: Int)
+  /// The residual stream after a layer's attention was added to it, before any norm [N, C].
+  case attended(layer: Int)
   /// What a layer's feed-forward network reads, the output of its norm [N, C].
   case feedForwardInput(layer: Int)
   /// The neurons of a layer's feed-forward network, activation(gate(x)) · up(x) [N, F].
   case neurons(layer: Int)
+  /// What a layer's feed-forward network gives, before any norm after it [N, C].
+  case feedForwardOutput(layer: Int)
 }
 
 /// Receives the values at each site as a forward pass computes them.

@@ -8,17 +8,20 @@ import Tokenization
 struct CalibrationText {
   let name: String
   let ids: [Int32]
+  /// BOS in front of each sequence, as in 'distill'.
+  private let packing: SequencePacking
 
   /// Reads files or folders. Throws what is wrong with them.
   init(_ paths: [String], _ teacher: LanguageModel, on device: Device) throws {
     let corpus = try TextListing().corpus(paths, Console())
     ids = try teacher.tokenizer.tokens(of: corpus, threads: device.threads).ids
     name = paths.joined(separator: ", ")
+    packing = SequencePacking(.fixed, for: teacher.tokenizer)
   }
 
   /// A part of the text in sequences. Throws where it has not even one.
   func sequences(_ ids: some Collection<Int32>, length: Int) throws -> PackedSequences {
-    try PackedSequences(TokenArray(Array(ids)), sequenceLength: length, name: name)
+    try PackedSequences(TokenArray(Array(ids)), sequenceLength: length, packing: packing, name: name)
   }
 
   /// Two parts of the text that have no token in common.

@@ -41,7 +41,7 @@ extension CommandTests {
         ["student"],
         [
           "--from", "--output", "--layers", "--every", "--count", "--hidden-size", "--feed-forward-size", "--heads",
-          "--key-value-heads", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
+          "--key-value-heads", "--method", "--calibration-text", "--calibration-tokens", "--weights", "--threads",
           "--parameters", "--bytes", "--type", "--tokens-per-second", "--trial-steps", "--rounds", "--steps", "--quiet",
         ]
       ),

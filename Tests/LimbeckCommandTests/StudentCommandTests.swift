@@ -74,6 +74,36 @@ extension CommandTests {
       #expect(try nats(desk.path("from-cut")) < nats(desk.path("cut")))
     }
 
+    /// Layers and neurons are cut, channels projected: closer to the teacher than as many channels that were chosen.
+    @Test func channelsAreProjected() throws {
+      let desk = try Desk()
+      let workspace = desk.workspace
+      func student(_ method: String) throws -> Double {
+        let outcome = try Command.run(
+          "student", "--from", workspace.teacher, "--hidden-size", "24", "--feed-forward-size", "60",
+          "--method", method, "--calibration-text", workspace.text, "--calibration-tokens", "2048", "--output",
+          desk.path(method))
+        try #require(outcome.code == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("24 of 32"), "\(outcome.output)")
+        let inspected = try Command.run("inspect", desk.path(method), "--json").output
+        #expect(inspected.contains("\"hidden_size\":24"), "\(inspected)")
+        return try nats(desk.path(method))
+      }
+      #expect(try student("pca") < student("importance"))
+    }
+
+    @Test(arguments: [
+      (["--count", "1"], "method: expected --hidden-size beside it, found none"),
+      (["--parameters", "20K", "--calibration-text", "x"], "method: expected --hidden-size beside it, found none"),
+    ])
+    func aMethodWithoutAHiddenSize(flags: [String], description: String) throws {
+      let desk = try Desk()
+      let outcome = try Command.run(
+        ["student", "--from", desk.workspace.teacher, "--output", desk.path("cut"), "--method", "pca"] + flags)
+      #expect(outcome.code == 64 && !desk.exists("cut"))
+      #expect(outcome.errors.contains(description), "\(outcome.errors)")
+    }
+
     @Test(arguments: [
       (
         ["--layers", "0,1"], "layers: expected layers from 0 to the teacher's last, 0, ascending, each once, found 0,1"

@@ -13,3 +13,8 @@ void limbeck_openblas_product(float *c, size_t c_row, int adds, const float *a, 
 
 /// The name of the kernel that OpenBLAS chose for this CPU, such as SkylakeX or Haswell.
 const char *limbeck_openblas_kernel(void);
+
+/// The eigenvectors of a symmetric matrix [n, n] that belong to its `count` largest eigenvalues, by LAPACK's dsyevr:
+/// one after another in `vectors` [count, n], by ascending eigenvalues, which go to `values` [n]. Overwrites `matrix`,
+/// whose elements must be finite. NULL, or why there are none.
+const char *limbeck_openblas_eigenvectors(double *matrix, size_t n, size_t count, double *values, double *vectors);

@@ -29,10 +29,13 @@ struct DecoderBlock {
     let mixed = attention(
       projections ?? self.projections(of: x, layer: layer, observe: observe), rotations: rotations, layout: layout,
       layer: layer, observe: observe)
+    observe(.attentionOutput(layer: layer), mixed)
     let attended = x.adding(attentionPostNorm?(mixed) ?? mixed, scaledBy: residualScale)
+    observe(.attended(layer: layer), attended)
     let feedForwardInput = feedForwardNorm(attended)
     observe(.feedForwardInput(layer: layer), feedForwardInput)
     let fed = feedForward(feedForwardInput, layer: layer, observe: observe)
+    observe(.feedForwardOutput(layer: layer), fed)
     return attended.adding(feedForwardPostNorm?(fed) ?? fed, scaledBy: residualScale)
   }
 

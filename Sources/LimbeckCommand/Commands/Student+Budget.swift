@@ -94,9 +94,3 @@ extension Student {
       + device.arguments
   }
 }
-
-/// What stays of a teacher, and by which measure; none where no width is cut.
-struct ChosenStudent {
-  let plan: StudentPlan
-  let importance: ActivationImportance?
-}

@@ -28,6 +28,10 @@ struct Student: ParsableCommand {
       labels. Every key-value head keeps equally many query heads. Vocabulary, head
       size and context do not change.
 
+      --method pca keeps no channels, but projects them all onto as many directions,
+      those in which they vary most (SliceGPT). That is the better start for models
+      of Llama's kind, and the worse one for Gemma's.
+
       --parameters, --bytes or --tokens-per-second find the sizes themselves: shapes
       of layers, channels, neurons and heads that just keep within the budget are cut
       and trained for a few steps each on the calibration text, and the best stays.
@@ -72,6 +76,9 @@ struct Student: ParsableCommand {
   var heads: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Key-value heads of each layer to keep.", valueName: "n"))
   var keyValueHeads: Int?
+  @Option(
+    help: ArgumentHelp("How --hidden-size narrows the model (default: importance).", valueName: "method"))
+  var method: ChannelMethod?
   @OptionGroup(title: "Budget") var budget: BudgetOptions
   @Option(
     parsing: .upToNextOption,
@@ -106,6 +113,9 @@ struct Student: ParsableCommand {
           ? "a text, to measure the importance of what a size cuts"
           : "--hidden-size, --feed-forward-size, --heads, --key-value-heads or a budget beside it", found: "none")
     }
+    if method != nil, hiddenSize == nil {
+      throw ValidationError("method", expected: "--hidden-size beside it", found: "none")
+    }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)
     }
@@ -130,11 +140,8 @@ struct Student: ParsableCommand {
       chosen = try choose(of: teacher, on: device, console)
     }
     let plan = chosen.plan
-    let student = try console.announcing("writing \(output)") {
-      let student = TransformerDecoder(studentOf: teacher.decoder, plan, importance: chosen.importance)
-      try write(student, tokenizer: teacher.tokenizer)
-      return student
-    }
+    let student = try student(chosen, of: teacher)
+    try console.announcing("writing \(output)") { try write(student, tokenizer: teacher.tokenizer) }
     if !quiet { try StandardOutput.write(facts(plan, teacher.decoder, student).text) }
     console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
@@ -151,7 +158,9 @@ struct Student: ParsableCommand {
     try requireFiniteWeights(teacher, console)
     guard plan.prunesWidth else { return ChosenStudent(plan: plan, importance: nil) }
     let text = try CalibrationText(calibrationText, teacher, on: device)
-    return try ChosenStudent(plan: plan, importance: importance(of: teacher, on: text))
+    guard method == .pca else { return try ChosenStudent(plan: plan, importance: importance(of: teacher, on: text)) }
+    let importance = plan.withAllChannels.prunesWidth ? try importance(of: teacher, on: text) : nil
+    return ChosenStudent(plan: plan, importance: importance, projectionText: text)
   }
 
   private func requireFiniteWeights(_ teacher: LanguageModel, _ console: Console) throws {
@@ -160,13 +169,18 @@ struct Student: ParsableCommand {
 
   /// Of the teacher's channels, heads and neurons.
   func importance(of teacher: LanguageModel, on text: CalibrationText) throws -> ActivationImportance {
-    let sequences = try text.sequences(
-      text.ids, length: min(512, teacher.configuration.contextLength, max(1, text.ids.count - 1), calibrationTokens))
+    let sequences = try calibrationSequences(of: text, teacher)
     var progress = ProgressLine("calibration token", on: Console(), announcing: "measuring \(from)")
     defer { progress.end() }
     return ActivationImportance(of: teacher.decoder, on: sequences, tokens: calibrationTokens) {
       progress.show($0, of: $1)
     }
+  }
+
+  /// The text in sequences on which all is measured.
+  func calibrationSequences(of text: CalibrationText, _ teacher: LanguageModel) throws -> PackedSequences {
+    try text.sequences(
+      text.ids, length: min(512, teacher.configuration.contextLength, max(1, text.ids.count - 1), calibrationTokens))
   }
 
   private func write(_ student: TransformerDecoder, tokenizer: any Tokenizer) throws {
