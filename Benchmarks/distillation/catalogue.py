@@ -34,16 +34,24 @@ def distil(*flags, student=None):
     return command
 
 
-def two_teachers(corpus, seed, scratch):
-    teachers = [part for number in (1, 2) for part in ("--teacher", corpus.teacher(number))]
-    return ["distill", *teachers, "--student", corpus.student, *PLAIN]
+def two_teachers(*flags):
+    def command(corpus, seed, scratch):
+        teachers = [part for number in (1, 2) for part in ("--teacher", corpus.teacher(number))]
+        return ["distill", *teachers, "--student", corpus.student, *PLAIN, *flags]
+
+    return command
 
 
-def pruned(corpus, scratch):
+def pruned(corpus, scratch, method="importance"):
     """A student cut out of the teacher."""
-    flags = ["--from", corpus.teacher(), *corpus.pruning, "--calibration-text", corpus.train]
+    flags = ["--from", corpus.teacher(), *corpus.pruning, "--calibration-text", corpus.train, "--method", method]
     corpus.limbeck("student", *flags, "--output", scratch / "pruned")
     return scratch / "pruned"
+
+
+def projected(corpus, scratch):
+    """The same shape, its channels projected."""
+    return pruned(corpus, scratch, "pca")
 
 
 def cut_control(corpus, seed, scratch):
@@ -105,8 +113,11 @@ METHODS = [
     ),
     Method("relations", "and relations of queries, keys and values", distil(*PLAIN, "--relation-weight", 1)),
     Method("distilbert", "DistilBERT's three terms", distil("--preset", "distilbert")),
-    Method("two-teachers", "mixture of two teachers", two_teachers),
+    Method("two-teachers", "mixture of two teachers", two_teachers()),
+    Method("one-per-step", "one of two teachers at each step", two_teachers("--one-teacher-per-step")),
+    Method("distil-first", "forward KL in the first 30 % of the steps", distil(*PLAIN, "--distil-first", "30%")),
     Method("pruned", "forward KL, student cut out of the teacher", distil(*PLAIN, student=pruned)),
+    Method("projected", "forward KL, student cut out with projected channels", distil(*PLAIN, student=projected)),
     Method("pruned-control", "no teacher, student cut out of it", cut_control),
     Method("top-k", "cached: top 64 of the logits", cached("--method", "top-k", "--k", 64)),
     Method("top-k-tail", "cached: top 64 and the rest as one", cached("--method", "top-k-tail", "--k", 64)),

@@ -1,4 +1,4 @@
-"""Tunes every arm of a setting alike, trains it by three seeds, and says which is ahead of students without a teacher."""
+"""Tunes every arm of a setting alike, trains it by three seeds, and sets it beside students without a teacher."""
 
 import dataclasses
 import itertools
@@ -77,7 +77,8 @@ class Study:
         return Student(folder=folder, **json.loads(record.read_text()))
 
     def nats(self, model, files):
-        result = self.setting.limbeck("perplexity", "--model", model, "--text", *files, "--window", self.setting.window, "--json")
+        measured = ["--model", model, "--text", *files, "--window", self.setting.window]
+        result = self.setting.limbeck("perplexity", *measured, "--json")
         return result.json()["nats_per_token"]
 
     def tuned(self, arm):
@@ -133,7 +134,8 @@ class Study:
             "--window", self.setting.window, "--json",
         ).json()
         statistic = [each["statistics"] for each in found["students"]]
-        elsewhere = [self.nats(folder, [self.setting.elsewhere]) for folder in folders] if self.setting.elsewhere else []
+        other = self.setting.elsewhere
+        elsewhere = [self.nats(folder, [other]) for folder in folders] if other else []
         return Measured(
             arm, choice, [each["perplexity"]["nats_per_token"] for each in statistic],
             [each["kl_divergence"]["mean"] for each in statistic], elsewhere,

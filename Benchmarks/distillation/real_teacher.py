@@ -44,8 +44,14 @@ class RealTeacher(Setting):
     longest = 8
     arms = (
         Arm("control", "no teacher", control, 2, cost),
-        Arm("adapted", "50 draws of the teacher, adapted first", drawn("adapted-draws", adapted), 4, (*cost, "adapted-draws"), ("adapted",)),
-        Arm("draws", "50 draws of the teacher as it is, half cross-entropy", drawn("draws", as_it_is, *HALF_TEXT), 4, (*cost, "draws")),
+        Arm(
+            *("adapted", "50 draws of the teacher, adapted first", drawn("adapted-draws", adapted)),
+            *(4, (*cost, "adapted-draws"), ("adapted",)),
+        ),
+        Arm(
+            *("draws", "50 draws of the teacher as it is, half cross-entropy"),
+            *(drawn("draws", as_it_is, *HALF_TEXT), 4, (*cost, "draws")),
+        ),
     )
 
     def teacher(self, made):
