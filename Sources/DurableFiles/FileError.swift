@@ -36,7 +36,7 @@ extension FileError: CustomStringConvertible, LocalizedError {
     case .unreadable(let file, let reason):
       "\(file): cannot be read: \(reason)"
     case .unwritable(let file, let reason):
-      "\(file): cannot be written: \(reason)"
+      "\(Self.visible(file)): cannot be written: \(reason)" + (Self.isFull(reason) ? "; make room on its disk" : "")
     case .exists(let file):
       "\(file): exists already and will not be overwritten; choose another name or remove it first"
     case .beingWritten(let file, let holder):
@@ -55,6 +55,20 @@ extension FileError: CustomStringConvertible, LocalizedError {
     case .gitLFSPointer(let file):
       "\(file): this is a pointer of git-lfs, not the file itself; fetch it with 'git lfs pull', or download it"
     }
+  }
+
+  /// Whether the system's reason is a disk, or a user's share of one, without room.
+  private static func isFull(_ reason: String) -> Bool {
+    ["No space left on device", "Disk quota exceeded"].contains(where: reason.contains)
+  }
+
+  /// A path in which files and folders that are not finished have the names that they are to get.
+  private static func visible(_ path: String) -> String {
+    path.split(separator: "/", omittingEmptySubsequences: false).map { name in
+      guard temporaryOwner(ofName: String(name)) != nil else { return String(name) }
+      // `.NAME.PROCESS-TOKEN.partial`
+      return name.dropFirst().split(separator: ".", omittingEmptySubsequences: false).dropLast(2).joined(separator: ".")
+    }.joined(separator: "/")
   }
 
   /// The same text as `description`.

@@ -7,16 +7,19 @@ import Tokenization
 /// The text by which a teacher is pruned.
 struct CalibrationText {
   let name: String
+  /// The flag that gives more of it, without dashes.
+  private let flag: String
   let ids: [Int32]
   /// BOS in front of each sequence, as in 'distill'.
   private let packing: SequencePacking
 
-  /// Reads files or folders. Throws what is wrong with them.
-  init(_ paths: [String], _ teacher: LanguageModel, on device: Device) throws {
+  /// Reads files or folders that a flag names. Throws what is wrong with them.
+  init(_ paths: [String], flag: String = "calibration-text", _ teacher: LanguageModel, on device: Device) throws {
     let corpus = try TextListing().corpus(paths, Console())
     ids = try teacher.tokenizer.tokens(of: corpus, threads: device.threads).ids
     name = paths.joined(separator: ", ")
     packing = SequencePacking(.fixed, for: teacher.tokenizer)
+    self.flag = flag
   }
 
   /// A part of the text in sequences. Throws where it has not even one.
@@ -41,7 +44,7 @@ struct CalibrationText {
     guard training > length else {
       throw InvalidValue(
         name, "tokens", expected: "at least \(2 * (length + 1)), to compare shapes", found: "\(ids.count)",
-        advice: "give more --calibration-text")
+        advice: "give more --\(flag)")
     }
     return Parts(
       training: try sequences(ids.prefix(training), length: length),

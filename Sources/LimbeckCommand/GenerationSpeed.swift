@@ -1,15 +1,18 @@
 import LanguageModels
 import TensorCore
+import TextGeneration
 
 /// How fast models of some sizes generate on this machine: a sum of a time for each layer and one for each weight that
 /// a token reads, fitted to a whole model and to one layer of it.
+///
+/// Every command that says how fast a model generates measures it here: greedily, as `limbeck generate` does.
 struct GenerationSpeed: Sendable {
   private var secondsPerLayer, secondsPerWeight: Double
 
-  /// Tokens before the clock is started, and those after it, of each text.
-  private static let (warmUp, measured) = (4, 24)
-  /// How many texts are measured: three and, where that is soon done, more.
-  private static let (leastTexts, mostTexts, enough) = (3, 40, Duration.milliseconds(500))
+  /// The tokens of a text that are measured where the user does not say how many, as far as the context goes.
+  static let usualTokens = 128
+  /// Texts are generated until so much time has gone, at least one and at most so many.
+  private static let (mostTexts, enough) = (40, Duration.milliseconds(500))
 
   /// Measures models of these sizes with random weights in float32.
   init(of configuration: DecoderConfiguration, on device: Device) {
@@ -45,25 +48,30 @@ struct GenerationSpeed: Sendable {
     TransformerDecoder(configuration: configuration, seed: 0, device: device)
   }
 
-  /// Seconds for a token that is generated: of many, the time that an eighth of them kept to, for whatever else the
-  /// machine does only slows it down.
-  static func seconds(of decoder: any DecoderModel) -> Double {
-    let decoder = decoder.frozen(isConstant: true)
+  /// Seconds for a token that is generated behind a first one: the median, for whatever else the machine does in between
+  /// is no part of it. On a machine with nothing else to do that is what `limbeck generate` takes.
+  /// - Parameters:
+  ///   - decoder: the model.
+  ///   - tokens: of each text; no more than the context holds.
+  /// - Returns: seconds; infinity where the decoder cannot generate.
+  static func seconds(of decoder: any DecoderModel, tokens: Int = usualTokens) -> Double {
+    let session = PlainDecodingSession(decoder.frozen(isConstant: true), batchSize: 1, isRepeatable: false)
     let clock = ContinuousClock()
-    let length = min(warmUp + measured, decoder.configuration.contextLength)
-    var (times, spent) = ([Duration](), Duration.zero)
-    for text in 0..<mostTexts where text < leastTexts || spent < enough {
-      let cache = decoder.makeCache(expectedLength: length)
-      for token in 0..<length {
-        let id = Int32(token % decoder.configuration.vocabularySize)
-        let time = clock.measure {
-          _ = decoder.logits(decoder.hiddenStates([id], counts: [1], caches: [cache]))
-        }
-        if token >= min(warmUp, length - 1) { times.append(time) }
-        spent += time
-      }
+    var (times, spent, texts) = ([Duration](), Duration.zero, 0)
+    while texts == 0 || texts < mostTexts && spent < enough {
+      let request = DecodingRequest(
+        ids: [0], sampler: TokenSampler(isGreedy: true), generator: SeededGenerator(seed: 0),
+        maximumTokens: max(2, tokens))
+      // any id of the vocabulary will do
+      guard (try? session.submit(request, caches: nil)) != nil else { break }
+      var ofText: [Duration] = []
+      while session.sequenceCount > 0 { ofText.append(clock.measure { _ = session.step() }) }
+      // the first step touches the weights, and has the first token with it
+      times += ofText.count > 1 ? ofText.dropFirst() : ofText[...]
+      spent += ofText.reduce(.zero, +)
+      texts += 1
     }
-    return times.sorted()[times.count / 8] / .seconds(1)
+    return times.isEmpty ? .infinity : times.sorted()[times.count / 2] / .seconds(1)
   }
 
   /// The weights that a token reads: of an embedding that is no head, only a row.

@@ -74,6 +74,13 @@ enum ModelSource {
         if let adapters {
           return try adapters.model(model, tokenizer: tokenizer, seed: seed, precision: precision, on: device)
         }
+        if let adapted = model as? AdaptedModel {
+          let base = adapted.base.url.relativePath
+          Console().write(
+            "warning: \(model.url.relativePath): adapters: they are merged into \(base), all weights of which are "
+              + "trained, for there is no --lora-rank; to train new adapters, give --lora-rank and \(base); to train "
+              + "these further, give their run to --continue")
+        }
         return try LanguageModel(model, tokenizer: tokenizer, trainable: true, precision: precision, device: device)
       }
     }

@@ -1,15 +1,18 @@
 import Distillation
 import Limbeck
+import ModelEvaluation
 import ModelTraining
+import TextGeneration
 
-/// Trains; where a loss or a gradient is not finite, looks for the reason in the weights that the run began with.
+/// Trains, measures or generates; where something is not finite, looks for the reason in the weights that it began with.
 /// - Parameters:
-///   - models: teachers, and the model that is trained.
-///   - run: the training.
-/// - Throws: which tensor of which model is at fault, else what the training throws.
-func blamingWeights(of models: [LanguageModel], _ run: () throws -> Void) throws {
-  do { try run() } catch {
-    if isNonFinite(error) { for model in models { try model.requireFiniteWeights() } }
+///   - models: all models that take part.
+///   - run: what is done with them.
+/// - Returns: what `run` does.
+/// - Throws: which tensor of which model is at fault, else what `run` throws.
+func blamingWeights<Result>(of models: [LanguageModel], _ run: () throws -> Result) throws -> Result {
+  do { return try run() } catch {
+    if isNonFinite(error) || isNonFiniteMeasure(error) { for model in models { try model.requireFiniteWeights() } }
     throw error
   }
 }
@@ -18,6 +21,15 @@ func blamingWeights(of models: [LanguageModel], _ run: () throws -> Void) throws
 func isNonFinite(_ error: any Error) -> Bool {
   switch error {
   case TrainingError.notFinite, DistillationError.training(.notFinite): true
+  default: false
+  }
+}
+
+/// Whether a model was asked for a probability, and gave something that is not finite.
+private func isNonFiniteMeasure(_ error: any Error) -> Bool {
+  switch error {
+  case EvaluationError.notFinite, GenerationError.logitsNotFinite: true
+  case let error as ModelTaskError: if case .notFinite = error.error { true } else { false }
   default: false
   }
 }

@@ -77,11 +77,17 @@ struct StudentBudget: Sendable {
   /// A cost for people.
   func text(_ cost: Double) -> String {
     switch measure {
-    case .parameters: Format.count(Int(cost)) + " weights"
-    case .bytes: Format.bytes(Int(cost))
-    case .tokensPerSecond: Format.fixed(1 / cost, 1) + " tokens/s"
+    case .parameters: Format.count(Int(min(cost, Self.mostShown))) + " weights"
+    case .bytes: Format.bytes(Int(min(cost, Self.mostShown)))
+    case .tokensPerSecond: Format.speed(1 / cost) + " tokens/s"
     }
   }
+
+  /// What no model costs, and an integer still holds.
+  private static let mostShown = 1e18
+
+  /// How far a cost may lie above a limit: a measured speed has the machine's noise.
+  var tolerance: Double { if case .tokensPerSecond = measure { 1.03 } else { 1 } }
 
   /// A limit as the flag has it.
   func argument(_ limit: Double) -> String {

@@ -41,6 +41,20 @@ extension TrainingSession {
     }
   }
 
+  /// Tokens below which a validation loss is mostly chance: its standard error is about a tenth of a nat.
+  private static let fewValidationTokens = 500
+
+  /// Says where a validation text is too short to tell anything.
+  func warn(ofValidation text: ValidationText) {
+    let count = text.countedTokens
+    guard count < Self.fewValidationTokens else { return }
+    log.warning(
+      """
+      \(text.name) has \(Format.count(count, "token")) that \(count == 1 ? "counts" : "count"): its loss is mostly \
+      chance; give at least \(Format.count(Self.fewValidationTokens)), better thousands
+      """)
+  }
+
   /// The last line of a run, and whether it went wrong.
   func tell(_ summary: TrainingSummary) {
     var facts = [Format.count(summary.steps, "step")]

@@ -89,6 +89,7 @@ struct TrainingSession {
     try task.requireFit(training, validation: validation)
     let length = try settings.recipe.length(over: training)
     warn(of: training, length)
+    if let validation { warn(ofValidation: validation) }
     let preparation = try task.prepare(settings.recipe, over: training, continuing: continuation)
     for warning in MissingBeginning.warnings(of: task.teachers, tokenizer, on: training) { log.warning("\(warning)") }
     let folder = try runFolder(task.model, tokenizer, inputs: inputs.merging(start.inputs) { $1 })
@@ -123,10 +124,12 @@ struct TrainingSession {
     // begun anew by each evaluation
     var evaluation = ProgressLine("validation token", on: console)
     defer { progress.end() }
-    let summary = try run { event in
-      if case .step = event { evaluation = ProgressLine("validation token", on: console) }
-      show(event, &progress, &evaluation)
-      return interruption.isRequested ? .stop : .continue
+    let summary = try sayingHowToResume {
+      try run { event in
+        if case .step = event { evaluation = ProgressLine("validation token", on: console) }
+        show(event, &progress, &evaluation)
+        return interruption.isRequested ? .stop : .continue
+      }
     }
     progress.end()
     guard summary.isComplete else {
@@ -136,7 +139,7 @@ struct TrainingSession {
       log.notice(
         """
         stopped \(place); to continue:
-          limbeck \(subcommand) --output \(settings.outputPath.shellQuoted) --resume
+          \(resumingCommand)
         """)
       throw ExitCode(interruption.exitCode)
     }
@@ -150,6 +153,24 @@ struct TrainingSession {
     guard task.teachers.count == 1 else { return nil }
     return UnusedVocabulary.hint(
       of: task.model.configuration, parameters: task.model.parameters.count, tokenizer, on: text)
+  }
+
+  private var resumingCommand: String {
+    "limbeck \(subcommand) --output \(settings.outputPath.shellQuoted) --resume"
+  }
+
+  /// Runs; where the disk refuses something, tells how the run goes on when that is mended.
+  private func sayingHowToResume(_ run: () throws -> TrainingSummary) throws -> TrainingSummary {
+    do { return try run() } catch {
+      if isRefusalOfDisk(error) {
+        log.notice(
+          """
+          what is finished stays; when the disk takes files again:
+            \(resumingCommand)
+          """)
+      }
+      throw error
+    }
   }
 
   private func runFolder(

@@ -247,11 +247,20 @@ import Tokenization
 
   @Test func statesAreTakenWhereTheyFit() throws {
     let methods = [TeacherCacheMethod.hidden(channels: 640), .sampled(draws: 50)]
-    func method(_ bytes: Double?, _ tokens: Int) -> TeacherCacheMethod {
-      TeacherCachePlan.method(methods, within: bytes, tokens: tokens, vocabularySize: 32_000)
+    func method(_ bytes: Double?, _ tokens: Int) throws(TeacherCacheError) -> TeacherCacheMethod {
+      try TeacherCachePlan.method(
+        methods, within: bytes, named: "--max-size", tokens: tokens, vocabularySize: 32_000)
     }
-    #expect(method(nil, 1_000_000) == methods[0] && method(1.28e9, 1_000_000) == methods[0])
-    #expect(method(1.28e9 - 1, 1_000_000) == methods[1] && method(1, 1_000_000) == methods[1])
+    #expect(try method(nil, 1_000_000) == methods[0] && method(1.28e9, 1_000_000) == methods[0])
+    let draws = methods[1].bytes(ofTokens: 1_000_000, vocabularySize: 32_000)
+    #expect(try method(1.28e9 - 1, 1_000_000) == methods[1] && method(draws, 1_000_000) == methods[1])
+    #expect {
+      try method(draws - 1, 1_000_000)
+    } throws: {
+      let size = "\(Int((draws / 1e6).rounded(.up))) MB"
+      return "\($0)".hasPrefix(
+        "--max-size: expected at least \(size), for sampled, 50 draws of 1000000 tokens, found ")
+    }
   }
 
   @Test func aDiskWithoutRoomIsToldBeforehand() throws {

@@ -12,8 +12,13 @@ import Testing
     (.unreadable(file: "m", reason: "Permission denied"), "m: cannot be read: Permission denied"),
     (
       .unwritable(file: "m", reason: "No space left on device"),
-      "m: cannot be written: No space left on device"
+      "m: cannot be written: No space left on device; make room on its disk"
     ),
+    (
+      .unwritable(file: "runs/.a.b.12-x0z.partial/model.safetensors", reason: "Disk quota exceeded"),
+      "runs/a.b/model.safetensors: cannot be written: Disk quota exceeded; make room on its disk"
+    ),
+    (.unwritable(file: "/.partial/.m", reason: "Is a directory"), "/.partial/.m: cannot be written: Is a directory"),
     (
       .exists(file: "out"),
       "out: exists already and will not be overwritten; choose another name or remove it first"

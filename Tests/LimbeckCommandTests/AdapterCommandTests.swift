@@ -70,6 +70,8 @@ extension CommandTests {
         "train", "--model", "adapted", "--text", desk.workspace.text, "--output", "trained", "--steps", "1",
         "--batch-size", "4", "--sequence-length", "16", "--learning-rate", "1e-30", in: desk.folder)
       try #require(trained.code == 0, "\(trained.errors)")
+      #expect(
+        trained.errors.contains("all weights of which are trained, for there is no --lora-rank"), "\(trained.errors)")
       #expect(try desk.data("trained/model.safetensors") == desk.data("merged/model.safetensors"))
     }
 

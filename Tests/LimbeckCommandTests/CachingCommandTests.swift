@@ -99,6 +99,7 @@ extension CommandTests {
       let full = try Command.shell("trap '' XFSZ; ulimit -f 200; \"$limbeck\" \(call)", in: desk.folder)
       #expect(full.code == 1)
       #expect(full.errors.contains("kept/sequences.journal: cannot be written: "), "\(full.errors)")
+      #expect(full.errors.contains("  limbeck distill --output run --resume\n"), "\(full.errors)")
       #expect(desk.exists("run/checkpoints") && !desk.exists("run/model.safetensors"))
       let resumed = try Command.run("distill", "--output", "run", "--resume", in: desk.folder)
       try #require(resumed.code == 0, "\(resumed.errors)")
@@ -118,10 +119,10 @@ extension CommandTests {
       #expect(made.errors.contains("hidden, 32 channels; ") && made.output.contains("method"), "\(made.errors)")
       let small = try Command.run(
         "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--output", "draws",
-        "--sequence-length", "16", "--max-size", "10KB", in: desk.folder)
+        "--sequence-length", "16", "--max-size", "1200KB", "--draws", "5", in: desk.folder)
       try #require(small.code == 0, "\(small.errors)")
-      #expect(small.errors.contains("sampled, 50 draws: hidden states would take "), "\(small.errors)")
-      #expect(small.errors.contains(", above 10KB; "), "\(small.errors)")
+      #expect(small.errors.contains("sampled, 5 draws: hidden states would take "), "\(small.errors)")
+      #expect(small.errors.contains(", above 1200KB; "), "\(small.errors)")
 
       let objective = ["--divergence", "reverse-kl", "--temperature", "cosine:4..1", "--align-layers", "last"]
       let outcome = try distil(desk, "run", steps: 5, teacher(desk) + objective + ["--teacher-cache", "states"])
@@ -164,13 +165,22 @@ extension CommandTests {
       (["W", "--align-layers", "last"], 1, "a cache made with hidden has the states of the last layer"),
       (["W", "--steps", "20"], 1, "cache-while-distilling: expected more than the 298 steps that read"),
       (["W", "--cache-output", "standing"], 1, "standing: exists already"),
+      (["W", "--cache-max-size", "10KB"], 1, "cache-max-size: expected at least "),
+      (["W", "--cache-output", "run"], 64, "--cache-output: expected a folder of its own, beside --output run"),
+      (["W", "--cache-output", "./standing/../run/"], 64, "--cache-output: expected a folder of its own"),
+      (["W", "--cache-output", "run/checkpoints"], 64, "leave it out for run/teacher-cache"),
+      (["W", "--cache-output", "."], 64, "--cache-output: expected a folder of its own"),
+      (["W:*"], 64, "expected a teacher of all of the text, found a pattern of files"),
     ])
     func mistakesAreNamedBeforeAnythingIsWritten(flags: [String], code: Int32, message: String) throws {
       let desk = try Desk()
       try FileManager.default.createDirectory(atPath: desk.path("standing"), withIntermediateDirectories: true)
       let outcome = try distil(
         desk, "run",
-        teacher(desk) + flags.map { $0 == "W" ? "--cache-while-distilling" : $0 == "T" ? desk.workspace.teacher : $0 })
+        flags == ["W:*"]
+          ? ["--cache-while-distilling", "--teacher", "\(desk.workspace.teacher):*"]
+          : teacher(desk)
+            + flags.map { $0 == "W" ? "--cache-while-distilling" : $0 == "T" ? desk.workspace.teacher : $0 })
       #expect(outcome.code == code && outcome.errors.contains(message), "\(outcome.errors)")
       #expect(!desk.exists("run"))
     }
@@ -179,6 +189,9 @@ extension CommandTests {
       (["--max-size", "1GB", "--method", "hidden"], 64, "--max-size: expected nothing with hidden"),
       (["--method", "hidden", "--temperature", "2"], 64, "whose states are of any temperature"),
       (["--max-size", "-1GB"], 64, "a size above 0"),
+      (["--max-size", "10KB"], 1, "--max-size: expected at least "),
+      (["--max-size", "1GB", "--draws", "10"], 1, "--draws: expected nothing with hidden states, which 1GB"),
+      (["--max-size", "1GB", "--k", "10"], 64, "--k: expected the method top-k"),
     ])
     func sizesAndMethodsOfCacheTeacher(flags: [String], code: Int32, message: String) throws {
       let desk = try Desk()

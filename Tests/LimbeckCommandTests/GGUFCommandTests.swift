@@ -121,6 +121,17 @@ extension CommandTests {
         #expect(outcome.code == 1 && outcome.errors.contains(expected), "\(call[0]): \(outcome.errors)")
       }
       #expect(!desk.exists("student") && !desk.exists("reduced.gguf"))
+      let rows = [#"{"question": "a", "choices": ["b", "c"], "answer": 0}"#, ""].joined(separator: "\n")
+      let task = try desk.write(rows + rows, to: "task.jsonl")
+      for call in [
+        ["perplexity", "--model", file, "--text", text],
+        ["compare", "--teacher", Self.gemma, "--student", file, "--text", text],
+        ["evaluate", "--model", file, "--tasks", task],
+      ] {
+        let outcome = try Command.run(call)
+        let expected = "\(file): tensor \(tensor): expected finite weights, found "
+        #expect(outcome.code == 1 && outcome.errors.contains(expected), "\(call[0]): \(outcome.errors)")
+      }
     }
 
     /// A student of the model whose vocabulary the file has.

@@ -47,6 +47,7 @@ extension CommandTests {
       try #require(outcome.code == 0, "\(outcome.errors)")
       #expect(outcome.output.contains("perplexity") && outcome.output.contains("*"), "\(outcome.output)")
       #expect(outcome.errors.contains("0 of 4 runs done, about 0:"))
+      #expect(outcome.errors.contains("Ctrl-C stops; the same command goes on"))
       #expect(outcome.errors.contains("as a page: limbeck report found/run-* --output report.html"))
       let again = try Command.run(arguments() + ["--json"], in: desk.folder)
       try #require(again.code == 0, "\(again.errors)")
@@ -84,8 +85,18 @@ extension CommandTests {
     @Test func whatDivergesIsTheWorstAndNoEnd() throws {
       let outcome = try Command.run(
         arguments() + ["--learning-rate", "1e30", "--runs", "2", "--json"], in: desk.folder)
-      #expect(outcome.code == 0 && outcome.output == "{\"runs\":[]}\n", "\(outcome.errors)")
+      #expect(outcome.code == 1 && outcome.output.isEmpty, "\(outcome.output)")
       #expect(outcome.errors.contains("found/run-02: ") && outcome.errors.contains("it counts as the worst"))
+      #expect(
+        outcome.errors.contains("--learning-rate: expected one with which a loss stays finite, found 1e+30; all 2"),
+        "\(outcome.errors)")
+    }
+
+    @Test func aTextThatIsTooShortNamesItsFlag() throws {
+      _ = try desk.write("The old fox.", to: "short.txt")
+      let outcome = try Command.run(
+        arguments().map { $0 == desk.workspace.text ? "short.txt" : $0 }, in: desk.folder)
+      #expect(outcome.code == 1 && outcome.errors.contains("give more --text\n"), "\(outcome.errors)")
     }
 
     @Test func freshStudentsHaveRandomWeights() throws {

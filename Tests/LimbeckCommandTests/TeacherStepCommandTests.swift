@@ -161,7 +161,7 @@ extension CommandTests {
     @Test(arguments: [
       (["T:*.md"], [], "--teacher: expected a teacher for every file of --text, found none for "),
       (["T:*.md", "T:*.txt", "T:*.rst"], [], "--teacher: expected files of --text for *.rst, found none among "),
-      (["T:*", "T:*.md"], [], "--teacher: expected files of --text for *.md, found none among "),
+      (["T:*", "T:*.md"], [], "expected files of --text for *.md, found none that the patterns before it left"),
       (["T:*", "T"], [], "--teacher: expected a pattern of files for every teacher, or for none, found "),
       (["T:*", "nowhere:*.md"], [], "found nowhere:*.md, in front of whose colons there is none"),
       (["T:"], [], "--teacher: expected a pattern of files behind the colon, found nothing"),

@@ -114,6 +114,12 @@ extension CommandTests {
       #expect(outcome.errors.contains("fewer than the batch size of 64: each step reads the whole text"))
       #expect(outcome.errors.contains("the run has 2 steps, fewer than the 9 of --warmup-steps"))
       #expect(try desk.text("run/metrics.jsonl").split(separator: "\n").count == 2)
+      #expect(!outcome.errors.contains("its loss is mostly chance"))
+      let validated = try Command.run(
+        "train", "--recipe", "run/recipe.yaml", "--output", "validated", "--validation-text",
+        desk.write("A dog ran.", to: "tiny.txt"), in: desk.folder)
+      #expect(
+        validated.errors.contains("that count: its loss is mostly chance; give at least 500"), "\(validated.errors)")
     }
 
     @Test func promptsThatFillSequencesAreLeftOut() throws {

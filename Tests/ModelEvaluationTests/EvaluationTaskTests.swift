@@ -26,6 +26,7 @@ struct EvaluationTaskTests {
       (#"{"prompt": "", "choices": ["I", "you"], "label": 0, "answer": null}"#, "", 0),
       // a text comes before a letter
       (#"{"question": "Which?", "choices": ["B", "A"], "answer": "A"}"#, "Which?", 1),
+      (#"{"question": "Which?", "choices": ["\u00e9", "e\u0301"], "answer": "e\u0301"}"#, "Which?", 1),
     ])
   func choices(row: String, prompt: String, answer: Int) throws {
     let task = try task(Self.other + "\n" + row + "\n")
@@ -66,6 +67,7 @@ struct EvaluationTaskTests {
       (#"{"question": "Who?", "choices": ["I", "you"], "answer": 0, "label": 0}"#, "found answer and label"),
       (#"{"choices": ["I", "you"], "answer": 0}"#, "one of the keys question, query, context, prompt, found none"),
       (#"{"question": "Who?", "query": "?", "choices": ["I", "you"], "answer": 0}"#, "found question and query"),
+      (#"{"question": null, "choices": ["I", "you"], "answer": 0}"#, "prompt, found null under question"),
       (#"{"question": 3, "choices": ["I", "you"], "answer": 0}"#, "question: expected a text, found 3"),
       (#"{"question": "Who?", "answer": 3}"#, "choices: expected some, as in the rows before, found none"),
       (#"["Who?"]"#, "the question: expected a JSON object"),

@@ -161,6 +161,14 @@ import Testing
       ("init_lora_weights", "\"pissa\"", "it belongs to a changed base"),
       ("r", "0", "expected an integer from 1"), ("r", "\"8\"", "expected an integer from 1"),
       ("lora_alpha", "\"8\"", "expected a number"), ("lora_alpha", "1e39", "expected a number"),
+      ("target_modules", "[\"q_proj\"]", "which peft passes over: name it here, or leave its factors out"),
+      ("target_modules", "[]", "expected names, "), ("target_modules", "[3]", "expected a list of names"),
+      ("target_modules", "\"(\"", "a regular expression"), ("target_modules", "\".*q_proj\"", "expected names, "),
+      ("target_modules", "3", "expected a list of names"),
+      ("exclude_modules", "[\"q_proj\"]", "expected nothing that has factors"),
+      ("layers_to_transform", "[7]", "expected layers, 0 among them, or null"),
+      ("layers_to_transform", "[0]", "expected layers, 1 among them"), ("layers_to_transform", "7", "expected layers"),
+      ("layers_to_transform", "[\"a\"]", "expected numbers of layers"),
     ]) func otherKinds(key: String, value: String, message: String) throws
   {
     let found = try refusal([key: value])
@@ -169,6 +177,8 @@ import Testing
 
   @Test("What means nothing is accepted") func accepted() throws {
     #expect(try refusal(["lora_dropout": "0.1", "init_lora_weights": "\"gaussian\"", "use_qalora": "null"]) == "")
+    for targets in ["null", "\"all-linear\"", "\".*_proj\""] { #expect(try refusal(["target_modules": targets]) == "") }
+    for layers in ["null", "[]", "[0, 1, 2, 3, 4]"] { #expect(try refusal(["layers_to_transform": layers]) == "") }
   }
 
   @Test("A base that is not there is named, and what to do") func bases() throws {

@@ -27,6 +27,13 @@ import Testing
     #expect(named.sources.count == 8 && named.sources[0].file?.lastPathComponent == "d.pdf")
   }
 
+  @Test("Two files whose names differ in the spelling of an accent are two") func spellings() throws {
+    let folder = try TemporaryFolder()
+    for name in ["\u{E9}.txt", "e\u{301}.txt"] { try folder.write(Array(name.utf8), to: name) }
+    let corpus = try Corpus(paths: [folder.url.path])
+    #expect(corpus.sources.count == 2 && corpus.leftOut.isEmpty)
+  }
+
   @Test("Missing files and folders without text are named")
   func missing() throws {
     let folder = try TemporaryFolder()

@@ -10,6 +10,14 @@ import Tokenization
     ("code", "code/x.txt", false), ("code/*", "/home/code/deep/x.txt", true), ("code/*", "/home/decode/x.txt", false),
     ("code/*.md", "code/x.txt", false), ("/home/*", "/home/x.txt", true), ("/home/*", "/root/home/x.txt", false),
     ("*", "anything", true), ("", "x", false), ("*.txt", "", false),
+    ("?.txt", "é.txt", true), ("?.txt", "e\u{301}.txt", true), ("??.txt", "é.txt", false), ("?", "語", true),
+    ("[éè].txt", "e\u{301}.txt", true), ("[а-я].md", "ж.md", true), ("[!а-я].md", "ж.md", false),
+    ("[^a]", "é", true), ("\u{E9}*", "e\u{301}.txt", true), ("\u{E9}*", "e.txt", false),
+    ("[]x]", "]", true), ("[a-]", "-", true), ("[[:digit:]a].md", "7.md", true), ("[[:digit:]].md", "x.md", false),
+    ("[ab", "[ab", true), ("[ab", "a", false), (#"\*.md"#, "*.md", true), (#"\*.md"#, "x.md", false),
+    (#"[\]a]"#, "]", true), ("a*b*c", "aXbXbXc", true), ("a*b*c", "aXbX", false),
+    ("*a*a*a*b", "aaaaaaaaaaaaaaac", false),
+    ("[z-a]", "m", false), ("**", "x", true),
   ])
   func patterns(_ pattern: String, path: String, matches: Bool) {
     #expect(FileGlob(pattern).matches(path) == matches)

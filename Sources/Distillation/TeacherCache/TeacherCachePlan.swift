@@ -10,9 +10,9 @@ import ModelTraining
 public struct TeacherCachePlan: Sendable {
   /// Where the cache is made. It stays there, for other students.
   public let url: URL
-  /// What it keeps: the first method whose cache is not larger than `maximumBytes`, else the last.
+  /// What it keeps: the first method whose cache is not larger than `maximumBytes`.
   public let methods: [TeacherCacheMethod]
-  /// The most bytes of all methods but the last; nil for any number.
+  /// The most bytes; nil for any number.
   public let maximumBytes: Double?
   /// Determines what is drawn.
   public let seed: UInt64
@@ -31,18 +31,35 @@ public struct TeacherCachePlan: Sendable {
     (self.teacherDigest, self.resumes) = (teacherDigest, resumes)
   }
 
-  /// The method for a text of so many counted tokens.
-  public func method(forTokens tokens: Int, vocabularySize: Int) -> TeacherCacheMethod {
-    Self.method(methods, within: maximumBytes, tokens: tokens, vocabularySize: vocabularySize)
+  /// The method for a text of so many counted tokens. Throws `value` where none fits.
+  public func method(forTokens tokens: Int, vocabularySize: Int) throws(TeacherCacheError) -> TeacherCacheMethod {
+    try Self.method(
+      methods, within: maximumBytes, named: "cache-max-size", tokens: tokens, vocabularySize: vocabularySize)
   }
 
-  /// The first of several methods whose cache of so many tokens is not larger than so many bytes, else the last.
+  /// The first of several methods whose cache of so many tokens is not larger than so many bytes, which a setting
+  /// limits. Throws `value`, which says how many would do, where all are larger.
   public static func method(
-    _ methods: [TeacherCacheMethod], within maximumBytes: Double?, tokens: Int, vocabularySize: Int
-  ) -> TeacherCacheMethod {
+    _ methods: [TeacherCacheMethod], within maximumBytes: Double?, named setting: String, tokens: Int,
+    vocabularySize: Int
+  ) throws(TeacherCacheError) -> TeacherCacheMethod {
+    precondition(!methods.isEmpty, "a cache of no method")
     let limit = maximumBytes ?? .infinity
-    return methods.first { $0.bytes(ofTokens: tokens, vocabularySize: vocabularySize) <= limit }
-      ?? methods[methods.count - 1]
+    func bytes(_ method: TeacherCacheMethod) -> Double {
+      method.bytes(ofTokens: tokens, vocabularySize: vocabularySize)
+    }
+    if let method = methods.first(where: { bytes($0) <= limit }) { return method }
+    let smallest = methods.min { bytes($0) < bytes($1) } ?? methods[0]
+    func text(_ bytes: Double, _ rule: FloatingPointRoundingRule) -> String {
+      bytes < 1e7 ? "\(Int((bytes / 1e3).rounded(rule))) KB" : "\(Int((min(bytes, 1e15) / 1e6).rounded(rule))) MB"
+    }
+    throw .value(
+      InvalidValue(
+        setting, expected: "at least \(text(bytes(smallest), .up)), for \(smallest) of \(counted(tokens, "token"))",
+        found: text(limit, .down),
+        advice:
+          "give a larger size, or leave it out and name a method: draws often take a part of the most that they may"
+      ))
   }
 }
 

@@ -88,7 +88,7 @@ final class CachingTeacherObjective: TrainingObjective {
 extension CachingTeacherObjective {
   /// What takes down a text.
   private func recorder(of text: PackedSequences) throws(TeacherCacheError) -> TeacherCacheRecorder {
-    let method = method(for: text)
+    let method = try method(for: text)
     try plan.requireFit(method, live.scheduled, live.alignment)
     return try TeacherCacheRecorder(
       teacher: teacher.decoder, text: text, method: method,
@@ -96,8 +96,8 @@ extension CachingTeacherObjective {
       teacherDigest: plan.teacherDigest, tokenizerDigest: teacher.tokenizer.digest.hexadecimal)
   }
 
-  private func method(for text: PackedSequences) -> TeacherCacheMethod {
-    plan.method(
+  private func method(for text: PackedSequences) throws(TeacherCacheError) -> TeacherCacheMethod {
+    try plan.method(
       forTokens: text.countedTokens, vocabularySize: teacher.decoder.configuration.vocabularySize)
   }
 
@@ -107,7 +107,7 @@ extension CachingTeacherObjective {
     _ recipe: TrainingRecipe, over text: PackedSequences, continuing continuation: RunContinuation?
   ) throws(TeacherCacheError) -> PlannedCache {
     let description = try recorder(of: text).description
-    let method = method(for: text)
+    let method = try method(for: text)
     let bytes = method.bytes(ofTokens: text.countedTokens, vocabularySize: description.vocabularySize)
     if !plan.resumes {
       guard !somethingExists(at: plan.url.path) else { throw .file(.exists(file: plan.url.path)) }

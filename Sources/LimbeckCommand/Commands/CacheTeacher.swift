@@ -26,7 +26,8 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
                     any divergence, temperature and --align-layers last. Distilling
                     needs --teacher, too, but runs its output head alone
 
-      --max-size takes hidden if it fits, else sampled, and says which.
+      --max-size takes hidden if it fits, else sampled, and says which; where neither
+      fits, nothing is made.
 
       The text is cut into sequences at fixed places, as by '--packing fixed', and
       'distill --teacher-cache' cuts it in the same way. The cache also holds the
@@ -102,7 +103,7 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
   var draws: Int?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
+    help: ArgumentHelp("Most bytes: hidden states if they fit, else draws.", valueName: "4GB"))
   var maxSize: ByteCount?
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Temperature of the teacher, 0.05 to 10,000.", valueName: "t"))
@@ -196,9 +197,16 @@ struct CacheTeacher: ParsableCommand, OptionGroups {
       }
       sequences = packed
     }
-    let keptPart = TeacherCachePlan.method(
-      methods, within: (maxSize?.bytes).map(Double.init), tokens: sequences.countedTokens,
+    let keptPart = try TeacherCachePlan.method(
+      methods, within: (maxSize?.bytes).map(Double.init), named: "--max-size", tokens: sequences.countedTokens,
       vocabularySize: model.configuration.vocabularySize)
+    if let draws, keptPart.keepsStates {
+      throw InvalidValue(
+        "--draws",
+        expected: "nothing with hidden states, which \(maxSize?.defaultValueDescription ?? "") is enough for",
+        found: "\(draws)",
+        advice: "leave it out, or give --method sampled in place of --max-size")
+    }
     let recorder = try TeacherCacheRecorder(
       teacher: model.decoder, text: sequences, method: keptPart, temperature: temperature, seed: seed,
       teacherDigest: model.digest, tokenizerDigest: model.tokenizer.digest.hexadecimal)

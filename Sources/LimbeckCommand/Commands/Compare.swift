@@ -4,7 +4,6 @@ import Limbeck
 import ModelEvaluation
 import ModelFiles
 import TensorCore
-import TextGeneration
 import Tokenization
 
 /// `limbeck compare`
@@ -103,17 +102,19 @@ struct Compare: ParsableCommand {
       })
     console.write(window.description)
     var progress = ProgressLine("token", on: console, announcing: "measuring \(names.joined(separator: ", "))")
-    let comparison = try TeacherStudentComparison(
-      teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
-      stride: options.stride
-    ) { progress.show($0, of: names[1]) }
+    let comparison = try blamingWeights(of: [teacher] + originals) {
+      try TeacherStudentComparison(
+        teacher: teacher.decoder, students: students.map(\.decoder), on: text, window: window.tokens,
+        stride: options.stride
+      ) { progress.show($0, of: names[1]) }
+    }
     let losses = try rounded.losses(of: originals, on: text, window: window.tokens, stride: options.stride) {
       progress.show($0, of: "\(student[$1.original]) as rounded")
     }
     progress.end()
-    var models = try zip(names, [teacher] + students).map { path, model in
-      try console.announcing("measuring how fast \(path) generates") {
-        try ComparedModel(path, model, generating: generate)
+    var models = zip(names, [teacher] + students).map { path, model in
+      console.announcing("measuring how fast \(path) generates") {
+        ComparedModel(path, model, generating: generate)
       }
     }
     for (index, (entry, loss)) in zip(rounded.entries, losses).enumerated() {
@@ -186,16 +187,11 @@ struct ComparedModel: Encodable {
   ///   - folder: the model's folder.
   ///   - model: the model.
   ///   - count: over how many greedy tokens to measure the speed of generation; nil leaves it out.
-  /// - Throws: what generation refuses.
-  init(_ folder: String, _ model: LanguageModel, generating count: Int?) throws {
+  init(_ folder: String, _ model: LanguageModel, generating count: Int?) {
     self.folder = folder
     parameters = model.decoder.parameters.count
     nonEmbeddingParameters = model.decoder.nonEmbeddingParameterCount
     weightBytes = model.weightBytes
-    generatedTokensPerSecond = try count.map { count in
-      let generation = try Generator(model.decoder, model.tokenizer)
-        .generate(after: "The", sampling: .greedy, maxTokens: count) { _ in .proceed }
-      return Double(generation.tokenIDs.count) / max(generation.generationSeconds, 1e-9)
-    }
+    generatedTokensPerSecond = count.map { 1 / GenerationSpeed.seconds(of: model.decoder, tokens: $0) }
   }
 }

@@ -49,8 +49,8 @@ struct PerplexityCommand: ParsableCommand {
       options.window, for: [.init(folder: folder, contextLength: model.configuration.contextLength)])
     console.write(window.description)
     var progress = ProgressLine("token", on: console, announcing: "measuring \(folder)")
-    let result = try Perplexity(of: model.decoder, on: text, window: window.tokens, stride: options.stride) {
-      progress.show($0)
+    let result = try blamingWeights(of: [model]) {
+      try Perplexity(of: model.decoder, on: text, window: window.tokens, stride: options.stride) { progress.show($0) }
     }
     progress.end()
     if options.json { return try StandardOutput.write(json: result) }

@@ -7,8 +7,6 @@ import TensorCore
 
 /// The sizes of a student that keeps within a budget.
 extension Student {
-  /// How far a measured speed may lie below the one that is asked for: the machine's noise.
-  private static let speedTolerance = 1.03
   /// How often a search is done again because its student was too slow.
   private static let mostSearches = 3
 
@@ -32,8 +30,8 @@ extension Student {
       // a speed was fitted to other shapes: now the chosen one is measured
       if case .tokensPerSecond(var speed) = budget.measure {
         let seconds = GenerationSpeed.seconds(of: GenerationSpeed.random(best.plan.configuration, on: device))
-        console.write("measured: \(Format.fixed(1 / seconds, 1)) tokens/s")
-        if seconds > budget.limit * Self.speedTolerance {
+        console.write("measured: \(Format.speed(1 / seconds)) tokens/s")
+        if seconds > budget.limit * budget.tolerance {
           speed.adjust(best.plan.configuration, to: seconds)
           budget.measure = .tokensPerSecond(speed)
           continue

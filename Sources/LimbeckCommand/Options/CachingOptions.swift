@@ -22,7 +22,7 @@ struct CachingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Store hidden states if they take no more than this, else draws.", valueName: "4GB"))
+      "Most bytes: hidden states if they fit, else draws.", valueName: "4GB"))
   var cacheMaxSize: ByteCount?
 }
 
@@ -64,9 +64,15 @@ struct CachingSettings {
     func refuse(_ expected: String, _ found: String, _ advice: String) -> RecipeError {
       recipe.invalid("cache-while-distilling", expected: expected, found: found, advice: advice)
     }
+    if teachers.routes != nil {
+      throw refuse(
+        "a teacher of all of the text", "a pattern of files behind the teacher",
+        "leave out the pattern, or make a cache of each with limbeck cache-teacher")
+    }
     if !teachers.isOne {
       throw refuse("one teacher", "several", "make a cache of each with limbeck cache-teacher, or leave it out")
     }
+    try requirePlace(settings, recipe)
     if onPolicy != nil {
       throw refuse("nothing with --on-policy", "both", "what a student samples comes once only; leave one of them out")
     }
@@ -77,6 +83,23 @@ struct CachingSettings {
     }
   }
 
+  /// The name of a cache without a place of its own, in the folder of its run.
+  private static let usualName = "teacher-cache"
+
+  /// Throws where the cache would stand in the place of the run, around it, or among its files.
+  private func requirePlace(_ settings: TrainingSettings, _ recipe: RecipeFile) throws(RecipeError) {
+    guard let path else { return }
+    func parts(_ path: String) -> [String] {
+      URL(fileURLWithPath: path, isDirectory: true).standardizedFileURL.resolvingSymlinksInPath().pathComponents
+    }
+    let (cache, run) = (parts(path), parts(settings.outputPath))
+    let isUsual = cache == run + [Self.usualName]
+    guard run.starts(with: cache) || cache.starts(with: run) && !isUsual && !settings.resumes else { return }
+    throw recipe.invalid(
+      "cache-output", expected: "a folder of its own, beside --output \(settings.outputPath)", found: path,
+      advice: "leave it out for \(settings.outputPath)/\(Self.usualName)")
+  }
+
   /// What to make of a teacher. A cache without a place of its own is made in the folder of the run.
   func plan(_ settings: TrainingSettings, for teacher: LanguageModel) -> TeacherCachePlan {
     let channels = teacher.configuration.hiddenSize
@@ -84,7 +107,7 @@ struct CachingSettings {
     let methods = maximumSize == nil ? [method ?? standard] : [.hidden, standard]
     return TeacherCachePlan(
       at: path.map { URL(fileURLWithPath: $0, isDirectory: true) }
-        ?? settings.output.appendingPathComponent("teacher-cache", isDirectory: true),
+        ?? settings.output.appendingPathComponent(Self.usualName, isDirectory: true),
       methods: methods.map { $0.method(channels: channels) }, maximumBytes: (maximumSize?.bytes).map(Double.init),
       seed: settings.recipe.seed, teacherDigest: teacher.digest, resumes: settings.resumes)
   }

@@ -59,11 +59,13 @@ struct TaskOptions: ParsableArguments {
     var done = 0
     return try models.map { asked in
       try tasks.map { task in
-        let result = try asked.result(on: task, answerTokens: answerTokens) { count in
-          let speed = Double(done + count) / max((clock.now - start) / .seconds(1), 1e-9)
-          progress.show(
-            done + count, of: total,
-            details: ["\(asked.folder): \(task.name)", "\(Format.fixed(speed, 1)) questions/s"])
+        let result = try blamingWeights(of: [asked.model]) {
+          try asked.result(on: task, answerTokens: answerTokens) { count in
+            let speed = Double(done + count) / max((clock.now - start) / .seconds(1), 1e-9)
+            progress.show(
+              done + count, of: total,
+              details: ["\(asked.folder): \(task.name)", "\(Format.fixed(speed, 1)) questions/s"])
+          }
         }
         done += task.count
         if result.truncatedPrompts > 0 {
@@ -78,7 +80,7 @@ struct TaskOptions: ParsableArguments {
 }
 
 /// What is wrong with a task for one of several models.
-private struct ModelTaskError: Error, CustomStringConvertible {
+struct ModelTaskError: Error, CustomStringConvertible {
   let folder: String
   let error: TaskError
 

@@ -64,7 +64,8 @@ struct TextRoutes {
         throw .flag(
           InvalidValue(
             "--teacher", expected: "files of --text for \(glob.pattern)",
-            found: "none among \(Self.names(corpus.sources))",
+            found: corpus.parts(by: [glob]).matched[0] == nil
+              ? "none among \(Self.names(corpus.sources))" : "none that the patterns before it left",
             advice: "a file goes to the first teacher whose pattern matches"))
       }
       parts.append(part)

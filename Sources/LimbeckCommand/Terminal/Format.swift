@@ -10,6 +10,11 @@ enum Format {
     abs(value) < 0.01 && value != 0 ? String(format: "%.3g", value) : fixed(value, 4)
   }
 
+  /// Tokens a second, with a digit after the point, or three that count where they are few or beyond all machines.
+  static func speed(_ value: Double) -> String {
+    value >= 1 && value < 1e7 ? fixed(value, 1) : String(format: "%.3g", value)
+  }
+
   /// An integer in groups of three digits.
   static func count(_ value: Int) -> String {
     let digits = Array(String(value.magnitude))

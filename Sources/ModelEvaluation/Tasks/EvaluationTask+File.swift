@@ -142,7 +142,10 @@ private struct TaskRow {
     case .integer(let index) where choices.indices.contains(index):
       return index
     case .string(let text):
-      if let index = choices.firstIndex(of: text) { return index }
+      // code point by code point: to a model, two spellings of one accent are two texts
+      if let index = choices.firstIndex(where: { $0.unicodeScalars.elementsEqual(text.unicodeScalars) }) {
+        return index
+      }
       let letters = text.unicodeScalars
       if letters.count == 1, let letter = letters.first, ("A"..."Z").contains(letter),
         choices.indices.contains(Int(letter.value - 65))
@@ -162,7 +165,9 @@ private struct TaskRow {
     guard there.count == 1, let field = value(of: keys) else {
       throw invalid(
         keys[0], expected: "one of the keys " + keys.joined(separator: ", "),
-        found: there.isEmpty ? "none of them" : there.joined(separator: " and "))
+        found: there.isEmpty
+          ? keys.first { fields[$0] != nil }.map { "null under \($0)" } ?? "none of them"
+          : there.joined(separator: " and "))
     }
     return field
   }

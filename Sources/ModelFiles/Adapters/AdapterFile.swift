@@ -12,6 +12,8 @@ struct AdapterFile {
   let isRankStabilised: Bool
   /// `base_model_name_or_path`; nil where it is left out.
   let basePath: String?
+  /// The modules that have adapters.
+  let scope: AdapterScope
 
   /// Reads the file. Throws `value` for adapters of another kind than plain LoRA.
   init(contentsOf url: URL) throws(ModelFileError) {
@@ -26,6 +28,7 @@ struct AdapterFile {
     // `use_rslora: bool = False`
     isRankStabilised = try file.bool("use_rslora") ?? false
     basePath = try file.string("base_model_name_or_path")
+    scope = try AdapterScope(file)
   }
 
   /// Checks that the file asks for nothing but W + scale · B · A.

@@ -43,6 +43,7 @@ public struct AdapterFolder: Sendable {
       rank: settings.rank, alpha: settings.alpha, isRankStabilised: settings.isRankStabilised,
       modules: try Self.modules(in: file, names, layerCount: decoder.layerCount))
     for module in configuration.modules {
+      try settings.scope.requireTarget(names.name(of: module), layer: module.layer)
       let (outputs, inputs) = names.size(of: module)
       try requireShape([configuration.rank, inputs], of: names.downTensor(of: module))
       try requireShape([outputs, configuration.rank], of: names.upTensor(of: module))

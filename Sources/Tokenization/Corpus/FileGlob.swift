@@ -3,7 +3,8 @@ import Foundation
 /// A pattern for the paths of files, as a shell has it: `*` stands for anything, `?` for one character, `[a-z]` for one
 /// of some. A pattern without a slash is held against the file's name, one with slashes against the end of its path,
 /// from any folder on, or against all of it where the pattern begins with a slash. `*` stands for slashes, too:
-/// `code/*` is every file in a folder `code` and below it.
+/// `code/*` is every file in a folder `code` and below it. A character is one of Unicode, however its bytes spell it:
+/// `é` is one, as one code point or as two. A backslash takes away the meaning of the character behind it.
 public struct FileGlob: Hashable, Sendable {
   /// The pattern.
   public let pattern: String
@@ -13,11 +14,12 @@ public struct FileGlob: Hashable, Sendable {
 
   /// Whether the file at a path is meant.
   public func matches(_ path: String) -> Bool {
-    if pattern.hasPrefix("/") { return fnmatch(pattern, path, 0) == 0 }
+    let glob = CompiledGlob(pattern)
+    if pattern.hasPrefix("/") { return glob.matches(path) }
     let components = path.split(separator: "/")
     let first = pattern.contains("/") ? 0 : max(0, components.count - 1)
     return (first..<components.count).contains {
-      fnmatch(pattern, components[$0...].joined(separator: "/"), 0) == 0
+      glob.matches(components[$0...].joined(separator: "/"))
     }
   }
 }

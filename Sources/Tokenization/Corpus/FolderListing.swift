@@ -13,8 +13,9 @@ public struct LeftOutFile: Hashable, Sendable {
 struct FolderListing {
   private(set) var sources: [TextSource] = []
   private(set) var leftOut: [LeftOutFile] = []
-  /// The true paths of what was listed: links may lead to one file, or folder, more than once.
-  private var seen: Set<String> = []
+  /// The true paths of what was listed, as bytes, for two spellings of one accent are two files: links may lead to one
+  /// file, or folder, more than once.
+  private var seen: Set<[UInt8]> = []
 
   /// Throws `file` where a folder cannot be read.
   init(_ folder: String) throws(TokenizationError) {
@@ -66,7 +67,7 @@ struct FolderListing {
     }
   }
 
-  private static func truePath(_ path: String) -> String {
-    URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+  private static func truePath(_ path: String) -> [UInt8] {
+    Array(URL(fileURLWithPath: path).resolvingSymlinksInPath().path.utf8)
   }
 }

@@ -29,8 +29,8 @@ struct ReportEntry {
   var isRounded: Bool { role == .student && model != nil }
 
   /// What there is to say of it without a text; the speed is that of so many greedy tokens.
-  func reported(generating count: Int) throws -> ReportedModel {
-    let facts = try model.map { try ComparedModel(path, $0, generating: count) }
+  func reported(generating count: Int) -> ReportedModel {
+    let facts = model.map { ComparedModel(path, $0, generating: count) }
     return ReportedModel(
       role: role, folder: path, run: run?.record, settings: run?.settings ?? [],
       configuration: model?.configuration,

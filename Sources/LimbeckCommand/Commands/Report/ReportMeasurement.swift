@@ -24,7 +24,6 @@ struct ReportMeasurement {
 
   /// Neither the most probable text, which repeats itself, nor the far tail.
   private static let sampling = Sampling(temperature: 0.8, topP: 0.95)
-  private static let timedTokens = 128
   private static let passageTokens = 200
   /// Prompts from the held-out text: how many, and how many words of each.
   private static let (excerpts, excerptWords) = (3, 10)
@@ -70,9 +69,9 @@ struct ReportMeasurement {
     }
     var report = DistillationReport(program: Limbeck.configuration.version, models: [], remarks: remarks)
     report.samples = try console.announcing("generating samples") { try self.samples(samples, text) }
-    report.models = try entries.map { entry in
-      try console.announcing("measuring how fast \(entry.path) generates") {
-        try entry.reported(generating: Self.timedTokens)
+    report.models = entries.map { entry in
+      console.announcing("measuring how fast \(entry.path) generates") {
+        entry.reported(generating: GenerationSpeed.usualTokens)
       }
     }
     guard let heldOut, let text else { return report }

@@ -18,7 +18,8 @@ struct Search: ParsableCommand {
       the same steps. Half of the runs are spread evenly over the logarithm of the
       size, each with another trade of layers against width; the others lie between
       the best of those before. The end is a table of all runs: those with a * are
-      the Pareto front, which no other run beats in size, speed and perplexity.
+      the Pareto front, which no other run beats in size, speed and perplexity. Runs
+      whose loss was not finite stand at the end of the table.
 
       OUTPUT/run-01 and so on are runs of 'limbeck distill', for 'limbeck report'.
       What is done is not done again: after Ctrl-C, a kill or an error the same
@@ -39,7 +40,8 @@ struct Search: ParsableCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp("Text to measure on (default: 5 % of the paragraphs of --text).", valueName: "path"))
   var validationText: [String] = []
-  @Option(help: ArgumentHelp("Sizes to search, such as 1M..30M, below the teacher's.", valueName: "a..b"))
+  @Option(
+    help: ArgumentHelp("Sizes to search, about, such as 1M..30M, below the teacher's.", valueName: "a..b"))
   var parameters: ParameterRange
   @Option(parsing: .unconditional, help: ArgumentHelp("Students to distil.", valueName: "n"))
   var runs: Int
@@ -106,6 +108,7 @@ struct Search: ParsableCommand {
       output, for: SearchSettings(self), named: "search", of: "a search with these options")
     let console = Console()
     let importance = try importance(of: model, on: device, console)
+    console.write("Ctrl-C stops; the same command goes on")
     let spread = ShapeSpread(
       of: configuration, importance, sizes: parameters.sizes, count: runs, isPossible: Self.isPossible)
     let estimate = SearchTime(self, of: model, and: spread.next(after: []), on: device)
@@ -115,12 +118,17 @@ struct Search: ParsableCommand {
       do {
         results.append(try finished(run, after: results.count, &clock, console))
       } catch let error where isNonFinite(error) {
-        console.write("\(run.folder): \(error); it counts as the worst, and is left out of the table")
+        console.write("\(run.folder): \(error); it counts as the worst")
         results.append(run.diverged)
       } catch {
         console.write("\(results.count) of \(runs) runs are done; the same command goes on")
         throw error
       }
+    }
+    guard results.contains(where: { !$0.hasDiverged }) else {
+      throw InvalidValue(
+        "--learning-rate", expected: "one with which a loss stays finite", found: "\(learningRate)",
+        advice: "all \(Format.count(results.count, "run")) diverged: try a tenth of it, with another --output")
     }
     let table = try SearchTable(results, console, on: device)
     if json { return try StandardOutput.write(json: table) }
@@ -159,7 +167,7 @@ struct Search: ParsableCommand {
   private func importance(
     of model: LanguageModel, on device: Device, _ console: Console
   ) throws -> LayerImportance {
-    let text = try CalibrationText(text, model, on: device)
+    let text = try CalibrationText(text, flag: "text", model, on: device)
     let parts = try text.parts(contextLength: model.configuration.contextLength)
     var progress = ProgressLine("layer", on: console, announcing: "measuring \(teacher) without each layer")
     defer { progress.end() }

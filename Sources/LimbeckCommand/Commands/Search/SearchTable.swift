@@ -4,22 +4,37 @@ import Limbeck
 import ModelEvaluation
 import TensorCore
 
-/// All runs of a search that have a model, the smallest first.
+/// All runs of a search, the smallest first; behind them those that have no model, for they diverged.
 struct SearchTable: Encodable {
   struct Row: Encodable {
     let folder: String
     let layers: [Int]
     let hiddenSize, feedForwardSize, heads, keyValueHeads, parameters: Int
-    let tokensPerSecond, natsPerToken, perplexity: Double
+    /// nil where the run diverged.
+    let tokensPerSecond, natsPerToken, perplexity: Double?
     /// Whether no other run is as small, as fast and as good, and better in one of these.
     let isOnFront: Bool
+    /// Whether a loss was not finite, so that there is no model.
+    let hasDiverged: Bool
+
+    init(_ result: SearchResult, secondsPerToken: Double? = nil, isOnFront: Bool = false) {
+      let sizes = result.plan.configuration
+      (folder, layers, parameters) = (result.folder, result.plan.layers, result.parameters)
+      (hiddenSize, feedForwardSize) = (sizes.hiddenSize, sizes.feedForwardSize)
+      (heads, keyValueHeads) = (sizes.headCount, sizes.keyValueHeadCount)
+      tokensPerSecond = secondsPerToken.map { 1 / $0 }
+      natsPerToken = result.hasDiverged ? nil : result.natsPerToken
+      perplexity = natsPerToken.map { exp($0) }
+      (self.isOnFront, hasDiverged) = (isOnFront, result.hasDiverged)
+    }
   }
 
   let runs: [Row]
 
   /// Measures how fast each student generates, in float32. Throws what is wrong with their files.
   init(_ results: [SearchResult], _ console: Console, on device: Device) throws {
-    let results = results.filter { !$0.hasDiverged }.sorted { $0.parameters < $1.parameters }
+    let sorted = results.sorted { $0.parameters < $1.parameters }
+    let results = sorted.filter { !$0.hasDiverged }
     var progress = ProgressLine("student", on: console, announcing: "measuring how fast the students generate")
     let seconds = try results.enumerated().map { index, result in
       let model = try LanguageModel(path: result.folder, on: device)
@@ -30,14 +45,9 @@ struct SearchTable: Encodable {
     let front = Set(
       ParetoFront.indices(
         of: zip(results, seconds).map { [Double($0.parameters), $1, $0.natsPerToken] }))
-    runs = results.indices.map { index in
-      let (result, sizes) = (results[index], results[index].plan.configuration)
-      return Row(
-        folder: result.folder, layers: result.plan.layers, hiddenSize: sizes.hiddenSize,
-        feedForwardSize: sizes.feedForwardSize, heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
-        parameters: result.parameters, tokensPerSecond: 1 / seconds[index], natsPerToken: result.natsPerToken,
-        perplexity: exp(result.natsPerToken), isOnFront: front.contains(index))
-    }
+    runs =
+      results.indices.map { Row(results[$0], secondsPerToken: seconds[$0], isOnFront: front.contains($0)) }
+      + sorted.filter(\.hasDiverged).map { Row($0) }
   }
 
   /// For people.
@@ -48,8 +58,9 @@ struct SearchTable: Encodable {
     let rows = runs.map { row in
       [
         row.folder, row.layers.map(String.init).joined(separator: ","), "\(row.hiddenSize)", "\(row.feedForwardSize)",
-        "\(row.heads)", "\(row.keyValueHeads)", Format.count(row.parameters), Format.fixed(row.tokensPerSecond, 0),
-        Format.fixed(row.perplexity, 3), row.isOnFront ? "*" : "",
+        "\(row.heads)", "\(row.keyValueHeads)", Format.count(row.parameters),
+        row.tokensPerSecond.map { Format.fixed($0, 0) } ?? "-",
+        row.hasDiverged ? "diverged" : row.perplexity.map { Format.fixed($0, 3) } ?? "-", row.isOnFront ? "*" : "",
       ]
     }
     return TextTable(rows: [heading] + rows).text
