@@ -111,6 +111,8 @@ import Testing
     let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     let folder = try TemporaryFolder()
     #expect(Digest.sha256(of: Data("abc".utf8)) == abc)
+    #expect(Digest.sha256(of: [Array("a".utf8), [], Array("bc".utf8)]) == abc)
+    #expect(Digest.sha256(of: [[UInt8]]()) == nothing)
     #expect(Digest.sha256(of: try MappedFile(contentsOf: folder.write(Array("abc".utf8), to: "abc"))) == abc)
     #expect(Digest.sha256(of: try MappedFile(contentsOf: folder.write([], to: "empty"))) == nothing)
   }

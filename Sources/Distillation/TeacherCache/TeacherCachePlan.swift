@@ -36,6 +36,13 @@ public struct TeacherCachePlan: Sendable {
     Self.method(methods, within: maximumBytes, tokens: tokens, vocabularySize: vocabularySize)
   }
 
+  /// The bytes that are in memory at once while a cache of so many tokens is put into files: those of one file, about.
+  public func bytesAtOnce(forTokens tokens: Int, vocabularySize: Int) -> Int {
+    let bytes = method(forTokens: tokens, vocabularySize: vocabularySize).bytes(
+      ofTokens: min(tokens, TeacherCacheDescription.fileTokens), vocabularySize: vocabularySize)
+    return Int(min(bytes, Double(TeacherCacheDescription.fileBytes)))
+  }
+
   /// The first of several methods whose cache of so many tokens is not larger than so many bytes, else the last.
   public static func method(
     _ methods: [TeacherCacheMethod], within maximumBytes: Double?, tokens: Int, vocabularySize: Int
