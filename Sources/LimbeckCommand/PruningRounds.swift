@@ -52,11 +52,15 @@ struct PruningRounds {
         arguments: ["student", "--from", from, "--\(budget.flag)", budget.argument(limit)] + type
           + ["--rounds", "1", "--trial-steps", "\(student.budget.resolvedTrialSteps)", "--calibration-text"]
           + student.calibrationText
-          + ["--calibration-tokens", "\(student.calibrationTokens)"] + student.sharedFlags + ["--output", cut],
+          + ["--calibration-tokens", "\(student.calibrationTokens)"] + student.sharedFlags + outputFlags(isLast: isLast)
+          + ["--output", cut],
         result: "\(cut)/model.safetensors")
       return isLast ? [pruning] : [pruning, distilling(round, cut)]
     }
   }
+
+  /// There is one JSON object, that of the student.
+  private func outputFlags(isLast: Bool) -> [String] { student.json ? [isLast ? "--json" : "--quiet"] : [] }
 
   private func distilling(_ round: Int, _ cut: String) -> CommandStep {
     let run = "\(folder)/student-\(round)"

@@ -83,6 +83,11 @@ struct StudentBudget: Sendable {
     }
   }
 
+  /// A cost in the unit of the flag.
+  func value(_ cost: Double) -> Double {
+    if case .tokensPerSecond = measure { 1 / cost } else { cost }
+  }
+
   /// A limit as the flag has it.
   func argument(_ limit: Double) -> String {
     switch measure {

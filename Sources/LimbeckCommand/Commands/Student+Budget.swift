@@ -39,9 +39,9 @@ extension Student {
           continue
         }
       }
-      if !quiet { try StandardOutput.write(table(results, budget)) }
+      if !quiet, !json { try StandardOutput.write(table(results, budget)) }
       console.write("again by hand:\n  \(command(best.plan))")
-      return ChosenStudent(plan: best.plan, importance: importance)
+      return ChosenStudent(plan: best.plan, importance: importance, budget: budget, trials: results)
     }
     throw InvalidValue(
       "--\(budget.flag)", expected: "what a shape of this teacher has", found: budget.text(budget.limit),
@@ -99,4 +99,7 @@ extension Student {
 struct ChosenStudent {
   let plan: StudentPlan
   let importance: ActivationImportance?
+  /// What it may cost, and the shapes that were tried for it; none where the user gave the sizes.
+  var budget: StudentBudget?
+  var trials: [ShapeTrials.Result] = []
 }

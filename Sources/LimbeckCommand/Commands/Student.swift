@@ -87,6 +87,8 @@ struct Student: ParsableCommand {
   var tokenizer: String?
   @Flag(help: "Print no sizes.")
   var quiet = false
+  @Flag(help: "Print one JSON object: the sizes, and the shapes that were tried within a budget.")
+  var json = false
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
@@ -106,6 +108,7 @@ struct Student: ParsableCommand {
           ? "a text, to measure the importance of what a size cuts"
           : "--hidden-size, --feed-forward-size, --heads, --key-value-heads or a budget beside it", found: "none")
     }
+    if json, quiet { throw ValidationError("json", expected: "nothing with --quiet", found: "both") }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)
     }
@@ -135,7 +138,11 @@ struct Student: ParsableCommand {
       try write(student, tokenizer: teacher.tokenizer)
       return student
     }
-    if !quiet { try StandardOutput.write(facts(plan, teacher.decoder, student).text) }
+    if json {
+      try StandardOutput.write(json: StudentReport(chosen, student, of: teacher.decoder, output: output))
+    } else if !quiet {
+      try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+    }
     console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 
