@@ -63,16 +63,15 @@ struct TeacherCacheSettings {
     return try tokenizerFiles(in: sequences.cache.url).isEmpty ? teacher : sequences.cache.url.path
   }
 
-  /// The caches, as the plan of a run names them.
-  var files: [MemoryPlan.Part] {
-    get throws {
-      var bytes = 0
-      for url in [sequences.cache.url, validation].compactMap(\.self) {
-        let files = try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])
-        bytes += files.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0) }
-      }
-      return [.init("teacher cache", bytes: bytes, isMapped: true)]
-    }
+  /// What is read of the caches at a time, as the plan of a run names it: the sequences of a micro-batch.
+  func files(_ recipe: TrainingRecipe) throws -> [MemoryPlan.Part] {
+    let url = sequences.cache.url
+    let files = try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])
+    let bytes = files.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0) }
+    let count = sequences.cache.description.sequenceCount
+    return [
+      .init("teacher cache", bytes: bytes / count * min(count, recipe.resolvedMicroBatchSize), isMapped: true)
+    ]
   }
 
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student
