@@ -44,6 +44,9 @@ import Testing
     elements.releasePages()
     #expect(try resident() <= 16)
     #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
+    elements.file.releasePages()
+    #expect(try resident() <= 4)
+    #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
   }
 
   @Test func anEmptyFileHasNoBytes() throws {

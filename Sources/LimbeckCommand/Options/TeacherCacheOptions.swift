@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -63,14 +64,18 @@ struct TeacherCacheSettings {
     return try tokenizerFiles(in: sequences.cache.url).isEmpty ? teacher : sequences.cache.url.path
   }
 
-  /// What is read of the caches at a time, as the plan of a run names it: the sequences of a micro-batch.
-  func files(_ recipe: TrainingRecipe) throws -> [MemoryPlan.Part] {
+  /// What is mapped, as the plan of a run names it: what is read of the caches at a time, the sequences of a
+  /// micro-batch, and the file of the teacher whose head is needed.
+  func files(_ recipe: TrainingRecipe, teacher: String?) throws -> [MemoryPlan.Part] {
+    let teacher = keepsStates ? teacher.map { URL(fileURLWithPath: $0, isDirectory: true) } : nil
+    let teacherBytes = try teacher.map { try openModel(at: ModelLocation($0).url).weightBytes } ?? 0
     let url = sequences.cache.url
     let files = try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])
     let bytes = files.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0) }
     let count = sequences.cache.description.sequenceCount
     return [
-      .init("teacher cache", bytes: bytes / count * min(count, recipe.resolvedMicroBatchSize), isMapped: true)
+      .init("file of the teacher", bytes: teacherBytes, isMapped: true),
+      .init("teacher cache", bytes: bytes / count * min(count, recipe.resolvedMicroBatchSize), isMapped: true),
     ]
   }
 
