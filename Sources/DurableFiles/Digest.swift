@@ -6,10 +6,28 @@ public import Foundation
 public enum Digest {
   /// The SHA-256 digest of `bytes`, by OpenSSL's libcrypto.
   public static func sha256(of bytes: RawSpan) -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
+    var digest = [UInt8](repeating: 0, count: size)
     let status = bytes.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, &digest, nil, EVP_sha256(), nil) }
     precondition(status == 1, "libcrypto has no SHA-256")
-    return digest.reduce(into: "") { text, byte in
+    return text(digest)
+  }
+
+  /// The SHA-256 digest of arrays of bytes, one after another, which are not copied together.
+  public static func sha256(of parts: [[UInt8]]) -> String {
+    let context = EVP_MD_CTX_new()
+    defer { EVP_MD_CTX_free(context) }
+    var status = EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    for part in parts where status == 1 { status = EVP_DigestUpdate(context, part, part.count) }
+    var digest = [UInt8](repeating: 0, count: size)
+    if status == 1 { status = EVP_DigestFinal_ex(context, &digest, nil) }
+    precondition(status == 1, "libcrypto has no SHA-256")
+    return text(digest)
+  }
+
+  private static let size = 32
+
+  private static func text(_ digest: [UInt8]) -> String {
+    digest.reduce(into: "") { text, byte in
       let digits = String(byte, radix: 16)
       text += digits.count == 1 ? "0" + digits : digits
     }

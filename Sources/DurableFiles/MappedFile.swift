@@ -122,6 +122,20 @@ public final class MappedFile: Sendable {
     return try MappedFile(copying: ranges, of: self)
   }
 
+  /// Lets the system have the memory of all pages, as of elements; nothing of a copy.
+  public func releasePages() {
+    if let start = contents.baseAddress { releasePages(from: start, to: start + contents.count) }
+  }
+
+  /// The same of the pages that lie wholly between two addresses, both of this mapping or at its end.
+  fileprivate func releasePages(from start: UnsafeRawPointer, to end: UnsafeRawPointer) {
+    if isCopy { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (Int(bitPattern: start) + page - 1) / page * page
+    let last = Int(bitPattern: end) / page * page
+    if first < last { madvise(UnsafeMutableRawPointer(bitPattern: first), last - first, MADV_DONTNEED) }
+  }
+
   /// The first byte of the mapping, `nil` for an empty file. Unsafe: valid only while `self` is alive, and only
   /// `count` bytes of it; the caller keeps both promises.
   @unsafe public var unsafeBaseAddress: UnsafeRawPointer? { contents.baseAddress }
@@ -171,12 +185,7 @@ public struct MappedElements<Element: MappableElement>: Sendable {
   /// Lets the system have the memory of the pages that lie wholly among the elements, which nobody will read soon; who
   /// does read them waits for them to come from the file again. A copy keeps its memory.
   public func releasePages() {
-    guard let start, !file.isCopy else { return }
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = (Int(bitPattern: start) + page - 1) / page * page
-    let end = Int(bitPattern: start + count) / page * page
-    if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
-    extendLifetime(file)
+    if let start { file.releasePages(from: UnsafeRawPointer(start), to: UnsafeRawPointer(start + count)) }
   }
 
   /// Calls `body` with the elements.

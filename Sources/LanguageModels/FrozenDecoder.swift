@@ -49,15 +49,21 @@ public final class FrozenDecoder: DecoderModel {
   }
 
   /// This decoder on a device that is `Device.counting()`.
-  public func counted(on device: Device) -> FrozenDecoder {
+  /// - Parameters:
+  ///   - device: the device.
+  ///   - vocabularySize: V of the decoder with fewer tokens that this one stands for; nil, the default, for its own.
+  /// - Returns: the decoder, whose results mean nothing.
+  public func counted(on device: Device, vocabularySize: Int? = nil) -> FrozenDecoder {
+    var configuration = stack.configuration
+    configuration.vocabularySize = vocabularySize ?? configuration.vocabularySize
     let counted = FrozenDecoder(
       DecoderStack(
-        stack.configuration, precision: precision, on: device,
-        adapters: stack.adapters?.counted(of: stack.configuration, on: device)))
+        configuration, precision: precision, on: device,
+        adapters: stack.adapters?.counted(of: configuration, on: device)))
     var values = stack.weights.map(\.parameter.matrix).makeIterator()
     counted.parameters.loadFrozen { parameter in
       guard let value = values.next() else { preconditionFailure("\(parameter.name) is no weight of the decoder") }
-      return value.counted(on: device)
+      return value.counted(on: device, rows: parameter.shape[0])
     }
     return counted
   }

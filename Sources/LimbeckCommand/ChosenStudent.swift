@@ -9,6 +9,9 @@ struct ChosenStudent {
   let importance: ActivationImportance?
   /// What its channels are projected by; nil where they are chosen.
   var projectionText: CalibrationText?
+  /// What it may cost, and the shapes that were tried for it; none where the user gave the sizes.
+  var budget: StudentBudget?
+  var trials: [ShapeTrials.Result] = []
 }
 
 extension Student {

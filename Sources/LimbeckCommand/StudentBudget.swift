@@ -89,6 +89,11 @@ struct StudentBudget: Sendable {
   /// How far a cost may lie above a limit: a measured speed has the machine's noise.
   var tolerance: Double { if case .tokensPerSecond = measure { 1.03 } else { 1 } }
 
+  /// A cost in the unit of the flag.
+  func value(_ cost: Double) -> Double {
+    if case .tokensPerSecond = measure { 1 / cost } else { cost }
+  }
+
   /// A limit as the flag has it.
   func argument(_ limit: Double) -> String {
     switch measure {

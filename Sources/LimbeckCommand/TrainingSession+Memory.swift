@@ -14,6 +14,7 @@ extension TrainingSession {
   ///   - tokenizer: what makes its ids.
   ///   - files: what is mapped, the weights of teachers first.
   ///   - adapting: makes the decoder whose adapters are trained, on a device that counts; nil where all weights are.
+  ///   - caching: what the making of a cache takes, of a text of so many tokens; nil where none is made.
   ///   - distilling: the run of a model, on that model's device, which counts; nil where it learns without a teacher in
   ///     memory.
   /// - Returns: whether only the plan was asked for, and nothing is to be done any more.
@@ -21,10 +22,12 @@ extension TrainingSession {
   func showsPlan(
     of configuration: DecoderConfiguration, _ tokenizer: any Tokenizer, files: [MemoryPlan.Part] = [],
     adapting: ((Device) throws -> TransformerDecoder)? = nil,
+    caching: ((_ textTokens: Int) -> MemoryPlan.Part)? = nil,
     distilling: ((TransformerDecoder) throws -> any SessionTask)? = nil
   ) throws -> Bool {
     let textBytes = try corpus(settings.text)?.byteCount ?? 0
     let validation = try plannedValidation(configuration, tokenizer, textBytes: textBytes)
+    let cache = try caching.map { try $0(textTokens(tokenizer, byteCount: textBytes)) }
     func plan(_ choice: MemoryChoice) throws -> MemoryPlan {
       var recipe = settings.recipe
       recipe.microBatchSize = choice.microBatchSize ?? recipe.microBatchSize
@@ -42,8 +45,11 @@ extension TrainingSession {
           over: data, validation: validation, recipe, folder: nil, continuing: nil
         ) { _ in .continue }
       }
-      // by now, its code has been run
-      if let memory = ProcessMemory.now { plan.add(.init("program and tokenizer", bytes: memory.bytes)) }
+      // by now, most of its code has been run
+      if let memory = ProcessMemory.now {
+        plan.add(.init("program and tokenizer", bytes: memory.bytes + Self.laterCodeBytes))
+      }
+      if let cache { plan.add(cache) }
       for (index, file) in files.enumerated() {
         plan.add(.init(file.name, bytes: file.bytes - (index == 0 ? plan.releasedBytes : 0), isMapped: true))
       }
@@ -52,10 +58,24 @@ extension TrainingSession {
     }
     let whole = try plan(MemoryChoice())
     let limit = MemoryLimit(settings.memory.limit)
-    if settings.memory.isPlanned { try StandardOutput.write(whole.table(limit: limit)) }
+    if settings.memory.isPlanned { try settings.memory.show(whole, limit) }
     guard let limit, whole.unmappedBytes > limit.bytes else { return settings.memory.isPlanned }
     let remedies = try remedies(limit, hasTeacher: distilling != nil) { try plan($0).unmappedBytes }
     throw MemoryShortage(plan: whole, limit: limit, remedies: remedies, configuration: configuration)
+  }
+
+  /// Pages of the program that a run reads and a plan does not: 3.3 to 3.7 MiB of a release build.
+  private static let laterCodeBytes = 7 << 19
+  /// Texts of so many bytes are soon tokenised.
+  private static let shortTextBytes = 1 << 20
+
+  /// The tokens of the text to be learnt, which has so many bytes; about, where it is long.
+  private func textTokens(_ tokenizer: any Tokenizer, byteCount: Int) throws -> Int {
+    guard byteCount <= Self.shortTextBytes, let corpus = try corpus(settings.text) else {
+      return byteCount / Self.bytesPerToken
+    }
+    let text = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads)
+    return text.documents.reduce(0) { $0 + $1.ids.count }
   }
 
   /// Bytes of text that a token stands for, about, and at least. Ids take 4 bytes each, so that those of a text take
@@ -97,7 +117,7 @@ extension TrainingSession {
     _ configuration: DecoderConfiguration, _ tokenizer: any Tokenizer, textBytes: Int
   ) throws -> ValidationText? {
     let (corpus, length) = (try corpus(settings.validationText), settings.recipe.sequenceLength)
-    if let corpus, corpus.byteCount <= 1 << 20 {
+    if let corpus, corpus.byteCount <= Self.shortTextBytes {
       let tokens = try tokenizer.tokens(of: corpus.chatting(for: tokenizer), threads: device.threads)
       return try ValidationText(
         EvaluationText(tokens, tokenizer: tokenizer), sequenceLength: length,

@@ -7,6 +7,7 @@ extension StoredModel {
     for name in weights.names {
       let tensor = try weights.tensor(named: name)
       if tensor.isReadable { try requireFinite(tensor) }
+      releasePages()
     }
   }
 

@@ -69,6 +69,11 @@ extension StoredModel {
   /// The size of the files that hold the weights, in bytes.
   public var weightBytes: Int { weights.files.reduce(0) { $0 + $1.count } }
 
+  /// Lets the system have the memory of the weights that were read.
+  func releasePages() {
+    for file in weights.files { file.releasePages() }
+  }
+
   /// Checks that not many times as many weights are called for as there are, before anything is made that is as large
   /// as damaged sizes say. Throws `value`.
   func requirePlausibleSizes(of declared: [DeclaredWeight]) throws(ModelFileError) {

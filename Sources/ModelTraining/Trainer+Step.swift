@@ -62,6 +62,10 @@ extension Trainer {
     guard step.countedTokens > 0 else { throw .nothingCounted(text: data.name) }
     var isAbandoned = false
     let size = batches.reduce(0) { $0 + $1.batchSize }
+    // the buffers of other shapes, as of a last batch or of completions, would come on top of those that are there
+    let shapes = batches.map { [$0.batchSize, $0.length] }
+    if shapes != lastShapes { model.device.releaseFreeMemory() }
+    lastShapes = shapes
     for parameters in trained { parameters.zeroGradients() }
     for batch in batches where !isAbandoned {
       let sums = objective.accumulateGradientsInMicroBatches(

@@ -45,6 +45,8 @@ public final class Trainer {
   var order: SequenceOrder
   var state: TrainingState
   var metrics: MetricsLog?
+  /// Sequences and tokens of each micro-batch of the step before.
+  var lastShapes: [[Int]] = []
   /// Whether the first call of `run` has come.
   private var isBegun = false
   /// The step of the newest checkpoint in the folder.

@@ -26,6 +26,13 @@ public final class Device: Sendable {
   /// The most bytes that tensors on this device have held at once; mapped weights are not among them.
   public var peakBytes: Int { workerDevices.reduce(storagePool.peak) { $0 + $1.peakBytes } }
 
+  /// Gives buffers that no tensor has back to the system. They are kept for tensors of the same sizes, and are in the
+  /// way where other sizes come.
+  public func releaseFreeMemory() {
+    storagePool.releaseFree()
+    for device in workerDevices { device.releaseFreeMemory() }
+  }
+
   /// A device with the best backend of this CPU, `MatrixBackendKind.best`.
   ///
   /// A CPU without AVX2 needs OpenBLAS. Where that may be missing, use `init(threads:backend:)`, which throws then;

@@ -108,15 +108,20 @@ extension Device {
 }
 
 extension WeightMatrix {
-  /// The same weights for a device that is `counting`: what products make of them there is theirs alone.
-  public func counted(on device: Device) -> WeightMatrix {
-    let released = PackedFactorCache { [byteCount] in device.memoryCount?.release(byteCount) }
+  /// The same weights, or only so many rows of them, for a device that is `counting`: what products make of them there
+  /// is theirs alone.
+  public func counted(on device: Device, rows: Int? = nil) -> WeightMatrix {
+    let rows = rows ?? shape[0]
+    precondition(rows > 0 && rows <= shape[0], "\(rows) rows of \(shape)")
+    let bytes = byteCount / shape[0] * rows
+    let released = PackedFactorCache { device.memoryCount?.release(bytes) }
     switch self {
     case .dense(let tensor):
+      let shape = [rows] + tensor.shape.dropFirst()
       let storage = Storage(
-        viewing: tensor.pointer, count: tensor.count, owner: tensor.storage, packedFactors: released)
-      return .dense(Tensor(shape: tensor.shape, storage: storage, device: device))
-    case .encoded(let matrix): return .encoded(EncodedMatrix(matrix, packed: released))
+        viewing: tensor.pointer, count: shape.reduce(1, *), owner: tensor.storage, packedFactors: released)
+      return .dense(Tensor(shape: shape, storage: storage, device: device))
+    case .encoded(let matrix): return .encoded(EncodedMatrix(matrix, rows: rows, packed: released))
     }
   }
 }

@@ -21,7 +21,7 @@ final class StoragePool: @unchecked Sendable {
   }
 
   deinit {
-    for buffers in free.values { for buffer in buffers { discard(buffer) } }
+    releaseFree()
   }
 
   /// Sizes are rounded up to one eighth of their power of two, so that nearly equal sizes share buffers.
@@ -68,6 +68,15 @@ final class StoragePool: @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     return peakBytes
+  }
+
+  /// Gives the free buffers back to the system.
+  func releaseFree() {
+    lock.lock()
+    defer { lock.unlock() }
+    for buffers in free.values { for buffer in buffers { discard(buffer) } }
+    allocatedBytes -= freeBytes
+    (free, freeBytes) = ([:], 0)
   }
 
   private func discard(_ buffer: UnsafeMutablePointer<Float>) {

@@ -44,6 +44,9 @@ import Testing
     elements.releasePages()
     #expect(try resident() <= 16)
     #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
+    elements.file.releasePages()
+    #expect(try resident() <= 4)
+    #expect(elements.array == Array(bytes[100..<bytes.count - 100]))
   }
 
   @Test func anEmptyFileHasNoBytes() throws {
@@ -111,6 +114,8 @@ import Testing
     let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     let folder = try TemporaryFolder()
     #expect(Digest.sha256(of: Data("abc".utf8)) == abc)
+    #expect(Digest.sha256(of: [Array("a".utf8), [], Array("bc".utf8)]) == abc)
+    #expect(Digest.sha256(of: [[UInt8]]()) == nothing)
     #expect(Digest.sha256(of: try MappedFile(contentsOf: folder.write(Array("abc".utf8), to: "abc"))) == abc)
     #expect(Digest.sha256(of: try MappedFile(contentsOf: folder.write([], to: "empty"))) == nothing)
   }

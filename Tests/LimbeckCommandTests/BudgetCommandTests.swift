@@ -49,6 +49,19 @@ extension CommandTests {
       #expect(try desk.data("again/model.safetensors") == desk.data("found/model.safetensors"))
     }
 
+    @Test func aStudentIsOneObject() throws {
+      let outcome = try student("--parameters", "26K", "--trial-steps", "2", "--output", "found", "--json")
+      try #require(outcome.code == 0, "\(outcome.errors)")
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      #expect(object["parameters"] as? Int == (try parameters("found")))
+      let trials = try #require(object["trials"] as? [[String: Any]])
+      #expect((trials.first?["shape"] as? [String: Any])?["hidden_size"] is Int, "\(outcome.output)")
+      #expect((object["budget"] as? [String: Any])?["limit"] as? Double == 26_000)
+      #expect(trials.allSatisfy { ($0["cost"] as? Double ?? .infinity) <= 26_000 })
+      let both = try student("--parameters", "26K", "--output", "other", "--json", "--quiet")
+      #expect(both.code != 0 && both.errors.contains("json: expected nothing with --quiet"), "\(both.errors)")
+    }
+
     @Test func theExportedFileKeepsToItsBytes() throws {
       let whole = try Command.run(
         "export", "--model", "deep", "--output", "deep.gguf", "--type", "q8_0", in: desk.folder)

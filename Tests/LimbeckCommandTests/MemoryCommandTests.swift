@@ -68,6 +68,46 @@ extension CommandTests {
       }
     }
 
+    @Test func aCacheThatARunMakesIsPlanned() throws {
+      let arguments = [
+        "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.smallConfiguration, "--text",
+        desk.workspace.text, "--output", "cached", "--epochs", "2", "--batch-size", "4", "--sequence-length", "32",
+        "--cache-while-distilling", "--cache-method", "dense16", "--threads", "1",
+      ]
+      let plan = try Command.run(arguments + ["--plan"], in: desk.folder)
+      #expect(plan.output.contains("\na file of the cache, while it is made"), "\(plan.output)")
+      let run = try Command.run(arguments, in: desk.folder)
+      try #require(run.code == 0, "\(run.errors)")
+      let (planned, held) = (try sum(plan), try held("cached"))
+      #expect(abs(planned / held - 1) < 0.05, "planned \(planned) MiB, held \(held)")
+    }
+
+    @Test func theTeacherWhoseHeadGoesWithACacheIsPlanned() throws {
+      let made = try Command.run(
+        "cache-teacher", "--teacher", desk.workspace.teacher, "--text", desk.workspace.text, "--sequence-length", "32",
+        "--method", "hidden", "--output", "cache", in: desk.folder)
+      try #require(made.code == 0, "\(made.errors)")
+      let arguments = [
+        "distill", "--teacher-cache", "cache", "--teacher", desk.workspace.teacher, "--student",
+        desk.workspace.smallConfiguration, "--text", desk.workspace.text, "--output", "run", "--steps", "2",
+        "--batch-size", "4", "--threads", "1", "--sequence-length", "32",
+      ]
+      let plan = try Command.run(arguments + ["--plan"], in: desk.folder)
+      #expect(plan.output.contains("\nfile of the teacher, mapped"), "\(plan.output)")
+      let run = try Command.run(arguments, in: desk.folder)
+      try #require(run.code == 0, "\(run.errors)")
+      let (planned, held) = (try sum(plan), try held("run"))
+      #expect(abs(planned / held - 1) < 0.05, "planned \(planned) MiB, held \(held)")
+    }
+
+    @Test func aPlanIsOneObject() throws {
+      let plan = try train("run", ["--plan", "--json"])
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(plan.output.utf8)) as? [String: Any])
+      #expect(object["unmapped_bytes"] is Int && object["parts"] is [[String: Any]], "\(plan.output)")
+      let alone = try train("run", ["--json"])
+      #expect(alone.code != 0 && alone.errors.contains("json: expected --plan beside it"), "\(alone.errors)")
+    }
+
     @Test func whatDoesNotFitIsRefusedWithWhatWould() throws {
       let whole = try sum(train("run", ["--plan"]))
       let recomputed = try sum(train("run", ["--plan", "--recompute"]))

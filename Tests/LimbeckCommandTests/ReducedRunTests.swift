@@ -87,13 +87,63 @@ extension CommandTests {
       #expect(try desk.data("run-teacher/model.safetensors") == teacher)
     }
 
+    @Test func whatFailsAtTheStartLeavesNothing() throws {
+      let desk = try desk()
+      // found out after the teacher is written
+      let failed = try distill(
+        desk, "run", "--reduce-vocabulary", "more.txt", "--cache-while-distilling")
+      #expect(failed.code != 0 && failed.errors.contains("more than the"), "\(failed.errors)")
+      #expect(failed.errors.contains("wrote ") && !desk.exists("run-teacher") && !desk.exists("run"))
+      let again = try distill(desk, "run", "--reduce-vocabulary", "more.txt")
+      #expect(again.code == 0 && desk.exists("run-teacher"), "\(again.errors)")
+    }
+
+    @Test func aStudentOfOtherTokensIsRefusedBeforeAnythingIsWritten() throws {
+      let desk = try desk()
+      let outcome = try Command.run(
+        "distill", "--teacher", desk.workspace.teacher, "--student", desk.workspace.teacher, "--text", "few.txt",
+        "--output", "run", "--steps", "4", "--sequence-length", "16", "--reduce-vocabulary", "more.txt",
+        in: desk.folder)
+      #expect(outcome.code != 0 && outcome.errors.contains("--student: expected a size"), "\(outcome.errors)")
+      #expect(!outcome.errors.contains("wrote ") && !desk.exists("run-teacher"))
+    }
+
+    @Test func thePlanHasTheSmallerVocabulary() throws {
+      let desk = try desk()
+      let plan = try distill(desk, "run", "--reduce-vocabulary", "more.txt", "--plan", "--json")
+      try #require(plan.code == 0, "\(plan.errors)")
+      #expect(!desk.exists("run-teacher") && !desk.exists("run"))
+      let run = try distill(desk, "run", "--reduce-vocabulary", "more.txt")
+      try #require(run.code == 0, "\(run.errors)")
+      // once the teacher is there, a plan without the reduction has the same weights
+      let whole = try Command.run(
+        "distill", "--teacher", "run-teacher", "--student", desk.workspace.path("free.json"), "--text", "few.txt",
+        "--output", "other", "--steps", "4", "--batch-size", "2", "--sequence-length", "16", "--plan", "--json",
+        in: desk.folder)
+      #expect(try part("weights", of: plan) == part("weights", of: whole))
+      #expect(try part("output head", of: plan) == part("output head", of: whole))
+    }
+
+    private func part(_ name: String, of plan: Outcome) throws -> Int {
+      struct Plan: Decodable {
+        struct Part: Decodable {
+          let name: String
+          let bytes: Int
+        }
+        let parts: [Part]
+      }
+      let parts = try JSONDecoder().decode(Plan.self, from: Data(plan.output.utf8)).parts
+      return try #require(parts.first { $0.name == name }?.bytes)
+    }
+
     @Test func badInputIsRefused() throws {
       let desk = try desk()
       let cases: [([String], String)] = [
         (["--reduce-vocabulary", "nowhere.txt"], "nowhere.txt"),
         (["--teacher", desk.workspace.teacher, "--reduce-vocabulary", "more.txt"], "expected one teacher"),
         (["--tokenizer", desk.workspace.tokenizer, "--reduce-vocabulary", "more.txt"], "nothing with --tokenizer"),
-        (["--plan", "--reduce-vocabulary", "more.txt"], "nothing with --plan"),
+        (["--reduce-vocabulary", "more.txt", "--memory-limit", "20MB"], "memory: expected at most"),
+        (["--reduce-vocabulary", "more.txt", "--sequence-length", "65"], "65"),
       ]
       for (flags, message) in cases {
         let outcome = try Command.run(

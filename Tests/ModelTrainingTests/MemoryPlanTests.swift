@@ -62,6 +62,26 @@ import Testing
     }
   }
 
+  /// The last step of a run by epochs may have fewer sequences, whose buffers are of other sizes.
+  @Test func aSmallerLastBatchTakesNoMore() throws {
+    let device = Device(threads: 1)
+    let planned = try plan(recipe(batchSize: 8), on: device)
+    let ids = [Int32](repeating: 1, count: 13 * 64 + 1)
+    let counting = device.counting()
+    let model = TransformerDecoder(configuration: Self.configuration, seed: 1, device: counting)
+    var batches: [Int] = []
+    try Trainer(
+      model: model, objective: CrossEntropyObjective(),
+      data: PackedSequences(TokenArray(ids), sequenceLength: 64, name: "text"),
+      recipe: TrainingRecipe(epochs: 1, batchSize: 8, sequenceLength: 64)
+    ).run { event in
+      if case .step(let step) = event { batches.append(step.countedTokens) }
+      return .continue
+    }
+    #expect(batches.count == 2 && batches[1] < batches[0])
+    #expect(counting.countedMemory.values.reduce(0, +) == planned.bytes)
+  }
+
   @Test func partsAreOfTheShapes() throws {
     let plan = try plan(recipe(batchSize: 4), on: Device(threads: 1))
     let weights = try #require(Self.configuration.weightCount) * 4

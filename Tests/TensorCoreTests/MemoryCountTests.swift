@@ -48,6 +48,25 @@ import Testing
     #expect((device.countedMemory[.activations] ?? 0) >= 3 * 4 * rows * columns)
   }
 
+  @Test func freeBuffersAreNotInTheWayOnceTheyAreGivenBack() {
+    for (releases, expected) in [(false, 4 * (1 << 20) + 4 * (1 << 21)), (true, 4 * (1 << 21))] {
+      let device = Device(threads: 2).counting()
+      _ = Tensor.zeros([1 << 10, 1 << 10], on: device)
+      if releases { device.releaseFreeMemory() }
+      _ = Tensor.zeros([1 << 10, 1 << 11], on: device)
+      #expect(device.countedMemory[.activations] == expected)
+    }
+  }
+
+  @Test func weightsAreCountedWithFewerRows() throws {
+    let real = Device(threads: 1)
+    let counting = real.counting()
+    let counted = WeightMatrix.dense(Tensor.zeros([64, 256], on: real).constant).counted(on: counting, rows: 16)
+    #expect(counted.shape == [16, 256])
+    _ = counted.packedTransposed(on: counting)
+    #expect(counting.countedReleasedBytes == 4 * 16 * 256)
+  }
+
   @Test func whatProductsMakeOfWeightsIsNotLeftToTheRealDevice() throws {
     let real = Device(threads: 1)
     let weight = Tensor.zeros([64, 256], on: real).constant

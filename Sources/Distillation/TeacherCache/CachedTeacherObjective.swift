@@ -73,6 +73,7 @@ public struct CachedTeacherObjective: TrainingObjective {
     let rows = batch.countedRows
     guard !rows.isEmpty else { return .zero }
     let teacher = CachedTeacherRows(cache, batch)
+    defer { cache.releasePages(of: batch) }
     let projection = student.projection(of: student.hiddenStates(batch.ids, lengths: batch.segments))
     let found = projection.mapLogits(rows: rows, reservesTeacherRow: !cache.method.isSparse, backward: backward) {
       index, student, teacherRow, scratch in

@@ -80,7 +80,14 @@ public struct TeacherCache: Sendable {
         }
       }
     }
+    releasePages(of: batch)
     return states
+  }
+
+  /// Lets the system have the memory of the files that a batch was read from: a text is long, and the next batch is
+  /// elsewhere in it.
+  func releasePages(of batch: TokenBatch) {
+    for file in Set(batch.sequences.map { $0 / description.sequencesPerFile }) { files[file].releasePages() }
   }
 
   /// The first `count` values of a sequence's hidden states.

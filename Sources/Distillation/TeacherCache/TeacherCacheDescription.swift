@@ -81,7 +81,7 @@ public struct TeacherCacheDescription: Codable, Sendable, Equatable {
   /// The largest Ct: more channels than any model has.
   private static let channelLimit = 1 << 24
   /// A file has at most so many tokens, which is what a killed process loses, and so many bytes; but always a sequence.
-  private static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
+  static let (fileTokens, fileBytes) = (1 << 15, 32 << 20)
   /// That of caches with a text of their own; others are of the version before.
   private static let currentVersion = 3
   /// How a text is cut that the cache holds: its documents have all ids that the teacher was fed.

@@ -49,30 +49,35 @@ struct TeacherCacheFile {
         try file.elements(of: UInt16.self, at: offset, count: (file.count - offset) / 2)
       )
     }
+    // all of it was read; from now on only the rows of a batch are
+    rows.releasePages()
     self.file = file
     self.digest = digest
   }
+
+  /// Lets the system have the memory of the rows that were read.
+  func releasePages() { rows.releasePages() }
 
   /// Writes a file, which appears whole or not at all.
   static func write(
     _ rows: [[UInt8]], of sequences: Range<Int>, key: String, to url: URL
   ) throws(TeacherCacheError) {
     precondition(rows.count == sequences.count, "\(rows.count) sequences for \(sequences)")
-    var content: [UInt8] = []
-    content.reserveCapacity(8 * (rows.count + 1) + rows.reduce(0) { $0 + $1.count })
+    var table: [UInt8] = []
     var start: UInt64 = 0
     for row in rows {
-      append(start, to: &content)
+      append(start, to: &table)
       start += UInt64(row.count)
     }
-    append(start, to: &content)
-    for row in rows { content += row }
+    append(start, to: &table)
+    // rows are as large as a file: they are not copied into one
+    let parts = [table] + rows
     let header = header(
-      key: key, sequences: sequences, contentCount: content.count, digest: Digest.sha256(of: content))
+      key: key, sequences: sequences, contentCount: table.count + Int(start), digest: Digest.sha256(of: parts))
     try TeacherCacheError.wrapping { () throws(FileError) in
       let file = try AtomicFile(replacing: url)
       try file.append(header)
-      try file.append(content)
+      for part in parts { try file.append(part) }
       try file.commit()
     }
   }

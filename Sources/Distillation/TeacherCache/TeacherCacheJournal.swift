@@ -66,7 +66,8 @@ final class TeacherCacheJournal {
 
   /// Appends a sequence that is not there yet.
   func append(_ bytes: [UInt8], of sequence: Int) throws(TeacherCacheError) {
-    let data = Self.header(sequence, bytes) + Data(bytes)
+    var data = Self.header(sequence, bytes)
+    data.append(contentsOf: bytes)
     let (handle, end) = (handle, end)
     try Self.writing(file) {
       try handle.seek(toOffset: end)
@@ -121,7 +122,7 @@ final class TeacherCacheJournal {
     let numbers = [sequence, bytes.count].flatMap { number in
       (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
     }
-    return Data(numbers) + Data(Digest.sha256(of: numbers + bytes).utf8)
+    return Data(numbers) + Data(Digest.sha256(of: [numbers, bytes]).utf8)
   }
 
   private static func number(_ header: Data, at offset: Int) -> UInt64 {

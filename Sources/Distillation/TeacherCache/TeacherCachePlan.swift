@@ -37,6 +37,15 @@ public struct TeacherCachePlan: Sendable {
       methods, within: maximumBytes, named: "cache-max-size", tokens: tokens, vocabularySize: vocabularySize)
   }
 
+  /// The bytes that are in memory at once while a cache of so many tokens is put into files: those of one file, about.
+  public func bytesAtOnce(forTokens tokens: Int, vocabularySize: Int) -> Int {
+    // a text that is too long for all of them is for `method(forTokens:)` to refuse, by its exact length
+    let method = (try? method(forTokens: tokens, vocabularySize: vocabularySize)) ?? methods[methods.count - 1]
+    let bytes = method.bytes(
+      ofTokens: min(tokens, TeacherCacheDescription.fileTokens), vocabularySize: vocabularySize)
+    return Int(min(bytes, Double(TeacherCacheDescription.fileBytes)))
+  }
+
   /// The first of several methods whose cache of so many tokens is not larger than so many bytes, which a setting
   /// limits. Throws `value`, which says how many would do, where all are larger.
   public static func method(

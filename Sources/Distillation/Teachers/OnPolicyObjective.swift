@@ -140,6 +140,8 @@ public struct OnPolicyObjective: TrainingObjective {
     guard isOnPolicy(at: position) else { return batch }
     let requests = (0..<batch.batchSize).map { request(for: $0, in: batch, at: position) }
     var completions = [[Int32]](repeating: [], count: requests.count)
+    // a step's buffers are of other sizes
+    student.device.releaseFreeMemory()
     do throws(GenerationError) {
       // no step is taken meanwhile
       let session = PlainDecodingSession(

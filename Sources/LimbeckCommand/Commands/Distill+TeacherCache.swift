@@ -63,7 +63,7 @@ extension Distill {
     }
     let configuration = try source.configuration(for: tokenizer, outputs: cache.outputs, adapting: adapters)
     let isPlanned = try session.showsPlan(
-      of: configuration, tokenizer, files: try cache.files + source.files,
+      of: configuration, tokenizer, files: try cache.files(settings.recipe, teacher: teacherPaths.first) + source.files,
       adapting: source.counted(adapters, settings.precision))
     if isPlanned { return }
     var (signal, inputs) = try cache.open(

@@ -153,7 +153,7 @@ struct Distill: ParsableCommand, LoneOptions {
       return try run(cache, &recipe)
     }
     let vocabulary = try VocabularySettings(vocabulary, &recipe)
-    var teacherSettings = try TeacherSettings(
+    let teacherSettings = try TeacherSettings(
       teachers, onePerStep: teacherSteps.oneTeacherPerStep, tokenizer: teacherCache.tokenizer, &recipe)
     let start = try TrainingStart("student", student, options, &recipe)
     let preset = try recipe.value("preset", objective.preset)
@@ -165,7 +165,7 @@ struct Distill: ParsableCommand, LoneOptions {
     try settings.train(for: studentWeights, &recipe)
     try objective.value.distilledSteps.requireFit(settings.recipe, recipe)
     try teacherSettings.requireFit(settings, recipe)
-    try vocabulary?.requireFit(teacherSettings, settings, recipe)
+    try vocabulary?.requireFit(teacherSettings, recipe)
     let onPolicy = try OnPolicySettings(
       onPolicy, promptField: settings.keys.prompt, sequenceLength: settings.recipe.sequenceLength, &recipe)
     try caching?.requireFit(settings, teacherSettings, onPolicy: onPolicy, recipe)
@@ -173,29 +173,37 @@ struct Distill: ParsableCommand, LoneOptions {
     try recipe.finish()
     let session = try TrainingSession("distill", settings, recipe: recipe.yaml)
 
-    if let vocabulary {
-      teacherSettings.paths = [try vocabulary.reduced(teacherSettings.paths[0], for: settings, on: session.device)]
-    }
-    let teachers = try teacherSettings.load(on: session.device)
-    let tokenizer = teachers.models[0].tokenizer
+    let reduced = try vocabulary?.reduced(teacherSettings.paths[0], for: settings, on: session.device)
+    defer { reduced?.removeUnlessUsed() }
+    var teachers = try teacherSettings.load(on: session.device, reduced: reduced)
     let source = try ModelSource(path: start.model, contextLength: settings.recipe.sequenceLength)
-    let own = try source.isStored ? source.tokenizer(orAt: teacherSettings.tokenizer) : tokenizer
-    try own.requireSame(as: tokenizer, from: teachers.paths[0], path: start.model)
+    let stored = try source.isStored ? source.tokenizer(orAt: teacherSettings.tokenizer) : nil
+    if let stored {
+      try reduced?.requireTokens(of: stored, path: start.model)
+      try stored.requireSame(as: teachers.tokenizer, from: teachers.paths[0], path: start.model)
+    }
     let configuration = try source.configuration(
-      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize, adapting: adapters)
+      for: teachers.tokenizer, outputs: teachers.configuration.vocabularySize, adapting: adapters)
     let isPlanned = try session.showsPlan(
-      of: configuration, own, files: teachers.files + source.files,
-      adapting: source.counted(adapters, settings.precision)
-    ) { decoder in
+      of: configuration, stored ?? teachers.tokenizer, files: teachers.files + source.files,
+      adapting: source.counted(adapters, settings.precision),
+      caching: caching.map { [teachers] caching in
+        { caching.memory(settings, for: teachers.configuration, textTokens: $0) }
+      }
+    ) { [teachers] decoder in
       try Distiller(
         .live(teachers.mixture(countedOn: decoder.device), hiddenStates: hiddenStates.value),
-        student: .init(decoder, own), objective.value)
+        student: .init(decoder, stored ?? teachers.tokenizer), objective.value)
     }
     if isPlanned { return }
+    if let reduced, !reduced.isWritten {
+      try reduced.write()
+      teachers = try teacherSettings.load(on: session.device, reduced: reduced)
+    }
+    let tokenizer = teachers.tokenizer
     let student = try source.model(
-      for: tokenizer, outputs: teachers.models[0].configuration.vocabularySize,
-      bosTokenID: teachers.models[0].configuration.bosTokenID, adapting: adapters, seed: settings.recipe.seed,
-      precision: settings.precision, on: session.device)
+      for: tokenizer, outputs: teachers.configuration.vocabularySize, bosTokenID: teachers.configuration.bosTokenID,
+      adapting: adapters, seed: settings.recipe.seed, precision: settings.precision, on: session.device)
     let sampled = try onPolicy?.steps(
       for: student.trainableDecoder, tokenizer,
       teacherContextLength: teachers.models.map(\.decoder.configuration.contextLength).min() ?? 0)
@@ -203,7 +211,7 @@ struct Distill: ParsableCommand, LoneOptions {
     let distiller = try Distiller(
       plan.map { .caching(teachers.mixture[0], $0, hiddenStates: hiddenStates.value) }
         ?? .live(teachers.mixture, hiddenStates: hiddenStates.value, onPolicy: sampled?.value, choice: teachers.choice),
-      student: .init(student.trainableDecoder, own), objective.value,
+      student: .init(student.trainableDecoder, stored ?? tokenizer), objective.value,
       seed: settings.recipe.seed)
     var inputs = teachers.inputs.merging(sampled?.inputs ?? [:]) { $1 }
     if let caching, let plan { inputs.merge(caching.inputs(plan)) { $1 } }

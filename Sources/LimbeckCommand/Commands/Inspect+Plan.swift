@@ -53,7 +53,7 @@ struct PlanOptions: ParsableArguments {
   }
 }
 
-/// `limbeck inspect --plan --json`
+/// `--plan --json` of `inspect`, `train` and `distill`.
 struct PlanReport: Encodable {
   /// Memory of one kind, and whether it is pages of a file, which the system can drop.
   struct Part: Encodable {

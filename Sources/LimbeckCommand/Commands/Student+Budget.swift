@@ -37,9 +37,9 @@ extension Student {
           continue
         }
       }
-      if !quiet { try StandardOutput.write(table(results, budget)) }
+      if !quiet, !json { try StandardOutput.write(table(results, budget)) }
       console.write("again by hand:\n  \(command(best.plan))")
-      return ChosenStudent(plan: best.plan, importance: importance)
+      return ChosenStudent(plan: best.plan, importance: importance, budget: budget, trials: results)
     }
     throw InvalidValue(
       "--\(budget.flag)", expected: "what a shape of this teacher has", found: budget.text(budget.limit),

@@ -94,6 +94,8 @@ struct Student: ParsableCommand {
   var tokenizer: String?
   @Flag(help: "Print no sizes.")
   var quiet = false
+  @Flag(help: "Print one JSON object: the sizes, and the shapes that were tried within a budget.")
+  var json = false
   @OptionGroup(title: "Device") var device: DeviceOptions
 
   func validate() throws {
@@ -116,6 +118,7 @@ struct Student: ParsableCommand {
     if method != nil, hiddenSize == nil {
       throw ValidationError("method", expected: "--hidden-size beside it", found: "none")
     }
+    if json, quiet { throw ValidationError("json", expected: "nothing with --quiet", found: "both") }
     if calibrationTokens < 1 {
       throw ValidationError("calibration-tokens", expected: "at least 1", found: calibrationTokens)
     }
@@ -142,7 +145,11 @@ struct Student: ParsableCommand {
     let plan = chosen.plan
     let student = try student(chosen, of: teacher)
     try console.announcing("writing \(output)") { try write(student, tokenizer: teacher.tokenizer) }
-    if !quiet { try StandardOutput.write(facts(plan, teacher.decoder, student).text) }
+    if json {
+      try StandardOutput.write(json: StudentReport(chosen, student, of: teacher.decoder, output: output))
+    } else if !quiet {
+      try StandardOutput.write(facts(plan, teacher.decoder, student).text)
+    }
     console.write("wrote \(output): \(Format.count(student.parameters.count)) parameters")
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import LanguageModels
 import Limbeck
 import ModelTraining
 
@@ -100,16 +101,29 @@ struct CachingSettings {
       advice: "leave it out for \(settings.outputPath)/\(Self.usualName)")
   }
 
+  /// What the making of the cache takes beside the run, of a text of so many tokens.
+  func memory(
+    _ settings: TrainingSettings, for teacher: DecoderConfiguration, textTokens: Int
+  ) -> MemoryPlan.Part {
+    let plan = plan(settings, channels: teacher.hiddenSize, digest: "")
+    return .init(
+      "a file of the cache, while it is made",
+      bytes: plan.bytesAtOnce(forTokens: textTokens, vocabularySize: teacher.vocabularySize))
+  }
+
   /// What to make of a teacher. A cache without a place of its own is made in the folder of the run.
   func plan(_ settings: TrainingSettings, for teacher: LanguageModel) -> TeacherCachePlan {
-    let channels = teacher.configuration.hiddenSize
+    plan(settings, channels: teacher.configuration.hiddenSize, digest: teacher.digest)
+  }
+
+  private func plan(_ settings: TrainingSettings, channels: Int, digest: String) -> TeacherCachePlan {
     let standard = CacheTeacher.Method.standard
     let methods = maximumSize == nil ? [method ?? standard] : [.hidden, standard]
     return TeacherCachePlan(
       at: path.map { URL(fileURLWithPath: $0, isDirectory: true) }
         ?? settings.output.appendingPathComponent(Self.usualName, isDirectory: true),
       methods: methods.map { $0.method(channels: channels) }, maximumBytes: (maximumSize?.bytes).map(Double.init),
-      seed: settings.recipe.seed, teacherDigest: teacher.digest, resumes: settings.resumes)
+      seed: settings.recipe.seed, teacherDigest: digest, resumes: settings.resumes)
   }
 
   /// What a resumed run must share.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ModelTraining
 
 /// How a run of `train` or `distill` is made to fit into memory.
 struct MemoryOptions: ParsableArguments {
@@ -6,10 +7,17 @@ struct MemoryOptions: ParsableArguments {
   var recompute = false
   @Flag(help: "Show what memory the run would take, and stop before anything is loaded.")
   var plan = false
+  @Flag(help: "With --plan: print one JSON object.")
+  var json = false
   @Option(
     help: ArgumentHelp(
-      "Refuse a run that needs more memory: 800MB, 4GiB (default: what the machine has to spare).", valueName: "size"))
+      "Refuse a run that needs more memory, mapped files not counted, which the system can drop: 800MB, 4GiB "
+        + "(default: what the machine has to spare).", valueName: "size"))
   var memoryLimit: ByteCount?
+
+  func validate() throws {
+    if json, !plan { throw ValidationError("json", expected: "--plan beside it", found: "none") }
+  }
 }
 
 /// `MemoryOptions`, settled.
@@ -18,12 +26,19 @@ struct MemorySettings {
   let recomputes: Bool
   /// Whether the memory is only to be shown.
   let isPlanned: Bool
+  private let showsJSON: Bool
   /// What a run may need at most; nil for what there is.
   let limit: ByteCount?
 
   init(_ options: MemoryOptions, _ recipe: inout RecipeFile) throws(RecipeError) {
     recomputes = try recipe.value("recompute", options.recompute ? true : nil) ?? false
-    isPlanned = options.plan
+    (isPlanned, showsJSON) = (options.plan, options.json)
     limit = try recipe.value("memory-limit", options.memoryLimit)
+  }
+
+  /// Writes a plan to standard output.
+  func show(_ plan: MemoryPlan, _ limit: MemoryLimit?) throws {
+    if showsJSON { return try StandardOutput.write(json: PlanReport(plan)) }
+    try StandardOutput.write(plan.table(limit: limit))
   }
 }

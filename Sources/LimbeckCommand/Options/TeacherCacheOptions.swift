@@ -2,6 +2,7 @@ import ArgumentParser
 import Distillation
 import Foundation
 import LanguageModels
+import Limbeck
 import ModelFiles
 import ModelTraining
 import TensorCore
@@ -63,16 +64,19 @@ struct TeacherCacheSettings {
     return try tokenizerFiles(in: sequences.cache.url).isEmpty ? teacher : sequences.cache.url.path
   }
 
-  /// The caches, as the plan of a run names them.
-  var files: [MemoryPlan.Part] {
-    get throws {
-      var bytes = 0
-      for url in [sequences.cache.url, validation].compactMap(\.self) {
-        let files = try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])
-        bytes += files.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0) }
-      }
-      return [.init("teacher cache", bytes: bytes, isMapped: true)]
-    }
+  /// What is mapped, as the plan of a run names it: what is read of the caches at a time, the sequences of a
+  /// micro-batch, and the file of the teacher whose head is needed.
+  func files(_ recipe: TrainingRecipe, teacher: String?) throws -> [MemoryPlan.Part] {
+    let teacher = keepsStates ? teacher.map { URL(fileURLWithPath: $0, isDirectory: true) } : nil
+    let teacherBytes = try teacher.map { try openModel(at: ModelLocation($0).url).weightBytes } ?? 0
+    let url = sequences.cache.url
+    let files = try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.fileSizeKey])
+    let bytes = files.reduce(0) { $0 + ((try? $1.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0) }
+    let count = sequences.cache.description.sequenceCount
+    return [
+      .init("file of the teacher", bytes: teacherBytes, isMapped: true),
+      .init("teacher cache", bytes: bytes / count * min(count, recipe.resolvedMicroBatchSize), isMapped: true),
+    ]
   }
 
   /// Opens the caches, checks all of them, and compares them with the teachers that are named. Returns what a student

@@ -1,9 +1,11 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import LanguageModels
 import Limbeck
 import ModelTraining
 import TensorCore
+import Tokenization
 
 /// Whom a student learns from: one teacher or several.
 struct TeacherOptions: ParsableArguments {
@@ -26,7 +28,7 @@ struct TeacherOptions: ParsableArguments {
 /// Whom a student learns from, settled.
 struct TeacherSettings {
   /// Each once, whatever parts of the text it teaches.
-  private var teachers: [(path: String, weight: Float)]
+  private let teachers: [(path: String, weight: Float)]
   /// The path of a tokenizer, for teachers without one that can be read.
   let tokenizer: String?
   private let precision: ProductPrecision
@@ -111,23 +113,22 @@ struct TeacherSettings {
     }
   }
 
-  /// Where the teachers are; others may be put in their places.
-  var paths: [String] {
-    get { teachers.map(\.path) }
-    set { teachers = zip(newValue, teachers).map { ($0, $1.weight) } }
-  }
+  /// Where the teachers are.
+  var paths: [String] { teachers.map(\.path) }
 
-  /// The teachers in memory.
-  func load(on device: Device) throws -> LoadedTeachers {
-    let models = try teachers.map {
-      try LanguageModel(path: $0.path, tokenizer: tokenizer, precision: precision, on: device)
+  /// The teachers in memory; the one that has fewer tokens, if there is one, as soon as it is written.
+  func load(on device: Device, reduced: ReducedTeacher? = nil) throws -> LoadedTeachers {
+    let isWritten = reduced?.isWritten ?? false
+    let paths = isWritten ? [reduced?.path].compactMap(\.self) : paths
+    let models = try paths.map {
+      try LanguageModel(path: $0, tokenizer: tokenizer, precision: precision, on: device)
     }
-    for (model, teacher) in zip(models, teachers).dropFirst() {
-      try model.requireVocabulary(of: models[0], from: teachers[0].path, path: teacher.path)
+    for (model, path) in zip(models, paths).dropFirst() {
+      try model.requireVocabulary(of: models[0], from: paths[0], path: path)
     }
     return LoadedTeachers(
       models: models, paths: paths, weights: teachers.map(\.weight), precision: precision, choice: choice,
-      routes: routes)
+      routes: routes, planned: try isWritten ? nil : reduced.map { try .init($0, of: models[0]) })
   }
 }
 
@@ -140,6 +141,13 @@ struct LoadedTeachers {
   let precision: ProductPrecision
   let choice: TeacherChoice
   let routes: TextRoutes?
+  /// The only one as it will be, where it is still to be written with fewer tokens: until then nothing is computed.
+  let planned: PlannedTeacher?
+
+  /// What makes the ids of all of them.
+  var tokenizer: any Tokenizer { planned?.tokenizer ?? models[0].tokenizer }
+  /// That of the first one.
+  var configuration: DecoderConfiguration { planned?.configuration ?? models[0].configuration }
 
   /// What a resumed run must share. Reads the weights.
   var inputs: [String: String] {
@@ -168,12 +176,37 @@ struct LoadedTeachers {
 
   /// The same on a device that counts.
   func mixture(countedOn device: Device) -> [Distiller.Teacher] {
-    mixture.map { .init($0.decoder.frozen().counted(on: device), $0.tokenizer, weight: $0.weight) }
+    let vocabularySize = planned?.configuration.vocabularySize
+    return mixture.map {
+      .init(
+        $0.decoder.frozen().counted(on: device, vocabularySize: vocabularySize), planned?.tokenizer ?? $0.tokenizer,
+        weight: $0.weight)
+    }
   }
 
   /// Their weights, as the plan of a run names them.
   var files: [MemoryPlan.Part] {
     let name = models.count == 1 ? "file of the teacher" : "files of the teachers"
-    return [.init(name, bytes: models.reduce(0) { $0 + $1.weightBytes }, isMapped: true)]
+    let bytes = models.reduce(0) { $0 + $1.weightBytes } - (planned?.droppedBytes ?? 0)
+    return [.init(name, bytes: bytes, isMapped: true)]
+  }
+}
+
+/// A teacher as it will be with fewer tokens.
+struct PlannedTeacher {
+  let tokenizer: any Tokenizer
+  let configuration: DecoderConfiguration
+  /// The bytes of the rows that it loses.
+  let droppedBytes: Int
+
+  /// Of a teacher in memory. Throws where a token that the model needs would be lost.
+  init(_ reduced: ReducedTeacher, of whole: LanguageModel) throws {
+    tokenizer = reduced.tokenizer
+    let configuration = try reduced.configuration
+    self.configuration = configuration
+    droppedBytes = whole.decoder.weights.filter(\.role.isOfVocabulary).reduce(0) { sum, weight in
+      let (bytes, rows) = (weight.parameter.matrix.byteCount, weight.parameter.matrix.shape[0])
+      return sum + bytes / rows * (rows - configuration.vocabularySize)
+    }
   }
 }

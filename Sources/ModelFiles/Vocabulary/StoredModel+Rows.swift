@@ -3,6 +3,8 @@ import DurableFiles
 public import Foundation
 import LanguageModels
 
+private let bytesBetweenReleases = 16 << 20
+
 extension StoredModel {
   /// Writes the model with fewer rows of embedding and head to `destination`, where nothing may stand. It appears there
   /// whole, after it was read back.
@@ -20,8 +22,18 @@ extension StoredModel {
     try requireExactly(configuration.weights)
     let expected = try rows.reduced(configuration, file: configurationFile.path)
     let folder = try AtomicFolder(creating: destination)
+    // a model may be larger than memory
+    var released = 0
     let url = try write(
-      into: folder.contents, as: destination.lastPathComponent, keeping: rows, with: tokenizer, progress: progress)
+      into: folder.contents, as: destination.lastPathComponent, keeping: rows, with: tokenizer
+    ) { written, total in
+      if written - released >= bytesBetweenReleases {
+        releasePages()
+        released = written
+      }
+      progress(written, total)
+    }
+    releasePages()
     let written = try openModel(at: url)
     try written.requireExactly(written.configuration.weights)
     guard written.configuration == expected else {

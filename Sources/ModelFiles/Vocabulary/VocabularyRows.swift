@@ -1,5 +1,5 @@
 import Diagnostics
-import LanguageModels
+public import LanguageModels
 
 /// The rows of embedding and head that a model keeps when its vocabulary becomes smaller, and so its new ids.
 public struct VocabularyRows: Sendable {
@@ -38,7 +38,9 @@ public struct VocabularyRows: Sendable {
 
   /// A configuration with these rows alone. Throws `value` where a token that begins or ends texts, or fills up
   /// batches, has no row that is kept; `file` is the name that the error uses.
-  func reduced(_ configuration: DecoderConfiguration, file: String) throws(ModelFileError) -> DecoderConfiguration {
+  public func reduced(
+    _ configuration: DecoderConfiguration, file: String
+  ) throws(ModelFileError) -> DecoderConfiguration {
     func new(_ id: Int, _ key: String) throws(ModelFileError) -> Int {
       if let new = newID(of: id) { return new }
       throw .value(

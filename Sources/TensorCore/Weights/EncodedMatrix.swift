@@ -54,9 +54,10 @@ public final class EncodedMatrix {
     packed = PackedFactorCache()
   }
 
-  /// The weights of another matrix, where they lie, with a cache of their own for what products make of them.
-  init(_ matrix: EncodedMatrix, packed: PackedFactorCache) {
-    (encoding, rows, columns, start) = (matrix.encoding, matrix.rows, matrix.columns, matrix.start)
+  /// The first rows of another matrix, where they lie, with a cache of their own for what products make of them.
+  init(_ matrix: EncodedMatrix, rows: Int, packed: PackedFactorCache) {
+    precondition(rows > 0 && rows <= matrix.rows, "\(rows) of \(matrix.rows) rows")
+    (encoding, self.rows, columns, start) = (matrix.encoding, rows, matrix.columns, matrix.start)
     owner = matrix
     self.packed = packed
   }

@@ -52,7 +52,7 @@ struct ReportedRun {
       RoutedPath(places.resolvedWithPattern($0)?.path ?? $0).path
     }
     if recipe.contains(where: { $0.key == "reduce-vocabulary" }) {
-      teachers = named.map { VocabularySettings.path(of: $0, besideRun: path) }
+      teachers = named.map { ReducedTeacher.path(of: $0, besideRun: path) }
     } else {
       // one may teach several parts of the text
       teachers = named.enumerated().filter { named.firstIndex(of: $1) == $0 }.map(\.element)
