@@ -84,8 +84,8 @@ struct PruningRounds {
       arguments: ["student", "--from", from, "--\(budget.flag)", budget.argument(limit)] + type
         + ["--rounds", "1", "--trial-steps", "\(student.budget.resolvedTrialSteps)", "--calibration-text"]
         + student.calibrationText
-        + ["--calibration-tokens", "\(student.calibrationTokens)"] + student.sharedFlags + outputFlags(isLast: round == rounds)
-        + ["--output", cut],
+        + ["--calibration-tokens", "\(student.calibrationTokens)"] + student.sharedFlags
+        + outputFlags(isLast: round == rounds) + ["--output", cut],
       result: "\(cut)/model.safetensors")
   }
 
@@ -93,7 +93,8 @@ struct PruningRounds {
   private func copying(_ round: Int, _ limit: Double, _ from: String) -> CommandStep {
     CommandStep(
       title: "\(title(round, limit)): \(from) keeps to it already",
-      arguments: ["student", "--from", from] + student.sharedFlags + outputFlags(isLast: true) + ["--output", student.output],
+      arguments: ["student", "--from", from] + student.sharedFlags + outputFlags(isLast: true)
+        + ["--output", student.output],
       result: "\(student.output)/model.safetensors")
   }
 

@@ -9,7 +9,9 @@ enum UnusedVocabulary {
   /// - Parameters:
   ///   - student: what the student is.
   ///   - parameters: its number of weights.
+  ///   - tokenizer: what makes its ids.
   ///   - text: what it learns. Of a long text a million tokens are looked at.
+  /// - Returns: the line.
   static func hint(
     of student: DecoderConfiguration, parameters: Int, _ tokenizer: any Tokenizer, on text: any TokenSequences
   ) -> String? {
