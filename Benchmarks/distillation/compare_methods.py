@@ -31,7 +31,7 @@ def arguments(names, settings):
     parser.add_argument("--corpus", nargs="+", choices=["austen", "tinystories"], default=["austen", "tinystories"])
     parser.add_argument("--setting", choices=settings, help="one of the settings in which a teacher may pay, instead")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--only", nargs="+", choices=names, metavar="METHOD", help="default: all")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="METHOD", help="default: all; a control always")
     parser.add_argument("--list", action="store_true", help="name the methods and stop")
     parser.add_argument("--steps", type=int, help="of every run but the longer controls (default: 250)")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="of products (default: float32)")

@@ -3,9 +3,11 @@
 import dataclasses
 import itertools
 import json
+import math
 import statistics
 from typing import NamedTuple
 
+from processes import Failure
 from results import at_equal_time, spread
 
 TUNING_SEED = 100
@@ -22,7 +24,7 @@ class Choice:
 
 
 class Student(NamedTuple):
-    """Nats per token on the tuning text and the test text, and CPU seconds of one thread."""
+    """Nats per token on the tuning text, infinite where the run diverged, and CPU seconds of one thread."""
 
     tuning: float
     seconds: float
@@ -64,16 +66,21 @@ class Study:
     def train(self, arm, choice, seed):
         flags = arm.flags(self.setting, self.made)
         name = f"{arm.name}-{choice.learning_rate:g}-{choice.weight_decay:g}-{choice.epochs:g}-{seed}"
-        folder = self.setting.folder / "runs" / name
+        folder = self.setting.folder / "runs" / self.precision / name
         record = folder.with_name(name + ".json")
         if not record.exists():
-            folder.parent.mkdir(exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
             flags = [*flags, *self.setting.shared(), "--precision", self.precision, "--seed", seed]
             flags += ["--teacher-precision", self.precision] if "--teacher" in flags else []
             flags += ["--epochs", choice.epochs, "--learning-rate", choice.learning_rate]
-            finished = self.setting.limbeck(*flags, "--weight-decay", choice.weight_decay, "--output", folder)
-            nats = self.nats(folder, self.setting.tuning)
-            record.write_text(json.dumps({"tuning": nats, "seconds": finished.cpu_seconds}) + "\n")
+            try:
+                finished = self.setting.limbeck(*flags, "--weight-decay", choice.weight_decay, "--output", folder)
+                found = {"tuning": self.nats(folder, self.setting.tuning), "seconds": finished.cpu_seconds}
+            except Failure as failure:
+                if "try a lower learning rate" not in str(failure):
+                    raise
+                found = {"tuning": math.inf, "seconds": math.inf}
+            record.write_text(json.dumps(found) + "\n")
         return Student(folder=folder, **json.loads(record.read_text()))
 
     def nats(self, model, files):
@@ -146,10 +153,12 @@ class Study:
     def results(self, seeds, only):
         """The rows of the table, controls first."""
         for arm in self.setting.arms:
-            if only and arm.name not in only:
+            if only and arm.name not in only and arm.name != "control":
                 continue
             choice = self.tuned(arm)
-            for length in self.setting.lengths or (choice.epochs,):
+            lengths = self.setting.lengths or (choice.epochs,)
+            # one more, for no arm takes longer than this
+            for length in lengths + (2 * lengths[-1],) if self.setting.lengths and arm.name == "control" else lengths:
                 yield self.measured(arm, dataclasses.replace(choice, epochs=length), seeds)
 
 

@@ -4,6 +4,7 @@ import gzip
 import os
 import pathlib
 
+from processes import Failure
 from settings import HALF_TEXT, Arm, Setting
 
 MANUAL = pathlib.Path("/usr/share/doc/debian-policy/policy.txt.gz")
@@ -86,6 +87,8 @@ class RealTeacherOfAManual(RealTeacher):
 
 def manual(folder):
     """The manual as files to learn from, to tune on and to measure on: of each twentieth 90, 5 and 5 %, at paragraphs."""
+    if not MANUAL.exists():
+        raise Failure(f"{MANUAL} is missing; Scripts/setup --text installs it")
     text = gzip.decompress(MANUAL.read_bytes()).decode()
     parts = {"train": "", "tuning": "", "test": ""}
     start = 0

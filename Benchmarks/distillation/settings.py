@@ -50,6 +50,12 @@ class Setting:
     def shape(self):
         return ["--text", *self.texts(), "--sequence-length", self.sequence_length]
 
+    def teacher(self, made):
+        """192 × 4 layers, trained on all of Austen."""
+        flags = ["--model", self.recipes / "teacher.json", "--tokenizer", self.tokenizer, "--text", self.corpus.train]
+        flags += ["--steps", 450, "--batch-size", 8, "--sequence-length", 256, "--warmup-steps", 50]
+        return made("teacher", ["train", *flags, "--learning-rate", "3e-3", "--seed", 1])
+
     def texts(self):
         return [self.train]
 
@@ -117,16 +123,10 @@ class ShortText(Setting):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         whole, self.train = self.corpus.train, self.folder / "text"
-        self.whole = whole
         self.train.mkdir(exist_ok=True)
         for novel in sorted(whole.glob("*.txt")):
             text = novel.read_text()
             (self.train / novel.name).write_text(text[: text.find("\n", len(text) * self.share // 100) + 1])
-
-    def teacher(self, made):
-        flags = ["--model", self.recipes / "teacher.json", "--tokenizer", self.tokenizer, "--text", self.whole]
-        flags += ["--steps", 450, "--batch-size", 8, "--sequence-length", 256, "--warmup-steps", 50]
-        return made("teacher", ["train", *flags, "--learning-rate", "3e-3", "--seed", 1])
 
 
 class QuarterText(ShortText):
@@ -149,11 +149,3 @@ class SecondStudent(Setting):
         Arm("cut-control", "no teacher, cut out of it", cut_control, 1, ("cut",), ("teacher",)),
         Arm("cut-draws", "forward KL, 50 draws, cut out of it", drawn(student=cut), 1, ("cut",), ("teacher", "draws")),
     )
-
-    def teacher(self, made):
-        return ShortText.teacher(self, made)
-
-    @property
-    def whole(self):
-        return self.corpus.train
-

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// Loaded rather than linked: see docs/performance/log.md, "OpenBLAS: linked, or loaded when asked for". Types come from
-// cblas.h, so that a signature that changes there is an error here.
 // LAPACK's own name and Fortran's way to call it, for OpenBLAS installs no header for it.
 typedef void eigen_solver(const char *job, const char *range, const char *triangle, const blasint *n, double *a,
                           const blasint *a_column, const double *lower, const double *upper, const blasint *first,
@@ -25,6 +23,8 @@ typedef void eigen_solver(const char *job, const char *range, const char *triang
                           const blasint *work_count, blasint *integer_work, const blasint *integer_work_count,
                           blasint *info, size_t, size_t, size_t);
 
+// Loaded rather than linked: see docs/performance/log.md, "OpenBLAS: linked, or loaded when asked for". Types come from
+// cblas.h, so that a signature that changes there is an error here.
 static struct {
   __typeof__(&cblas_sgemm) sgemm;
   __typeof__(&openblas_set_num_threads) set_num_threads;
@@ -85,9 +85,10 @@ const char *limbeck_openblas_eigenvectors(double *matrix, size_t n, size_t count
     library.dsyevr("V", "I", "U", &size, matrix, &size, &unused, &unused, &first, &size, &unused, &found, values,
                    vectors, &size, support, work, &work_count, integer_work, &integer_work_count, &info, 1, 1, 1);
   }
-  int complete = work && integer_work && support && info == 0 && (size_t)found == count;
+  int is_allocated = work && integer_work && support, is_complete = info == 0 && (size_t)found == count;
   free(work);
   free(integer_work);
   free(support);
-  return complete ? NULL : "its LAPACK found no eigenvectors";
+  if (!is_allocated) return "there is not enough memory for its LAPACK";
+  return is_complete ? NULL : "its LAPACK found no eigenvectors";
 }

@@ -55,9 +55,11 @@ import Testing
   /// A rotated and stretched stream of all channels computes the same, where norms divide by the same.
   @Test(arguments: [true, false]) func whereAllChannelsStayTheLogitsAreTheSameButForRounding(tied: Bool) throws {
     let teacher = teacher(isGemma: false, tied: tied)
-    // norms of stretched states differ: without a stretch they do not
-    let final = try #require(teacher.weights.first { $0.role == .finalNorm })
-    final.parameter.value.withMutableSpan { values in for index in values.indices { values[index] = 1.7 } }
+    // norms of stretched states differ: without a stretch they do not, and a head of its own needs none
+    if tied {
+      let final = try #require(teacher.weights.first { $0.role == .finalNorm })
+      final.parameter.value.withMutableSpan { values in for index in values.indices { values[index] = 1.7 } }
+    }
     let student = try projected(teacher, to: 24)
     #expect(relativeError(logits(student), logits(teacher).map(Double.init)) < 1e-4)
     #expect(student.parameters.isTrainable)
@@ -125,6 +127,21 @@ import Testing
       }
     }
     return try PrincipalAxes(of: matrix, count: size).vectors.map { $0.map { Float($0) } }
+  }
+
+  @Test func gainsBelowZeroAreRefusedWhereTheEmbeddingIsTheHead() throws {
+    func projects(tied: Bool) throws -> Bool {
+      let teacher = teacher(isGemma: false, tied: tied)
+      let final = try #require(teacher.weights.first { $0.role == .finalNorm })
+      final.parameter.value.withMutableSpan { values in values[3] = -0.5 }
+      do { _ = try projected(teacher, to: 12) } catch let error as MatrixBackendError {
+        #expect("\(error)".contains("none below 0, where the embedding is the head, found -0.5"))
+        return false
+      }
+      return true
+    }
+    #expect(try !projects(tied: true))
+    #expect(try projects(tied: false))
   }
 
   @Test func moreChannelsKeepMoreOfTheVariance() throws {

@@ -133,7 +133,8 @@ extension CommandTests {
 
     @Test func whatGoesWithABudgetAloneIsTold() throws {
       let json = try Command.run("distill", "--teacher", "deep", "--json", in: desk.folder)
-      #expect(json.code == 64 && json.errors.contains("--json: expected --budget beside it"), "\(json.errors)")
+      #expect(
+        json.code == 64 && json.errors.contains("--json: expected --plan or --budget beside it"), "\(json.errors)")
       let missing = try Command.run("distill", "--budget", "1m", in: desk.folder)
       #expect(missing.code == 64 && missing.errors.contains("--teacher, --text and --output are missing"))
     }

@@ -1,3 +1,4 @@
+import Diagnostics
 public import LanguageModels
 public import ModelTraining
 public import TensorCore
@@ -5,9 +6,9 @@ public import TensorCore
 /// What a decoder's residual stream becomes with fewer channels: its projection onto the directions in which it varies
 /// most on a text, as in SliceGPT (Ashkboos et al. 2024, arXiv 2401.15024), the same for all layers.
 ///
-/// The stream x [Ct] becomes P·x [Cs], and is read as x ≈ R·(P·x). With s = √|g|, g the gains of the final norm divided
-/// by their mean, and U the principal axes of s ⊙ x/rms(x) at all norms, P = U·diag(s) and R = diag(1/s)·Uᵀ. So an
-/// embedding that is the head, too, stays one matrix: what the head reads through, diag(g)·R, is Pᵀ.
+/// The stream x [Ct] becomes P·x [Cs], and is read as x ≈ R·(P·x). With U the principal axes of s ⊙ x/rms(x) at all
+/// norms, P = U·diag(s) and R = diag(1/s)·Uᵀ. s is 1, but where the embedding is the head, too: there it is √g, g the
+/// gains of the final norm divided by their mean. So both stay one matrix: what the head reads through, diag(g)·R, is Pᵀ.
 public struct StreamProjection {
   let axes: StreamAxes
   /// The mean gain of the final norm, which s leaves over.
@@ -29,7 +30,8 @@ public struct StreamProjection {
   ///   - text: what it reads; its sequences must fit into the decoder's context, its ids into the vocabulary.
   ///   - tokens: about how many tokens to measure, in sequences that are evenly spread over the text; all by default.
   ///   - progress: called after each part with the tokens read so far and their number at the end.
-  /// - Throws: `missingOpenBLAS`, also where OpenBLAS has no LAPACK; `value` where the decoder's states are not finite.
+  /// - Throws: `missingOpenBLAS`, also where OpenBLAS has no LAPACK; `value` where the decoder's states are not finite,
+  ///   or its embedding is its head and the final norm has gains below 0.
   public init(
     of decoder: any DecoderModel, to channels: Int, on text: PackedSequences, tokens: Int = .max,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -46,9 +48,15 @@ public struct StreamProjection {
         progress((pass * count + end) * text.sequenceLength, 2 * count * text.sequenceLength)
       }
     }
-    let head = gains[.final].map(abs)
+    let (head, isTied) = (gains[.final], decoder.configuration.tiesEmbeddings)
+    if isTied, let gain = head.first(where: { !($0 >= 0) }) {
+      throw .value(
+        InvalidValue(
+          "gains of the final norm", expected: "none below 0, where the embedding is the head", found: "\(gain)",
+          advice: "choose channels by importance"))
+    }
     let headGain = max(head.reduce(0, +) / Float(size), .leastNormalMagnitude)
-    let stretch = head.map { max($0 / headGain, Self.leastStretch).squareRoot() }
+    let stretch = head.map { isTied ? max($0 / headGain, Self.leastStretch).squareRoot() : 1 }
     let weight = Tensor(stretch, shape: [size], on: device)
 
     var covariance = [Double](repeating: 0, count: size * size)

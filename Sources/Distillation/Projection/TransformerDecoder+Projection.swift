@@ -3,7 +3,8 @@ public import TensorCore
 
 extension TransformerDecoder {
   /// A trainable decoder with fewer channels: what reads the residual stream reads it through the projection, and what
-  /// writes to it is projected. With all channels it computes what the decoder computes, but for rounding.
+  /// writes to it is projected. With all channels it computes what the decoder computes, but for rounding, where s of
+  /// `StreamProjection` is 1; elsewhere its norms see stretched states, and are right in the mean alone.
   /// - Parameters:
   ///   - decoder: what is narrowed; it stays as it is.
   ///   - projection: measured on this decoder.

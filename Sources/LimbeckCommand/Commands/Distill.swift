@@ -133,6 +133,10 @@ struct Distill: ParsableCommand, LoneOptions {
   @OptionGroup(title: "Adapters") var adapters: AdapterOptions
   @OptionGroup(title: "Training") var options: TrainingOptions
 
+  func validate() throws {
+    try options.memory.requireResult("--plan or --budget", isGiven: budgeted.budget != nil)
+  }
+
   func run() throws {
     if let budget = budgeted.budget { return try BudgetedDistillation(self, budget).run() }
     var recipe = try options.recipeFile(of: "distill")

@@ -88,6 +88,7 @@ struct Train: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func validate() throws {
+    try options.memory.requireResult()
     guard controlOf != nil else { return }
     let others = [
       ("recipe", options.recipe != nil), ("resume", options.resume), ("continue", options.continuedRun != nil),

@@ -7,7 +7,7 @@ struct MemoryOptions: ParsableArguments {
   var recompute = false
   @Flag(help: "Show what memory the run would take, and stop before anything is loaded.")
   var plan = false
-  @Flag(help: "With --plan: print one JSON object.")
+  @Flag(help: "Print one JSON object, with --plan or with the --budget of 'limbeck distill'.")
   var json = false
   @Option(
     help: ArgumentHelp(
@@ -15,8 +15,9 @@ struct MemoryOptions: ParsableArguments {
         + "(default: what the machine has to spare).", valueName: "size"))
   var memoryLimit: ByteCount?
 
-  func validate() throws {
-    if json, !plan { throw ValidationError("json", expected: "--plan beside it", found: "none") }
+  /// Throws where JSON is asked of a run that prints no result, as one with `flags` does.
+  func requireResult(_ flags: String = "--plan", isGiven: Bool = false) throws {
+    if json, !plan, !isGiven { throw ValidationError("json", expected: "\(flags) beside it", found: "none") }
   }
 }
 

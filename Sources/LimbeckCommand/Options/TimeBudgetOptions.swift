@@ -11,12 +11,6 @@ struct TimeBudgetOptions: ParsableArguments {
       --backend and --json.
       """, valueName: "time"))
   var budget: TimeBudget?
-  @Flag(help: "With --budget: print what was chosen, and what came of it, as one JSON object.")
-  var json = false
-
-  func validate() throws {
-    if json, budget == nil { throw ValidationError("json", expected: "--budget beside it", found: "none") }
-  }
 }
 
 /// A time: `30m`, `1.5h`, `90s`, `1h30m`.

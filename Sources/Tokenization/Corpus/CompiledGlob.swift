@@ -68,12 +68,18 @@ struct CompiledGlob {
     return nil
   }
 
+  private static func isPrinted(_ character: Character) -> Bool {
+    !character.unicodeScalars.contains { $0.properties.generalCategory == .control }
+  }
+
   /// Reads `:digit:]` behind a bracket; leaves all where it is none of these.
   private static func characterClass(_ pattern: inout ArraySlice<Character>) -> (@Sendable (Character) -> Bool)? {
     let known: [String: @Sendable (Character) -> Bool] = [
       "alpha": { $0.isLetter }, "digit": { $0.isASCII && $0.isNumber }, "alnum": { $0.isLetter || $0.isNumber },
       "upper": { $0.isUppercase }, "lower": { $0.isLowercase }, "space": { $0.isWhitespace },
-      "punct": { $0.isPunctuation || $0.isSymbol },
+      "punct": { $0.isPunctuation || $0.isSymbol }, "xdigit": { $0.isASCII && $0.isHexDigit },
+      "blank": { $0 == " " || $0 == "\t" }, "cntrl": { !isPrinted($0) }, "print": { isPrinted($0) },
+      "graph": { isPrinted($0) && !$0.isWhitespace },
     ]
     for (name, isMember) in known where pattern.starts(with: ":\(name):]") {
       pattern.removeFirst(name.count + 3)

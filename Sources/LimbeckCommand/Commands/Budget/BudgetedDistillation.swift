@@ -14,7 +14,7 @@ struct BudgetedDistillation {
 
   init(_ distill: Distill, _ budget: TimeBudget) throws {
     settings = try BudgetSettings(distill, budget)
-    printsJSON = distill.budgeted.json
+    printsJSON = distill.options.memory.json
   }
 
   func run() throws {
