@@ -115,8 +115,11 @@ extension CommandTests {
     }
 
     @Test func aBudgetThatIsTooShortIsToldAndNoObstacle() throws {
-      // of 12 million weights, with which no machine takes four steps in a twentieth of a second
-      let sizes = ["num_hidden_layers": "4", "max_position_embeddings": "256"]
+      // of 14 million weights, with which no machine takes four steps in a twentieth of a second
+      let sizes = [
+        "num_hidden_layers": "4", "max_position_embeddings": "256", "num_attention_heads": "10",
+        "num_key_value_heads": "2",
+      ]
       let file = try desk.write(Workspace.configuration(hiddenSize: 640, changing: sizes), to: "large.json")
       let made = try Command.run(
         "train", "--model", file, "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text, "--output",
