@@ -6,7 +6,7 @@ public struct BudgetOutcome: Sendable, Equatable {
   public let run: BudgetedRun
   /// The seconds that its steps took.
   public let seconds: Double
-  /// Its best evaluation, in nats a token; infinite where its loss was not finite.
+  /// Its last evaluation, or of the control its best, in nats a token; infinite where a loss was not finite.
   public let natsPerToken: Double
 
   /// An outcome, as the properties say.
@@ -39,9 +39,11 @@ public struct BudgetDecision: Sendable, Equatable {
   public let verdict: Verdict
   /// How the student is distilled.
   public let run: BudgetedRun
+  /// Whether the control was given the time of steps that cache their teacher; nil where that of the pilot itself.
+  public let controlAssumedCache: Bool?
 
-  /// Seeds differ by 0.02 to 0.05 nats.
-  static let noise = 0.02
+  /// Seeds differ by 0.02 to 0.05 nats: what is less says nothing.
+  static let noise = 0.05
 
   /// - Parameters:
   ///   - plan: what the pilots were made by.
@@ -61,11 +63,7 @@ public struct BudgetDecision: Sendable, Equatable {
     self.best = best
     let gain = control.natsPerToken - best.natsPerToken
     verdict = gain > Self.noise ? .pays : gain < -Self.noise ? .doesNotPay : .noDifference
-    let evaluations = Double(BudgetPlan.evaluations) * plan.evaluationSeconds
-    let spent = measured.spent + plan.cutSeconds + ([control] + pilots).reduce(0) { $0 + $1.seconds }
-    let spentOnEvaluation = Double(pilots.count) * plan.evaluationSeconds + 4 * measured.preparation
-    let left =
-      measured.budget * (1 - BudgetCosts.reserve) - spent - spentOnEvaluation - evaluations - (plan.reportSeconds ?? 0)
+    let left = plan.left(afterPilots: ([control] + pilots).reduce(0) { $0 + $1.seconds })
     guard left > 0 else {
       throw BudgetPlan.tooShort(
         measured.budget, needed: 2 * (measured.budget - left), reason: "the pilots took all of the time")
@@ -73,5 +71,6 @@ public struct BudgetDecision: Sendable, Equatable {
     // a pilot after the first one was planned by the first one's speed
     let slowdown = best.run == pilots[0].run ? best.slowdown : pilots[0].slowdown * best.slowdown
     run = plan.run(hardLabelWeight: best.run.hardLabelWeight, seconds: left, slowdown: slowdown)
+    controlAssumedCache = plan.expected(after: pilots[0])?.isCached
   }
 }

@@ -1,3 +1,5 @@
+public import Diagnostics
+
 /// What was measured of a teacher, a text and this machine: all that a `BudgetPlan` is made from. Times are seconds of
 /// the wall clock.
 public struct BudgetMeasurements: Codable, Sendable, Equatable {
@@ -52,5 +54,39 @@ public struct BudgetMeasurements: Codable, Sendable, Equatable {
     self.teacherSecondsPerToken = teacherSecondsPerToken
     self.generationSecondsPerToken = generationSecondsPerToken
     self.candidates = candidates
+  }
+
+  /// More than any text, model or time has.
+  private static let (mostTokens, mostSeconds) = (1 << 48, 1e9)
+
+  /// Throws where they cannot be those of a machine: for what was measured without success, or read from a file.
+  public func validate() throws(InvalidValue) {
+    func require(_ key: String, _ expected: String, _ value: some CustomStringConvertible, _ isValid: Bool)
+      throws(InvalidValue)
+    {
+      if !isValid { throw InvalidValue(key, expected: expected, found: "\(value)") }
+    }
+    try require("candidates", "one or more", candidates.count, !candidates.isEmpty)
+    try require(
+      "sequenceLength", "1 to \(Int32.max)", sequenceLength, (1...Int(Int32.max)).contains(sequenceLength))
+    let numbers =
+      [("trainingTokens", trainingTokens), ("teacherWeights", teacherWeights)]
+      + candidates.flatMap { [("weights", $0.weights), ("hiddenSize", $0.hiddenSize)] }
+    for (key, number) in numbers {
+      try require(key, "1 to \(Self.mostTokens)", number, (1...Self.mostTokens).contains(number))
+    }
+    try require(
+      "heldOutTokens", "0 to \(Self.mostTokens)", heldOutTokens, (0...Self.mostTokens).contains(heldOutTokens))
+    for (key, seconds) in [("spent", spent), ("preparation", preparation)] {
+      try require(key, "seconds", seconds, (0...Self.mostSeconds).contains(seconds))
+    }
+    let times =
+      [
+        ("budget", budget), ("teacherSecondsPerToken", teacherSecondsPerToken),
+        ("generationSecondsPerToken", generationSecondsPerToken),
+      ] + candidates.map { ("secondsPerToken", $0.secondsPerToken) }
+    for (key, seconds) in times {
+      try require(key, "seconds above 0", seconds, seconds > 0 && seconds <= Self.mostSeconds)
+    }
   }
 }

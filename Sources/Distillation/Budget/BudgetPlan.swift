@@ -81,11 +81,23 @@ public struct BudgetPlan: Sendable, Equatable {
   /// The control of the pilots: the text alone, for as long as the steps of the first one take in the student's own
   /// run. There a cache may spread the teacher's time over many passes; a pilot spends all of it.
   public func control(of first: BudgetOutcome) -> BudgetedRun {
-    let own = run(
-      hardLabelWeight: first.run.hardLabelWeight,
-      seconds: measured.budget * (1 - 3 * BudgetCosts.pilotShare - BudgetCosts.reserve), slowdown: first.slowdown)
-    let price = own.seconds * first.run.passes / own.passes
+    let price = expected(after: first).map { $0.seconds * first.run.passes / $0.passes } ?? first.seconds
     return run(hardLabelWeight: 1, seconds: min(first.seconds, price), slowdown: first.slowdown)
+  }
+
+  /// The student's own run as it is to be after the first pilot, where the other two take as long; nil where no time
+  /// is left.
+  func expected(after first: BudgetOutcome) -> BudgetedRun? {
+    let left = left(afterPilots: 3 * first.seconds)
+    guard left > 0 else { return nil }
+    return run(hardLabelWeight: first.run.hardLabelWeight, seconds: left, slowdown: first.slowdown)
+  }
+
+  /// What is left for the steps of the student's run where those of all pilots took so many seconds; less than nothing
+  /// where they took too long.
+  func left(afterPilots seconds: Double) -> Double {
+    measured.budget * (1 - BudgetCosts.reserve) - measured.spent - cutSeconds - seconds - 4 * measured.preparation
+      - Double(2 + Self.evaluations) * evaluationSeconds - (reportSeconds ?? 0)
   }
 
   /// A run of the student.

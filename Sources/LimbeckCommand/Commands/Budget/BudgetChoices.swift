@@ -18,7 +18,8 @@ struct BudgetChoices {
     self.steps = steps
     let (record, plan) = (steps.record, steps.plan)
     all = [
-      Self.vocabulary(record), Self.size(record, plan), Self.beginning(record), Self.precision(record),
+      Self.vocabulary(record), Self.size(record, plan), Self.beginning(record),
+      Self.precision(record, backend: steps.settings.device.backend),
       Self.learningRate(plan), Self.batchSize(plan),
     ]
   }
@@ -72,7 +73,10 @@ struct BudgetChoices {
           + "\(steps.settings.budget.defaultValueDescription):",
       ] + all.map { "\($0.name): \($0.value): \($0.reason)" }
     let lines = comments.flatMap { $0.split(whereSeparator: \.isNewline) }.map { "# \($0)\n" }
-    let values = steps.settings(of: run, evaluations: BudgetPlan.evaluations).map { key, values in
+    let settings =
+      steps.settings(of: run, evaluations: BudgetPlan.evaluations)
+      + (steps.settings.device.backend.map { [("backend", [$0.rawValue])] } ?? [])
+    let values = settings.map { key, values in
       (Node(key), values.count == 1 ? Node(values[0]) : Node(values.map { Node($0) }))
     }
     return Data((lines.joined() + (try Yams.serialize(node: Node(values), allowUnicode: true))).utf8)
@@ -97,7 +101,7 @@ extension BudgetChoices {
     let weights = "\(Format.count(plan.student.weights)) weights"
     let why =
       switch (plan.readsEnough, plan.choice) {
-      case (true, 0): "the largest that is tried, of at most half of the teacher's size"
+      case (true, 0): "the largest that is tried"
       case (true, _): "the largest that reads the text three times, or 20 tokens a weight"
       case (false, _): "the smallest that is tried, for none reads the text three times"
       }
@@ -129,11 +133,13 @@ extension BudgetChoices {
       reason: gain ?? "the tokenizer has none")
   }
 
-  private static func precision(_ record: BudgetRecord) -> Choice {
+  private static func precision(_ record: BudgetRecord, backend: MatrixBackendKind?) -> Choice {
     Choice(
       name: "precision", value: record.precision,
       reason: record.precision == ProductPrecision.float32.rawValue
-        ? "no AVX512_BF16 here, without which bf16 is slower" : "AVX512_BF16 trains 1.8 times as fast as float32")
+        ? (backend.map { "--backend \($0.rawValue) leaves AVX512_BF16 out" } ?? "no AVX512_BF16 here")
+          + ", without which bf16 is slower"
+        : "AVX512_BF16 trains 1.8 times as fast as float32")
   }
 
   private static func batchSize(_ plan: BudgetPlan) -> Choice {

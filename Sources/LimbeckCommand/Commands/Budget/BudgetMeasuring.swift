@@ -65,16 +65,19 @@ struct BudgetMeasuring {
       gain = beginningGain(reading)
       speed = measure(teacher, on: reading.heldOut, within: 0.005 * settings.budget.seconds).secondsPerToken
     }
-    let generation = console.announcing("timing \(path)") { GenerationSpeed.seconds(of: teacher.decoder) }
+    let generation = console.announcing("timing \(path)") {
+      GenerationSpeed.seconds(of: teacher.decoder, tokens: generatedTokens(teacher, secondsPerToken: speed))
+    }
     let measured = BudgetMeasurements(
       budget: settings.budget.seconds, spent: (clock.now - start) / .seconds(1), preparation: reading.seconds,
       trainingTokens: reading.training.count * reading.training.sequenceLength,
       heldOutTokens: reading.heldOut.countedTokens, sequenceLength: reading.training.sequenceLength,
       teacherWeights: teacher.configuration.weightCount ?? .max, teacherSecondsPerToken: speed,
       generationSecondsPerToken: generation, candidates: students)
+    try measured.validate()
     let windows = try BudgetPlan(measured).evaluationWindows
     let nats = measure(teacher, on: reading.heldOut, windows: windows).natsPerToken
-    guard nats.isFinite else {
+    guard nats.isFinite, (gain.map { $0.natsWithout - $0.natsWith } ?? 0).isFinite else {
       throw InvalidValue(path, "nats per token of the text", expected: "a finite number", found: "\(nats)")
     }
     return BudgetRecord(
@@ -159,6 +162,14 @@ struct BudgetMeasuring {
     }
     guard sequences.contains(where: { $0.count >= 2 }) else { return nil }
     return BeginningGain(of: reading.teacher.decoder, on: sequences, beginningID: id)
+  }
+
+  /// How many tokens are generated to time them: a two-hundredth of the budget, if one takes ten times as long as one of
+  /// many that are predicted at once.
+  private func generatedTokens(_ teacher: LanguageModel, secondsPerToken: Double) -> Int {
+    let affordable = 0.005 * settings.budget.seconds / max(10 * secondsPerToken, 1e-9)
+    let most = min(GenerationSpeed.usualTokens, teacher.configuration.contextLength)
+    return max(2, Int(min(Double(most), affordable)))
   }
 
   private struct Measured {

@@ -1,6 +1,8 @@
+import Diagnostics
 import Distillation
 import DurableFiles
 import Foundation
+import TensorCore
 
 /// Where a student starts.
 enum BudgetStart: Codable, Equatable {
@@ -36,17 +38,53 @@ struct BudgetRecord: Codable, Equatable {
 
   private static func file(_ settings: BudgetSettings) -> URL { URL(fileURLWithPath: settings.path("measured.json")) }
 
-  /// What a folder has of it; nil where nothing was measured. Throws where it was of another budget.
+  /// What a folder has of it; nil where nothing was measured. Throws where it was of another budget, and where the
+  /// file is damaged.
   init?(of settings: BudgetSettings) throws {
-    guard let data = try? Data(contentsOf: Self.file(settings)),
-      let record = try? JSONDecoder().decode(Self.self, from: data)
-    else { return nil }
+    let file = Self.file(settings)
+    guard somethingExists(at: file.path) else { return nil }
+    let record: Self
+    do { record = try Self(contentsOf: file) } catch let error as FileError { throw error } catch {
+      throw InvalidValue(
+        file.relativePath, "contents", expected: "what was measured for --budget", found: "\(Self.reason(error))",
+        advice: "remove it to measure again, or choose another --output")
+    }
     guard record.measurements.budget == settings.budget.seconds else {
       throw CommandError.outputExists(
         path: settings.output,
-        advice: "it is of a budget of \(Int(record.measurements.budget)) seconds; choose another --output")
+        advice: "it is of a budget of \(Format.fixed(record.measurements.budget, 0)) seconds; choose another --output")
     }
     self = record
+  }
+
+  /// Reads one that can be true.
+  private init(contentsOf file: URL) throws {
+    let data: Data
+    do { data = try Data(contentsOf: file) } catch {
+      throw FileError.unreadable(file: file.relativePath, reason: error.localizedDescription)
+    }
+    self = try JSONDecoder().decode(Self.self, from: data)
+    try measurements.validate()
+    guard starts.count == measurements.candidates.count else {
+      throw InvalidValue("starts", expected: "\(measurements.candidates.count)", found: "\(starts.count)")
+    }
+    guard ProductPrecision(rawValue: precision) != nil else {
+      throw InvalidValue("precision", expected: "float32 or bf16", found: precision)
+    }
+    guard teacherNats.isFinite, (beginningGain ?? 0).isFinite else {
+      throw InvalidValue("teacherNats", expected: "a finite number", found: "\(teacherNats)")
+    }
+  }
+
+  /// What is wrong with a file, in a few words.
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let value as InvalidValue: "\(value.key) \(value.found), not \(value.expected)"
+    case DecodingError.keyNotFound(let key, _): "no \(key.stringValue)"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      "another kind of value as \(context.codingPath.map(\.stringValue).joined(separator: "."))"
+    default: "no such JSON"
+    }
   }
 
   init(

@@ -14,6 +14,8 @@ struct BudgetReport: Encodable {
   private let controlIsCutShort: Bool
   /// Whether the student's run caches its teacher.
   private let isCached: Bool
+  /// Whether the control's time was that of steps that cache their teacher; nil where that of the pilot.
+  private let assumedCache: Bool?
 
   private enum CodingKeys: String, CodingKey {
     case choices, seconds, perplexity, teacherPerplexity, pilotSeconds, pilotPerplexity, controlSeconds
@@ -33,6 +35,7 @@ struct BudgetReport: Encodable {
     verdict = decision.verdict
     controlIsCutShort = control.run.isCutShort
     isCached = decision.run.isCached
+    assumedCache = decision.controlAssumedCache
     self.student = steps.settings.path("student")
     summary = sentences
   }
@@ -51,13 +54,18 @@ struct BudgetReport: Encodable {
       ? "In \(Self.time(pilotSeconds)) each, distilling reached \(Format.fixed(pilotPerplexity, 1)) and the text alone "
         + "\(Format.fixed(controlPerplexity, 1))"
       : "Distilling reached \(Format.fixed(pilotPerplexity, 1)) by steps that "
-        + (isCached
-          ? "take \(Self.time(controlSeconds)) in the student's run, which caches its teacher"
+        + (assumedCache == true
+          ? "take \(Self.time(controlSeconds)) with a cached teacher"
           : "took \(Self.time(pilotSeconds))")
         + ", and the text alone \(Format.fixed(controlPerplexity, 1)) in \(Self.time(controlSeconds))"
         + (controlIsCutShort ? ", after which it would learn by heart" : "")
-    return "In \(Self.time(seconds)) the student reached a perplexity of \(Format.fixed(perplexity, 1)) "
-      + "(teacher \(Format.fixed(teacherPerplexity, 1))). \(times): \(worth)"
+    let cache =
+      assumedCache.map { $0 != isCached } ?? false
+      ? " The student's run \(isCached ? "caches" : "does not cache") its teacher, unlike what the control's time "
+        + "was taken from."
+      : ""
+    return "In about \(Self.time(seconds)), without the report, the student reached a perplexity of "
+      + "\(Format.fixed(perplexity, 1)) (teacher \(Format.fixed(teacherPerplexity, 1))). \(times): \(worth)\(cache)"
   }
 
   private static func time(_ seconds: Double) -> String {

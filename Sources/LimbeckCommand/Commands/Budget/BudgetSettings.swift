@@ -2,6 +2,8 @@ import ArgumentParser
 import Diagnostics
 import DurableFiles
 import Foundation
+import ModelFiles
+import TensorCore
 import Tokenization
 
 /// What the user says of a distillation that chooses everything else.
@@ -46,11 +48,6 @@ struct BudgetSettings {
   /// A path in the folder that is made.
   func path(_ name: String) -> String { "\(output)/\(name)" }
 
-  /// What is held out, as flags.
-  var heldOutFlags: [String] {
-    share.map { ["--validation-share", "\($0)"] } ?? ["--validation-text"] + validationText
-  }
-
   /// What decides all that will be in the folder, but for the time.
   var claimed: Claimed {
     get throws {
@@ -58,17 +55,23 @@ struct BudgetSettings {
         try Digest.sha256(of: MappedFile(contentsOf: URL(fileURLWithPath: source.name)))
       }
       return Claimed(
-        teacher: teacher, text: text, validationText: validationText,
-        contents: Digest.sha256(of: Data(files.joined().utf8)), share: share, seed: seed)
+        teacher: teacher, teacherDigest: try openModel(path: teacher).digest, text: text,
+        validationText: validationText,
+        contents: Digest.sha256(of: Data(files.joined().utf8)), share: share, seed: seed,
+        threads: device.threads, backend: device.backend?.rawValue)
     }
   }
 
   struct Claimed: Codable, Equatable {
     let teacher: String
+    /// Stands for its weights.
+    let teacherDigest: String
     let text, validationText: [String]
     /// Stands for what the texts contain.
     let contents: String
     let share: Double?
     let seed: UInt64
+    let threads: Int?
+    let backend: String?
   }
 }

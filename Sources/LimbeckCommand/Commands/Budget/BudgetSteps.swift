@@ -13,6 +13,8 @@ struct BudgetSteps {
     let schedule: BudgetedRun
     let step: CommandStep
     let evaluations: Int
+    /// Whether its best evaluation counts, rather than its last: a control may learn by heart.
+    var countsBest = false
   }
 
   /// What `--student` is.
@@ -60,7 +62,7 @@ struct BudgetSteps {
       ].flatMap { ["--\($0)", $1] }
     return Run(
       name: "control", schedule: run, step: step("Control: the text alone, for as long", "control", arguments),
-      evaluations: BudgetPlan.evaluations)
+      evaluations: BudgetPlan.evaluations, countsBest: true)
   }
 
   /// The student, by a recipe that is written before.
@@ -73,12 +75,15 @@ struct BudgetSteps {
       evaluations: BudgetPlan.evaluations)
   }
 
-  /// The report of all runs.
+  /// The report of the student and of the pilots that came to an end. The control of the pilots has too few steps to be
+  /// set beside the student.
   var report: CommandStep {
     CommandStep(
       title: "The report",
-      arguments: ["report"] + ["student", "pilot", "mixed"].map(settings.path)
-        + ["--control", settings.path("control"), "--output", settings.path("report.html")]
+      arguments: ["report"]
+        + ["student", "pilot", "mixed"].map(settings.path).filter {
+          somethingExists(at: "\($0)/model.safetensors")
+        } + ["--output", settings.path("report.html")]
         + ["--sample-tokens", "\(BudgetPlan.reportedSampleTokens)"] + settings.device.arguments,
       result: settings.path("report.html"), source: settings.path("student/model.safetensors"))
   }

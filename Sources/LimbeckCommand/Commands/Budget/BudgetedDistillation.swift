@@ -44,14 +44,19 @@ struct BudgetedDistillation {
     choices.tell(console)
     if let cutting = steps.cutting, !cutting.isDone { try cutting.run() }
     let first = try outcome(steps.pilot("pilot", plan.firstPilot), plan)
-    let control = try outcome(steps.control(plan.control(of: first), of: "pilot"), plan)
     let mixed = try outcome(steps.pilot("mixed", plan.pilot(hardLabelWeight: 0.5, after: first)), plan)
+    let schedule = plan.control(of: first)
+    // it takes its settings from a run that has a model; without one, the decision says what is wrong
+    let control =
+      try [("pilot", first), ("mixed", mixed)].first { $0.1.natsPerToken.isFinite }
+      .map { try outcome(steps.control(schedule, of: $0.0), plan) }
+      ?? BudgetOutcome(schedule, seconds: 0, natsPerToken: .infinity)
     let decision = try BudgetDecision(plan, control: control, pilots: [first, mixed])
     choices.decide(decision, pilots: [first, mixed], control: control, console)
     let recipe = URL(fileURLWithPath: settings.path("recipe.yaml"))
     if !somethingExists(at: recipe.path) { try AtomicFile.write(choices.recipe(decision.run), to: recipe) }
     let main = steps.main(decision.run)
-    let student = try outcome(main, plan)
+    let student = try finished(main, plan)
     if plan.reportSeconds != nil, !steps.report.isDone { try steps.report.run() }
     let result = BudgetReport(
       choices, decision, control: control, student: student, seconds: try seconds(ofAll: steps), steps)
@@ -64,15 +69,24 @@ struct BudgetedDistillation {
     }
   }
 
-  /// What came of a run, which is made where it is not there.
+  /// What came of a pilot or the control. Where a loss is not finite, it counts as the worst that there is, for as long
+  /// as it was planned: then a call that goes on decides the same.
   private func outcome(_ run: BudgetSteps.Run, _ plan: BudgetPlan) throws -> BudgetOutcome {
+    do { return try finished(run, plan) } catch let error where isNonFinite(error) {
+      console.write("\(settings.path(run.name)): \(error); it counts as the worst")
+      return BudgetOutcome(run.schedule, seconds: run.schedule.seconds, natsPerToken: .infinity)
+    }
+  }
+
+  /// What came of a run, which is made where it is not there.
+  private func finished(_ run: BudgetSteps.Run, _ plan: BudgetPlan) throws -> BudgetOutcome {
     if !run.step.isDone { try run.step.run() }
     guard let result = try manifest(run.name)?.result else {
       throw CommandError.notARun(folder: settings.path(run.name))
     }
     return plan.outcome(
       run.schedule, seconds: result.seconds, evaluations: run.evaluations,
-      natsPerToken: (run.name == "control" ? result.bestValidation : result.lastValidation)?.crossEntropy ?? .nan)
+      natsPerToken: (run.countsBest ? result.bestValidation : result.lastValidation)?.crossEntropy ?? .nan)
   }
 
   private func manifest(_ name: String) throws -> RunManifest? {
