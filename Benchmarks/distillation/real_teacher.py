@@ -86,7 +86,7 @@ class RealTeacherOfAManual(RealTeacher):
 
 
 def manual(folder):
-    """The manual as files to learn from, to tune on and to measure on: of each twentieth 90, 5 and 5 %, at paragraphs."""
+    """The manual as files to learn from, tune on and measure on: 90, 5 and 5 % of each twentieth, at paragraphs."""
     if not MANUAL.exists():
         raise Failure(f"{MANUAL} is missing; Scripts/setup --text installs it")
     text = gzip.decompress(MANUAL.read_bytes()).decode()

@@ -113,7 +113,7 @@ class ShortText(Setting):
     arms = (
         Arm("control", "no teacher", control, 10),
         Arm("live", "forward KL", live(), 20, teacher=("teacher",)),
-        Arm("first", "forward KL in the first 30 % of the steps", live("--distil-first", "30%"), 10, teacher=("teacher",)),
+        Arm("first", "forward KL in the first 30 % of the steps", live("--distil-first", "30%"), 10, (), ("teacher",)),
         Arm("draws", "forward KL, 50 draws", drawn(), 20, ("draws",), ("teacher",)),
         Arm("itself", "a teacher of its own size and text, half cross-entropy", itself, 10, teacher=("itself",)),
         Arm("cut-control", "no teacher, cut out of it", cut_control, 5, ("cut",), ("teacher",)),

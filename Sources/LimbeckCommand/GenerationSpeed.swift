@@ -48,8 +48,8 @@ struct GenerationSpeed: Sendable {
     TransformerDecoder(configuration: configuration, seed: 0, device: device)
   }
 
-  /// Seconds for a token that is generated behind a first one: the median, for whatever else the machine does in between
-  /// is no part of it. On a machine with nothing else to do that is what `limbeck generate` takes.
+  /// Seconds for a token that is generated behind a first one: the median, for whatever else the machine does in
+  /// between is no part of it. On a machine with nothing else to do that is what `limbeck generate` takes.
   /// - Parameters:
   ///   - decoder: the model.
   ///   - tokens: of each text; no more than the context holds.

@@ -77,7 +77,7 @@ struct Limbeck: ParsableCommand {
       throw error
     }
     try MissingOptions.refuse(arguments, parsedTo: command)
-    try (type(of: command) as? any LoneOptions.Type)?.requireCompany(arguments)
+    if let distill = command as? Distill { try distill.budgeted.requireAlone(arguments) }
     return command
   }
 

@@ -4,7 +4,8 @@ import ModelEvaluation
 import ModelTraining
 import TextGeneration
 
-/// Trains, measures or generates; where something is not finite, looks for the reason in the weights that it began with.
+/// Trains, measures or generates; where something is not finite, looks for the reason in the weights that it began
+/// with.
 /// - Parameters:
 ///   - models: all models that take part.
 ///   - run: what is done with them.

@@ -43,7 +43,8 @@ struct PruningRounds {
       let reached = try round == 1 ? nil : reachedCost(of: from, limit)
       if let reached, !isLast {
         console.write(
-          "\n== \(title(round, limit)): \(from) keeps to it already, with \(budget.text(reached)); the round is left out"
+          "\n== \(title(round, limit)): \(from) keeps to it already, with \(budget.text(reached)); "
+            + "the round is left out"
         )
         continue
       }

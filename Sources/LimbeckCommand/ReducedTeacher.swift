@@ -45,8 +45,7 @@ final class ReducedTeacher {
 
   /// Where that of a run is: beside its folder; a file where the teacher is one.
   static func path(of teacher: String, besideRun output: String) -> String {
-    let isFile = URL(fileURLWithPath: teacher).pathExtension.lowercased() == "gguf"
-    return URL(fileURLWithPath: output).path + "-teacher" + (isFile ? ".gguf" : "")
+    VocabularyCutter.path(URL(fileURLWithPath: output).path + "-teacher", cutFrom: teacher)
   }
 
   /// What makes its ids.
@@ -74,8 +73,7 @@ final class ReducedTeacher {
 
   /// Writes it, once its text is proved to keep its tokens; says what it loses on the validation text.
   func write() throws {
-    _ = try cutter.requireSameTokens(reduced, on: corpus)
-    try cutter.model.requireFiniteWeights()
+    try cutter.requireSound(reduced, on: corpus)
     if !settings.validationText.isEmpty {
       let dropped = try cutter.dropped(
         reduced, on: cutter.corpus(settings.validationText),

@@ -58,6 +58,17 @@ struct VocabularyCutter {
     }
   }
 
+  /// Proves that the smaller model may be written: the text keeps its tokens, and all weights are numbers.
+  func requireSound(_ reduced: ReducedTokenizer, on corpus: Corpus) throws {
+    _ = try requireSameTokens(reduced, on: corpus)
+    try model.requireFiniteWeights()
+  }
+
+  /// The path of what is cut out of the model at `path`: `stem`, with the ending of a file where the model is one.
+  static func path(_ stem: String, cutFrom path: String) -> String {
+    stem + (URL(fileURLWithPath: path).pathExtension.lowercased() == "gguf" ? ".gguf" : "")
+  }
+
   /// What the model loses on a text, in windows of so many tokens.
   func dropped(_ reduced: ReducedTokenizer, on corpus: Corpus, window: Int?) throws -> DroppedMass {
     let whole = try Console().announcing("reading \(path)") {

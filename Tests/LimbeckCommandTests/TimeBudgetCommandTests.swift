@@ -11,13 +11,7 @@ extension CommandTests {
     /// A teacher of four layers, called "deep".
     init() throws {
       desk = try Desk()
-      let sizes = ["num_hidden_layers": "4", "num_attention_heads": "4", "num_key_value_heads": "2"]
-      let file = try desk.write(Workspace.configuration(hiddenSize: 32, changing: sizes), to: "deep.json")
-      let made = try Command.run(
-        "train", "--model", file, "--tokenizer", desk.workspace.tokenizer, "--text", desk.workspace.text, "--output",
-        "deep", "--steps", "30", "--batch-size", "8", "--sequence-length", "16", "--learning-rate", "1e-2",
-        in: desk.folder)
-      try #require(made.code == 0, "\(made.errors)")
+      try desk.makeTeacher("deep", layers: 4)
     }
 
     private func arguments(_ teacher: String = "deep", text: String? = nil, budget: String = "10s") -> [String] {

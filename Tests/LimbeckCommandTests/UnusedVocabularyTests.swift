@@ -29,8 +29,8 @@ struct UnusedVocabularyTests {
     let ids = (0..<100).map { Int32($0 % 2 + 5) }
     #expect(
       try Self.hint(ids, parameters: (size - 2) * 16) == """
-        the text has 2 of \(Format.count(size)) tokens; --reduce-vocabulary would take away up to 50 % of the student's \
-        weights
+        the text has 2 of \(Format.count(size)) tokens; --reduce-vocabulary would take away up to 50 % of the \
+        student's weights
         """)
     #expect(try Self.hint(ids, parameters: (size - 2) * 32) == nil)
     #expect(try Self.hint(ids, parameters: (size - 2) * 32, ties: false)?.contains("up to 50 %") == true)

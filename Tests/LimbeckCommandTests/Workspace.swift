@@ -205,6 +205,16 @@ struct Desk {
 
   func text(_ name: String) throws -> String { String(decoding: try data(name), as: UTF8.self) }
 
+  /// A trained teacher of several layers in `name`.
+  func makeTeacher(_ name: String, layers: Int, tokenizer: String? = nil) throws {
+    let sizes = ["num_hidden_layers": "\(layers)", "num_attention_heads": "4", "num_key_value_heads": "2"]
+    let file = try write(Workspace.configuration(hiddenSize: 32, changing: sizes), to: "\(name).json")
+    let made = try Command.run(
+      "train", "--model", file, "--tokenizer", tokenizer ?? workspace.tokenizer, "--text", workspace.text, "--output",
+      name, "--steps", "30", "--batch-size", "8", "--sequence-length", "16", "--learning-rate", "1e-2", in: folder)
+    try #require(made.code == 0, "\(made.errors)")
+  }
+
   /// A copy of the teacher's folder.
   func copyOfTeacher(_ name: String) throws -> String {
     try FileManager.default.copyItem(atPath: workspace.teacher, toPath: path(name))

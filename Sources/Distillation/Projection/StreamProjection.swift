@@ -8,7 +8,8 @@ public import TensorCore
 ///
 /// The stream x [Ct] becomes P·x [Cs], and is read as x ≈ R·(P·x). With U the principal axes of s ⊙ x/rms(x) at all
 /// norms, P = U·diag(s) and R = diag(1/s)·Uᵀ. s is 1, but where the embedding is the head, too: there it is √g, g the
-/// gains of the final norm divided by their mean. So both stay one matrix: what the head reads through, diag(g)·R, is Pᵀ.
+/// gains of the final norm divided by their mean. So both stay one matrix: what the head reads through, diag(g)·R, is
+/// Pᵀ.
 public struct StreamProjection {
   let axes: StreamAxes
   /// The mean gain of the final norm, which s leaves over.

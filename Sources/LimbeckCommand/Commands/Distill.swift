@@ -6,12 +6,7 @@ import ModelTraining
 import Tokenization
 
 /// `limbeck distill`
-struct Distill: ParsableCommand, LoneOptions {
-  static let companions: [String: Set<String>] = [
-    "budget": [
-      "teacher", "text", "validation-text", "validation-share", "output", "seed", "threads", "backend", "json",
-    ]
-  ]
+struct Distill: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "distill",
     abstract: "Trains a small model, the student, to predict what a large one predicts.",

@@ -11,6 +11,18 @@ struct TimeBudgetOptions: ParsableArguments {
       --backend and --json.
       """, valueName: "time"))
   var budget: TimeBudget?
+
+  private static let companions: Set = [
+    "teacher", "text", "validation-text", "validation-share", "output", "seed", "threads", "backend", "json",
+  ]
+
+  /// Throws where a call has a budget and an option that it chooses.
+  func requireAlone(_ arguments: [String]) throws {
+    guard budget != nil, let (path, rest) = try? MistypedWord.path(arguments) else { return }
+    let given = OptionDescription.given(in: rest, OptionDescription.all(of: path))
+    guard let other = given.first(where: { $0 != "budget" && !Self.companions.contains($0) }) else { return }
+    throw ValidationError(other, expected: "nothing with --budget, which chooses it", found: "given")
+  }
 }
 
 /// A time: `30m`, `1.5h`, `90s`, `1h30m`.

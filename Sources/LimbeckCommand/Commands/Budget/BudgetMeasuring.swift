@@ -134,8 +134,7 @@ struct BudgetMeasuring {
   private func teacher(_ whole: DecoderConfiguration) throws -> (path: String, remark: String?) {
     let largest = BudgetCandidate.shapes(of: whole).first ?? whole
     guard StudentPlan.reducesVocabulary(of: largest, usedTokens: 0) else { return (settings.teacher, nil) }
-    let isFile = URL(fileURLWithPath: settings.teacher).pathExtension.lowercased() == "gguf"
-    let path = settings.path("teacher" + (isFile ? ".gguf" : ""))
+    let path = VocabularyCutter.path(settings.path("teacher"), cutFrom: settings.teacher)
     if somethingExists(at: path) { return (path, nil) }
     let cutter = try VocabularyCutter(settings.teacher, keys: JSONLinesKeys(), on: device)
     let corpus = try cutter.corpus(settings.text)
@@ -147,8 +146,7 @@ struct BudgetMeasuring {
     guard StudentPlan.reducesVocabulary(of: largest, usedTokens: reduced.reduction.keptIDs.count) else {
       return (settings.teacher, nil)
     }
-    _ = try cutter.requireSameTokens(reduced, on: corpus)
-    try cutter.model.requireFiniteWeights()
+    try cutter.requireSound(reduced, on: corpus)
     try cutter.write(reduced, to: path)
     return (path, nil)
   }
@@ -164,8 +162,8 @@ struct BudgetMeasuring {
     return BeginningGain(of: reading.teacher.decoder, on: sequences, beginningID: id)
   }
 
-  /// How many tokens are generated to time them: a two-hundredth of the budget, if one takes ten times as long as one of
-  /// many that are predicted at once.
+  /// How many tokens are generated to time them: a two-hundredth of the budget, if one takes ten times as long as one
+  /// of many that are predicted at once.
   private func generatedTokens(_ teacher: LanguageModel, secondsPerToken: Double) -> Int {
     let affordable = 0.005 * settings.budget.seconds / max(10 * secondsPerToken, 1e-9)
     let most = min(GenerationSpeed.usualTokens, teacher.configuration.contextLength)
